@@ -1,0 +1,52 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** Imports run one way: cli, dashboard -> producers, workers -> jobs -> operations, redis. */
+const mayNotImport = (folder, forbidden) => ({
+  files: [`${folder}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: forbidden.map((target) => ({
+          group: [`**/${target}/*.js`],
+          message: `${folder} stands below ${target}, see ARCHITECTURE.md`,
+        })),
+      },
+    ],
+  },
+});
+
+const entryPoints = ['producers', 'workers', 'cli', 'dashboard'];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.tally/'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'max-lines': ['error', 350],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  mayNotImport('src/operations', ['jobs', ...entryPoints]),
+  mayNotImport('src/redis', ['jobs', ...entryPoints]),
+  mayNotImport('src/jobs', entryPoints),
+  mayNotImport('src/producers', ['workers', 'cli', 'dashboard']),
+  mayNotImport('src/workers', ['producers', 'cli', 'dashboard']),
+  mayNotImport('dashboard', ['cli']),
+  {
+    files: ['test/**/*.ts'],
+    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+  { files: ['src/cli/**/*.ts', 'examples/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['scripts/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
+);

@@ -1,0 +1,368 @@
+-- Applies one job: read, plan, receipt, write.
+--
+-- The loader puts the plans of all operations in the place marked below, so that this is one script. A plan
+-- is a pure function on integers:
+--
+--   plan(cells, args)  ->  new values, result numbers        (a new value of nil leaves that cell alone)
+--                      ->  nil, 'REJECTION_CODE', detail numbers
+--
+-- KEYS  1             receipt of the job
+--       2 .. s+1      keys of the job's s string cells, each once; string cell c is KEYS[c + 1]
+--       then          keys of its hashes and sorted sets, each once
+--       then          receipts of its idempotency keys
+-- ARGV  1             lease: Redis time in ms after which this attempt may not write
+--       2             JSON, see "request"
+--
+-- request.operation   name of the job's operation
+-- request.strings     number of string cells
+-- request.hashes      { { index into KEYS, { cell, ... }, { field, ... } }, ... }
+-- request.sortedSets  { { index into KEYS, { cell, ... }, { member, ... } }, ... }
+-- request.updates     { { { cell, ... }, { argument, ... }, ttl seconds or absent }, ... }
+--                     of a transaction: { { { cells, args, ttl or false, operation }, ... }, ... }
+-- request.keyed       { { update number, index into KEYS, fingerprint, update id }, ... }
+-- request.windowMs    life of an idempotency receipt
+-- request.receiptSeconds  life of the job receipt until the job is settled
+--
+-- Returns the outcomes of all updates joined by ';' (the text kept in the job receipt):
+--   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
+--   !CODE,1,2    rejected by the plan, with its detail numbers
+--   ?CODE,1      failed: nothing was written; the number is the cell, counted within the update
+--   !2:CODE ...  the same, because of the second update of a transaction
+--   =OUTCOME     the outcome recorded earlier under the same idempotency key
+--   ~            conflict: that idempotency key was used for another update
+-- Errors: LEASE_EXPIRED, and those of Redis itself (OOM, READONLY, ...). All of them come before or at the
+-- first write, so an error means that nothing was written.
+
+local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
+local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
+
+local plans = {}
+--{{plans}}
+
+-- The receipt of this job, if an earlier attempt applied it.
+local now = redis.call('TIME')
+local lease_expired = now[1] * 1000 + math.floor(now[2] / 1000) > tonumber(ARGV[1])
+local recorded_outcomes = redis.call('GET', KEYS[1])
+local request = cjson.decode(ARGV[2])
+if recorded_outcomes then
+  if not lease_expired then
+    redis.call('EXPIRE', KEYS[1], request.receiptSeconds)
+  end
+  return recorded_outcomes
+end
+if lease_expired then
+  return redis.error_reply('LEASE_EXPIRED this attempt came too late to write; nothing was written')
+end
+
+-- Read. Values live here until the write, so a later update sees the ones before.
+local values = {} -- number by cell; a missing cell counts as 0
+local missing = {} -- true by cell
+local problems = {} -- code by cell, for cells that no update can be applied to
+local kinds = {} -- kind by key, so that one job can't create a key as two kinds
+
+local function integer_text(number)
+  return string.format('%d', number) -- exact, and 0 for -0; tostring keeps 14 digits
+end
+
+local function is_integer(value)
+  return type(value) == 'number' and value == math.floor(value)
+end
+
+local function in_range(value)
+  return value >= -MAX_INTEGER and value <= MAX_INTEGER
+end
+
+-- Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are numbers to Lua, but not integers to INCRBY.
+local function parse_string(text)
+  local number = tonumber(text)
+  if number and in_range(number) and integer_text(number) == text then
+    return number
+  end
+end
+
+-- A score is a double, and some versions print a large one as 5e+15.
+local function parse_score(text)
+  local number = tonumber(text)
+  if number and in_range(number) and is_integer(number) then
+    return number
+  end
+end
+
+local function keep(cell, text, parse)
+  if not text then
+    values[cell] = 0
+    missing[cell] = true
+    return
+  end
+  values[cell] = parse(text)
+  if not values[cell] then
+    problems[cell] = 'NOT_AN_INTEGER'
+  end
+end
+
+local function in_chunks(first, last, visit)
+  for start = first, last, MAX_UNPACK do
+    visit(start, math.min(start + MAX_UNPACK - 1, last))
+  end
+end
+
+local function read_strings()
+  in_chunks(1, request.strings, function(first, last)
+    local texts = redis.call('MGET', unpack(KEYS, first + 1, last + 1))
+    for cell = first, last do
+      local text = texts[cell - first + 1]
+      -- MGET answers nil for a missing key and for one of another type.
+      if not text and redis.call('TYPE', KEYS[cell + 1]).ok ~= 'none' then
+        problems[cell] = 'WRONG_TYPE'
+      else
+        keep(cell, text, parse_string)
+        kinds[KEYS[cell + 1]] = 'string'
+      end
+    end
+  end)
+end
+
+local function read_group(kind, command, group, parse)
+  local key, cells, names = KEYS[group[1]], group[2], group[3]
+  in_chunks(1, #cells, function(first, last)
+    local texts = redis.pcall(command, key, unpack(names, first, last))
+    if texts.err and not string.find(texts.err, 'WRONGTYPE', 1, true) then
+      error(texts.err)
+    end
+    for n = first, last do
+      if texts.err or (kinds[key] or kind) ~= kind then
+        problems[cells[n]] = 'WRONG_TYPE'
+      else
+        keep(cells[n], texts[n - first + 1], parse)
+      end
+    end
+  end)
+  kinds[key] = kinds[key] or kind
+end
+
+read_strings()
+for _, group in ipairs(request.hashes) do
+  read_group('hash', 'HMGET', group, parse_string)
+end
+for _, group in ipairs(request.sortedSets) do
+  read_group('zset', 'ZMSCORE', group, parse_score)
+end
+
+-- Plan.
+local touched = {} -- cells to write, in order
+local is_touched = {}
+local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
+
+-- Why the plan's answer can't be used, if it can't.
+local function fault_of(cells, new_values, results)
+  if type(new_values) ~= 'table' or type(results) ~= 'table' then
+    return '?PLAN_ERROR,the plan must return new values and result numbers'
+  end
+  for n = 1, #cells do
+    local value = new_values[n]
+    if value ~= nil then
+      if not is_integer(value) then
+        return '?PLAN_ERROR,new value ' .. n .. ' is not an integer'
+      end
+      if not in_range(value) then
+        return '?OUT_OF_RANGE,' .. n
+      end
+    end
+  end
+  for n = 1, #results do
+    if not is_integer(results[n]) or not in_range(results[n]) then
+      return '?PLAN_ERROR,result ' .. n .. ' is not an integer in range'
+    end
+  end
+end
+
+local function rejection(code, details)
+  if type(code) ~= 'string' or not string.find(code, '^[A-Z_]+$') then
+    return '?PLAN_ERROR,a rejection needs a code of capital letters and underscores'
+  end
+  local texts = { '!' .. code }
+  for n = 1, #(details or {}) do
+    texts[n + 1] = integer_text(details[n])
+  end
+  return table.concat(texts, ',')
+end
+
+local function write_to_overlay(cell, value, ttl)
+  if not missing[cell] and value == values[cell] then
+    return
+  end
+  if missing[cell] then
+    missing[cell] = nil
+    created_ttl[cell] = ttl
+  end
+  values[cell] = value
+  if not is_touched[cell] then
+    is_touched[cell] = true
+    touched[#touched + 1] = cell
+  end
+end
+
+-- Returns the result numbers as text; or nil and the outcome.
+local function apply(operation, cells, args, ttl)
+  local current = {}
+  for n = 1, #cells do
+    local cell = cells[n]
+    if problems[cell] then
+      return nil, '?' .. problems[cell] .. ',' .. n
+    end
+    current[n] = values[cell]
+  end
+  local ran, new_values, results, details = pcall(plans[operation], current, args)
+  if not ran then
+    return nil, '?PLAN_ERROR,' .. string.gsub(tostring(new_values), '[;,|?!=~%c]', ' ')
+  end
+  if new_values == nil then
+    return nil, rejection(results, details)
+  end
+  local fault = fault_of(cells, new_values, results)
+  if fault then
+    return nil, fault
+  end
+  for n = 1, #cells do
+    if new_values[n] ~= nil then
+      write_to_overlay(cells[n], new_values[n], ttl)
+    end
+  end
+  for n = 1, #results do
+    results[n] = integer_text(results[n])
+  end
+  return table.concat(results, ',')
+end
+
+local function save_cells(steps)
+  local saved = { touched = #touched }
+  for _, step in ipairs(steps) do
+    for _, cell in ipairs(step[1]) do
+      saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
+    end
+  end
+  return saved
+end
+
+local function restore_cells(saved)
+  for n = #touched, saved.touched + 1, -1 do
+    touched[n] = nil
+  end
+  saved.touched = nil
+  for cell, state in pairs(saved) do
+    values[cell], missing[cell], created_ttl[cell], is_touched[cell] = state[1], state[2], state[3], state[4]
+  end
+end
+
+-- All or nothing: a step that can't be applied takes back the ones before it.
+local function apply_transaction(steps)
+  local saved = save_cells(steps)
+  local results = {}
+  for n, step in ipairs(steps) do
+    local result, outcome = apply(step[4], step[1], step[2], step[3])
+    if not result then
+      restore_cells(saved)
+      return nil, string.sub(outcome, 1, 1) .. n .. ':' .. string.sub(outcome, 2)
+    end
+    results[n] = result
+  end
+  return table.concat(results, '|')
+end
+
+local function outcome_of(update)
+  local result, outcome
+  if request.operation == 'transaction' then
+    result, outcome = apply_transaction(update)
+  else
+    result, outcome = apply(request.operation, update[1], update[2], update[3])
+  end
+  return result or outcome
+end
+
+local function is_failure(outcome)
+  return string.byte(outcome) == 63 -- '?'
+end
+
+-- Idempotency receipts hold "fingerprint update-id outcome". A failure is not recorded: it wrote nothing, and
+-- the same update may succeed once its cause is gone.
+local remembered = {} -- text by receipt key
+local new_receipts = {} -- receipt keys to write, in order
+local keyed = {} -- entry of request.keyed by update number
+
+for _, entry in ipairs(request.keyed) do
+  keyed[entry[1]] = entry
+  remembered[KEYS[entry[2]]] = redis.call('GET', KEYS[entry[2]]) or nil
+end
+
+local function outcome_of_keyed(update, receipt_key, fingerprint, update_id)
+  local receipt = remembered[receipt_key]
+  if receipt then
+    local first_fingerprint, first_outcome = string.match(receipt, '^(%S+) %S+ (.*)$')
+    return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
+  end
+  local outcome = outcome_of(update)
+  if not is_failure(outcome) then
+    remembered[receipt_key] = fingerprint .. ' ' .. update_id .. ' ' .. outcome
+    new_receipts[#new_receipts + 1] = receipt_key
+  end
+  return outcome
+end
+
+local outcomes = {}
+for n, update in ipairs(request.updates) do
+  local entry = keyed[n]
+  outcomes[n] = entry and outcome_of_keyed(update, KEYS[entry[2]], entry[3], entry[4]) or outcome_of(update)
+end
+
+-- Receipt. A job of one update that failed leaves no trace, so a retry plans it anew. A batch always leaves a
+-- receipt: its failed updates become jobs of their own, and a second run must not apply them as well.
+local all_outcomes = table.concat(outcomes, ';')
+if #outcomes == 1 and is_failure(all_outcomes) then
+  return all_outcomes
+end
+redis.call('SET', KEYS[1], all_outcomes, 'EX', request.receiptSeconds)
+for _, receipt_key in ipairs(new_receipts) do
+  redis.call('SET', receipt_key, remembered[receipt_key], 'PX', request.windowMs)
+end
+
+-- Write. Types and ranges were checked above and memory by the first SET, so nothing here can fail.
+local function write_string(cell)
+  local key, text = KEYS[cell + 1], integer_text(values[cell])
+  if created_ttl[cell] then
+    redis.call('SET', key, text, 'EX', created_ttl[cell])
+  else
+    redis.call('SET', key, text, 'KEEPTTL')
+  end
+end
+
+local function write_group(group, command, pair)
+  local arguments = {}
+  for n, cell in ipairs(group[2]) do
+    if is_touched[cell] then
+      local first, second = pair(group[3][n], integer_text(values[cell]))
+      arguments[#arguments + 1] = first
+      arguments[#arguments + 1] = second
+    end
+  end
+  in_chunks(1, #arguments, function(first, last)
+    redis.call(command, KEYS[group[1]], unpack(arguments, first, last))
+  end)
+end
+
+for _, cell in ipairs(touched) do
+  if cell <= request.strings then
+    write_string(cell)
+  end
+end
+for _, group in ipairs(request.hashes) do
+  write_group(group, 'HSET', function(field, value)
+    return field, value
+  end)
+end
+for _, group in ipairs(request.sortedSets) do
+  write_group(group, 'ZADD', function(member, value)
+    return value, member
+  end)
+end
+
+return all_outcomes

@@ -1,0 +1,45 @@
+-- inventory.take
+--   cells     1 the stock
+--   args      1 quantity, 2 true to reject when short
+--   result    1 available, 2 taken
+--   rejected  INSUFFICIENT_STOCK, detail: available
+-- inventory.restock
+--   cells     1 the stock
+--   args      1 quantity
+--   result    1 available
+-- inventory.takeAll
+--   cells     the stock of each item
+--   args      the quantity of each item
+--   result    available of each item
+--   rejected  INSUFFICIENT_STOCK, details: number of the item and what is available, for each short item
+
+local function take(cells, args)
+  local stock, quantity, reject_when_short = cells[1], args[1], args[2]
+  if reject_when_short and stock < quantity then
+    return nil, 'INSUFFICIENT_STOCK', { stock }
+  end
+  local taken = math.max(0, math.min(stock, quantity)) -- stock that another service made negative stays as it is
+  return { stock - taken }, { stock - taken, taken }
+end
+
+local function restock(cells, args)
+  local available = cells[1] + args[1]
+  return { available }, { available }
+end
+
+local function take_all(cells, args)
+  local left, short = {}, {}
+  for n = 1, #cells do
+    left[n] = cells[n] - args[n]
+    if left[n] < 0 then
+      short[#short + 1] = n
+      short[#short + 1] = cells[n]
+    end
+  end
+  if #short > 0 then
+    return nil, 'INSUFFICIENT_STOCK', short
+  end
+  return left, left
+end
+
+return { ['inventory.take'] = take, ['inventory.restock'] = restock, ['inventory.takeAll'] = take_all }

@@ -1,0 +1,11 @@
+-- xp.award
+--   cells     1 the player's XP
+--   args      1 amount
+--   result    1 xp
+
+local function award(cells, args)
+  local xp = cells[1] + args[1]
+  return { xp }, { xp }
+end
+
+return { ['xp.award'] = award }

@@ -1,0 +1,73 @@
+/** An error that Tally raises on purpose. `code` is stable; the message is for people. */
+export class TallyError extends Error {
+  override readonly name: string = 'TallyError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** One thing wrong with an update. */
+export interface ValidationIssue {
+  /** Where, e.g. `params.by` or `[3].params.items[0].key`. Empty for the update itself. */
+  readonly path: string;
+  readonly code: ValidationCode;
+  readonly message: string;
+}
+
+export type ValidationCode = 'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY';
+
+/** The update was refused before it was queued; nothing was accepted. `code` is that of the first issue. */
+export class ValidationError extends TallyError {
+  override readonly name = 'ValidationError';
+
+  constructor(readonly issues: readonly [ValidationIssue, ...ValidationIssue[]]) {
+    super(
+      issues[0].code,
+      issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '),
+    );
+  }
+}
+
+/**
+ * Redis did not answer in time. The update may or may not have been accepted: send it again with the same
+ * idempotency key, and it takes effect once.
+ */
+export class QueueUnavailableError extends TallyError {
+  override readonly name = 'QueueUnavailableError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('QUEUE_UNAVAILABLE', message, options);
+  }
+}
+
+/** More updates are waiting than the set limit; nothing was accepted. Slow down and send it again later. */
+export class BackpressureError extends TallyError {
+  override readonly name = 'BackpressureError';
+
+  constructor(message: string) {
+    super('BACKPRESSURE', message);
+  }
+}
+
+/** The outcome did not come within the time given. The update is not affected: ask again. */
+export class OutcomeTimeoutError extends TallyError {
+  override readonly name = 'OutcomeTimeoutError';
+
+  constructor(updateId: string, timeoutMs: number) {
+    super('OUTCOME_TIMEOUT', `no outcome of update ${updateId} within ${timeoutMs} ms; it is still queued or running`);
+  }
+}
+
+/** Settings or the Redis server do not allow a start. */
+export class ConfigurationError extends TallyError {
+  override readonly name = 'ConfigurationError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('CONFIGURATION', message, options);
+  }
+}

@@ -1,0 +1,13 @@
+export { createProducer } from './producers/producer.js';
+export type { Producer, ProducerOptions } from './producers/producer.js';
+export type { SubmitOptions } from './producers/shortcuts.js';
+export type { Submission } from './producers/submission.js';
+export { createWorker } from './workers/worker.js';
+export type { TallyWorker, WorkerOptions } from './workers/worker.js';
+export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell.js';
+export type { Cell } from './operations/cell.js';
+export { defineOperation } from './operations/operation.js';
+export type { Operation, OperationDefinition, Rejection } from './operations/operation.js';
+export type { Outcome, Reason } from './operations/outcome.js';
+export type { Update } from './operations/update.js';
+export * from './errors.js';

@@ -1,0 +1,29 @@
+import { v7 } from 'uuid';
+
+/**
+ * A job's id, made before its first send, so that a resent `add` is the same job. UUIDv7: sorts by time.
+ * BullMQ's own counter would start again after an obliterate.
+ */
+export function newJobId(): string {
+  return v7();
+}
+
+/** The id of the update at `index` of a job; that of a job which a batch put back is the update's own. */
+export function updateId(jobId: string, index: number): string {
+  return isPutBack(jobId) ? jobId : `${jobId}.${index}`;
+}
+
+/** The job and the place in it that an update id names; undefined when it is none. */
+export function parseUpdateId(id: string): { jobId: string; index: number } | undefined {
+  const match = /^([0-9a-f-]{36})\.(\d{1,5})$/.exec(id);
+  return match?.[1] === undefined ? undefined : { jobId: match[1], index: Number(match[2]) };
+}
+
+/** The job that carries on one failed update of a batch: its id is the update's id. */
+export function putBackJobId(batchId: string, index: number): string {
+  return updateId(batchId, index);
+}
+
+export function isPutBack(jobId: string): boolean {
+  return jobId.includes('.');
+}

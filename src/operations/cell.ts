@@ -1,0 +1,109 @@
+import { z } from 'zod';
+
+/** The largest magnitude of a value: 2^53 - 1, up to which both JavaScript and Lua numbers are exact. */
+export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
+
+const MAX_KEY_BYTES = 512;
+const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;
+
+/** One integer in Redis: a string key, a field of a hash, or the score of a sorted set's member. */
+export interface Cell {
+  readonly key: string;
+  readonly field?: string | undefined;
+  readonly member?: string | undefined;
+}
+
+function name(what: string) {
+  return z
+    .string({ error: `${what} must be a string` })
+    .min(1, `${what} must not be empty`)
+    .refine(
+      (text) => Buffer.byteLength(text) <= MAX_KEY_BYTES,
+      `${what} must not be longer than ${MAX_KEY_BYTES} bytes`,
+    )
+    .refine((text) => text.isWellFormed(), `${what} must be valid Unicode, without lone surrogates`);
+}
+
+/** A whole number from `min` to `max`, both within +-(2^53 - 1). */
+export function wholeNumber({ min = -MAX_INTEGER, max = MAX_INTEGER }: { min?: number; max?: number } = {}) {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** Seconds until a key that the update creates expires: 1 to ten years. */
+export function ttlSeconds() {
+  return wholeNumber({ min: 1, max: MAX_TTL_SECONDS });
+}
+
+const cellShape = {
+  key: name('key'),
+  field: name('field').optional(),
+  member: name('member').optional(),
+};
+
+/**
+ * The schema of an object that names a cell (`key`, and `field` or `member`) beside other properties.
+ * Unknown properties are refused.
+ */
+export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return z.strictObject({ ...cellShape, ...shape }).superRefine((value, context) => {
+    const { field, member, ttlSeconds: ttl } = value as { field?: string; member?: string; ttlSeconds?: number };
+    if (field !== undefined && member !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['member'],
+        message: 'give field (a hash) or member (a sorted set), not both',
+      });
+    }
+    if (ttl !== undefined && (field !== undefined || member !== undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ttlSeconds'],
+        message: 'only a plain key can expire: leave out ttlSeconds, or field and member',
+      });
+    }
+  });
+}
+
+/** 1 to 100 cells with their amounts, each cell once. */
+export function distinctCells<Item extends z.ZodType<Cell>>(item: Item) {
+  return z
+    .array(item)
+    .min(1)
+    .max(100)
+    .superRefine((cells, context) => {
+      const seen = new Map<string, number>();
+      for (const [index, cell] of cells.entries()) {
+        const first = seen.get(cellId(cell));
+        if (first !== undefined) {
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'key'],
+            message: `is the same as entry ${first}: add their amounts up and give it once`,
+          });
+        }
+        seen.set(cellId(cell), index);
+      }
+    });
+}
+
+/** A text that is the same for two cells only if they are the same cell. */
+export function cellId({ key, field, member }: Cell): string {
+  if (field !== undefined) {
+    return `h${key.length}:${key}${field}`;
+  }
+  return member !== undefined ? `z${key.length}:${key}${member}` : `s${key}`;
+}
+
+/** The cell alone, without what else the object holds. */
+export function cellName({ key, field, member }: Cell): Cell {
+  return { key, ...(field !== undefined && { field }), ...(member !== undefined && { member }) };
+}
+
+/** How a cell is written for people: `key`, `key field f` or `key member m`. */
+export function describeCell({ key, field, member }: Cell): string {
+  if (field !== undefined) {
+    return `"${key}" field "${field}"`;
+  }
+  return member !== undefined ? `"${key}" member "${member}"` : `"${key}"`;
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { cellName, cellObject, describeCell, distinctCells, wholeNumber } from './cell.js';
+import { luaSource } from './lua-source.js';
+import { defineOperation } from './operation.js';
+
+const lua = luaSource('inventory');
+const quantity = wholeNumber({ min: 1 });
+
+/** Takes stock, never below zero: what is there (`floor`), or all or nothing (`reject`). */
+export const inventoryTake = defineOperation({
+  name: 'inventory.take',
+  queue: 'inventory',
+  description: 'Takes stock, never below zero: what is there (`floor`), or nothing when short (`reject`).',
+  params: cellObject({
+    quantity,
+    whenShort: z.enum(['floor', 'reject'], { error: 'must be "floor" or "reject"' }).default('floor'),
+  }),
+  cells: (params) => [params],
+  args: ({ quantity, whenShort }) => [quantity, whenShort === 'reject'],
+  lua,
+  result: ([available = 0, taken = 0]) => ({ available, taken }),
+  rejections: {
+    INSUFFICIENT_STOCK: ([available = 0], params) => ({
+      message: `${describeCell(params)} has ${available} in stock, ${params.quantity} wanted`,
+      short: [{ ...cellName(params), quantity: params.quantity, available }],
+    }),
+  },
+});
+
+/** Adds stock; a missing key counts as 0. */
+export const inventoryRestock = defineOperation({
+  name: 'inventory.restock',
+  queue: 'inventory',
+  description: 'Adds stock.',
+  params: cellObject({ quantity }),
+  cells: (params) => [params],
+  args: ({ quantity }) => [quantity],
+  lua,
+  result: ([available = 0]) => ({ available }),
+});
+
+/** Takes every item of a cart, or none: short items are named in the rejection. */
+export const inventoryTakeAll = defineOperation({
+  name: 'inventory.takeAll',
+  queue: 'inventory',
+  description: 'Takes all items of a cart, or none.',
+  params: z.strictObject({ items: distinctCells(cellObject({ quantity })) }),
+  cells: ({ items }) => items,
+  args: ({ items }) => items.map((item) => item.quantity),
+  lua,
+  result: (available, { items }) => ({
+    items: items.map((item, index) => ({ ...cellName(item), available: available[index] ?? 0 })),
+  }),
+  rejections: {
+    INSUFFICIENT_STOCK: (details, { items }) => {
+      const short = items.flatMap((item, index) => {
+        const at = details.findIndex((detail, place) => place % 2 === 0 && detail === index + 1);
+        return at === -1 ? [] : [{ ...cellName(item), quantity: item.quantity, available: details[at + 1] ?? 0 }];
+      });
+      const words = short.map((item) => `${describeCell(item)} has ${item.available}, ${item.quantity} wanted`);
+      return { message: words.join('; '), short };
+    },
+  },
+});

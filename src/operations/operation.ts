@@ -1,0 +1,94 @@
+import type { z } from 'zod';
+import type { Cell } from './cell.js';
+import type { Reason } from './outcome.js';
+
+/** A value handed to a Lua plan: an integer or a flag. */
+export type Argument = number | boolean;
+
+/** What a rejection says beside its code. */
+export type Rejection = Omit<Reason, 'reason' | 'update'>;
+
+/** One call of a plan: an ordinary update is one step, a transaction one for each of its updates. */
+export interface Step {
+  readonly operation: string;
+  readonly cells: readonly Cell[];
+  readonly args: readonly Argument[];
+  /** Life of the cells that this step creates, in seconds. */
+  readonly ttlSeconds?: number | undefined;
+  describeRejection(code: string, details: readonly number[]): Rejection;
+}
+
+/** An operation as the rest of Tally uses it. Made by {@link defineOperation}. */
+export interface Operation<Name extends string = string, Params = unknown, Result = unknown, Input = unknown> {
+  readonly name: Name;
+  /** The BullMQ queue that carries it. */
+  readonly queue: string;
+  readonly description: string;
+  /** Checks and completes params. Its output is what jobs hold, so it must accept its own output. */
+  readonly params: z.ZodType<Params, Input>;
+  /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
+  readonly lua?: string;
+  steps(params: Params): readonly Step[];
+  /** Builds the result from the numbers that the plan of each step returned. */
+  result(numbers: readonly (readonly number[])[], params: Params): Result;
+}
+
+export interface OperationDefinition<Name extends string, Schema extends z.ZodType, Result> {
+  /** `family.verb`, e.g. `energy.spend`: letters and digits, first a small letter. */
+  name: Name;
+  /** The queue that carries it. @defaultValue the family, e.g. `energy` */
+  queue?: string;
+  /** One sentence for the dashboard and the API's documentation. */
+  description?: string;
+  /** A zod schema of the params. Its output must be valid input: it is checked again by the worker. */
+  params: Schema;
+  /** The cells to read and write, in the order in which the plan gets them; no cell twice. */
+  cells: (params: z.output<Schema>) => readonly Cell[];
+  /** The plan's arguments: integers and flags; `undefined` reaches it as `false`. @defaultValue none */
+  args?: (params: z.output<Schema>) => readonly (Argument | undefined)[];
+  /** Life of a cell that the update creates, in seconds. @defaultValue it stays */
+  ttlSeconds?: (params: z.output<Schema>) => number | undefined;
+  /**
+   * Lua source that ends in `return function(cells, args) ... end`. The function gets the cells' integers
+   * (0 for a missing cell) and returns `new values, result numbers`, or `nil, 'CODE', { detail numbers }`
+   * to reject. It has no access to Redis, so it can't break what Tally promises.
+   */
+  lua: string;
+  /** Builds the result from the numbers that the plan returned. */
+  result: (numbers: readonly number[], params: z.output<Schema>) => Result;
+  /** The words for each rejection code. @defaultValue the code itself */
+  rejections?: Record<string, (details: readonly number[], params: z.output<Schema>) => Rejection>;
+}
+
+const NAME = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*$/;
+
+/**
+ * Defines an operation. Pass it to `createProducer`, `createWorker` and the dashboard as `operations: [...]`.
+ *
+ * @throws TypeError when the name does not have the form `family.verb`.
+ */
+export function defineOperation<const Name extends string, Schema extends z.ZodType, Result>(
+  definition: OperationDefinition<Name, Schema, Result>,
+): Operation<Name, z.output<Schema>, Result, z.input<Schema>> {
+  type Params = z.output<Schema>;
+  const { name, cells, args, ttlSeconds, result, rejections = {} } = definition;
+  if (!NAME.test(name)) {
+    throw new TypeError(`operation name "${name}" must have the form family.verb, e.g. "energy.spend"`);
+  }
+  const step = (params: Params): Step => ({
+    operation: name,
+    cells: cells(params),
+    args: args?.(params).map((argument) => argument ?? false) ?? [],
+    ttlSeconds: ttlSeconds?.(params),
+    describeRejection: (code, details) => rejections[code]?.(details, params) ?? { message: code },
+  });
+  return {
+    name,
+    queue: definition.queue ?? name.slice(0, name.indexOf('.')),
+    description: definition.description ?? '',
+    params: definition.params as unknown as z.ZodType<Params, z.input<Schema>>,
+    lua: definition.lua,
+    steps: (params) => [step(params)],
+    result: ([numbers = []], params) => result(numbers, params),
+  };
+}

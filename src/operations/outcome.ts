@@ -1,0 +1,105 @@
+import type { Cell } from './cell.js';
+import { describeCell } from './cell.js';
+import type { Operation } from './operation.js';
+
+/**
+ * What became of one update.
+ *
+ * - `applied`: it took effect; `result` holds the operation's numbers.
+ * - `rejected`: a business answer such as `INSUFFICIENT_STOCK`; nothing was written.
+ * - `conflict`: its idempotency key was used before for another update; nothing was written.
+ * - `failed`: it can't be applied as things are, e.g. `WRONG_TYPE`; nothing was written.
+ */
+export type Outcome<Result = unknown> =
+  | { readonly status: 'applied'; readonly result: Result; readonly duplicate?: true }
+  | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason)
+  | ({ readonly status: 'conflict' } & Reason)
+  | ({ readonly status: 'failed' } & Reason);
+
+export interface Reason {
+  /** A stable code, e.g. `INSUFFICIENT_STOCK`. */
+  readonly reason: string;
+  /** The reason in words, naming keys and amounts. */
+  readonly message: string;
+  /** Of a transaction: the index of the update because of which all were refused. */
+  readonly update?: number;
+  /** Of `inventory.takeAll`: the items that are short. */
+  readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
+}
+
+const SEPARATOR = ';';
+
+/** Splits what the script returned into the texts of the single outcomes. */
+export function splitOutcomes(outcomes: string): string[] {
+  return outcomes.split(SEPARATOR);
+}
+
+/** Whether this text of an outcome says `failed`. */
+export function isFailure(outcome: string): boolean {
+  return outcome.startsWith('?');
+}
+
+/** Reads one outcome in the script's form, described at the head of `lua/frame.lua`. */
+export function decodeOutcome<Params, Result>(
+  outcome: string,
+  operation: Operation<string, Params, Result>,
+  params: Params,
+): Outcome<Result> {
+  switch (outcome[0]) {
+    case '=': {
+      const first = decodeOutcome(outcome.slice(1), operation, params);
+      return first.status === 'applied' || first.status === 'rejected' ? { ...first, duplicate: true } : first;
+    }
+    case '~':
+      return {
+        status: 'conflict',
+        reason: 'IDEMPOTENCY_CONFLICT',
+        message: 'this idempotency key was used before for another update; use a new key for a new update',
+      };
+    case '!':
+      return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
+    case '?':
+      return { status: 'failed', ...decodeReason(outcome.slice(1), operation, params) };
+    default: {
+      const numbers = outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
+      return { status: 'applied', result: operation.result(numbers, params) };
+    }
+  }
+}
+
+/** Reads the outcome of a failed job from its `failedReason`, "CODE: words". */
+export function outcomeOfFailedJob(failedReason: string): Outcome<never> {
+  const [, reason = 'UNEXPECTED', message = failedReason] = /^([A-Z_]+): (.*)$/s.exec(failedReason) ?? [];
+  return { status: 'failed', reason, message };
+}
+
+function decodeReason<Params>(text: string, operation: Operation<string, Params>, params: Params): Reason {
+  const [, stepNumber, rest = ''] = /^(?:(\d+):)?(.*)$/s.exec(text) ?? [];
+  const update = stepNumber === undefined ? undefined : Number(stepNumber) - 1;
+  const step = operation.steps(params)[update ?? 0];
+  if (step === undefined) {
+    throw new RangeError(`outcome "${text}" names an update that ${operation.name} does not have`);
+  }
+  const [code = '', ...details] = rest.split(',');
+  const reason = describeReason(code, details, step);
+  return update === undefined
+    ? reason
+    : { ...reason, update, message: `update ${update} (${step.operation}): ${reason.message}` };
+}
+
+function describeReason(code: string, details: string[], step: ReturnType<Operation['steps']>[number]): Reason {
+  const cell = step.cells[Number(details[0]) - 1];
+  const where = cell === undefined ? 'a cell' : describeCell(cell);
+  switch (code) {
+    case 'WRONG_TYPE':
+      return { reason: code, message: `${where} holds another type of value than this update needs` };
+    case 'NOT_AN_INTEGER':
+      return { reason: code, message: `${where} holds something other than an integer within +-(2^53 - 1)` };
+    case 'OUT_OF_RANGE':
+      return { reason: code, message: `${where} would leave the range of +-(2^53 - 1)` };
+    case 'PLAN_ERROR':
+      return { reason: code, message: `the Lua plan of ${step.operation} failed: ${details.join(',')}` };
+    default:
+      return { reason: code, ...step.describeRejection(code, details.map(Number)) };
+  }
+}

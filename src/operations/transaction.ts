@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import type { Operation, Step } from './operation.js';
+
+export const TRANSACTION = 'transaction';
+
+export interface TransactionParams {
+  updates: { operation: string; params: unknown }[];
+}
+
+export interface TransactionInput {
+  updates: { operation: string; params?: unknown }[];
+}
+
+export interface TransactionResult {
+  /** The result of each update, in order. */
+  results: unknown[];
+}
+
+/**
+ * Several updates, all or nothing in one script call, in order, each seeing the ones before. Any rejection or
+ * failure refuses the whole and names the update.
+ *
+ * @param find looks up the operations that a transaction may contain
+ */
+export function transactionOf(
+  find: (name: string) => Operation | undefined,
+): Operation<typeof TRANSACTION, TransactionParams, TransactionResult, TransactionInput> {
+  const stepsOf = ({ updates }: TransactionParams): Step[][] =>
+    updates.map(({ operation, params }) => [...(find(operation)?.steps(params) ?? [])]);
+  return {
+    name: TRANSACTION,
+    queue: 'transactions',
+    description: 'Several updates, all or nothing, in order.',
+    params: z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) }),
+    steps: (params) => stepsOf(params).flat(),
+    result: (numbers, { updates }) => ({
+      results: updates.map(({ operation, params }, index) => find(operation)?.result([numbers[index] ?? []], params)),
+    }),
+  };
+}
+
+function innerUpdate(find: (name: string) => Operation | undefined) {
+  return z
+    .strictObject({ operation: z.string(), params: z.unknown() })
+    .transform(({ operation: name, params }, context) => {
+      const operation = find(name);
+      if (operation === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['operation'],
+          message: `unknown operation "${name}" in a transaction`,
+        });
+        return z.NEVER;
+      }
+      const parsed = operation.params.safeParse(params);
+      for (const issue of parsed.error?.issues ?? []) {
+        context.addIssue({ ...issue, path: ['params', ...issue.path] });
+      }
+      return parsed.success ? { operation: name, params: parsed.data } : z.NEVER;
+    });
+}

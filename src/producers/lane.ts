@@ -1,0 +1,82 @@
+/** What waits in a lane: one update and the promise of its caller. */
+export interface Entry<Item, Receipt> {
+  readonly item: Item;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Natural batching: while one batch is on its way, whatever arrives gathers and leaves together as the next.
+ * There are no timers, so an idle lane sends at once and a busy one fills its batches.
+ *
+ * When a batch can't be sent, what gathered behind it is refused as well: its callers have waited already.
+ */
+export class Lane<Item, Receipt> {
+  #gathered: Entry<Item, Receipt>[] = [];
+  #sending: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: {
+      /** Updates in one batch at most. */
+      readonly maxBatch: number;
+      /** Cells in one batch at most, beyond its first update. */
+      readonly maxCells: number;
+      readonly cellsOf: (item: Item) => number;
+      /** Sends a batch and returns what each of its callers gets, in order. */
+      readonly send: (items: Item[]) => Promise<Receipt[]>;
+      /** The error for callers whose update was not sent because the batch before it failed. */
+      readonly notSent: (cause: unknown) => Error;
+    },
+  ) {}
+
+  /** How many updates wait here, not counting those on their way. */
+  get waiting(): number {
+    return this.#gathered.length;
+  }
+
+  push(entries: readonly Entry<Item, Receipt>[]): void {
+    for (const entry of entries) {
+      this.#gathered.push(entry);
+    }
+    this.#sending ??= this.#sendAll();
+  }
+
+  /** Resolves when everything pushed so far is sent or refused. */
+  async flush(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#gathered.length > 0) {
+      await this.#send(this.#gathered.splice(0, this.#batchLength()));
+    }
+    this.#sending = undefined;
+  }
+
+  #batchLength(): number {
+    const { maxBatch, maxCells, cellsOf } = this.options;
+    let cells = 0;
+    const end = this.#gathered.findIndex(({ item }, index) => {
+      cells += cellsOf(item);
+      return index === maxBatch || (index > 0 && cells > maxCells);
+    });
+    return end === -1 ? this.#gathered.length : end;
+  }
+
+  async #send(batch: Entry<Item, Receipt>[]): Promise<void> {
+    try {
+      const receipts = await this.options.send(batch.map(({ item }) => item));
+      for (const [index, { resolve }] of batch.entries()) {
+        resolve(receipts[index] as Receipt);
+      }
+    } catch (error) {
+      for (const { reject } of batch) {
+        reject(error);
+      }
+      const refusal = this.options.notSent(error);
+      for (const { reject } of this.#gathered.splice(0)) {
+        reject(refusal);
+      }
+    }
+  }
+}

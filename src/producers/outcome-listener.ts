@@ -1,0 +1,162 @@
+import { QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { OutcomeTimeoutError, TallyError } from '../errors.js';
+import { readJobStates } from '../jobs/finished-job.js';
+import type { JobEnd } from '../jobs/finished-job.js';
+import { updateId } from '../jobs/job-id.js';
+import { splitOutcomes } from '../operations/outcome.js';
+import type { Keys } from '../redis/keys.js';
+
+/** First look at a job whose event may have passed before its caller waited, doubling up to the second. */
+const FIRST_LOOK_MS = 100;
+const LAST_LOOK_MS = 5_000;
+const LOOK_EVERY_MS = 50;
+const MAX_LOOKS = 1_000;
+
+interface WaitingJob {
+  readonly waiters: Set<Waiter>;
+  lookAt: number;
+  lookAgainMs: number;
+}
+
+interface Waiter {
+  resolve(end: JobEnd): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Tells how the jobs of one queue end, over one connection for all who wait. Events may be missed (they are
+ * trimmed, connections break), so it also looks at the jobs themselves now and then.
+ */
+export class OutcomeListener {
+  readonly #events: QueueEvents;
+  readonly #jobs = new Map<string, WaitingJob>();
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly deps: {
+      readonly queue: string;
+      readonly prefix: string;
+      /** A patient connection; BullMQ makes a copy of it for its blocking read. */
+      readonly redis: Redis;
+      readonly keys: Keys;
+      readonly logger: Logger;
+    },
+  ) {
+    this.#events = new QueueEvents(deps.queue, { connection: deps.redis, prefix: deps.prefix });
+    this.#events.on('completed', ({ jobId, returnvalue }: { jobId: string; returnvalue: string }) => {
+      if (this.#jobs.has(jobId)) {
+        this.#end(jobId, { outcomes: splitOutcomes(returnvalue) });
+      }
+    });
+    this.#events.on('failed', ({ jobId, failedReason }) => {
+      this.#end(jobId, { failedReason });
+    });
+    this.#events.on('error', (error) => {
+      deps.logger.debug({ err: error, queue: deps.queue }, 'queue events error');
+    });
+  }
+
+  /**
+   * How the job ends.
+   *
+   * @throws OutcomeTimeoutError when it does not within the time
+   * @throws TallyError `UPDATE_NOT_FOUND` when the job was removed and its receipt is gone
+   */
+  async wait(jobId: string, index: number, timeoutMs: number): Promise<JobEnd> {
+    const job = this.#jobs.get(jobId) ?? {
+      waiters: new Set(),
+      lookAt: Date.now() + FIRST_LOOK_MS,
+      lookAgainMs: FIRST_LOOK_MS,
+    };
+    this.#jobs.set(jobId, job);
+    this.#looking ??= setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    let waiter: Waiter | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<JobEnd>((resolve, reject) => {
+        waiter = { resolve, reject };
+        job.waiters.add(waiter);
+        timer = setTimeout(() => {
+          reject(new OutcomeTimeoutError(updateId(jobId, index), timeoutMs));
+        }, timeoutMs);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#leave(jobId, job, waiter);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    for (const jobId of [...this.#jobs.keys()]) {
+      this.#reject(jobId, new TallyError('CLOSED', 'the producer was closed while waiting for the outcome'));
+    }
+    await this.#events.close();
+  }
+
+  #leave(jobId: string, job: WaitingJob, waiter: Waiter | undefined): void {
+    if (waiter !== undefined) {
+      job.waiters.delete(waiter);
+    }
+    if (job.waiters.size === 0 && this.#jobs.get(jobId) === job) {
+      this.#jobs.delete(jobId);
+    }
+    if (this.#jobs.size === 0) {
+      clearInterval(this.#looking);
+      this.#looking = undefined;
+    }
+  }
+
+  #end(jobId: string, end: JobEnd): void {
+    for (const waiter of this.#take(jobId)) {
+      waiter.resolve(end);
+    }
+  }
+
+  #reject(jobId: string, error: Error): void {
+    for (const waiter of this.#take(jobId)) {
+      waiter.reject(error);
+    }
+  }
+
+  #take(jobId: string): readonly Waiter[] {
+    const waiters = [...(this.#jobs.get(jobId)?.waiters ?? [])];
+    this.#jobs.delete(jobId);
+    return waiters;
+  }
+
+  async #look(): Promise<void> {
+    const now = Date.now();
+    const due = [...this.#jobs].filter(([, job]) => job.lookAt <= now).slice(0, MAX_LOOKS);
+    if (due.length === 0) {
+      return;
+    }
+    for (const [, job] of due) {
+      job.lookAgainMs = Math.min(LAST_LOOK_MS, job.lookAgainMs * 2);
+      job.lookAt = now + job.lookAgainMs;
+    }
+    const { redis, keys, queue, logger } = this.deps;
+    try {
+      const states = await readJobStates(
+        redis,
+        keys,
+        due.map(([jobId]) => ({ queue, jobId })),
+      );
+      for (const [place, [jobId]] of due.entries()) {
+        const state = states[place];
+        if (state === 'unknown') {
+          this.#reject(
+            jobId,
+            new TallyError('UPDATE_NOT_FOUND', `job ${jobId} is not in the queue "${queue}" any more`),
+          );
+        } else if (state !== undefined && state !== 'unfinished') {
+          this.#end(jobId, state);
+        }
+      }
+    } catch (error) {
+      logger.debug({ err: error, queue }, 'could not look at jobs');
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { BuiltInOperation } from '../operations/registry.js';
+import type { OperationNamed, InputOf, ResultOf } from './types.js';
+import type { Submission } from './submission.js';
+
+export interface SubmitOptions {
+  /** The caller's name for this change: however often it is sent, it takes effect once. */
+  idempotencyKey?: string;
+  /** Milliseconds to wait before it may run. Such an update goes as a job of its own. @defaultValue 0 */
+  delay?: number;
+  /** 1 (first) to 2,097,151; without it an update goes before those with one. It goes as a job of its own. */
+  priority?: number;
+}
+
+type Shortcut<Name extends string> = (
+  params: InputOf<OperationNamed<BuiltInOperation, Name>>,
+  options?: SubmitOptions,
+) => Promise<Submission<ResultOf<OperationNamed<BuiltInOperation, Name>>>>;
+
+/** A method for each built-in operation, by family. */
+export interface Shortcuts {
+  readonly counters: {
+    readonly increment: Shortcut<'counter.increment'>;
+    readonly decrement: Shortcut<'counter.decrement'>;
+  };
+  readonly inventory: {
+    readonly take: Shortcut<'inventory.take'>;
+    readonly restock: Shortcut<'inventory.restock'>;
+    readonly takeAll: Shortcut<'inventory.takeAll'>;
+  };
+  readonly xp: { readonly award: Shortcut<'xp.award'> };
+  readonly scores: { readonly add: Shortcut<'scores.add'> };
+}
+
+export function shortcuts(
+  submit: (operation: string, params: unknown, options?: SubmitOptions) => Promise<Submission>,
+): Shortcuts {
+  const shortcut = <Name extends BuiltInOperation['name']>(operation: Name) =>
+    ((params: unknown, options?: SubmitOptions) => submit(operation, params, options)) as Shortcut<Name>;
+  return {
+    counters: { increment: shortcut('counter.increment'), decrement: shortcut('counter.decrement') },
+    inventory: {
+      take: shortcut('inventory.take'),
+      restock: shortcut('inventory.restock'),
+      takeAll: shortcut('inventory.takeAll'),
+    },
+    xp: { award: shortcut('xp.award') },
+    scores: { add: shortcut('scores.add') },
+  };
+}

@@ -1,0 +1,53 @@
+import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+import type { Logger } from 'pino';
+
+/** How to reach Redis: a URL (`redis://` or `rediss://`), or options of ioredis. */
+export type RedisTarget = string | ConnectionOptions;
+
+type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+
+/**
+ * Opens a connection that never gives up: commands wait while Redis is away and are sent when it is back.
+ * BullMQ's workers need this. `connectionName` shows in CLIENT LIST.
+ */
+export function connectPatiently(target: RedisTarget, connectionName: string, logger: Logger): Redis {
+  return connect(target, { connectionName, maxRetriesPerRequest: null }, logger);
+}
+
+/**
+ * Opens a connection that answers within `timeoutMs`, with an error if need be: for callers that wait.
+ * After one failed reconnection all waiting commands fail.
+ */
+export function connectPromptly(target: RedisTarget, connectionName: string, timeoutMs: number, logger: Logger): Redis {
+  const options = { connectionName, maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs };
+  return connect(target, options, logger);
+}
+
+function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger): Redis {
+  const redis = typeof target === 'string' ? new Redis(target, options) : new Redis({ ...target, ...options });
+  let lastMessage = '';
+  redis.on('error', (error: Error) => {
+    // ioredis repeats the error at every attempt, up to 20 times a second: say it once.
+    if (error.message !== lastMessage) {
+      lastMessage = error.message;
+      logger.warn({ err: error, connection: options.connectionName }, `Redis: ${error.message || String(error)}`);
+    }
+  });
+  redis.on('ready', () => {
+    lastMessage = '';
+  });
+  return redis;
+}
+
+/** The URL without its password. */
+export function describeTarget(target: RedisTarget): string {
+  if (typeof target !== 'string') {
+    return `redis://${target.host ?? '127.0.0.1'}:${target.port ?? 6379}`;
+  }
+  const url = new URL(target);
+  if (url.password !== '') {
+    url.password = '***';
+  }
+  return url.href;
+}

@@ -1,0 +1,150 @@
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { ConfigurationError } from '../errors.js';
+
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+const recordSchema = z.object({ url: z.string(), pid: z.int() });
+
+/** A private Redis: a real `redis-server` or `valkey-server`, on loopback, with the append-only file on. */
+export interface EmbeddedRedis {
+  readonly url: string;
+  readonly pid: number;
+  /** Resolves when the server ends by itself, with the reason. */
+  readonly ended: Promise<string>;
+  /** Stops the server after it has written everything to its files. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedRedisOptions {
+  /** Folder for the append-only file. It is made when missing. */
+  readonly dataDir: string;
+  /** Port on 127.0.0.1. @defaultValue a free one */
+  readonly port?: number;
+  /** Further settings as arguments of redis-server, e.g. `['--maxmemory', '8mb']`. */
+  readonly settings?: readonly string[];
+}
+
+/**
+ * Starts a Redis for this program alone.
+ *
+ * @throws ConfigurationError when no server program is on the PATH, or it does not start
+ */
+export async function startEmbeddedRedis({
+  dataDir,
+  port,
+  settings = [],
+}: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
+  const program = findServerProgram();
+  if (program === undefined) {
+    throw new ConfigurationError(
+      'neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server, macOS: brew install redis), or set REDIS_URL to a server of yours',
+    );
+  }
+  mkdirSync(dataDir, { recursive: true });
+  const chosenPort = port ?? (await freePort());
+  const server = spawn(program, [...serverArguments(dataDir, chosenPort), ...settings], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // Ctrl-C must stop the program first, then the server
+  });
+  const output = collectOutput(server);
+  const ended = once(server, 'exit').then(
+    ([code, signal]) => `${program} ended (${String(signal ?? code)}): ${output()}`,
+  );
+  const url = `redis://127.0.0.1:${chosenPort}`;
+  await waitUntilReady(url, ended);
+  return { url, pid: server.pid ?? 0, ended, stop: () => stopServer(server, ended) };
+}
+
+/** The first of the two server programs that runs here. */
+export function findServerProgram(): string | undefined {
+  return ['redis-server', 'valkey-server'].find((program) => spawnSync(program, ['--version']).status === 0);
+}
+
+function serverArguments(dataDir: string, port: number): string[] {
+  return [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', resolve(dataDir)],
+    ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''],
+    ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
+  ];
+}
+
+/** Keeps the last lines that the server printed, for error messages. */
+function collectOutput(server: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [server.stdout, server.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      text = (text + chunk.toString()).slice(-2_000);
+    });
+  }
+  return () => text.trim().split('\n').slice(-5).join('\n');
+}
+
+async function waitUntilReady(url: string, ended: Promise<string>): Promise<void> {
+  const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 20 });
+  redis.on('error', () => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const failure = Promise.race([
+    ended,
+    new Promise<string>((resolveLate) => {
+      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${url} within ${START_TIMEOUT_MS} ms`);
+    }),
+  ]).then((reason) => {
+    throw new ConfigurationError(`the embedded Redis did not start: ${reason}`);
+  });
+  try {
+    await Promise.race([redis.ping(), failure]);
+  } finally {
+    failure.catch(() => undefined);
+    clearTimeout(timer);
+    redis.disconnect();
+  }
+}
+
+async function stopServer(server: ChildProcess, ended: Promise<string>): Promise<void> {
+  server.kill('SIGTERM');
+  const timer = setTimeout(() => server.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Where `tally up` notes the Redis it started, so that `tally submit` beside it finds it. */
+function recordFile(dataDir: string): string {
+  return join(dataDir, 'redis.json');
+}
+
+export function writeRecord(dataDir: string, { url, pid }: Pick<EmbeddedRedis, 'url' | 'pid'>): void {
+  writeFileSync(recordFile(dataDir), `${JSON.stringify({ url, pid })}\n`);
+}
+
+export function removeRecord(dataDir: string): void {
+  rmSync(recordFile(dataDir), { force: true });
+}
+
+/** The Redis that `tally up` runs in this folder, if it does. */
+export function readRecord(dataDir: string): { url: string; pid: number } | undefined {
+  try {
+    const record = recordSchema.parse(JSON.parse(readFileSync(recordFile(dataDir), 'utf8')));
+    process.kill(record.pid, 0);
+    return record;
+  } catch {
+    return undefined;
+  }
+}

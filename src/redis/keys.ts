@@ -1,0 +1,31 @@
+/** Where Tally keeps its own keys. */
+export interface Namespace {
+  /** First part of every key of Tally's own. @defaultValue `tally` */
+  readonly namespace: string;
+  /** First part of every key of BullMQ's. @defaultValue `bull` */
+  readonly prefix: string;
+}
+
+export const DEFAULT_NAMESPACE: Namespace = { namespace: 'tally', prefix: 'bull' };
+
+/** Every key that Tally itself writes, beside the cells that updates name. */
+export interface Keys {
+  /** Kept until 10 minutes after a job is settled: its outcomes, written together with its changes. */
+  jobReceipt(jobId: string): string;
+  /** Kept for the idempotency window: "fingerprint update-id outcome". */
+  idempotencyReceipt(idempotencyKey: string): string;
+  /** BullMQ's hash of a job. */
+  job(queue: string, jobId: string): string;
+  /** Whether no update may write this key. */
+  readonly isReserved: (key: string) => boolean;
+}
+
+export function createKeys({ namespace, prefix }: Namespace): Keys {
+  const reserved = [namespace, prefix];
+  return {
+    jobReceipt: (jobId) => `${namespace}:job:${jobId}`,
+    idempotencyReceipt: (idempotencyKey) => `${namespace}:idem:${idempotencyKey}`,
+    job: (queue, jobId) => `${prefix}:${queue}:${jobId}`,
+    isReserved: (key) => reserved.some((name) => key === name || key.startsWith(`${name}:`)),
+  };
+}

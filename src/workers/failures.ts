@@ -1,0 +1,45 @@
+import { UnrecoverableError } from 'bullmq';
+import { ValidationError } from '../errors.js';
+import type { Outcome } from '../operations/outcome.js';
+
+/**
+ * Answers of Redis that pass by themselves and come from within the script, after it looked for the job's
+ * receipt: the update was not applied.
+ */
+const NOT_APPLIED = new Set(['LEASE_EXPIRED', 'OOM', 'NOREPLICAS', 'MISCONF']);
+
+const NOTHING_APPLIED = 'nothing was applied';
+const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
+
+/**
+ * The error with which an attempt fails. Its message becomes the job's `failedReason`: a code, the reason in
+ * words, and whether the update was applied. BullMQ tries again after the backoff unless it is an
+ * `UnrecoverableError`.
+ */
+export function attemptError(error: unknown): Error {
+  if (error instanceof UnrecoverableError) {
+    return error;
+  }
+  if (error instanceof ValidationError) {
+    return new UnrecoverableError(failedReason(error.code, error.message, NOTHING_APPLIED));
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const { code, words } = readRedisError(cause);
+  return new Error(failedReason(code, words, NOT_APPLIED.has(code) ? NOTHING_APPLIED : NOT_KNOWN), { cause });
+}
+
+/** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */
+export function outcomeError({ reason, message }: Extract<Outcome, { status: 'failed' }>): UnrecoverableError {
+  return new UnrecoverableError(failedReason(reason, message, NOTHING_APPLIED));
+}
+
+function failedReason(code: string, words: string, applied: string): string {
+  return `${code}: ${words}; ${applied}`;
+}
+
+/** Redis starts its errors with a code in capitals; an error of the connection has none. */
+function readRedisError({ message }: Error): { code: string; words: string } {
+  const match = /^([A-Z_]{3,}) (.*)$/s.exec(message);
+  const [, code, words] = match ?? [];
+  return code !== undefined && words !== undefined ? { code, words } : { code: 'REDIS_UNAVAILABLE', words: message };
+}

@@ -1,0 +1,87 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { isPutBack } from '../jobs/job-id.js';
+import type { Keys } from '../redis/keys.js';
+import type { Script, ScriptRunner } from '../redis/scripts.js';
+
+/**
+ * Life of a receipt after its job was settled. An attempt may write until its lease ends, at most 5 minutes
+ * after its start (see `lockDurationMs`), and a job is settled after the start of every attempt that could
+ * still write: so the receipt outlives them all.
+ */
+const SETTLED_RECEIPT_SECONDS = 600;
+
+const MAX_BATCH = 500;
+const RETRY_MS = 1_000;
+const MAX_WAITING = 100_000;
+
+interface CompletedJob {
+  readonly queue: string;
+  readonly jobId: string;
+}
+
+/**
+ * Settles completed jobs, many at once and off the path of the jobs: leaves a mark on each and then cuts its
+ * receipt. One that is not settled, because the worker died, only keeps its receipt for 30 days.
+ */
+export class Settler {
+  #waiting: CompletedJob[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(
+    private readonly deps: {
+      readonly redis: Redis;
+      readonly scripts: ScriptRunner;
+      readonly settle: Script;
+      readonly keys: Keys;
+      readonly logger: Logger;
+    },
+  ) {}
+
+  add(job: CompletedJob): void {
+    if (this.#waiting.length < MAX_WAITING) {
+      this.#waiting.push(job);
+    }
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when all jobs added so far are settled, or could not be. */
+  async flush(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop, so that jobs that complete together are settled together.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      try {
+        await this.#settle(batch);
+      } catch (error) {
+        this.deps.logger.debug({ err: error, jobs: batch.length }, 'could not settle jobs, trying once more');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await this.#settle(batch).catch((again: unknown) => {
+          this.deps.logger.warn(
+            { err: again, jobs: batch.length },
+            'jobs were not settled; their receipts stay for 30 days',
+          );
+        });
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #settle(jobs: readonly CompletedJob[]): Promise<void> {
+    const { redis, scripts, settle, keys } = this.deps;
+    const jobKeys = jobs.map(({ queue, jobId }) => keys.job(queue, jobId));
+    const mayCut = (await scripts.run(settle, jobKeys, [])) as number[];
+    const pipeline = redis.pipeline();
+    for (const [index, { jobId }] of jobs.entries()) {
+      // The batch that put a job back may run once more at any time, and would put it back once more.
+      if (mayCut[index] === 1 && !isPutBack(jobId)) {
+        pipeline.expire(keys.jobReceipt(jobId), SETTLED_RECEIPT_SECONDS);
+      }
+    }
+    await pipeline.exec();
+  }
+}

@@ -1,0 +1,240 @@
+import { Worker as BullWorker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { ConfigurationError } from '../errors.js';
+import type { JobData } from '../jobs/job-data.js';
+import { backoffMs, KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
+import { openQueue } from '../jobs/queues.js';
+import type { JobResult } from '../jobs/queues.js';
+import type { Operation } from '../operations/operation.js';
+import { createRegistry } from '../operations/registry.js';
+import type { Registry } from '../operations/registry.js';
+import { checkOptions, milliseconds } from '../options.js';
+import { RedisClock } from '../redis/clock.js';
+import { connectPatiently } from '../redis/connection.js';
+import type { RedisTarget } from '../redis/connection.js';
+import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
+import type { Keys } from '../redis/keys.js';
+import { readServerFacts, requireServer } from '../redis/requirements.js';
+import { applyScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { applyJob } from './apply.js';
+import type { ApplyDeps } from './apply.js';
+import { Settler } from './settler.js';
+
+export interface WorkerOptions {
+  /** Redis URL, or options of ioredis. */
+  redis: RedisTarget;
+  /** First part of Tally's own keys. @defaultValue `tally` */
+  namespace?: string;
+  /** First part of BullMQ's keys. @defaultValue `bull` */
+  prefix?: string;
+  /** The user's own operations. @defaultValue none */
+  operations?: readonly Operation[];
+  /** The queues to serve. @defaultValue all */
+  queues?: readonly string[];
+  /** Jobs of one queue that run at a time, 1 to 1,000. @defaultValue 50 */
+  concurrency?: number;
+  /**
+   * How long a worker may hold a job without renewing its lock, 500 to 300,000 ms. It is also the lease: an
+   * attempt writes within this time after its start or not at all. @defaultValue 5,000
+   */
+  lockDurationMs?: number;
+  /**
+   * How often to look for jobs of dead workers, 100 to 300,000 ms. Such a job runs again after
+   * `lockDurationMs + 2 * stalledIntervalMs` at most. @defaultValue 2,000
+   */
+  stalledIntervalMs?: number;
+  /** How long an idempotency key is remembered, 1 s to 90 days, in ms. @defaultValue 24 h */
+  idempotencyWindowMs?: number;
+  /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
+  closeTimeoutMs?: number;
+  /** @defaultValue a pino logger at level `info` */
+  logger?: Logger;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+const optionsSchema = z.strictObject({
+  redis: z.custom<RedisTarget>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), {
+    error: 'give a Redis URL, e.g. "redis://127.0.0.1:6379"',
+  }),
+  namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
+  prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
+  operations: z.array(z.custom<Operation>()).default([]),
+  queues: z.array(z.string()).min(1).optional(),
+  concurrency: z.int().min(1).max(1000).default(50),
+  lockDurationMs: milliseconds(500, 300_000).default(5_000),
+  stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
+  idempotencyWindowMs: milliseconds(1_000, 90 * DAY_MS).default(DAY_MS),
+  closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
+  logger: z.custom<Logger>().optional(),
+});
+
+type CheckedOptions = z.output<typeof optionsSchema>;
+
+/**
+ * A worker that applies the jobs of all queues. It starts by itself; {@link TallyWorker.ready} tells when, or
+ * why it can't.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createWorker(options: WorkerOptions): TallyWorker {
+  return new TallyWorker(checkOptions('createWorker', optionsSchema, options));
+}
+
+export class TallyWorker {
+  readonly #redis: Redis;
+  readonly #registry: Registry;
+  readonly #keys: Keys;
+  readonly #scripts: ScriptRunner;
+  readonly #clock: RedisClock;
+  readonly #settler: Settler;
+  readonly #applyDeps: ApplyDeps;
+  readonly #logger: Logger;
+  readonly #started: Promise<void>;
+  #workers: BullWorker<JobData, JobResult>[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** @internal use {@link createWorker} */
+  constructor(private readonly options: CheckedOptions) {
+    this.#logger = options.logger ?? pino({ name: 'tally' });
+    this.#redis = connectPatiently(options.redis, 'tally-worker', this.#logger);
+    this.#registry = createRegistry(options.operations);
+    this.#keys = createKeys(options);
+    const script = applyScript(this.#registry);
+    const settle = settleScript();
+    this.#scripts = new ScriptRunner(this.#redis, [script, settle]);
+    this.#clock = new RedisClock(this.#redis, this.#logger);
+    this.#settler = new Settler({
+      redis: this.#redis,
+      scripts: this.#scripts,
+      settle,
+      keys: this.#keys,
+      logger: this.#logger,
+    });
+    this.#applyDeps = {
+      registry: this.#registry,
+      keys: this.#keys,
+      scripts: this.#scripts,
+      script,
+      clock: this.#clock,
+      lockDurationMs: options.lockDurationMs,
+      idempotencyWindowMs: options.idempotencyWindowMs,
+    };
+    this.#started = this.#start();
+    this.#started.catch((error: unknown) => {
+      this.#logger.error({ err: error }, 'the worker did not start');
+    });
+  }
+
+  /**
+   * Resolves once jobs are being taken. Waits for as long as Redis is away.
+   *
+   * @throws ConfigurationError when the server can't be used, e.g. because it may evict keys
+   */
+  ready(): Promise<void> {
+    return this.#started;
+  }
+
+  /**
+   * Takes no more jobs, lets running ones finish for `closeTimeoutMs`, and closes all connections. What does
+   * not finish is taken over by another worker, and takes effect once all the same.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      for (const { message } of requireServer(await readServerFacts(this.#redis))) {
+        this.#logger.warn(message);
+      }
+      await this.#scripts.load();
+      await this.#clock.sample();
+    } catch (error) {
+      this.#clock.close();
+      this.#redis.disconnect();
+      throw error;
+    }
+    if (this.#closing === undefined) {
+      this.#workers = this.#queueNames().map((name) => this.#work(name));
+      await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+      this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
+    }
+  }
+
+  #queueNames(): readonly string[] {
+    const { queues = this.#registry.queues } = this.options;
+    const unknown = queues.filter((queue) => !this.#registry.queues.includes(queue));
+    if (unknown.length > 0) {
+      throw new ConfigurationError(
+        `no operation uses the queue "${unknown[0]}"; known: ${this.#registry.queues.join(', ')}`,
+      );
+    }
+    return queues;
+  }
+
+  #work(name: string): BullWorker<JobData, JobResult> {
+    const { prefix, concurrency, lockDurationMs, stalledIntervalMs } = this.options;
+    const queue = openQueue(name, prefix, this.#redis, this.#logger);
+    const worker = new BullWorker<JobData, JobResult>(name, (job) => applyJob(job, queue, this.#applyDeps), {
+      connection: this.#redis,
+      prefix,
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
+      runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
+      removeOnComplete: KEEP_COMPLETED,
+      removeOnFail: KEEP_FAILED,
+      settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
+    });
+    const log = this.#logger.child({ queue: name });
+    worker.on('completed', ({ id = '' }) => {
+      this.#settler.add({ queue: name, jobId: id });
+    });
+    worker.on('failed', (job, error) => {
+      const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
+      log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
+    });
+    worker.on('stalled', (jobId) => {
+      log.warn({ jobId }, 'taking over a job whose worker went silent');
+    });
+    worker.on('error', (error) => {
+      log.debug({ err: error }, error.message);
+    });
+    return worker;
+  }
+
+  async #close(): Promise<void> {
+    const { closeTimeoutMs } = this.options;
+    await withinTime(
+      this.#started.catch(() => undefined),
+      closeTimeoutMs,
+    );
+    const finished = Promise.all(this.#workers.map((worker) => worker.close())).then(() => this.#settler.flush());
+    const inTime = await withinTime(finished, closeTimeoutMs);
+    if (!inTime) {
+      this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
+      await Promise.all(this.#workers.map((worker) => worker.disconnect()));
+    }
+    this.#clock.close();
+    this.#redis.disconnect();
+  }
+}
+
+/** Whether the promise settled within the time. */
+async function withinTime(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
