@@ -1,5 +1,4 @@
 import type { JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -17,9 +16,10 @@ import { checkUpdates } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { checkOptions, milliseconds } from '../options.js';
 import { connectPatiently, connectPromptly } from '../redis/connection.js';
-import type { RedisTarget } from '../redis/connection.js';
+import type { Connection, RedisTarget } from '../redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
+import { withinTime } from '../within-time.js';
 import { findRecorded } from './idempotency.js';
 import type { Recorded } from './idempotency.js';
 import { Lane } from './lane.js';
@@ -50,6 +50,9 @@ export interface ProducerOptions<Custom extends Operation = never> {
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
 const MAX_CELLS_PER_JOB = 1_000;
+
+/** Everything is sent by then; this is for closing connections politely. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 const optionsSchema = z.strictObject({
   redis: z.custom<RedisTarget>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), {
@@ -95,12 +98,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   readonly #registry: Registry;
   readonly #keys: Keys;
-  readonly #redis: Redis;
+  readonly #redis: Connection;
   readonly #logger: Logger;
   readonly #queues = new Map<string, TallyQueue>();
   readonly #lanes = new Map<string, Lane<Waiting, Submission>>();
   readonly #listeners = new Map<string, OutcomeListener>();
-  #patientRedis: Redis | undefined;
+  #patientRedis: Connection | undefined;
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -138,10 +141,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()));
-    await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
-    this.#redis.disconnect();
-    this.#patientRedis?.disconnect();
+    const open = [...this.#listeners.values(), ...this.#queues.values()];
+    await withinTime(Promise.all(open.map((it) => it.close())), CLOSE_TIMEOUT_MS);
+    this.#redis.disconnectAll();
+    this.#patientRedis?.disconnectAll();
   }
 
   async #submitOne(update: unknown, options: SubmitOptions = {}): Promise<Submission> {

@@ -11,7 +11,7 @@ type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
  * Opens a connection that never gives up: commands wait while Redis is away and are sent when it is back.
  * BullMQ's workers need this. `connectionName` shows in CLIENT LIST.
  */
-export function connectPatiently(target: RedisTarget, connectionName: string, logger: Logger): Redis {
+export function connectPatiently(target: RedisTarget, connectionName: string, logger: Logger): Connection {
   return connect(target, { connectionName, maxRetriesPerRequest: null }, logger);
 }
 
@@ -19,13 +19,40 @@ export function connectPatiently(target: RedisTarget, connectionName: string, lo
  * Opens a connection that answers within `timeoutMs`, with an error if need be: for callers that wait.
  * After one failed reconnection all waiting commands fail.
  */
-export function connectPromptly(target: RedisTarget, connectionName: string, timeoutMs: number, logger: Logger): Redis {
+export function connectPromptly(
+  target: RedisTarget,
+  connectionName: string,
+  timeoutMs: number,
+  logger: Logger,
+): Connection {
   const options = { connectionName, maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs };
   return connect(target, options, logger);
 }
 
-function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger): Redis {
-  const redis = typeof target === 'string' ? new Redis(target, options) : new Redis({ ...target, ...options });
+/**
+ * A connection that knows the copies which BullMQ makes of it for its blocking reads. BullMQ's own `close` waits
+ * for ever when Redis is away, so the copies have to be ended from here.
+ */
+export class Connection extends Redis {
+  readonly #copies: Redis[] = [];
+
+  override duplicate(...override: Parameters<Redis['duplicate']>): Redis {
+    const copy = super.duplicate(...override);
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  /** Ends this connection and its copies at once. */
+  disconnectAll(): void {
+    for (const connection of [this, ...this.#copies]) {
+      connection.disconnect();
+    }
+  }
+}
+
+function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger): Connection {
+  const redis =
+    typeof target === 'string' ? new Connection(target, options) : new Connection({ ...target, ...options });
   let lastMessage = '';
   redis.on('error', (error: Error) => {
     // ioredis repeats the error at every attempt, up to 20 times a second: say it once.

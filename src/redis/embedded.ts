@@ -1,18 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Redis } from 'ioredis';
-import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
-
-const recordSchema = z.object({ url: z.string(), pid: z.int() });
 
 /** A private Redis: a real `redis-server` or `valkey-server`, on loopback, with the append-only file on. */
 export interface EmbeddedRedis {
@@ -123,28 +120,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-/** Where `tally up` notes the Redis it started, so that `tally submit` beside it finds it. */
-function recordFile(dataDir: string): string {
-  return join(dataDir, 'redis.json');
-}
-
-export function writeRecord(dataDir: string, { url, pid }: Pick<EmbeddedRedis, 'url' | 'pid'>): void {
-  writeFileSync(recordFile(dataDir), `${JSON.stringify({ url, pid })}\n`);
-}
-
-export function removeRecord(dataDir: string): void {
-  rmSync(recordFile(dataDir), { force: true });
-}
-
-/** The Redis that `tally up` runs in this folder, if it does. */
-export function readRecord(dataDir: string): { url: string; pid: number } | undefined {
-  try {
-    const record = recordSchema.parse(JSON.parse(readFileSync(recordFile(dataDir), 'utf8')));
-    process.kill(record.pid, 0);
-    return record;
-  } catch {
-    return undefined;
-  }
 }

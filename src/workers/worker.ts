@@ -1,5 +1,4 @@
 import { Worker as BullWorker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -14,11 +13,12 @@ import type { Registry } from '../operations/registry.js';
 import { checkOptions, milliseconds } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
-import type { RedisTarget } from '../redis/connection.js';
+import type { Connection, RedisTarget } from '../redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { readServerFacts, requireServer } from '../redis/requirements.js';
 import { applyScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import { Settler } from './settler.js';
@@ -74,6 +74,13 @@ const optionsSchema = z.strictObject({
 
 type CheckedOptions = z.output<typeof optionsSchema>;
 
+class QueueWorker extends BullWorker<JobData, JobResult> {
+  /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
+  abandonJobs(): Promise<void> {
+    return this.lockManager.close();
+  }
+}
+
 /**
  * A worker that applies the jobs of all queues. It starts by itself; {@link TallyWorker.ready} tells when, or
  * why it can't.
@@ -85,7 +92,7 @@ export function createWorker(options: WorkerOptions): TallyWorker {
 }
 
 export class TallyWorker {
-  readonly #redis: Redis;
+  readonly #redis: Connection;
   readonly #registry: Registry;
   readonly #keys: Keys;
   readonly #scripts: ScriptRunner;
@@ -94,7 +101,7 @@ export class TallyWorker {
   readonly #applyDeps: ApplyDeps;
   readonly #logger: Logger;
   readonly #started: Promise<void>;
-  #workers: BullWorker<JobData, JobResult>[] = [];
+  #workers: QueueWorker[] = [];
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -156,7 +163,7 @@ export class TallyWorker {
       await this.#clock.sample();
     } catch (error) {
       this.#clock.close();
-      this.#redis.disconnect();
+      this.#redis.disconnectAll();
       throw error;
     }
     if (this.#closing === undefined) {
@@ -177,10 +184,10 @@ export class TallyWorker {
     return queues;
   }
 
-  #work(name: string): BullWorker<JobData, JobResult> {
+  #work(name: string): QueueWorker {
     const { prefix, concurrency, lockDurationMs, stalledIntervalMs } = this.options;
     const queue = openQueue(name, prefix, this.#redis, this.#logger);
-    const worker = new BullWorker<JobData, JobResult>(name, (job) => applyJob(job, queue, this.#applyDeps), {
+    const worker = new QueueWorker(name, (job) => applyJob(job, queue, this.#applyDeps), {
       connection: this.#redis,
       prefix,
       concurrency,
@@ -219,22 +226,9 @@ export class TallyWorker {
     const inTime = await withinTime(finished, closeTimeoutMs);
     if (!inTime) {
       this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
-      await Promise.all(this.#workers.map((worker) => worker.disconnect()));
+      await Promise.all(this.#workers.map((worker) => worker.abandonJobs()));
     }
     this.#clock.close();
-    this.#redis.disconnect();
-  }
-}
-
-/** Whether the promise settled within the time. */
-async function withinTime(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, false);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), timeout]);
-  } finally {
-    clearTimeout(timer);
+    this.#redis.disconnectAll();
   }
 }

@@ -10,7 +10,6 @@ import { createProducer, createWorker } from '../../src/index.js';
 import type { Operation, Producer, ProducerOptions, TallyWorker, WorkerOptions } from '../../src/index.js';
 import type { BuiltInOperation } from '../../src/operations/registry.js';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
-import type { EmbeddedRedis } from '../../src/redis/embedded.js';
 
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {
@@ -74,17 +73,32 @@ async function removeKeys(client: Redis, id: string): Promise<void> {
   }
 }
 
+/** A Redis that one test has for itself, on the same port before and after a restart. */
+export interface OwnRedis {
+  readonly url: string;
+  /** The process of the server that runs now. */
+  pid(): number;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
 /** A Redis of the test's own, for what would disturb others: memory limits, restarts, lost scripts. */
-export async function ownRedis(
-  settings: readonly string[] = [],
-): Promise<EmbeddedRedis & { readonly dataDir: string }> {
+export async function ownRedis(settings: readonly string[] = []): Promise<OwnRedis> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-test-'));
-  const redis = await startEmbeddedRedis({ dataDir, settings });
+  let redis = await startEmbeddedRedis({ dataDir, settings });
+  const port = Number(new URL(redis.url).port);
   onTestFinished(async () => {
     await redis.stop();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { ...redis, dataDir };
+  return {
+    url: redis.url,
+    pid: () => redis.pid,
+    stop: () => redis.stop(),
+    start: async () => {
+      redis = await startEmbeddedRedis({ dataDir, settings, port });
+    },
+  };
 }
 
 /** Waits until a condition holds, looking every 20 ms, for 15 s at most. */

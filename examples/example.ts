@@ -1,0 +1,25 @@
+import type { Redis } from 'ioredis';
+import type { createProducer, Outcome } from '../src/index.js';
+import type { energySpend } from './energy-spend.js';
+
+/** What every example gets to work with. */
+export interface ExampleContext {
+  /** Sends updates. It knows the built-in operations and `energy.spend`. */
+  readonly producer: ReturnType<typeof createProducer<typeof energySpend>>;
+  /** A plain connection: what Tally writes are ordinary Redis values, to be read by anyone. */
+  readonly redis: Redis;
+  /** The full name of a key, so that the same example can run in a place of its own. */
+  readonly key: (name: string) => string;
+}
+
+/** What an example teaches, and what happened in it. */
+export interface Lesson {
+  readonly title: string;
+  readonly steps: readonly Step[];
+}
+
+export interface Step {
+  readonly did: string;
+  /** What came of it: an outcome, an error, or what a plain read found. */
+  readonly answer: Outcome | Error | string | null;
+}

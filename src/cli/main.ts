@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { ConfigurationError, ValidationError } from '../errors.js';
+import { doctor } from './doctor.js';
+import { get } from './get.js';
+import { submit } from './submit.js';
+import { up } from './up.js';
+import { work } from './worker.js';
+
+/** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const program = new Command('tally')
+  .description('Counters, inventory, XP and scores in Redis: every update takes effect exactly once.')
+  .version('0.1.0')
+  .showHelpAfterError()
+  .exitOverride();
+
+program
+  .command('up')
+  .description('start all of Tally: a private Redis (unless REDIS_URL is set), a worker and the dashboard')
+  .action(up);
+
+program.command('worker').description('start a worker that applies updates').action(work);
+
+program
+  .command('submit')
+  .description('submit one update')
+  .argument('<operation>', 'for example counter.increment')
+  .requiredOption('--params <json>', 'the params as JSON, for example \'{"key":"count","by":5}\'')
+  .option('--idempotency-key <key>', 'however often it is sent with this key, it takes effect once')
+  .option('--wait', 'wait for the outcome; the exit code is 0 when it is "applied", 1 otherwise')
+  .option('--timeout <ms>', 'how long to wait at most', '30000')
+  .option('--json', 'print JSON')
+  .action(submit);
+
+program
+  .command('get')
+  .description('print the value of a key')
+  .argument('<key>')
+  .option('--field <field>', 'of a hash')
+  .option('--member <member>', 'of a sorted set')
+  .option('--json', 'print JSON')
+  .action(get);
+
+program.command('doctor').description('check the Redis that Tally is pointed at').action(doctor);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what went wrong and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? 0 : EXIT_USAGE; // commander has printed it
+  }
+  console.error(`tally: ${error instanceof Error ? error.message : String(error)}`);
+  return error instanceof ConfigurationError || error instanceof ValidationError ? EXIT_USAGE : EXIT_FAILED;
+}

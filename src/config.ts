@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { ConfigurationError } from './errors.js';
+import { nearest } from './nearest.js';
+import { DEFAULT_NAMESPACE } from './redis/keys.js';
+
+/** A variable's schema with an example for the message when it does not fit. */
+interface Variable {
+  readonly schema: z.ZodType;
+  readonly example: string;
+}
+
+function wholeNumber(min: number, max: number, fallback: number) {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, error)
+    .transform(Number)
+    .pipe(z.int({ error }).min(min, error).max(max, error))
+    .default(fallback);
+}
+
+function text(fallback: string) {
+  return z.string().min(1, 'must not be empty').default(fallback);
+}
+
+/** Every environment variable that Tally reads. */
+const variables = {
+  /** The Redis to use. Unset: `tally up` starts a private one, and the other commands use that. */
+  REDIS_URL: {
+    schema: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }).optional(),
+    example: 'redis://127.0.0.1:6379',
+  },
+  /** Address on which the dashboard listens. */
+  HOST: {
+    schema: z
+      .enum(['127.0.0.1', '::1', 'localhost'], 'must be a loopback address until sign-in is configured')
+      .default('127.0.0.1'),
+    example: '127.0.0.1',
+  },
+  PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
+  LOG_LEVEL: {
+    schema: z
+      .enum(
+        ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+        'must be trace, debug, info, warn, error, fatal or silent',
+      )
+      .default('info'),
+    example: 'info',
+  },
+  /** Folder of the private Redis. */
+  TALLY_DATA_DIR: { schema: text('.tally'), example: '.tally' },
+  /** First part of Tally's own keys. */
+  TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
+  /** First part of BullMQ's keys. */
+  TALLY_PREFIX: { schema: text(DEFAULT_NAMESPACE.prefix), example: DEFAULT_NAMESPACE.prefix },
+  TALLY_CONCURRENCY: { schema: wholeNumber(1, 1_000, 50), example: '50' },
+  TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
+  TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
+  TALLY_IDEMPOTENCY_WINDOW_MS: { schema: wholeNumber(1_000, 90 * 86_400_000, 86_400_000), example: '86400000' },
+  TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
+} satisfies Record<string, Variable>;
+
+type VariableName = keyof typeof variables;
+
+export type Config = { readonly [Name in VariableName]: z.output<(typeof variables)[Name]['schema']> };
+
+/**
+ * Reads the configuration from the environment.
+ *
+ * @throws ConfigurationError that names each variable, what is wrong and a valid example, and each unknown
+ * `TALLY_` variable with the nearest known one
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const names = Object.keys(variables) as VariableName[];
+  const problems = unknownVariables(environment, names);
+  const config: Record<string, unknown> = {};
+  for (const name of names) {
+    const { schema, example } = variables[name];
+    const value = environment[name];
+    const parsed = schema.safeParse(value === '' ? undefined : value);
+    if (parsed.success) {
+      config[name] = parsed.data;
+    } else {
+      const what = parsed.error.issues[0]?.message ?? 'is not valid';
+      problems.push(`${name}: ${what}, but is "${withoutPassword(value)}"; for example ${name}=${example}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new ConfigurationError(problems.join('\n'));
+  }
+  return config as Config;
+}
+
+function unknownVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('TALLY_') && !names.includes(name))
+    .map((name) => {
+      const suggestion = nearest(name, names);
+      return `${name}: unknown variable${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`;
+    });
+}
+
+/** A mistyped Redis URL may hold a password. */
+function withoutPassword(value = ''): string {
+  return value.replace(/:[^:@/]+@/, ':***@');
+}

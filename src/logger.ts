@@ -1,0 +1,31 @@
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+/** What must not stand in a log. A failed AUTH carries the password among the arguments of its command. */
+const SECRETS = [
+  'password',
+  '*.password',
+  'err.command.args',
+  '*.authorization',
+  '*.headers.authorization',
+  '*.cookie',
+];
+
+/** Logs lines for people on a terminal, JSON otherwise. */
+export function createLogger(level: string, stream: NodeJS.WriteStream = process.stdout): Logger {
+  const options = { name: 'tally', level, redact: SECRETS };
+  if (stream.isTTY) {
+    return pino(
+      options,
+      pretty({
+        destination: stream,
+        colorize: true,
+        ignore: 'pid,hostname,name',
+        translateTime: 'HH:MM:ss',
+        sync: true,
+      }),
+    );
+  }
+  return pino(options, stream);
+}

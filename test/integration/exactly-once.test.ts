@@ -1,0 +1,154 @@
+import { Queue } from 'bullmq';
+import type { Job } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
+import { place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+
+const jobReceipt = (here: Place, jobId: string) => `${here.namespace}:job:${jobId}`;
+
+test('the same idempotency key from two producers at once is applied once', async () => {
+  const here = place();
+  const key = here.key('count');
+  // No worker yet, so neither producer can find the receipt of the other: both make a job.
+  const submissions = await Promise.all(
+    [here.producer(), here.producer()].map((producer) =>
+      producer.counters.increment({ key, by: 5 }, { idempotencyKey: here.key('order-1') }),
+    ),
+  );
+  expect(new Set(submissions.map(({ jobId }) => jobId)).size).toBe(2);
+  await here.worker();
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
+  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5 } });
+  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5 }, duplicate: true });
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('an idempotency key is remembered after its job was removed', async () => {
+  const here = place();
+  const key = here.key('count');
+  await here.worker();
+  const producer = here.producer();
+  const first = await producer.counters.increment({ key, by: 5 }, { idempotencyKey: here.key('order-1') });
+  await first.outcome();
+  await openQueue(here, 'counters').obliterate({ force: true });
+  await here.client.del(jobReceipt(here, first.jobId));
+
+  const again = await producer.counters.increment({ key, by: 5 }, { idempotencyKey: here.key('order-1') });
+  expect(await again.outcome()).toEqual({ status: 'applied', result: { value: 5 }, duplicate: true });
+  expect(again.id).toBe(first.id);
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('an idempotency key with another payload is a conflict and changes nothing', async () => {
+  const here = place();
+  const key = here.key('count');
+  const producer = here.producer();
+  // Queued before any worker runs, so the script decides; then once more, found at submit.
+  const early = [5, 6].map((by) => producer.counters.increment({ key, by }, { idempotencyKey: here.key('order-1') }));
+  await here.worker();
+  const outcomes = await Promise.all(early.map(async (submission) => (await submission).outcome()));
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['applied', 'conflict']);
+  const late = await producer.counters.increment({ key, by: 7 }, { idempotencyKey: here.key('order-1') });
+  expect(await late.outcome()).toMatchObject({ status: 'conflict', reason: 'IDEMPOTENCY_CONFLICT' });
+  expect(['5', '6']).toContain(await here.client.get(key));
+});
+
+test.each([
+  ['plainly', {}],
+  ['with its attempts reset', { resetAttemptsMade: true, resetAttemptsStarted: true }],
+])('a completed job that is retried by code %s applies nothing again and answers the same', async (_, options) => {
+  const here = place();
+  const key = here.key('count');
+  await here.worker();
+  const submission = await here.producer().counters.increment({ key, by: 5 });
+  await submission.outcome();
+  const job = await settledJob(here, submission.jobId);
+  // As after the ten minutes for which a settled job keeps its receipt.
+  await here.client.del(jobReceipt(here, submission.jobId));
+
+  await job.retry('completed', options);
+  await until('the job has completed once more', async () => (await job.getState()) === 'completed');
+  expect(await here.client.get(key)).toBe('5');
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+});
+
+test('a job that is sent to run again before it was settled keeps its receipt until it is', async () => {
+  const here = place();
+  const key = here.key('count');
+  const worker = await here.worker();
+  const submission = await here.producer().counters.increment({ key, by: 5 });
+  await submission.outcome();
+  await worker.close();
+  // As if the worker had died right after completion: no mark, and the receipt at its full life.
+  const job = await getJob(here, submission.jobId);
+  await here.client.hdel(`${here.prefix}:counters:${submission.jobId}`, 'progress');
+  await here.client.expire(jobReceipt(here, submission.jobId), 30 * 24 * 3600);
+  await job.retry('completed');
+
+  await here.worker();
+  await settledJob(here, submission.jobId);
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('settling cuts the life of a receipt to ten minutes', async () => {
+  const here = place();
+  await here.worker();
+  const submission = await here.producer().counters.increment({ key: here.key('count') });
+  await submission.outcome();
+  await settledJob(here, submission.jobId);
+  await until('the receipt is cut', async () => {
+    const ttl = await here.client.ttl(jobReceipt(here, submission.jobId));
+    return ttl > 0 && ttl <= 600;
+  });
+});
+
+test('the failed update of a batch becomes a job of its own, which can be retried and is applied once', async () => {
+  const here = place();
+  const [good, bad] = [here.key('good'), here.key('bad')];
+  await here.client.set(bad, 'not a number');
+  await here.worker();
+  const submissions = await here.producer().submit([
+    { operation: 'counter.increment', params: { key: good } },
+    { operation: 'counter.increment', params: { key: bad } },
+    { operation: 'counter.increment', params: { key: good } },
+  ]);
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
+  expect(outcomes.map(({ status }) => status)).toEqual(['applied', 'failed', 'applied']);
+  expect(outcomes[1]).toMatchObject({ reason: 'NOT_AN_INTEGER' });
+  expect(await here.client.get(bad)).toBe('not a number');
+
+  const putBack = await getJob(here, submissions[1]!.id);
+  expect(await putBack.getState()).toBe('failed');
+  expect(putBack.failedReason).toMatch(/^NOT_AN_INTEGER: .*nothing was applied$/);
+  await here.client.set(bad, '7');
+  await putBack.retry();
+  await until('the retry has completed', async () => (await putBack.getState()) === 'completed');
+  expect(await here.client.get(bad)).toBe('8');
+
+  // The batch itself once more: its receipt answers, and nothing is put back or applied a second time.
+  await (await settledJob(here, submissions[0]!.jobId)).retry('completed');
+  await until('the batch has completed again', async () => {
+    return (await (await getJob(here, submissions[0]!.jobId)).getState()) === 'completed';
+  });
+  expect(await here.client.mget(good, bad)).toEqual(['2', '8']);
+});
+
+function openQueue(here: Place, name: string): Queue {
+  const queue = new Queue(name, { connection: here.client, prefix: here.prefix });
+  onTestFinished(() => queue.close());
+  return queue;
+}
+
+async function getJob(here: Place, jobId: string): Promise<Job> {
+  const job = (await openQueue(here, 'counters').getJob(jobId)) as Job | undefined;
+  if (job === undefined) {
+    throw new Error(`no job ${jobId}`);
+  }
+  return job;
+}
+
+/** The job once the worker has left its mark on it. */
+async function settledJob(here: Place, jobId: string): Promise<Job> {
+  await until('the job is settled', async () => typeof (await getJob(here, jobId)).progress === 'object');
+  return getJob(here, jobId);
+}
