@@ -1,6 +1,9 @@
 import { Queue } from 'bullmq';
 import type { Job } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
+import { ScriptRunner, settleScript } from '../../src/redis/scripts.js';
+import { Settler } from '../../src/workers/settler.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -72,22 +75,22 @@ test.each([
   expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
 });
 
-test('a job that is sent to run again before it was settled keeps its receipt until it is', async () => {
+test('a job that is sent to run again before it was settled keeps its receipt', async () => {
   const here = place();
-  const key = here.key('count');
   const worker = await here.worker();
-  const submission = await here.producer().counters.increment({ key, by: 5 });
+  const submission = await here.producer().counters.increment({ key: here.key('count') });
   await submission.outcome();
-  await worker.close();
-  // As if the worker had died right after completion: no mark, and the receipt at its full life.
-  const job = await getJob(here, submission.jobId);
-  await here.client.hdel(`${here.prefix}:counters:${submission.jobId}`, 'progress');
-  await here.client.expire(jobReceipt(here, submission.jobId), 30 * 24 * 3600);
-  await job.retry('completed');
-
-  await here.worker();
   await settledJob(here, submission.jobId);
-  expect(await here.client.get(key)).toBe('5');
+  await worker.close();
+  await here.client.expire(jobReceipt(here, submission.jobId), 30 * 24 * 3600);
+  await (await getJob(here, submission.jobId)).retry('completed');
+
+  const settle = settleScript();
+  const scripts = new ScriptRunner(here.client, [settle]);
+  const settler = new Settler({ redis: here.client, scripts, settle, keys: createKeys(here), logger: here.logger });
+  settler.add({ queue: 'counters', jobId: submission.jobId });
+  await settler.flush();
+  expect(await here.client.ttl(jobReceipt(here, submission.jobId))).toBeGreaterThan(600);
 });
 
 test('settling cuts the life of a receipt to ten minutes', async () => {
@@ -131,6 +134,31 @@ test('the failed update of a batch becomes a job of its own, which can be retrie
     return (await (await getJob(here, submissions[0]!.jobId)).getState()) === 'completed';
   });
   expect(await here.client.mget(good, bad)).toEqual(['2', '8']);
+});
+
+test('a batch of which every update failed applies nothing when it runs again after the cause is gone', async () => {
+  const here = place();
+  const bad = here.key('bad');
+  await here.client.set(bad, 'not a number');
+  await here.worker();
+  const submissions = await here
+    .producer()
+    .submit([1, 2].map(() => ({ operation: 'counter.increment' as const, params: { key: bad } })));
+  await Promise.all(submissions.map((submission) => submission.outcome()));
+  await here.client.set(bad, '0');
+  for (const { id } of submissions) {
+    const putBack = await getJob(here, id);
+    await putBack.retry();
+    await until('the retry has completed', async () => (await putBack.getState()) === 'completed');
+  }
+  expect(await here.client.get(bad)).toBe('2');
+
+  // As if the worker had died before it completed the batch: the batch runs again, and carries no mark.
+  const batch = await settledJob(here, submissions[0]!.jobId);
+  await here.client.hdel(`${here.prefix}:counters:${submissions[0]!.jobId}`, 'progress');
+  await batch.retry('completed');
+  await until('the batch has completed again', async () => (await batch.getState()) === 'completed');
+  expect(await here.client.get(bad)).toBe('2');
 });
 
 function openQueue(here: Place, name: string): Queue {

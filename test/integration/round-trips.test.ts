@@ -26,14 +26,12 @@ test('a job costs no round trips beyond those of BullMQ and one EVALSHA, and set
     };
   });
   const tally = await commandsOf(async (here) => {
-    await here
-      .producer({ maxBatch: 1 })
-      .submit(
-        Array.from({ length: JOBS }, () => ({
-          operation: 'counter.increment' as const,
-          params: { key: here.key('n') },
-        })),
-      );
+    await here.producer({ maxBatch: 1 }).submit(
+      Array.from({ length: JOBS }, () => ({
+        operation: 'counter.increment' as const,
+        params: { key: here.key('n') },
+      })),
+    );
     return async () => {
       await here.worker({ queues: ['counters'] });
       await until('all are settled', async () => {
