@@ -36,21 +36,24 @@
 local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
 local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
 
+-- Codes of failures, which a plan can't give to its rejections.
+local OWN_CODES = { WRONG_TYPE = true, NOT_AN_INTEGER = true, OUT_OF_RANGE = true, PLAN_ERROR = true }
+
 local plans = {}
 --{{plans}}
 
 -- The receipt of this job, if an earlier attempt applied it.
 local now = redis.call('TIME')
-local lease_expired = now[1] * 1000 + math.floor(now[2] / 1000) > tonumber(ARGV[1])
+local within_lease = now[1] * 1000 + math.floor(now[2] / 1000) <= tonumber(ARGV[1])
 local recorded_outcomes = redis.call('GET', KEYS[1])
 local request = cjson.decode(ARGV[2])
 if recorded_outcomes then
-  if not lease_expired then
+  if within_lease then
     redis.call('EXPIRE', KEYS[1], request.receiptSeconds)
   end
   return recorded_outcomes
 end
-if lease_expired then
+if not within_lease then
   return redis.error_reply('LEASE_EXPIRED this attempt came too late to write; nothing was written')
 end
 
@@ -129,15 +132,18 @@ local function read_group(kind, command, group, parse)
     if texts.err and not string.find(texts.err, 'WRONGTYPE', 1, true) then
       error(texts.err)
     end
+    local wrong_type = texts.err or (kinds[key] or kind) ~= kind
+    if not wrong_type then
+      kinds[key] = kind
+    end
     for n = first, last do
-      if texts.err or (kinds[key] or kind) ~= kind then
+      if wrong_type then
         problems[cells[n]] = 'WRONG_TYPE'
       else
         keep(cells[n], texts[n - first + 1], parse)
       end
     end
   end)
-  kinds[key] = kinds[key] or kind
 end
 
 read_strings()
@@ -180,8 +186,17 @@ local function rejection(code, details)
   if type(code) ~= 'string' or not string.find(code, '^[A-Z_]+$') then
     return '?PLAN_ERROR,a rejection needs a code of capital letters and underscores'
   end
+  if OWN_CODES[code] then
+    return '?PLAN_ERROR,the code ' .. code .. ' has a meaning of its own'
+  end
+  if details ~= nil and type(details) ~= 'table' then
+    return '?PLAN_ERROR,the details of a rejection must be a table of integers'
+  end
   local texts = { '!' .. code }
   for n = 1, #(details or {}) do
+    if not is_integer(details[n]) or not in_range(details[n]) then
+      return '?PLAN_ERROR,detail ' .. n .. ' of the rejection is not an integer in range'
+    end
     texts[n + 1] = integer_text(details[n])
   end
   return table.concat(texts, ',')
@@ -228,10 +243,11 @@ local function apply(operation, cells, args, ttl)
       write_to_overlay(cells[n], new_values[n], ttl)
     end
   end
+  local texts = {}
   for n = 1, #results do
-    results[n] = integer_text(results[n])
+    texts[n] = integer_text(results[n])
   end
-  return table.concat(results, ',')
+  return table.concat(texts, ',')
 end
 
 local function save_cells(steps)

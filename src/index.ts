@@ -9,5 +9,6 @@ export type { Cell } from './operations/cell.js';
 export { defineOperation } from './operations/operation.js';
 export type { Operation, OperationDefinition, Rejection } from './operations/operation.js';
 export type { Outcome, Reason } from './operations/outcome.js';
+export type { BuiltInOperation } from './operations/registry.js';
 export type { Update } from './operations/update.js';
 export * from './errors.js';

@@ -13,21 +13,33 @@ export interface Cell {
   readonly member?: string | undefined;
 }
 
+function isShort(text: string): boolean {
+  return text.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(text) <= MAX_KEY_BYTES; // UTF-8 takes 3 bytes at most
+}
+
+/** Whether a text can be the name of a key, field or member. */
+export function isName(text: string): boolean {
+  return text !== '' && isShort(text) && text.isWellFormed();
+}
+
+export function isTtlSeconds(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= MAX_TTL_SECONDS;
+}
+
 function name(what: string) {
   return z
     .string({ error: `${what} must be a string` })
     .min(1, `${what} must not be empty`)
-    .refine(
-      (text) => Buffer.byteLength(text) <= MAX_KEY_BYTES,
-      `${what} must not be longer than ${MAX_KEY_BYTES} bytes`,
-    )
+    .refine(isShort, `${what} must not be longer than ${MAX_KEY_BYTES} bytes`)
     .refine((text) => text.isWellFormed(), `${what} must be valid Unicode, without lone surrogates`);
 }
 
 /** A whole number from `min` to `max`, both within +-(2^53 - 1). */
 export function wholeNumber({ min = -MAX_INTEGER, max = MAX_INTEGER }: { min?: number; max?: number } = {}) {
   const error = `must be a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
+  const { MAX_SAFE_INTEGER: limit } = Number; // z.int() itself holds to it
+  const atLeast = min > -limit ? z.int({ error }).min(min, { error }) : z.int({ error });
+  return max < limit ? atLeast.max(max, { error }) : atLeast;
 }
 
 /** Seconds until a key that the update creates expires: 1 to ten years. */

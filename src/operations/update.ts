@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ValidationError } from '../errors.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
+import { faultOf } from './step.js';
 import type { Registry } from './registry.js';
 
 /** One requested change. */
@@ -100,6 +101,10 @@ function checkParams(
     };
   }
   const steps = operation.steps(parsed.data);
+  const fault = steps.flatMap((step) => faultOf(step) ?? [])[0];
+  if (fault !== undefined) {
+    return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message: fault }] };
+  }
   for (const { cells } of steps) {
     for (const { key } of cells) {
       if (isReservedKey(key)) {
@@ -121,7 +126,11 @@ export function fingerprint(operation: string, params: unknown): string {
 
 function toIssue(issue: z.core.$ZodIssue, code: ValidationCode): ValidationIssue {
   const path = issue.path.reduce<string>((text, part) => joinPath(text, partText(part)), '');
-  return { path, code, message: issue.message };
+  return { path, code, message: issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message };
+}
+
+function unknownProperties(names: readonly string[]): string {
+  return `unknown ${names.length === 1 ? 'property' : 'properties'} ${names.map((name) => `"${name}"`).join(', ')}`;
 }
 
 function partText(part: PropertyKey): string {

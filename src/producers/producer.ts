@@ -234,7 +234,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     try {
       return await withDeadline(this.#enqueue(operation, updates, options), leftMs);
     } catch (error) {
-      throw unavailable(error as Error, this.options.submitTimeoutMs);
+      throw unavailable(error as Error, this.#redis);
     }
   }
 
@@ -294,7 +294,7 @@ async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error('no answer'));
+      reject(new Error(`no answer within ${timeoutMs} ms`));
     }, timeoutMs);
   });
   try {
@@ -305,11 +305,16 @@ async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<
 }
 
 /** An answer of Redis such as OOM means that nothing was accepted; anything else leaves it open. */
-function unavailable(error: Error, submitTimeoutMs: number): QueueUnavailableError {
-  const message =
-    error.name === 'ReplyError'
-      ? `Redis refused the job: ${error.message}; the update was not accepted`
-      : `Redis did not take the job within ${submitTimeoutMs} ms (${error.message}); the update may or may not have been ` +
-        'accepted: send it again with the same idempotency key, and it takes effect once';
-  return new QueueUnavailableError(message, { cause: error });
+function unavailable(error: Error, redis: Connection): QueueUnavailableError {
+  if (error.name === 'ReplyError') {
+    return new QueueUnavailableError(`Redis refused the job: ${error.message}; the update was not accepted`, {
+      cause: error,
+    });
+  }
+  const cause = redis.lastError ?? error;
+  return new QueueUnavailableError(
+    `Redis did not take the job (${redis.address}: ${cause.message || String(cause)}); the update may or may not have been accepted: ` +
+      'send it again with the same idempotency key, and it takes effect once',
+    { cause },
+  );
 }

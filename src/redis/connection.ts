@@ -35,11 +35,18 @@ export function connectPromptly(
  */
 export class Connection extends Redis {
   readonly #copies: Redis[] = [];
+  /** Why Redis can't be reached at the moment, if it can't. */
+  lastError: Error | undefined;
 
   override duplicate(...override: Parameters<Redis['duplicate']>): Redis {
     const copy = super.duplicate(...override);
     this.#copies.push(copy);
     return copy;
+  }
+
+  /** Where it connects to, without a password. */
+  get address(): string {
+    return describeTarget(this.options);
   }
 
   /** Ends this connection and its copies at once. */
@@ -53,16 +60,15 @@ export class Connection extends Redis {
 function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger): Connection {
   const redis =
     typeof target === 'string' ? new Connection(target, options) : new Connection({ ...target, ...options });
-  let lastMessage = '';
   redis.on('error', (error: Error) => {
     // ioredis repeats the error at every attempt, up to 20 times a second: say it once.
-    if (error.message !== lastMessage) {
-      lastMessage = error.message;
+    if (error.message !== redis.lastError?.message) {
+      redis.lastError = error;
       logger.warn({ err: error, connection: options.connectionName }, `Redis: ${error.message || String(error)}`);
     }
   });
   redis.on('ready', () => {
-    lastMessage = '';
+    redis.lastError = undefined;
   });
   return redis;
 }

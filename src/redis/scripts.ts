@@ -22,29 +22,70 @@ export function settleScript(): Script {
 
 /** Joins the frame with the plans of all operations: the script that applies jobs, see `lua/frame.lua`. */
 export function applyScript(registry: Registry): Script {
-  const sources = new Map<string, string[]>();
-  for (const { name, lua } of registry.operations) {
-    if (lua !== undefined) {
-      sources.set(lua, [...(sources.get(lua) ?? []), name]);
-    }
-  }
-  const plans = [...sources].map(([lua, names]) => planBlock(lua, names));
+  const plans = [...planSources(registry)].map(([lua, names]) =>
+    [
+      'do',
+      `local source = ${sourceCall(lua)}`,
+      ...names.map((name) => `plans['${name}'] = ${planOf(name)}`),
+      'end',
+    ].join('\n'),
+  );
   return script(
     'apply',
     luaSource('frame').replace('--{{plans}}', () => plans.join('\n')),
   );
 }
 
-/** A source is a function that returns one plan, or a table of plans; what reaches Redis is out of its sight. */
-function planBlock(lua: string, names: readonly string[]): string {
-  return [
-    'do',
-    'local source = (function(redis, KEYS, ARGV)',
-    lua,
-    'end)()',
-    ...names.map((name) => `plans['${name}'] = type(source) == 'table' and source['${name}'] or source`),
-    'end',
-  ].join('\n');
+/**
+ * Makes sure that the Lua of each operation compiles and gives a plan, since one that does not would stop the
+ * joined script for all.
+ *
+ * @throws ConfigurationError naming the operation
+ */
+export async function checkPlans(redis: Redis, registry: Registry): Promise<void> {
+  for (const [lua, names] of planSources(registry)) {
+    const types = `{ ${names.map((name) => `type(${planOf(name)})`).join(', ')} }`;
+    let found: string[];
+    try {
+      found = (await redis.eval(`local source = ${sourceCall(lua)}\nreturn ${types}`, 0)) as string[];
+    } catch (error) {
+      throw badPlan(names[0], (error as Error).message, error);
+    }
+    const missing = found.findIndex((type) => type !== 'function');
+    if (missing !== -1) {
+      throw badPlan(
+        names[missing],
+        `it must end in "return function(cells, args) ... end", but returns a ${found[missing]}`,
+      );
+    }
+  }
+}
+
+function badPlan(name = '', message: string, cause?: unknown): ConfigurationError {
+  return new ConfigurationError(`the Lua plan of the operation "${name}" can't be used: ${message}`, { cause });
+}
+
+/** The names of the operations by their Lua source: a family of operations shares one. */
+function planSources(registry: Registry): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  for (const { name, lua } of registry.operations) {
+    if (lua !== undefined) {
+      sources.set(lua, [...(sources.get(lua) ?? []), name]);
+    }
+  }
+  return sources;
+}
+
+/** What a plan can't see: all ways to Redis, to other plans, and out of this list. */
+const HIDDEN = 'redis, server, KEYS, ARGV, plans, _G, load, loadstring, getfenv, setfenv';
+
+function sourceCall(lua: string): string {
+  return `(function(${HIDDEN})\n${lua}\nend)()`;
+}
+
+/** A source returns one plan, or a table of plans by the names of their operations. */
+function planOf(name: string): string {
+  return `(type(source) == 'table' and source['${name}'] or source)`;
 }
 
 /** Loads scripts and runs them by their SHA-1; loads them again when Redis has lost them. */

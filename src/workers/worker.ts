@@ -17,7 +17,7 @@ import type { Connection, RedisTarget } from '../redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { readServerFacts, requireServer } from '../redis/requirements.js';
-import { applyScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/scripts.js';
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
@@ -159,6 +159,7 @@ export class TallyWorker {
       for (const { message } of requireServer(await readServerFacts(this.#redis))) {
         this.#logger.warn(message);
       }
+      await checkPlans(this.#redis, this.#registry);
       await this.#scripts.load();
       await this.#clock.sample();
     } catch (error) {

@@ -1,0 +1,32 @@
+import { cellId, describeCell, isName, isTtlSeconds } from './cell.js';
+import type { Cell } from './cell.js';
+import type { Step } from './operation.js';
+
+/**
+ * What is wrong with a step that an operation made. The schemas of the built-in operations leave nothing to find;
+ * this holds the user's own to what the script relies on: no write of it may fail.
+ */
+export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | undefined {
+  const badCell = cells.find(({ key, field, member }) => ![key, field ?? 'f', member ?? 'm'].every(isName));
+  if (badCell !== undefined) {
+    return `${operation} names a key, field or member that is not 1 to 512 bytes of valid Unicode: ${describeCell(badCell)}`;
+  }
+  const badArgument = args.find((argument) => typeof argument !== 'boolean' && !Number.isSafeInteger(argument));
+  if (badArgument !== undefined) {
+    return `${String(badArgument)} is not a valid argument of ${operation}: use integers within +-(2^53 - 1) and flags`;
+  }
+  if (ttlSeconds !== undefined && !isTtlSeconds(ttlSeconds)) {
+    return `ttlSeconds of ${operation} is ${ttlSeconds}: it must be a whole number from 1 to ten years`;
+  }
+  const repeated = repeatedCell(cells);
+  return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;
+}
+
+/** A plan gets each cell once: of two new values for one cell, the first would be lost. */
+function repeatedCell(cells: readonly Cell[]): Cell | undefined {
+  if (cells.length === 1) {
+    return undefined;
+  }
+  const seen = new Set<string>();
+  return cells.find((cell) => seen.size === seen.add(cellId(cell)).size);
+}

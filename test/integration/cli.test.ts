@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { place } from '../support/tally.js';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+interface Answer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[], environment: Record<string, string>) {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const ended = once(child, 'close').then(([code]): Answer => ({ code: code as number | null, ...output }));
+  return { child, output, ended };
+}
+
+function tally(environment: Record<string, string>, ...args: string[]): Promise<Answer> {
+  return start(args, environment).ended;
+}
+
+/** Starts `tally up` in a folder of its own and waits until it says that it is up. */
+async function startUp(environment: Record<string, string>) {
+  const up = start(['up'], { PORT: '0', ...environment });
+  onTestFinished(async () => {
+    up.child.kill('SIGTERM');
+    await up.ended;
+  });
+  const ready = (async () => {
+    for await (const _ of up.child.stdout) {
+      if (up.output.stdout.includes('Tally is up')) {
+        return;
+      }
+    }
+    throw new Error(`tally up ended: ${up.output.stderr}${up.output.stdout}`);
+  })();
+  await ready;
+  return up;
+}
+
+function dataDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-cli-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+test('tally up, submit and get work together in one folder, and the values outlive a restart', async () => {
+  const environment = { TALLY_DATA_DIR: dataDir() };
+  const up = await startUp(environment);
+  const submit = (...more: string[]) =>
+    tally(environment, 'submit', 'counter.increment', '--params', '{"key":"count","by":5}', '--wait', ...more);
+
+  const first = await submit('--json');
+  expect(first).toMatchObject({ code: 0 });
+  expect(JSON.parse(first.stdout)).toMatchObject({ status: 'applied', result: { value: 5 } });
+  expect(await submit()).toMatchObject({ code: 0, stdout: 'applied {"value":10}\n' });
+  expect(await tally(environment, 'get', 'count')).toMatchObject({ code: 0, stdout: '10\n' });
+
+  const second = await tally({ ...environment, PORT: '0' }, 'up');
+  expect(second).toMatchObject({ code: 2 });
+  expect(second.stderr).toContain('Tally runs already with the folder');
+
+  up.child.kill('SIGTERM');
+  expect(await up.ended).toMatchObject({ code: 0 });
+  await startUp(environment);
+  expect(await tally(environment, 'get', 'count', '--json')).toMatchObject({
+    code: 0,
+    stdout: '{"key":"count","value":10}\n',
+  });
+});
+
+test('tally up clears away the Redis of a run that was killed, and keeps its values', async () => {
+  const environment = { TALLY_DATA_DIR: dataDir() };
+  const killed = await startUp(environment);
+  await tally(environment, 'submit', 'counter.increment', '--params', '{"key":"count"}', '--wait');
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  await startUp(environment);
+  expect(await tally(environment, 'get', 'count')).toMatchObject({ code: 0, stdout: '1\n' });
+});
+
+test('exit codes tell a rejected update, a missing key and wrong usage apart', async () => {
+  const here = place();
+  await here.worker();
+  const environment = { REDIS_URL: inject('redisUrl'), TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const key = here.key('stock');
+  const take = JSON.stringify({ key, quantity: 1, whenShort: 'reject' });
+  const answers = await Promise.all([
+    tally(environment, 'submit', 'inventory.take', '--params', take, '--wait'),
+    tally(environment, 'get', key),
+    tally(environment, 'submit', 'inventory.tak', '--params', take),
+    tally(environment, 'submit', 'inventory.take', '--params', '{key}'),
+    tally(environment, 'submit', 'inventory.take'),
+    tally(environment, 'sumbit'),
+    tally({ ...environment, PORT: 'x' }, 'get', key),
+  ]);
+  expect(answers.map(({ code }) => code)).toEqual([1, 1, 2, 2, 2, 2, 2]);
+  expect(answers[0]?.stdout).toBe(`rejected INSUFFICIENT_STOCK: "${key}" has 0 in stock, 1 wanted\n`);
+  expect(answers[1]?.stderr).toBe(`tally: "${key}" does not exist\n`);
+  expect(answers[2]?.stderr).toContain('did you mean "inventory.take"?');
+  expect(answers[3]?.stderr).toContain(`--params is not JSON`);
+  expect(answers[5]?.stderr).toContain('Did you mean submit?');
+});
+
+test('tally doctor says what it found and fails when something must change', async () => {
+  const healthy = await tally({ REDIS_URL: inject('redisUrl') }, 'doctor');
+  expect(healthy.code).toBe(0);
+  expect(healthy.stdout).toMatch(/ok {4}version .*\n(.*\n)*ok {4}maxmemory-policy {2}noeviction\n/);
+  const nobody = await tally({ REDIS_URL: 'redis://127.0.0.1:1' }, 'doctor');
+  expect(nobody.code).toBe(1);
+});
+
+test('without a Redis a command says how to get one', async () => {
+  const answer = await tally({ TALLY_DATA_DIR: dataDir() }, 'get', 'count');
+  expect(answer.code).toBe(2);
+  expect(answer.stderr).toContain('npm start');
+});

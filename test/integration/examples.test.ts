@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { run as counter } from '../../examples/01-counter.js';
+import { run as countdown } from '../../examples/02-countdown.js';
+import { run as blogPostViews } from '../../examples/03-blog-post-views.js';
+import { run as borrowBooks } from '../../examples/04-borrow-books.js';
+import { run as playerXp } from '../../examples/05-player-xp.js';
+import { run as twoScores } from '../../examples/06-two-scores.js';
+import { run as conditional } from '../../examples/07-conditional.js';
+import { run as transaction } from '../../examples/08-transaction.js';
+import { run as customOperation } from '../../examples/09-custom-operation.js';
+import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
+import { run as redisAway } from '../../examples/11-redis-away.js';
+import { energySpend } from '../../examples/energy-spend.js';
+import type { ExampleContext, Lesson } from '../../examples/example.js';
+import { QueueUnavailableError } from '../../src/index.js';
+import { place } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs an example in the test's own place; returns the answers of its steps. */
+async function answersOf(here: Place, run: (context: ExampleContext) => Promise<Lesson>) {
+  await here.worker({ operations: [energySpend] });
+  const producer = here.producer({ operations: [energySpend] });
+  const { steps } = await run({ producer, redis: here.client, key: (name) => here.key(name) });
+  return steps.map(({ answer }) => answer);
+}
+
+const applied = (result: unknown) => ({ status: 'applied', result });
+
+test('the counter goes to 5, then to 10', async () => {
+  const here = place();
+  expect(await answersOf(here, counter)).toEqual([applied({ value: 5 }), applied({ value: 10 })]);
+  expect(await here.client.get(here.key('visits'))).toBe('10');
+});
+
+test('the countdown goes from 10 to 7, then to 6', async () => {
+  const here = place();
+  expect(await answersOf(here, countdown)).toEqual([10, 7, 6].map((value) => applied({ value })));
+  expect(await here.client.get(here.key('seats'))).toBe('6');
+});
+
+test('the blog post has 10 views', async () => {
+  const here = place();
+  expect(await answersOf(here, blogPostViews)).toEqual([applied({ value: 10 }), '10']);
+  expect(await here.client.hget(here.key('post:hello-world'), 'views')).toBe('10');
+});
+
+test('of 5 book copies 3 are left after 2, and none after 4 more', async () => {
+  const here = place();
+  expect(await answersOf(here, borrowBooks)).toEqual([
+    applied({ available: 5 }),
+    applied({ available: 3, taken: 2 }),
+    applied({ available: 0, taken: 3 }),
+  ]);
+  expect(await here.client.get(here.key('book:dune:copies'))).toBe('0');
+});
+
+test('the player has 20 XP, then reaches level 2', async () => {
+  const here = place();
+  expect(await answersOf(here, playerXp)).toEqual([
+    applied({ xp: 20 }),
+    applied({ xp: 110, level: 2, leveledUp: true }),
+  ]);
+  expect(await here.client.hget(here.key('player:ada'), 'xp')).toBe('110');
+});
+
+test('two scores change at once, and a player without one does not reset the other', async () => {
+  const here = place();
+  const board = here.key('leaderboard');
+  const score = (member: string, value: number) => ({ key: board, member, value });
+  expect(await answersOf(here, twoScores)).toEqual([
+    applied({ scores: [score('ada', 5), score('bo', 3)] }),
+    applied({ scores: [score('ada', 10), score('cy', 3)] }),
+  ]);
+  for (const [member, value] of Object.entries({ ada: '10', bo: '3', cy: '3' })) {
+    expect(await here.client.zscore(board, member)).toBe(value);
+  }
+});
+
+test('conditions that do not hold are rejected and change nothing', async () => {
+  const here = place();
+  expect(await answersOf(here, conditional)).toEqual([
+    expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
+    '2',
+    applied({ value: 8 }),
+    expect.objectContaining({ status: 'rejected', reason: 'LIMIT_REACHED' }),
+    '8',
+  ]);
+  expect(await here.client.mget(here.key('tickets'), here.key('requests:ada'))).toEqual(['2', '8']);
+});
+
+test('the transaction changes all three values, and with too little stock none', async () => {
+  const here = place();
+  expect(await answersOf(here, transaction)).toEqual([
+    applied({ results: [{ available: 3, taken: 2 }, { xp: 20 }, { value: 1 }] }),
+    expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK', update: 0 }),
+    '3, 20, 1',
+  ]);
+  const keys = ['shop:swords', 'shop:buyer:xp', 'shop:sales'].map((name) => here.key(name));
+  expect(await here.client.mget(keys)).toEqual(['3', '20', '1']);
+});
+
+test('the custom operation spends energy only while there is enough', async () => {
+  const here = place();
+  expect(await answersOf(here, customOperation)).toEqual([
+    applied({ value: 10 }),
+    applied({ energy: 3 }),
+    { status: 'rejected', reason: 'NOT_ENOUGH_ENERGY', message: '7 energy needed, 3 there' },
+  ]);
+  expect(await here.client.get(here.key('player:bo:energy'))).toBe('3');
+});
+
+test('an idempotency key takes effect once, and is refused for another update', async () => {
+  const here = place();
+  expect(await answersOf(here, idempotencyKey)).toEqual([
+    applied({ value: 50 }),
+    { ...applied({ value: 50 }), duplicate: true },
+    expect.objectContaining({ status: 'conflict', reason: 'IDEMPOTENCY_CONFLICT' }),
+    '50',
+  ]);
+  expect(await here.client.get(here.key('wallet:ada:coins'))).toBe('50');
+});
+
+test('an order sent while Redis is away is refused, and sent again counts once', async () => {
+  const here = place();
+  const [failure, ...rest] = await answersOf(here, redisAway);
+  expect(failure).toBeInstanceOf(QueueUnavailableError);
+  expect((failure as QueueUnavailableError).message).toContain('send it again with the same idempotency key');
+  expect(rest).toEqual([applied({ value: 1 }), { ...applied({ value: 1 }), duplicate: true }, '1']);
+  expect(await here.client.get(here.key('orders'))).toBe('1');
+});
+
+test('the runner runs every example and exits with 0, and the guide shows what it prints', async () => {
+  const { stdout, stderr } = await promisify(execFile)('npx', ['tsx', 'examples/run.ts'], { cwd: ROOT });
+  const headings = [...stdout.matchAll(/^(\d\d-[^:]*): /gm)].map(([, name]) => `${name ?? ''}.ts`);
+  expect(headings).toEqual(exampleFiles().filter((file) => /^\d/.test(file)));
+  expect(stdout).toContain('counter.increment visits by 5 -> applied { value: 10 }\n');
+  expect(stdout).toContain('inventory.take book:dune:copies quantity 4 -> applied { available: 0, taken: 3 }\n');
+  expect(stdout).toContain('MGET stock, XP, sales -> 3, 20, 1\n');
+  expect(stderr).not.toContain('"level"'); // no line of a logger
+  for (const shown of guideBlocks('text')) {
+    expect(stdout).toContain(shown);
+  }
+}, 60_000);
+
+test('the runner exits with 1 for a name that is no example', async () => {
+  const failing = promisify(execFile)('npx', ['tsx', 'examples/run.ts', '99-nothing'], { cwd: ROOT });
+  const stderr: unknown = expect.stringContaining('there is no example "99-nothing"');
+  await expect(failing).rejects.toMatchObject({ code: 1, stderr });
+}, 60_000);
+
+test('every piece of code in the guide to custom operations is code of the examples', () => {
+  const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
+  const blocks = guideBlocks('ts');
+  expect(blocks[0]).toBe(readFileSync(`${ROOT}examples/energy-spend.ts`, 'utf8'));
+  for (const block of blocks) {
+    expect(sources.some((source) => source.includes(unindented(block)))).toBe(true);
+  }
+});
+
+function exampleFiles(): string[] {
+  return readdirSync(`${ROOT}examples`)
+    .filter((file) => file.endsWith('.ts'))
+    .sort();
+}
+
+/** The contents of the guide's code blocks of one language. */
+function guideBlocks(language: string): string[] {
+  const guide = readFileSync(`${ROOT}docs/custom-operations.md`, 'utf8');
+  return [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code ?? '');
+}
+
+/** An excerpt stands further left in the guide than in its file. */
+function unindented(code: string): string {
+  return code.replaceAll(/^ +/gm, '');
+}

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { createRegistry } from '../../src/operations/registry.js';
+import { checkUpdates, fingerprint } from '../../src/operations/update.js';
+
+const registry = createRegistry();
+
+/** The fingerprint of an update as the script gets it: after its check. */
+function fingerprintOf(operation: string, params: unknown): string {
+  const [checked] = checkUpdates([{ operation, params }], registry, () => false);
+  return fingerprint(operation, checked!.params);
+}
+
+test('it is 96 bits of text without spaces', () => {
+  const print = fingerprintOf('counter.increment', { key: 'a' });
+
+  expect(print).toMatch(/^[\w-]{16}$/);
+  expect(Buffer.from(print, 'base64url')).toHaveLength(12);
+});
+
+test('it stays the same over releases, since receipts outlive them', () => {
+  // printf 'counter.increment\n{"by":1,"key":"a"}' | openssl dgst -sha256 -binary | head -c 12 | base64
+  expect(fingerprint('counter.increment', { key: 'a', by: 1 })).toBe('mYJo9ImIUZMZcMKq');
+});
+
+test.each([
+  ['counter.increment', { key: 'a' }, { key: 'a', by: 1 }],
+  ['counter.increment', { key: 'a', max: 5 }, { by: 1, max: 5, key: 'a' }],
+  ['counter.increment', { key: 'a' }, { key: 'a', max: undefined, ttlSeconds: undefined }],
+  ['counter.increment', { key: 'a', field: 'f' }, { field: 'f', key: 'a' }],
+  ['inventory.take', { key: 'a', quantity: 1 }, { whenShort: 'floor', quantity: 1, key: 'a' }],
+  ['scores.add', { entries: [{ key: 'a', by: 0 }] }, { entries: [{ by: -0, key: 'a' }] }],
+  [
+    'transaction',
+    {
+      updates: [
+        { operation: 'counter.increment', params: { key: 'a' } },
+        { operation: 'counter.increment', params: { key: 'b' } },
+      ],
+    },
+    {
+      updates: [
+        { params: { by: 1, key: 'a' }, operation: 'counter.increment' },
+        { operation: 'counter.increment', params: { key: 'b', by: 1 } },
+      ],
+    },
+  ],
+])('of %s it is the same for %j and %j', (operation, params, same) => {
+  expect(fingerprintOf(operation, same)).toBe(fingerprintOf(operation, params));
+});
+
+test('it differs for every other update', () => {
+  const updates: [string, unknown][] = [
+    ['counter.increment', { key: 'a' }],
+    ['counter.decrement', { key: 'a' }],
+    ['counter.increment', { key: 'b' }],
+    ['counter.increment', { key: 'a', by: 2 }],
+    ['counter.increment', { key: 'a', max: 2 }],
+    ['counter.increment', { key: 'a', ttlSeconds: 2 }],
+    ['counter.increment', { key: 'a', field: 'f' }],
+    ['counter.increment', { key: 'a', member: 'f' }],
+    ['counter.increment', { key: 'af' }],
+    ['inventory.take', { key: 'a', quantity: 1 }],
+    ['inventory.take', { key: 'a', quantity: 1, whenShort: 'reject' }],
+    ['inventory.restock', { key: 'a', quantity: 1 }],
+    ['inventory.takeAll', { items: [{ key: 'a', quantity: 1 }] }],
+    ['scores.add', { entries: [{ key: 'a', by: 1 }] }],
+    ['scores.add', { entries: ['a', 'b'].map((key) => ({ key, by: 1 })) }],
+    ['scores.add', { entries: ['b', 'a'].map((key) => ({ key, by: 1 })) }],
+    ['xp.award', { key: 'a', amount: 1 }],
+    ['xp.award', { key: 'a', amount: 1, levels: [1, 2] }],
+    ['xp.award', { key: 'a', amount: 1, levels: [12] }],
+  ];
+
+  const prints = updates.map(([operation, params]) => fingerprintOf(operation, params));
+
+  expect(new Set(prints).size).toBe(updates.length);
+});

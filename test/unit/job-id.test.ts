@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { isPutBack, newJobId, parseUpdateId, putBackJobId, updateId } from '../../src/jobs/job-id.js';
+
+test('job ids are new each time, sort by time and hold no colon, which BullMQ refuses', () => {
+  const ids = Array.from({ length: 1000 }, newJobId);
+
+  expect(new Set(ids).size).toBe(1000);
+  expect([...ids].sort()).toEqual(ids);
+  expect(ids.join('')).not.toContain(':');
+  expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test.each([0, 1, 255, 999])('the id of update %i names its job and place', (index) => {
+  const jobId = newJobId();
+
+  expect(parseUpdateId(updateId(jobId, index))).toEqual({ jobId, index });
+});
+
+test.each(['', 'abc', '42', newJobId(), `${newJobId()}.`, `${newJobId()}.x`, `${newJobId()}.-1`, `x${newJobId()}.1`])(
+  '%j is no id of an update',
+  (id) => {
+    expect(parseUpdateId(id)).toBeUndefined();
+  },
+);
+
+test.each([`${newJobId()}.1\n`, `${newJobId()}.123456`, `${newJobId().toUpperCase()}.1`])(
+  '%j is no id of an update either',
+  (id) => {
+    expect(parseUpdateId(id)).toBeUndefined();
+  },
+);
+
+test('the job that a batch put back has the id of the update that it carries', () => {
+  const batchId = newJobId();
+  const jobId = putBackJobId(batchId, 3);
+
+  expect(jobId).toBe(updateId(batchId, 3));
+  expect(isPutBack(jobId)).toBe(true);
+  expect(isPutBack(batchId)).toBe(false);
+  expect(updateId(jobId, 0)).toBe(jobId);
+  expect(parseUpdateId(jobId)).toEqual({ jobId: batchId, index: 3 });
+});

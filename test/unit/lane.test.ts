@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest';
+import { Lane } from '../../src/producers/lane.js';
+import type { Entry } from '../../src/producers/lane.js';
+
+interface Sent {
+  readonly items: readonly number[];
+  arrive(): void;
+  fail(error: Error): void;
+}
+
+/** A lane whose batches arrive when the test says so. An item is the number of its cells. */
+function setup({ maxBatch = 100, maxCells = 100 } = {}) {
+  const sent: Sent[] = [];
+  const lane = new Lane<number, string>({
+    maxBatch,
+    maxCells,
+    cellsOf: (cells) => cells,
+    send: (items) =>
+      new Promise((resolve, reject) => {
+        sent.push({
+          items,
+          arrive: () => {
+            resolve(items.map((item, index) => `${item} at ${index}`));
+          },
+          fail: reject,
+        });
+      }),
+    notSent: (cause) => new Error('not sent', { cause }),
+  });
+  /** What the caller of each update gets, in the order of the calls. */
+  const receipts: Promise<string>[] = [];
+  const push = (...items: number[]): void => {
+    const entries = items.map((item) => {
+      let entry: Entry<number, string> | undefined;
+      const receipt = new Promise<string>((resolve, reject) => {
+        entry = { item, resolve, reject };
+      });
+      receipt.catch(() => undefined);
+      receipts.push(receipt);
+      return entry!;
+    });
+    lane.push(entries);
+  };
+  return { lane, sent, push, receipts, batches: () => sent.map(({ items }) => items) };
+}
+
+/** Lets everything run that waits for nothing but promises. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('a lane', () => {
+  test('sends at once when idle, without waiting for a turn of the loop', () => {
+    const { push, batches } = setup();
+
+    push(1);
+
+    expect(batches()).toEqual([[1]]);
+  });
+
+  test('gathers what arrives while a batch is on its way, and sends it together', async () => {
+    const { lane, push, sent, batches } = setup();
+    push(1);
+    push(2);
+    await settle();
+    push(3, 4);
+
+    expect(batches()).toEqual([[1]]);
+    expect(lane.waiting).toBe(3);
+    sent[0]!.arrive();
+    await settle();
+
+    expect(batches()).toEqual([[1], [2, 3, 4]]);
+    expect(lane.waiting).toBe(0);
+  });
+
+  test('is idle again after its last batch', async () => {
+    const { push, sent, batches } = setup();
+    push(1);
+    sent[0]!.arrive();
+    await settle();
+
+    push(2);
+
+    expect(batches()).toEqual([[1], [2]]);
+  });
+
+  test('gives each caller the receipt of its own place', async () => {
+    const { push, sent, receipts } = setup();
+    push(7);
+    push(8, 9);
+    sent[0]!.arrive();
+    await settle();
+    sent[1]!.arrive();
+
+    expect(await Promise.all(receipts)).toEqual(['7 at 0', '8 at 0', '9 at 1']);
+  });
+
+  test('puts no more than maxBatch updates into a batch', async () => {
+    const { push, sent, batches } = setup({ maxBatch: 2 });
+    push(1, 1, 1, 1, 1);
+    for (const index of [0, 1, 2]) {
+      sent[index]!.arrive();
+      await settle();
+    }
+
+    expect(batches()).toEqual([[1, 1], [1, 1], [1]]);
+  });
+
+  test('sends each update alone with a maxBatch of 1', async () => {
+    const { push, sent, batches } = setup({ maxBatch: 1 });
+    push(1, 2);
+    push(3);
+    for (const index of [0, 1, 2]) {
+      sent[index]!.arrive();
+      await settle();
+    }
+
+    expect(batches()).toEqual([[1], [2], [3]]);
+  });
+
+  test('puts no more than maxCells cells into a batch, unless its first update has more', async () => {
+    const { push, sent, batches } = setup({ maxCells: 10 });
+    push(4, 6, 1, 50, 3, 7, 1);
+    for (const index of [0, 1, 2, 3, 4]) {
+      sent[index]?.arrive();
+      await settle();
+    }
+
+    expect(batches()).toEqual([[4, 6], [1], [50], [3, 7], [1]]);
+  });
+
+  test('refuses what gathered behind a batch that could not be sent, and names the cause', async () => {
+    const { lane, push, sent, receipts, batches } = setup();
+    push(1);
+    push(2);
+    const cause = new Error('Redis is away');
+    sent[0]!.fail(cause);
+
+    await expect(receipts[0]).rejects.toBe(cause);
+    await expect(receipts[1]).rejects.toMatchObject({ message: 'not sent', cause });
+    expect(lane.waiting).toBe(0);
+    expect(batches()).toEqual([[1]]);
+  });
+
+  test('sends again after a failure', async () => {
+    const { push, sent, receipts, batches } = setup();
+    push(1);
+    sent[0]!.fail(new Error('Redis is away'));
+    await settle();
+
+    push(2);
+    sent[1]!.arrive();
+
+    expect(await receipts[1]).toBe('2 at 0');
+    expect(batches()).toEqual([[1], [2]]);
+  });
+
+  test('does not lose what a caller pushes at the very moment when a batch fails', async () => {
+    const { push, sent, receipts } = setup();
+    push(1);
+    receipts[0]!.catch(() => {
+      push(2);
+    });
+    sent[0]!.fail(new Error('Redis is away'));
+    await settle();
+
+    sent[1]?.arrive();
+
+    expect(await receipts[1]).toBe('2 at 0');
+  });
+
+  test('flushes when everything pushed so far is sent or refused', async () => {
+    const { lane, push, sent } = setup();
+    push(1);
+    push(2);
+    let flushed = false;
+    const flush = lane.flush().then(() => {
+      flushed = true;
+    });
+    sent[0]!.arrive();
+    await settle();
+    expect(flushed).toBe(false);
+
+    sent[1]!.arrive();
+    await flush;
+
+    expect(flushed).toBe(true);
+  });
+
+  test('flushes at once when idle', async () => {
+    await expect(setup().lane.flush()).resolves.toBeUndefined();
+  });
+});
