@@ -54,9 +54,11 @@ function filesIn(path) {
 
 function installPackages() {
   say('installing packages');
-  // The development packages are needed to build, whatever NODE_ENV says.
+  // The development packages are needed to build, whatever NODE_ENV says. Not `npm ci`: it refuses a lock file that
+  // lacks the optional packages of other systems, as one does that was made where a registry does not have them.
   run(process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'], [
-    'ci',
+    'install',
+    '--no-save',
     '--include=dev',
     '--no-audit',
     '--no-fund',

@@ -1,6 +1,34 @@
 import { z } from 'zod';
 import { ConfigurationError } from './errors.js';
+import type { Logger } from 'pino';
+import type { Operation } from './operations/operation.js';
+import type { RedisTarget } from './redis/connection.js';
+import { DEFAULT_NAMESPACE } from './redis/keys.js';
 import { nearest } from './nearest.js';
+
+/** Options of everything that opens connections of its own. */
+export interface CommonOptions<Custom extends Operation = Operation> {
+  /** Redis URL, or options of ioredis. */
+  redis: RedisTarget;
+  /** First part of Tally's own keys. @defaultValue `tally` */
+  namespace?: string;
+  /** First part of BullMQ's keys. @defaultValue `bull` */
+  prefix?: string;
+  /** The user's own operations. @defaultValue none */
+  operations?: readonly Custom[];
+  /** @defaultValue a pino logger at level `info` */
+  logger?: Logger;
+}
+
+export const commonShape = {
+  redis: z.custom<RedisTarget>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), {
+    error: 'give a Redis URL, e.g. "redis://127.0.0.1:6379"',
+  }),
+  namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
+  prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
+  operations: z.array(z.custom<Operation>()).default([]),
+  logger: z.custom<Logger>().optional(),
+};
 
 /**
  * Checks the options of a public function and fills in defaults.
@@ -25,7 +53,7 @@ export function checkOptions<Shape extends z.core.$ZodShape>(
 }
 
 /** The words for a name that is not known. */
-export function unknownName(name: string, known: readonly string[]): string {
+function unknownName(name: string, known: readonly string[]): string {
   const suggestion = nearest(name, known);
   return `unknown option "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`;
 }

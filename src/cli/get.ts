@@ -6,8 +6,14 @@ import { createContext, findRedis } from './context.js';
 
 const TIMEOUT_MS = 5_000;
 
+export interface GetFlags {
+  readonly field?: string;
+  readonly member?: string;
+  readonly json?: true;
+}
+
 /** `tally get`: prints one value. */
-export async function get(key: string, flags: { field?: string; member?: string; json?: true }): Promise<void> {
+export async function get(key: string, flags: GetFlags): Promise<void> {
   if (flags.field !== undefined && flags.member !== undefined) {
     throw new ConfigurationError('give --field (a hash) or --member (a sorted set), not both');
   }

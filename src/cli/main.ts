@@ -1,16 +1,14 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError, ValidationError } from '../errors.js';
-import { doctor } from './doctor.js';
-import { get } from './get.js';
-import { submit } from './submit.js';
-import { up } from './up.js';
-import { work } from './worker.js';
+import type { GetFlags } from './get.js';
+import type { SubmitFlags } from './submit.js';
 
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
+// Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')
   .description('Counters, inventory, XP and scores in Redis: every update takes effect exactly once.')
   .version('0.1.0')
@@ -20,9 +18,12 @@ const program = new Command('tally')
 program
   .command('up')
   .description('start all of Tally: a private Redis (unless REDIS_URL is set), a worker and the dashboard')
-  .action(up);
+  .action(async () => (await import('./up.js')).up());
 
-program.command('worker').description('start a worker that applies updates').action(work);
+program
+  .command('worker')
+  .description('start a worker that applies updates')
+  .action(async () => (await import('./worker.js')).work());
 
 program
   .command('submit')
@@ -33,7 +34,7 @@ program
   .option('--wait', 'wait for the outcome; the exit code is 0 when it is "applied", 1 otherwise')
   .option('--timeout <ms>', 'how long to wait at most', '30000')
   .option('--json', 'print JSON')
-  .action(submit);
+  .action(async (operation: string, flags: SubmitFlags) => (await import('./submit.js')).submit(operation, flags));
 
 program
   .command('get')
@@ -42,9 +43,12 @@ program
   .option('--field <field>', 'of a hash')
   .option('--member <member>', 'of a sorted set')
   .option('--json', 'print JSON')
-  .action(get);
+  .action(async (key: string, flags: GetFlags) => (await import('./get.js')).get(key, flags));
 
-program.command('doctor').description('check the Redis that Tally is pointed at').action(doctor);
+program
+  .command('doctor')
+  .description('check the Redis that Tally is pointed at')
+  .action(async () => (await import('./doctor.js')).doctor());
 
 try {
   await program.parseAsync();

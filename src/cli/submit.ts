@@ -3,7 +3,7 @@ import type { Outcome, Submission } from '../index.js';
 import { ConfigurationError } from '../errors.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 
-interface SubmitFlags {
+export interface SubmitFlags {
   readonly params: string;
   readonly idempotencyKey?: string;
   readonly wait?: true;

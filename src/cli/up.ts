@@ -21,7 +21,7 @@ export async function up(): Promise<void> {
       await stop();
     }
   };
-  onStop(context, stopAll);
+  const stopping = onStop(context, stopAll);
   try {
     const redis = await startRedis(context, stops);
     const worker = startWorker(context, redis);
@@ -33,6 +33,7 @@ export async function up(): Promise<void> {
     stops.push(() => closeServer(server));
     announce(context, redis, server);
   } catch (error) {
+    stopping.uninstall(); // it would end the process with exit code 0
     await stopAll();
     throw error;
   }
@@ -50,9 +51,7 @@ async function startRedis({ config, logger }: Context, stops: Stop[]): Promise<s
   });
   void redis.ended.then((reason) => {
     if (!stopping) {
-      logger.fatal(reason);
-      process.exitCode = 1;
-      process.kill(process.pid, 'SIGTERM');
+      throw new Error(reason); // nothing catches it, so it stops the program in order, see onStop
     }
   });
   return redis.url;

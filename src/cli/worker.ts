@@ -25,10 +25,10 @@ export function startWorker(context: Context, redis: string): TallyWorker {
 }
 
 /** Runs `stop` on SIGTERM, SIGINT or an error that nothing caught, and then ends the process. */
-export function onStop({ config, logger }: Context, stop: () => Promise<void>): void {
+export function onStop({ config, logger }: Context, stop: () => Promise<void>): { uninstall(): void } {
   // Beside the running jobs, a private Redis may need some seconds to end.
   const delay = config.TALLY_CLOSE_TIMEOUT_MS + 15_000;
-  closeWithGrace({ delay, logger: false }, async ({ signal, err }) => {
+  return closeWithGrace({ delay, logger: false }, async ({ signal, err }) => {
     if (err) {
       logger.fatal({ err }, err.message);
     } else {

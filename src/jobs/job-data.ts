@@ -13,7 +13,7 @@ export interface JobData {
 }
 
 /** No job holds more updates than this, however it came into the queue. */
-export const MAX_UPDATES_PER_JOB = 1_000;
+const MAX_UPDATES_PER_JOB = 1_000;
 
 const jobDataSchema = z.strictObject({
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),

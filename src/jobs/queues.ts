@@ -8,7 +8,7 @@ import { JOB_OPTIONS } from './job-options.js';
 export type JobResult = string;
 
 /** The mark of a settled job, kept in its progress, see `lua/settle.lua`. */
-export interface SettledMark {
+interface SettledMark {
   readonly outcomes: JobResult;
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The largest magnitude of a value: 2^53 - 1, up to which both JavaScript and Lua numbers are exact. */
-export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
+const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 
 const MAX_KEY_BYTES = 512;
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;

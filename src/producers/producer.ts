@@ -14,10 +14,11 @@ import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation, Registry } from '../operations/registry.js';
 import { checkUpdates } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import { checkOptions, milliseconds } from '../options.js';
+import { checkOptions, commonShape, milliseconds } from '../options.js';
+import type { CommonOptions } from '../options.js';
 import { connectPatiently, connectPromptly } from '../redis/connection.js';
-import type { Connection, RedisTarget } from '../redis/connection.js';
-import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
+import type { Connection } from '../redis/connection.js';
+import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
 import { findRecorded } from './idempotency.js';
@@ -29,23 +30,13 @@ import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import { Submission } from './submission.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 
-export interface ProducerOptions<Custom extends Operation = never> {
-  /** Redis URL, or options of ioredis. */
-  redis: RedisTarget;
-  /** First part of Tally's own keys. @defaultValue `tally` */
-  namespace?: string;
-  /** First part of BullMQ's keys. @defaultValue `bull` */
-  prefix?: string;
-  /** The user's own operations. @defaultValue none */
-  operations?: readonly Custom[];
+export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom> {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
   /** How long `submit` may take, 10 to 600,000 ms. @defaultValue 5,000 */
   submitTimeoutMs?: number;
   /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
   bufferLimit?: number;
-  /** @defaultValue a pino logger at level `info` */
-  logger?: Logger;
 }
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
@@ -55,16 +46,10 @@ const MAX_CELLS_PER_JOB = 1_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 const optionsSchema = z.strictObject({
-  redis: z.custom<RedisTarget>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), {
-    error: 'give a Redis URL, e.g. "redis://127.0.0.1:6379"',
-  }),
-  namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
-  prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
-  operations: z.array(z.custom<Operation>()).default([]),
+  ...commonShape,
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 600_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
-  logger: z.custom<Logger>().optional(),
 });
 
 const submitOptionsSchema = z.strictObject({

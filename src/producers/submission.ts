@@ -1,6 +1,6 @@
 import type { Outcome } from '../operations/outcome.js';
 
-export const DEFAULT_OUTCOME_TIMEOUT_MS = 30_000;
+const DEFAULT_OUTCOME_TIMEOUT_MS = 30_000;
 
 /** An update that Redis has. */
 export class Submission<Result = unknown> {

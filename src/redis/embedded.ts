@@ -62,7 +62,7 @@ export async function startEmbeddedRedis({
 }
 
 /** The first of the two server programs that runs here. */
-export function findServerProgram(): string | undefined {
+function findServerProgram(): string | undefined {
   return ['redis-server', 'valkey-server'].find((program) => spawnSync(program, ['--version']).status === 0);
 }
 

@@ -7,14 +7,14 @@ import type { JobData } from '../jobs/job-data.js';
 import { backoffMs, KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
-import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import { checkOptions, milliseconds } from '../options.js';
+import { checkOptions, commonShape, milliseconds } from '../options.js';
+import type { CommonOptions } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
-import type { Connection, RedisTarget } from '../redis/connection.js';
-import { createKeys, DEFAULT_NAMESPACE } from '../redis/keys.js';
+import type { Connection } from '../redis/connection.js';
+import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { readServerFacts, requireServer } from '../redis/requirements.js';
 import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/scripts.js';
@@ -23,15 +23,7 @@ import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import { Settler } from './settler.js';
 
-export interface WorkerOptions {
-  /** Redis URL, or options of ioredis. */
-  redis: RedisTarget;
-  /** First part of Tally's own keys. @defaultValue `tally` */
-  namespace?: string;
-  /** First part of BullMQ's keys. @defaultValue `bull` */
-  prefix?: string;
-  /** The user's own operations. @defaultValue none */
-  operations?: readonly Operation[];
+export interface WorkerOptions extends CommonOptions {
   /** The queues to serve. @defaultValue all */
   queues?: readonly string[];
   /** Jobs of one queue that run at a time, 1 to 1,000. @defaultValue 50 */
@@ -50,26 +42,18 @@ export interface WorkerOptions {
   idempotencyWindowMs?: number;
   /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
   closeTimeoutMs?: number;
-  /** @defaultValue a pino logger at level `info` */
-  logger?: Logger;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
 
 const optionsSchema = z.strictObject({
-  redis: z.custom<RedisTarget>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), {
-    error: 'give a Redis URL, e.g. "redis://127.0.0.1:6379"',
-  }),
-  namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
-  prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
-  operations: z.array(z.custom<Operation>()).default([]),
+  ...commonShape,
   queues: z.array(z.string()).min(1).optional(),
   concurrency: z.int().min(1).max(1000).default(50),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
   idempotencyWindowMs: milliseconds(1_000, 90 * DAY_MS).default(DAY_MS),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
-  logger: z.custom<Logger>().optional(),
 });
 
 type CheckedOptions = z.output<typeof optionsSchema>;

@@ -38,15 +38,19 @@ async function startUp(environment: Record<string, string>) {
     up.child.kill('SIGTERM');
     await up.ended;
   });
-  const ready = (async () => {
-    for await (const _ of up.child.stdout) {
+  const ready = new Promise<void>((resolve) => {
+    up.child.stdout.on('data', () => {
       if (up.output.stdout.includes('Tally is up')) {
-        return;
+        resolve();
       }
-    }
-    throw new Error(`tally up ended: ${up.output.stderr}${up.output.stdout}`);
-  })();
-  await ready;
+    });
+  });
+  await Promise.race([
+    ready,
+    up.ended.then(({ stdout, stderr }) => {
+      throw new Error(`tally up ended: ${stderr}${stdout}`);
+    }),
+  ]);
   return up;
 }
 
@@ -109,11 +113,11 @@ test('exit codes tell a rejected update, a missing key and wrong usage apart', a
     tally({ ...environment, PORT: 'x' }, 'get', key),
   ]);
   expect(answers.map(({ code }) => code)).toEqual([1, 1, 2, 2, 2, 2, 2]);
-  expect(answers[0]?.stdout).toBe(`rejected INSUFFICIENT_STOCK: "${key}" has 0 in stock, 1 wanted\n`);
-  expect(answers[1]?.stderr).toBe(`tally: "${key}" does not exist\n`);
-  expect(answers[2]?.stderr).toContain('did you mean "inventory.take"?');
-  expect(answers[3]?.stderr).toContain(`--params is not JSON`);
-  expect(answers[5]?.stderr).toContain('Did you mean submit?');
+  expect(answers[0].stdout).toBe(`rejected INSUFFICIENT_STOCK: "${key}" has 0 in stock, 1 wanted\n`);
+  expect(answers[1].stderr).toBe(`tally: "${key}" does not exist\n`);
+  expect(answers[2].stderr).toContain('did you mean "inventory.take"?');
+  expect(answers[3].stderr).toContain(`--params is not JSON`);
+  expect(answers[5].stderr).toContain('Did you mean submit?');
 });
 
 test('tally doctor says what it found and fails when something must change', async () => {

@@ -1,0 +1,41 @@
+import type { BoardHooks } from '@bull-board/api/typings/app';
+
+type BeforeHook = NonNullable<BoardHooks['before']>;
+type Refusal = Awaited<ReturnType<BeforeHook>>;
+
+const ADDED_BY_HAND = refusal(
+  405,
+  'jobs are made by producers only, which give them ids that make a repeat safe; use `tally submit` or the API',
+);
+const EDITED = refusal(
+  405,
+  'the data of a job can not be edited: its outcomes and receipts belong to them; submit a new update instead',
+);
+const COMPLETED = refusal(409, 'a completed job has taken effect, and running it again would change nothing');
+
+/**
+ * Refuses what the board can do by itself but Tally does not want done. The board's own options only hide
+ * buttons, and there is none for adding and editing.
+ */
+export const refuseAction: BeforeHook = async ({ route, request }) => {
+  const { queueName, jobId, queueStatus } = request.params as Partial<Record<string, string>>;
+  switch (route) {
+    case '/api/queues/:queueName/add':
+    case '/api/queues/:queueName/job-schedulers/:schedulerId/run':
+      return ADDED_BY_HAND;
+    case '/api/queues/:queueName/:jobId/update-data':
+      return EDITED;
+    case '/api/queues/:queueName/retry/:queueStatus':
+      return queueStatus === 'completed' ? COMPLETED : undefined;
+    case '/api/queues/:queueName/:jobId/retry': {
+      const job = await request.queues.get(queueName ?? '')?.getJob(jobId ?? '');
+      return (await job?.getState()) === 'completed' ? COMPLETED : undefined;
+    }
+    default:
+      return undefined;
+  }
+};
+
+function refusal(status: 405 | 409, message: string): Refusal {
+  return { allow: false, status, message };
+}
