@@ -17,7 +17,7 @@ const mayNotImport = (folder, forbidden) => ({
   },
 });
 
-const entryPoints = ['producers', 'workers', 'cli', 'dashboard'];
+const entryPoints = ['producers', 'workers', 'cli', 'dashboard', 'loadtest'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tally/'] },
@@ -40,13 +40,13 @@ export default tseslint.config(
   mayNotImport('src/operations', ['jobs', ...entryPoints]),
   mayNotImport('src/redis', ['jobs', ...entryPoints]),
   mayNotImport('src/jobs', entryPoints),
-  mayNotImport('src/producers', ['workers', 'cli', 'dashboard']),
-  mayNotImport('src/workers', ['producers', 'cli', 'dashboard']),
-  mayNotImport('dashboard', ['cli']),
+  mayNotImport('src/producers', ['workers', 'cli', 'dashboard', 'loadtest']),
+  mayNotImport('src/workers', ['producers', 'cli', 'dashboard', 'loadtest']),
+  mayNotImport('dashboard', ['cli', 'loadtest']),
   {
     files: ['test/**/*.ts'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
-  { files: ['src/cli/**/*.ts', 'examples/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['src/cli/**/*.ts', 'examples/**/*.ts', 'loadtest/**/*.ts'], rules: { 'no-console': 'off' } },
   { files: ['scripts/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
 );

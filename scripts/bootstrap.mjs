@@ -9,7 +9,15 @@ import { fileURLToPath } from 'node:url';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
-const BUILD_INPUTS = ['src', 'dashboard', 'lua', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
+const BUILD_INPUTS = [
+  'src',
+  'dashboard',
+  'loadtest',
+  'lua',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/build.mjs',
+];
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 requireNode();

@@ -3,7 +3,7 @@ export type { Producer, ProducerOptions } from './producers/producer.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
 export type { Submission } from './producers/submission.js';
 export { createWorker } from './workers/worker.js';
-export type { TallyWorker, WorkerOptions } from './workers/worker.js';
+export type { CompletedJob, TallyWorker, WorkerOptions } from './workers/worker.js';
 export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell.js';
 export type { Cell } from './operations/cell.js';
 export { defineOperation } from './operations/operation.js';

@@ -15,7 +15,7 @@ const MAX_BATCH = 500;
 const RETRY_MS = 1_000;
 const MAX_WAITING = 100_000;
 
-interface CompletedJob {
+interface JobToSettle {
   readonly queue: string;
   readonly jobId: string;
 }
@@ -25,7 +25,7 @@ interface CompletedJob {
  * receipt. One that is not settled, because the worker died, only keeps its receipt for 30 days.
  */
 export class Settler {
-  #waiting: CompletedJob[] = [];
+  #waiting: JobToSettle[] = [];
   #running: Promise<void> | undefined;
 
   constructor(
@@ -38,7 +38,7 @@ export class Settler {
     },
   ) {}
 
-  add(job: CompletedJob): void {
+  add(job: JobToSettle): void {
     if (this.#waiting.length < MAX_WAITING) {
       this.#waiting.push(job);
     }
@@ -71,7 +71,7 @@ export class Settler {
     this.#running = undefined;
   }
 
-  async #settle(jobs: readonly CompletedJob[]): Promise<void> {
+  async #settle(jobs: readonly JobToSettle[]): Promise<void> {
     const { redis, scripts, settle, keys } = this.deps;
     const jobKeys = jobs.map(({ queue, jobId }) => keys.job(queue, jobId));
     const mayCut = (await scripts.run(settle, jobKeys, [])) as number[];

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Worker as BullWorker } from 'bullmq';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -75,7 +76,16 @@ export function createWorker(options: WorkerOptions): TallyWorker {
   return new TallyWorker(checkOptions('createWorker', optionsSchema, options));
 }
 
-export class TallyWorker {
+/** A job that this worker completed. */
+export interface CompletedJob {
+  readonly queue: string;
+  readonly jobId: string;
+  readonly operation: string;
+  /** How many updates it carried. */
+  readonly updates: number;
+}
+
+export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #redis: Connection;
   readonly #registry: Registry;
   readonly #keys: Keys;
@@ -90,6 +100,7 @@ export class TallyWorker {
 
   /** @internal use {@link createWorker} */
   constructor(private readonly options: CheckedOptions) {
+    super();
     this.#logger = options.logger ?? pino({ name: 'tally' });
     this.#redis = connectPatiently(options.redis, 'tally-worker', this.#logger);
     this.#registry = createRegistry(options.operations);
@@ -185,8 +196,9 @@ export class TallyWorker {
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     const log = this.#logger.child({ queue: name });
-    worker.on('completed', ({ id = '' }) => {
-      this.#settler.add({ queue: name, jobId: id });
+    worker.on('completed', ({ id: jobId = '', name: operation, data }) => {
+      this.#settler.add({ queue: name, jobId });
+      this.emit('completed', { queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };

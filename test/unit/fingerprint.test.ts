@@ -22,6 +22,16 @@ test('it stays the same over releases, since receipts outlive them', () => {
   expect(fingerprint('counter.increment', { key: 'a', by: 1 })).toBe('mYJo9ImIUZMZcMKq');
 });
 
+test('it does not depend on the order in which anything stands', () => {
+  const params = { key: 'a', amounts: { x: 1, y: [{ p: 1, q: 2 }] } };
+  const reordered = { amounts: { y: [{ q: 2, p: 1 }], x: 1 }, key: 'a' };
+
+  expect(fingerprint('custom.one', reordered)).toBe(fingerprint('custom.one', params));
+  expect(fingerprint('custom.one', { ...params, amounts: { x: 1, y: [{ p: 2, q: 1 }] } })).not.toBe(
+    fingerprint('custom.one', params),
+  );
+});
+
 test.each([
   ['counter.increment', { key: 'a' }, { key: 'a', by: 1 }],
   ['counter.increment', { key: 'a', max: 5 }, { by: 1, max: 5, key: 'a' }],
