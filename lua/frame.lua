@@ -33,14 +33,15 @@
 -- Errors: LEASE_EXPIRED, and those of Redis itself (OOM, READONLY, ...). All of them come before or at the
 -- first write, so an error means that nothing was written.
 
+-- First of all, so that no plan can see or change the names below.
+local plans = {}
+--{{plans}}
+
 local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
 local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
 
 -- Codes of failures, which a plan can't give to its rejections.
 local OWN_CODES = { WRONG_TYPE = true, NOT_AN_INTEGER = true, OUT_OF_RANGE = true, PLAN_ERROR = true }
-
-local plans = {}
---{{plans}}
 
 -- The receipt of this job, if an earlier attempt applied it.
 local now = redis.call('TIME')

@@ -28,10 +28,10 @@ async function main({ rounds, scale, only, json }: Flags): Promise<void> {
   const chosen = contenders.filter(({ name }) => only?.includes(name) ?? true);
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
   const redis = await startEmbeddedRedis({ dataDir });
-  const { report, done } = progress();
+  const shown = progress();
   try {
-    const results = await measureThroughput(redis.url, chosen, { rounds, scale, report });
-    done();
+    const results = await measureThroughput(redis.url, chosen, { rounds, scale, report: shown.report });
+    shown.done();
     console.log(throughputTable(chosen, results));
     if (json !== undefined) {
       writeFileSync(json, `${JSON.stringify({ results: Object.fromEntries(results) }, null, 2)}\n`);

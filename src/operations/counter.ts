@@ -1,4 +1,4 @@
-import { cellObject, ttlSeconds, wholeNumber } from './cell.js';
+import { cellObject, describeCell, ttlSeconds, wholeNumber } from './cell.js';
 import { luaSource } from './lua-source.js';
 import { defineOperation } from './operation.js';
 
@@ -20,8 +20,8 @@ export const counterIncrement = defineOperation({
   lua,
   result: ([value = 0]) => ({ value }),
   rejections: {
-    LIMIT_REACHED: ([value], { key, by, max }) => ({
-      message: `"${key}" is ${value}; adding ${by} would pass the maximum of ${max}`,
+    LIMIT_REACHED: ([value], params) => ({
+      message: `${describeCell(params)} is ${value}; adding ${params.by} would pass the maximum of ${params.max}`,
     }),
   },
 });
@@ -42,8 +42,8 @@ export const counterDecrement = defineOperation({
   lua,
   result: ([value = 0]) => ({ value }),
   rejections: {
-    LIMIT_REACHED: ([value], { key, by, min }) => ({
-      message: `"${key}" is ${value}; subtracting ${by} would pass the minimum of ${min}`,
+    LIMIT_REACHED: ([value], params) => ({
+      message: `${describeCell(params)} is ${value}; subtracting ${params.by} would pass the minimum of ${params.min}`,
     }),
   },
 });

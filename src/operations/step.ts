@@ -11,12 +11,18 @@ export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | 
   if (badCell !== undefined) {
     return `${operation} names a key, field or member that is not 1 to 512 bytes of valid Unicode: ${describeCell(badCell)}`;
   }
+  if (cells.some(({ field, member }) => field !== undefined && member !== undefined)) {
+    return `a cell of ${operation} has both field (a hash) and member (a sorted set): give one of them`;
+  }
   const badArgument = args.find((argument) => typeof argument !== 'boolean' && !Number.isSafeInteger(argument));
   if (badArgument !== undefined) {
     return `${String(badArgument)} is not a valid argument of ${operation}: use integers within +-(2^53 - 1) and flags`;
   }
   if (ttlSeconds !== undefined && !isTtlSeconds(ttlSeconds)) {
     return `ttlSeconds of ${operation} is ${ttlSeconds}: it must be a whole number from 1 to ten years`;
+  }
+  if (ttlSeconds !== undefined && cells.some(({ field, member }) => field !== undefined || member !== undefined)) {
+    return `ttlSeconds of ${operation} can't be kept: only a plain key can expire, not a field or member`;
   }
   const repeated = repeatedCell(cells);
   return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;

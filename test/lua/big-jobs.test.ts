@@ -1,11 +1,5 @@
 import { expect, test } from 'vitest';
-import { createApplier } from '../support/script.js';
-import { place } from '../support/tally.js';
-
-const setup = () => {
-  const here = place();
-  return { ...here, ...createApplier(here) };
-};
+import { setup } from './setup.js';
 
 const range = (length: number) => Array.from({ length }, (_none, index) => index);
 

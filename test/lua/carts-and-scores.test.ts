@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createApplier } from '../support/script.js';
-import { place } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
-
-const setup = () => {
-  const here = place();
-  return { ...here, ...createApplier(here) };
-};
+import { setup } from './setup.js';
 
 describe.each(CELL_KINDS)('a cart of %s cells', (kind) => {
   test('takes every item, each its own quantity', async () => {

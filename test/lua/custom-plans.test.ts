@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ValidationError } from '../../src/errors.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import { createApplier } from '../support/script.js';
 import { place } from '../support/tally.js';
@@ -62,6 +63,8 @@ const FAULTS: Record<string, string> = {
   'calls Redis through a loaded text': plan(`loadstring("redis.call('SET', 'leak', 1)")() return { 5 }, {}`),
   'reads the keys of the job': plan(`return { #KEYS }, {}`),
   'sets a global': plan(`leak = 1 return { 5 }, {}`),
+  'sets a name of the frame': plan(`MAX_INTEGER = 1 return { 5 }, {}`),
+  'rejects with a code of the frame': plan(`return nil, 'WRONG_TYPE', { 1 }`),
 };
 
 describe('a custom plan', () => {
@@ -214,6 +217,22 @@ describe('a custom operation', () => {
     expect(await here.client.get(key)).toBe('10');
   });
 
+  test('can not name a cell that is a hash field and a sorted-set member at once', async () => {
+    const here = place(redis.url);
+    const both = defineOperation({
+      name: 'custom.both',
+      params: z.strictObject({}),
+      cells: () => [{ key: here.key('n'), field: 'f', member: 'm' }],
+      lua: plan(`return { 5 }, { 5 }`),
+      result: (numbers) => numbers,
+    });
+    const { applyOne } = createApplier(here, { operations: [both] });
+
+    await expect(applyOne({ operation: 'custom.both', params: {} })).rejects.toThrow(ValidationError);
+
+    expect(await here.client.exists(here.key('n'))).toBe(0);
+  });
+
   test.each([
     ['has a lone surrogate', '\ud800'],
     ['is empty', ''],
@@ -223,7 +242,7 @@ describe('a custom operation', () => {
     const { applyOne } = createApplier(here, { operations: [withPlan(plan(`return { 5 }, { 5 }`))] });
     const before = await takeSnapshot(here.client);
 
-    await expect(applyOne({ operation: 'custom.plan', params: { key: name } })).rejects.toThrow('key');
+    await expect(applyOne({ operation: 'custom.plan', params: { key: name } })).rejects.toThrow(ValidationError);
 
     expect(await takeSnapshot(here.client)).toEqual(before);
   });

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/operations/outcome.js';
-import { createApplier } from '../support/script.js';
-import { place } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
+import { setup } from './setup.js';
 
 const MAX = 9007199254740991;
-
-const setup = () => {
-  const here = place();
-  return { ...here, ...createApplier(here) };
-};
 
 function changed(value: number): Partial<Outcome> {
   return { status: 'applied', result: { scores: [expect.objectContaining({ value }) as unknown] } };

@@ -2,20 +2,15 @@ import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Update } from '../../src/operations/update.js';
-import { createApplier } from '../support/script.js';
-import { place, until } from '../support/tally.js';
+import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
 import { takeSnapshot } from './snapshot.js';
+import { setup } from './setup.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
 const own = redisOfThisFile();
-
-const setup = (url?: string) => {
-  const here = place(url);
-  return { ...here, ...createApplier(here) };
-};
 
 describe('a job that is applied once more', () => {
   test('answers the same outcomes and changes nothing', async () => {
@@ -169,7 +164,7 @@ describe('a cell that 100 updates of one job touch', () => {
 test('the job receipt is written first, then idempotency receipts, then cells', async () => {
   const { client, key, keys, apply } = setup(own.url);
   const jobId = newJobId();
-  const monitor = await client.duplicate().monitor();
+  const monitor = await client.monitor();
   const written: string[] = [];
   let done = false;
   monitor.on('monitor', (_time: string, [name = '', first = '']: string[], source: string) => {

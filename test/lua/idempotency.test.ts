@@ -1,26 +1,25 @@
 import { expect, test } from 'vitest';
 import { newJobId, updateId } from '../../src/jobs/job-id.js';
 import { fingerprint } from '../../src/operations/update.js';
-import { createApplier } from '../support/script.js';
-import { place, until } from '../support/tally.js';
+import { until } from '../support/tally.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
+import { setup } from './setup.js';
 import { takeSnapshot } from './snapshot.js';
 
 const own = redisOfThisFile();
 
-const setup = (url?: string) => {
-  const here = place(url);
-  const applier = createApplier(here);
+const begin = (url?: string) => {
+  const all = setup(url);
   const increment = (params: object, idempotencyKey = 'k') => ({
     operation: 'counter.increment',
-    params: { key: here.key('n'), ...params },
+    params: { key: all.key('n'), ...params },
     idempotencyKey,
   });
-  return { ...here, ...applier, increment };
+  return { ...all, increment };
 };
 
 test('an update sent again with its idempotency key is a duplicate with the recorded outcome', async () => {
-  const { client, key, applyOne, increment } = setup();
+  const { client, key, applyOne, increment } = begin();
 
   expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 1 } });
   await client.set(key('n'), 50);
@@ -32,7 +31,7 @@ test('an update sent again with its idempotency key is a duplicate with the reco
 });
 
 test('a duplicate is one also when it spells out a default or orders its params otherwise', async () => {
-  const { client, key, applyOne } = setup();
+  const { client, key, applyOne } = begin();
   const update = (params: object) => ({ operation: 'counter.increment', params, idempotencyKey: 'k' });
   await applyOne(update({ key: key('n'), max: 5 }));
 
@@ -43,7 +42,7 @@ test('a duplicate is one also when it spells out a default or orders its params 
 });
 
 test('an idempotency key used for another update is a conflict, and neither cells nor its receipt change', async () => {
-  const { client, key, keys, applyOne, increment } = setup(own.url);
+  const { client, key, keys, applyOne, increment } = begin(own.url);
   await applyOne(increment({}));
   const before = await takeSnapshot(client);
   const jobIds = [newJobId(), newJobId(), newJobId()];
@@ -62,7 +61,7 @@ test('an idempotency key used for another update is a conflict, and neither cell
 });
 
 test('a rejection is recorded: the same key gets it again when the update could apply by now', async () => {
-  const { client, key, applyOne } = setup();
+  const { client, key, applyOne } = begin();
   const update = {
     operation: 'inventory.take',
     params: { key: key('stock'), quantity: 5, whenShort: 'reject' },
@@ -77,7 +76,7 @@ test('a rejection is recorded: the same key gets it again when the update could 
 });
 
 test('a failure is not recorded: the same key applies once its cause is gone', async () => {
-  const { client, key, keys, apply, applyOne, increment } = setup();
+  const { client, key, keys, apply, applyOne, increment } = begin();
   await client.set(key('n'), 'abc');
 
   expect(await applyOne(increment({}))).toMatchObject({ status: 'failed' });
@@ -93,7 +92,7 @@ test('a failure is not recorded: the same key applies once its cause is gone', a
 });
 
 test('within one batch the first update with a key applies, the same again is a duplicate, another a conflict', async () => {
-  const { client, key, apply, increment } = setup();
+  const { client, key, apply, increment } = begin();
 
   const outcomes = await apply([increment({}), increment({}), increment({ by: 2 }), increment({}), increment({}, 'l')]);
 
@@ -109,7 +108,7 @@ test('within one batch the first update with a key applies, the same again is a 
 });
 
 test('within one batch a key whose update failed is free for the next update', async () => {
-  const { client, key, apply, increment } = setup();
+  const { client, key, apply, increment } = begin();
   await client.set(key('bad'), 'abc');
 
   const outcomes = await apply([increment({ key: key('bad') }), increment({}), increment({})]);
@@ -122,7 +121,7 @@ test('within one batch a key whose update failed is free for the next update', a
 });
 
 test('a transaction is a duplicate as a whole', async () => {
-  const { client, key, applyOne, increment } = setup();
+  const { client, key, applyOne, increment } = begin();
   const { idempotencyKey: _key, ...inner } = increment({});
   const update = { operation: 'transaction', params: { updates: [inner, inner] }, idempotencyKey: 'k' };
 
@@ -137,7 +136,7 @@ test('a transaction is a duplicate as a whole', async () => {
 });
 
 test('an idempotency receipt lives for the window, and a duplicate does not prolong it', async () => {
-  const { client, keys, applyOne, increment } = setup();
+  const { client, keys, applyOne, increment } = begin();
   await applyOne(increment({}), { idempotencyWindowMs: 100_000 });
   const lifeMs = await client.pttl(keys.idempotencyReceipt('k'));
   expect(lifeMs).toBeGreaterThan(90_000);
@@ -149,7 +148,7 @@ test('an idempotency receipt lives for the window, and a duplicate does not prol
 });
 
 test('after the window the same key is a new update', async () => {
-  const { client, keys, applyOne, increment } = setup();
+  const { client, keys, applyOne, increment } = begin();
   await applyOne(increment({}), { idempotencyWindowMs: 30 });
   await until('the receipt expired', async () => (await client.exists(keys.idempotencyReceipt('k'))) === 0);
 
@@ -157,7 +156,7 @@ test('after the window the same key is a new update', async () => {
 });
 
 test('an idempotency receipt holds the fingerprint, the id of the first update and its outcome', async () => {
-  const { client, keys, apply, increment } = setup();
+  const { client, keys, apply, increment } = begin();
   const jobId = newJobId();
   const { operation, params } = increment({ by: 4 });
 

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { Cell } from '../../src/operations/cell.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Attempt } from '../support/script.js';
-import { createApplier } from '../support/script.js';
-import { ownRedis, place } from '../support/tally.js';
+import { ownRedis } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import type { CellKind } from './cells.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
 import { pointsMove, SAMPLES } from './samples.js';
+import { setup } from './setup.js';
 import { takeSnapshot } from './snapshot.js';
 
 const operations = createRegistry([pointsMove]).operations.map(({ name }) => name);
@@ -16,12 +16,11 @@ const operations = createRegistry([pointsMove]).operations.map(({ name }) => nam
 const redis = redisOfThisFile();
 
 /** A place of the test's own, with a cell, an update that touches it, and enough stock beside it. */
-async function setup(operation: string, kind: CellKind, url = redis.url) {
-  const here = place(url);
-  const applier = createApplier(here, { operations: [pointsMove] });
-  const cell = cellOf(kind, here.key('cell'));
-  await here.client.set(`${here.key('other')}:stocked`, 1000);
-  return { ...here, ...applier, cell, update: sampleOf(operation).update(cell, here.key('other')) };
+async function begin(operation: string, kind: CellKind, url = redis.url) {
+  const all = setup(url, [pointsMove]);
+  const cell = cellOf(kind, all.key('cell'));
+  await all.client.set(`${all.key('other')}:stocked`, 1000);
+  return { ...all, cell, update: sampleOf(operation).update(cell, all.key('other')) };
 }
 
 function sampleOf(operation: string) {
@@ -51,7 +50,7 @@ const POISONS = {
 };
 
 test.each(operations)('%s writes when nothing is in its way, so that the tests below prove something', async (name) => {
-  const { client, applyOne, cell, update } = await setup(name, 'string');
+  const { client, applyOne, cell, update } = await begin(name, 'string');
   await client.set(cell.key, 100);
   const before = await takeSnapshot(client);
 
@@ -64,7 +63,7 @@ test.each(operations)('%s writes when nothing is in its way, so that the tests b
 describe.each(operations)('%s writes nothing', (name) => {
   for (const kind of CELL_KINDS) {
     test.each(Object.entries(POISONS))(`when a ${kind} cell %s`, async (_what, { poison, reason }) => {
-      const { client, applyOne, cell, update } = await setup(name, kind);
+      const { client, applyOne, cell, update } = await begin(name, kind);
       await poison(client, cell);
       const before = await takeSnapshot(client);
 
@@ -76,7 +75,7 @@ describe.each(operations)('%s writes nothing', (name) => {
     const { outOfRangeFrom } = sampleOf(name);
     if (outOfRangeFrom !== undefined) {
       test(`when a ${kind} cell would leave the range`, async () => {
-        const { client, applyOne, cell, update } = await setup(name, kind);
+        const { client, applyOne, cell, update } = await begin(name, kind);
         await store(client, cell, outOfRangeFrom);
         const before = await takeSnapshot(client);
 
@@ -87,7 +86,7 @@ describe.each(operations)('%s writes nothing', (name) => {
     }
 
     test(`when its lease is over (${kind})`, async () => {
-      const { client, applyOne, cell, update } = await setup(name, kind);
+      const { client, applyOne, cell, update } = await begin(name, kind);
       await store(client, cell, 100);
       const before = await takeSnapshot(client);
 
@@ -100,7 +99,7 @@ describe.each(operations)('%s writes nothing', (name) => {
   }
 
   test('of a failed update in a batch, while the others apply', async () => {
-    const { client, apply, keys, cell, update, key } = await setup(name, 'string');
+    const { client, apply, keys, cell, update, key } = await begin(name, 'string');
     await wrongType(client, cell);
     const good = (n: number) => sampleOf(name).update({ key: key(`good${n}`) }, key(`beside${n}`));
     for (const n of [1, 2]) {
@@ -155,7 +154,7 @@ test.each(Object.entries(REFUSALS))(
   { timeout: 60_000 },
   async (code, { settings, refuse, allow }) => {
     const { url } = await ownRedis(settings);
-    const { client, key, apply, applyOne } = await setup('xp.award', 'string', url);
+    const { client, key, apply, applyOne } = await begin('xp.award', 'string', url);
     const cases = operations.flatMap((name) =>
       CELL_KINDS.map((kind, n) => {
         const cell = cellOf(kind, key(`${name}${n}`));
@@ -186,7 +185,7 @@ describe('a key that is missing and named as two kinds in one job', () => {
     ['string', 'sorted-set member'],
     ['hash field', 'sorted-set member'],
   ] as const)('is not created when one update names it as %s and %s', async (one, other) => {
-    const { client, applyOne, key } = await setup('scores.add', one);
+    const { client, applyOne, key } = await begin('scores.add', one);
     const before = await takeSnapshot(client);
     const entries = [one, other].map((kind) => ({ ...cellOf(kind, key('both')), by: 1 }));
 
@@ -202,7 +201,7 @@ describe('a key that is missing and named as two kinds in one job', () => {
       ['hash field', 'sorted-set member'],
       ['sorted-set member', 'string'],
     ] as const) {
-      const { client, apply, key } = await setup(name, one);
+      const { client, apply, key } = await begin(name, one);
       const cells = [cellOf(one, key('both')), cellOf(other, key('both'))];
       const updates = cells.map((cell, n) => sampleOf(name).update(cell, key(`beside${n}`)));
       await client.mset(`${key('beside0')}:stocked`, 100, `${key('beside1')}:stocked`, 100);

@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createApplier } from '../support/script.js';
-import { place } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
-
-const setup = () => {
-  const here = place();
-  return { ...here, ...createApplier(here) };
-};
+import { setup } from './setup.js';
 
 describe.each(CELL_KINDS)('on a %s', (kind) => {
   test('an increment adds what it says, and 1 by default, to a counter that counts as 0 while missing', async () => {

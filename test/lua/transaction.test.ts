@@ -1,26 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { createApplier } from '../support/script.js';
-import { place } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
+import { setup } from './setup.js';
 
 interface Inner {
   operation: string;
   params: unknown;
 }
 
-const setup = () => {
-  const here = place();
-  const applier = createApplier(here);
-  return {
-    ...here,
-    ...applier,
-    transact: (updates: Inner[]) => applier.applyOne({ operation: 'transaction', params: { updates } }),
-  };
+const begin = () => {
+  const all = setup();
+  return { ...all, transact: (updates: Inner[]) => all.applyOne({ operation: 'transaction', params: { updates } }) };
 };
 
 describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
   test('applies its updates in order, each seeing the ones before', async () => {
-    const { transact, client, key } = setup();
+    const { transact, client, key } = begin();
     const cell = cellOf(kind, key('stock'));
 
     const outcome = await transact([
@@ -47,7 +41,7 @@ describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
   });
 
   test('is rejected whole by one rejection, which it names', async () => {
-    const { transact, client, key } = setup();
+    const { transact, client, key } = begin();
     const [stock, sales, xp] = ['stock', 'sales', 'xp'].map((name) => cellOf(kind, key(name)));
     await store(client, stock!, 1);
     await store(client, sales!, 7);
@@ -70,7 +64,7 @@ describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
   });
 
   test('fails whole when one update can not be applied, which it names', async () => {
-    const { transact, client, key } = setup();
+    const { transact, client, key } = begin();
     const [good, bad] = [cellOf(kind, key('good')), cellOf(kind, key('bad'))];
     await client.rpush(bad.key, 'a list');
 
@@ -84,7 +78,7 @@ describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
   });
 
   test('that was refused leaves no trace for the next one in the same job', async () => {
-    const { apply, client, key } = setup();
+    const { apply, client, key } = begin();
     const cell = cellOf(kind, key('counter'));
     const increments = (by: number, max: number) => ({
       operation: 'transaction',
@@ -109,14 +103,14 @@ describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
 });
 
 test('a transaction names the first update that is in the way', async () => {
-  const { transact, key } = setup();
+  const { transact, key } = begin();
   const tooMuch = { operation: 'counter.increment', params: { key: key('counter'), max: 0 } };
 
   expect(await transact([tooMuch, tooMuch])).toMatchObject({ status: 'rejected', update: 0 });
 });
 
 test('a transaction that would leave the range halfway fails, although its end would be in range', async () => {
-  const { transact, client, key } = setup();
+  const { transact, client, key } = begin();
   await client.set(key('counter'), '9007199254740991');
 
   const outcome = await transact([
@@ -129,7 +123,7 @@ test('a transaction that would leave the range halfway fails, although its end w
 });
 
 test('a key that a refused transaction created does not keep its TTL for the next update in the job', async () => {
-  const { apply, client, key } = setup();
+  const { apply, client, key } = begin();
   const counter = { key: key('counter') };
   const reject = { operation: 'counter.increment', params: { key: key('full'), max: 0 } };
   const transaction = (first: Inner, second: Inner) => ({
@@ -150,8 +144,33 @@ test('a key that a refused transaction created does not keep its TTL for the nex
   expect(await client.pttl(counter.key)).toBe(-1);
 });
 
+test('a key that a refused transaction would have created is still missing to the next update in the job', async () => {
+  const { apply, client, key } = begin();
+  const [counter, stock] = [{ key: key('counter') }, { key: key('stock') }];
+  const transaction = (...updates: Inner[]) => ({ operation: 'transaction', params: { updates } });
+
+  const outcomes = await apply([
+    transaction(
+      { operation: 'counter.increment', params: counter },
+      { operation: 'inventory.restock', params: { ...stock, quantity: 5 } },
+      { operation: 'counter.increment', params: { key: key('full'), max: 0 } },
+    ),
+    transaction(
+      { operation: 'counter.increment', params: { ...counter, ttlSeconds: 3600 } },
+      { operation: 'inventory.take', params: { ...stock, quantity: 5 } },
+    ),
+  ]);
+
+  expect(outcomes).toMatchObject([
+    { status: 'rejected', update: 2 },
+    { status: 'applied', result: { results: [{ value: 1 }, { available: 0, taken: 0 }] } },
+  ]);
+  expect(await client.pttl(counter.key)).toBeGreaterThan(3_500_000);
+  expect(await client.get(stock.key)).toBe('0');
+});
+
 test('a transaction sets the TTL of the key that it creates', async () => {
-  const { transact, client, key } = setup();
+  const { transact, client, key } = begin();
   const counter = { key: key('counter') };
 
   await transact([
@@ -163,7 +182,7 @@ test('a transaction sets the TTL of the key that it creates', async () => {
 });
 
 test('a transaction takes a cart, awards XP and counts the sale in one step', async () => {
-  const { transact, client, key } = setup();
+  const { transact, client, key } = begin();
   await client.mset(key('apple'), 5, key('pear'), 5);
   const sale = [
     {

@@ -31,11 +31,11 @@ export interface Applier {
   readonly registry: Registry;
   readonly keys: Keys;
   /** Applies a job of one operation; its outcomes are in the order of the updates. */
-  apply(updates: readonly Update[], attempt?: Attempt): Promise<Outcome[]>;
+  readonly apply: (updates: readonly Update[], attempt?: Attempt) => Promise<Outcome[]>;
   /** Applies a job of one update. */
-  applyOne(update: Update, attempt?: Attempt): Promise<Outcome>;
+  readonly applyOne: (update: Update, attempt?: Attempt) => Promise<Outcome>;
   /** Applies a job and returns the script's own answer. */
-  applyRaw(updates: readonly Update[], attempt?: Attempt): Promise<string>;
+  readonly applyRaw: (updates: readonly Update[], attempt?: Attempt) => Promise<string>;
 }
 
 export function createApplier(

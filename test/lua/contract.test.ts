@@ -1,0 +1,214 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { luaSource } from '../../src/operations/lua-source.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import { checkUpdates } from '../../src/operations/update.js';
+import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { buildScriptCall } from '../../src/workers/script-call.js';
+import { setup } from './setup.js';
+
+/** What the comment at the head of a family's file says of one operation. */
+interface Contract {
+  readonly name: string;
+  readonly file: string;
+  readonly cells: string;
+  readonly args: string;
+  readonly result: string;
+  readonly rejected: string;
+}
+
+const families = readdirSync(new URL('../../lua/', import.meta.url))
+  .map((name) => name.replace(/\.lua$/, ''))
+  .filter((name) => name !== 'frame' && name !== 'settle');
+const contracts = families.flatMap(readContracts);
+const registry = createRegistry();
+
+function readContracts(file: string): Contract[] {
+  const [header = ''] = luaSource(file).split('\n\n');
+  return header
+    .split(/^-- (?=\S)/m)
+    .slice(1)
+    .map((block) => {
+      const [name = '', ...lines] = block.split('\n');
+      const line = (label: string) => {
+        const found = lines.find((text) => text.startsWith(`--   ${label} `));
+        return found?.slice(`--   ${label}`.length).trim() ?? '';
+      };
+      return {
+        name,
+        file,
+        cells: line('cells'),
+        args: line('args'),
+        result: line('result'),
+        rejected: line('rejected'),
+      };
+    });
+}
+
+/** "1 by, 2 max or false" as ['by', 'max or false']; "the stock of each item" as `undefined`. */
+function numbered(text: string): string[] | undefined {
+  const parts = text.split(/,\s*(?=\d)/);
+  return parts.every((part, index) => part.startsWith(`${index + 1} `))
+    ? parts.map((part) => part.replace(/^\d+ /, ''))
+    : undefined;
+}
+
+/** Params of each operation, with every number another, so that two of them swapped show. */
+const PARAMS: Readonly<Record<string, (key: (name: string) => string) => Record<string, unknown>>> = {
+  'counter.increment': (key) => ({ key: key('a'), by: 3, max: 70 }),
+  'counter.decrement': (key) => ({ key: key('a'), by: 3, min: -70 }),
+  'inventory.take': (key) => ({ key: key('a'), quantity: 3, whenShort: 'reject' }),
+  'inventory.restock': (key) => ({ key: key('a'), quantity: 3 }),
+  'inventory.takeAll': (key) => ({ items: ['a', 'b', 'c'].map((name, n) => ({ key: key(name), quantity: n + 3 })) }),
+  'xp.award': (key) => ({ key: key('a'), amount: 3 }),
+  'scores.add': (key) => ({ entries: ['a', 'b', 'c'].map((name, n) => ({ key: key(name), by: n + 3 })) }),
+};
+
+function paramsOf(name: string, key: (name: string) => string = (it) => it): Record<string, unknown> {
+  const params = PARAMS[name];
+  if (params === undefined) {
+    throw new Error(`add params of ${name} to this test`);
+  }
+  return params(key);
+}
+
+function stepOf(name: string) {
+  const [checked] = checkUpdates([{ operation: name, params: paramsOf(name) }], registry, () => false);
+  const [step] = checked!.steps;
+  return step!;
+}
+
+test('every built-in operation with Lua is documented once, in the file that holds its plan', () => {
+  const documented = contracts.map(({ name }) => name);
+  const defined = registry.operations.filter(({ lua }) => lua !== undefined);
+
+  expect([...documented].sort()).toEqual(defined.map(({ name }) => name).sort());
+  for (const { name, file } of contracts) {
+    expect(registry.find(name)?.lua).toBe(luaSource(file));
+  }
+});
+
+test.each(families)('lua/%s.lua returns the plans that its head documents, and no others', (file) => {
+  const table = /\nreturn \{(.*)\}\s*$/s.exec(luaSource(file))?.[1] ?? '';
+
+  const returned = [...table.matchAll(/\['([\w.]+)'\]/g)].map(([, name]) => name);
+
+  expect(returned).toEqual(contracts.filter((contract) => contract.file === file).map(({ name }) => name));
+});
+
+describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }) => {
+  const params = paramsOf(name);
+  const each = Object.values(params).find(Array.isArray) as Record<string, unknown>[] | undefined;
+
+  test('has the documented cells, in the order of the params', () => {
+    const count = numbered(cells)?.length ?? each?.length;
+
+    expect(stepOf(name).cells).toHaveLength(count!);
+    expect(stepOf(name).cells.map(({ key }) => key)).toEqual(['a', 'b', 'c'].slice(0, count));
+  });
+
+  test('has the documented arguments, in that order', () => {
+    const documented = numbered(args);
+    const given = stepOf(name).args;
+
+    expect(given).toHaveLength(documented?.length ?? each!.length);
+    documented?.forEach((text, index) => {
+      const [word = ''] = text.split(' ');
+      expect(given[index], text).toBe(word === 'true' ? true : params[word]);
+    });
+    if (documented === undefined) {
+      expect(given).toEqual(each!.map((entry) => entry['quantity'] ?? entry['by']));
+    }
+  });
+
+  test('gets false for each argument that is documented as "or false", when it is left out', () => {
+    const required = Object.fromEntries(
+      Object.entries(params).filter(([word]) => !args.includes(`${word} or false`) && word !== 'whenShort'),
+    );
+    const [checked] = checkUpdates([{ operation: name, params: required }], registry, () => false);
+
+    numbered(args)?.forEach((text, index) => {
+      const optional = text.endsWith('or false') || text.startsWith('true to');
+      expect(checked!.steps[0]!.args[index] === false, text).toBe(optional);
+    });
+  });
+
+  test('returns the documented result numbers, and the result shows each under its name', async () => {
+    const { applyRaw, applyOne, client, key } = setup();
+    await client.mset(key('a'), 10, key('b'), 200, key('c'), 3000);
+    const update = { operation: name, params: paramsOf(name, key) };
+
+    const numbers = (await applyRaw([update], { jobId: 'one' })).split(',').map(Number);
+    const outcome = await applyOne(update, { jobId: 'one' });
+
+    const documented = numbered(result);
+    expect(numbers).toHaveLength(documented?.length ?? each!.length);
+    documented?.forEach((word, index) => {
+      expect(outcome).toHaveProperty(`result.${word}`, numbers[index]);
+    });
+    expect(await client.get(key('a'))).toBe(String(numbers[0]));
+  });
+
+  test('rejects with the documented codes only, and TypeScript has words for each', () => {
+    const codes = rejected === '' ? [] : [rejected.split(',')[0]!];
+
+    for (const code of codes) {
+      expect(luaSource(file)).toContain(`'${code}'`);
+      expect(stepOf(name).describeRejection(code, [1, 0]).message).not.toBe(code);
+    }
+    const codesInFile = [...luaSource(file).matchAll(/return nil, '(\w+)'/g)].map(([, code]) => code);
+    const documentedInFile = contracts.filter((it) => it.file === file).map((it) => it.rejected.split(',')[0]);
+    expect(documentedInFile).toEqual(expect.arrayContaining(codesInFile));
+  });
+});
+
+describe('the call of the frame', () => {
+  const keys = createKeys(DEFAULT_NAMESPACE);
+  const entries = [
+    { key: 'string 1', by: 1 },
+    { key: 'hash', field: 'f', by: 2 },
+    { key: 'zset', member: 'm', by: 3 },
+    { key: 'string 2', by: 4 },
+    { key: 'hash', field: 'g', by: 5 },
+  ];
+  const updates = checkUpdates(
+    [
+      { operation: 'scores.add', params: { entries }, idempotencyKey: 'k' },
+      { operation: 'scores.add', params: { entries: entries.slice(3, 4) } },
+    ],
+    registry,
+    keys.isReserved,
+  );
+  const call = buildScriptCall('job', updates, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+  const request = JSON.parse(call.args[1]) as Record<string, unknown>;
+
+  test('names the receipt, string cells, hashes, sorted sets and idempotency receipts, in this order', () => {
+    expect(call.keys).toEqual(['tally:job:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem:k']);
+    expect(call.args[0]).toBe(5);
+  });
+
+  test('holds the request that the head of lua/frame.lua documents, and nothing else', () => {
+    const documented = [...luaSource('frame').matchAll(/^-- request\.(\w+)/gm)].map(([, name]) => name);
+    const [hash] = request['hashes'] as [[number, [number, number], string[]]];
+    const [zset] = request['sortedSets'] as [[number, [number], string[]]];
+
+    expect(Object.keys(request).sort()).toEqual([...documented].sort());
+    const [hashIndex, [f, g], fields] = hash;
+    expect(request).toHaveProperty('hashes.length', 1);
+    expect([hashIndex, fields]).toEqual([4, ['f', 'g']]);
+    expect([zset[0], zset[2]]).toEqual([5, ['m']]);
+    expect(request).toMatchObject({
+      operation: 'scores.add',
+      strings: 2,
+      windowMs: 7,
+      updates: [
+        [
+          [1, f, zset[1][0], 2, g],
+          [1, 2, 3, 4, 5],
+        ],
+        [[2], [4]],
+      ],
+      keyed: [[1, 6, expect.any(String), 'job.0']],
+    });
+  });
+});

@@ -1,0 +1,243 @@
+import fc from 'fast-check';
+import type { ChainableCommander } from 'ioredis';
+import { expect, test } from 'vitest';
+import { newJobId } from '../../src/jobs/job-id.js';
+import type { Outcome } from '../../src/operations/outcome.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import type { ModelCell, ModelOutcome, ModelUpdate, Poison } from '../support/model.js';
+import { Model } from '../support/model.js';
+import { createApplier } from '../support/script.js';
+import type { Place } from '../support/tally.js';
+import { place } from '../support/tally.js';
+import { stored } from './cells.js';
+import { pointsMove } from './samples.js';
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 250);
+
+/** Cells by name, the same in every run but for the key's first part. Keys are of one kind each. */
+const CELLS = [
+  { key: 's0' },
+  { key: 's1' },
+  { key: 's2' },
+  { key: 'h0', field: 'a' },
+  { key: 'h0', field: 'b' },
+  { key: 'h1', field: 'a' },
+  { key: 'z0', member: 'a' },
+  { key: 'z0', member: 'b' },
+] satisfies ModelCell[];
+
+const POISONED: readonly (readonly [ModelCell, Poison, store: (pipeline: ChainableCommander, key: string) => void])[] =
+  [
+    [{ key: 'text' }, 'NOT_AN_INTEGER', (pipeline, key) => pipeline.set(key, '1e3')],
+    [{ key: 'list' }, 'WRONG_TYPE', (pipeline, key) => pipeline.rpush(key, '1')],
+    [{ key: 'h0', field: 'text' }, 'NOT_AN_INTEGER', (pipeline, key) => pipeline.hset(key, 'text', ' 1')],
+    [{ key: 'hash', field: 'a' }, 'WRONG_TYPE', (pipeline, key) => pipeline.set(key, '1')],
+    [{ key: 'z0', member: 'half' }, 'NOT_AN_INTEGER', (pipeline, key) => pipeline.zadd(key, 0.5, 'half')],
+    [{ key: 'zset', member: 'a' }, 'WRONG_TYPE', (pipeline, key) => pipeline.hset(key, 'a', '1')],
+  ];
+
+const anyCell = fc.oneof(
+  { weight: 40, arbitrary: fc.constantFrom<ModelCell>(...CELLS) },
+  { weight: 1, arbitrary: fc.constantFrom<ModelCell>(...POISONED.map(([cell]) => cell)) },
+);
+const amount = fc.oneof(
+  { weight: 12, arbitrary: fc.integer({ min: 1, max: 9 }) },
+  { weight: 1, arbitrary: fc.constantFrom(MAX, MAX - 5, 2 ** 52) },
+);
+const signed = fc.tuple(amount, fc.boolean()).map(([value, minus]) => (minus ? -value : value));
+const limit = fc.option(fc.integer({ min: -20, max: 20 }), { nil: undefined });
+const ttl = fc.option(fc.constant(1000), { nil: undefined, freq: 2 });
+const distinct = { minLength: 1, maxLength: 5, selector: (cell: ModelCell) => Model.id(cell) };
+
+function counterParams(bound: 'min' | 'max') {
+  return fc
+    .tuple(anyCell, fc.option(amount, { nil: undefined }), limit, ttl)
+    .map(([cell, by, bounded, ttlSeconds]) => ({
+      ...cell,
+      ...(by !== undefined && { by }),
+      ...(bounded !== undefined && { [bound]: bounded }),
+      ...(ttlSeconds !== undefined && 'key' in cell && !('field' in cell) && !('member' in cell) && { ttlSeconds }),
+    }));
+}
+
+function withEach<Value>(name: string, value: fc.Arbitrary<Value>) {
+  const entry = fc.tuple(anyCell, value).map(([cell, each]) => ({ ...cell, [name]: each }));
+  return fc.uniqueArray(entry, distinct);
+}
+
+const PARAMS: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
+  'counter.increment': counterParams('max'),
+  'counter.decrement': counterParams('min'),
+  'inventory.take': fc
+    .tuple(anyCell, amount, fc.constantFrom({}, { whenShort: 'floor' }, { whenShort: 'reject' }))
+    .map(([cell, quantity, whenShort]) => ({ ...cell, quantity, ...whenShort })),
+  'inventory.restock': fc.tuple(anyCell, amount).map(([cell, quantity]) => ({ ...cell, quantity })),
+  'inventory.takeAll': withEach('quantity', fc.integer({ min: 1, max: 3 })).map((items) => ({ items })),
+  'xp.award': fc
+    .tuple(anyCell, amount, fc.constantFrom({}, { levels: [-3, 0, 5, 20] }))
+    .map(([cell, xp, levels]) => ({ ...cell, amount: xp, ...levels })),
+  'scores.add': withEach('by', signed).map((entries) => ({ entries })),
+  'points.move': fc
+    .tuple(
+      fc.uniqueArray(anyCell, { minLength: 2, maxLength: 2, selector: (cell: ModelCell) => Model.id(cell) }),
+      amount,
+    )
+    .map(([[from, to], points]) => ({ from, to, amount: points })),
+};
+
+const single = fc.oneof(
+  ...Object.entries(PARAMS).map(([operation, params]) => params.map((it) => ({ operation, params: it }))),
+);
+const transaction = fc.array(single, { minLength: 2, maxLength: 4 }).map((updates) => ({ updates }));
+
+interface Job {
+  readonly updates: readonly ModelUpdate[];
+  /** How often the job is applied again, as if its worker had died after the script. */
+  readonly repeats: number;
+}
+
+const idempotencyKey = fc.option(fc.constantFrom('k0', 'k1', 'k2', 'k3'), { nil: undefined, freq: 2 });
+
+/** All updates of a job are of one operation, as the producer batches them. */
+const job: fc.Arbitrary<Job> = fc
+  .oneof(
+    ...Object.entries({ ...PARAMS, transaction }).map(([operation, params]) =>
+      fc.array(
+        fc.tuple(params, idempotencyKey).map(([it, key]): ModelUpdate => {
+          return { operation, params: it, ...(key !== undefined && { idempotencyKey: key }) };
+        }),
+        { minLength: 1, maxLength: 6 },
+      ),
+    ),
+  )
+  .chain((updates) => fc.record({ updates: withRepetitions(updates), repeats: fc.constantFrom(0, 0, 1) }));
+
+/** Now and then the same update twice in a job, so that idempotency keys meet the same params again. */
+function withRepetitions(updates: readonly ModelUpdate[]): fc.Arbitrary<ModelUpdate[]> {
+  return fc.array(fc.nat(updates.length - 1), { maxLength: 3 }).map((again) => {
+    return [...updates, ...again.map((index) => updates[index]!)];
+  });
+}
+
+const startValue = fc.oneof(fc.constant(undefined), fc.integer({ min: -3, max: 40 }), fc.constantFrom(MAX - 3, -MAX));
+
+test('the operations behind the model are all there are', () => {
+  const names = createRegistry([pointsMove]).operations.map(({ name }) => name);
+
+  expect([...Object.keys(PARAMS), 'transaction'].sort()).toEqual([...names].sort());
+});
+
+test('any jobs, in any batches, give the outcomes and values of a plain model', { timeout: 60_000 }, async () => {
+  const here = place();
+  const { apply } = createApplier(here, { operations: [pointsMove] });
+  const starts = fc.tuple(...CELLS.map(() => startValue));
+  const jobs = fc.array(job, { minLength: 1, maxLength: 8 });
+  const seen = new Set<string>();
+  let run = 0;
+
+  await fc.assert(
+    fc.asyncProperty(starts, jobs, async (values, plan) => {
+      run += 1;
+      const at = (text: string) => `${here.key(`r${run}`)}:${text}`;
+      const model = new Model();
+      await prepare(here, model, values, at);
+
+      for (const { updates, repeats } of plan) {
+        const placed = updates.map((update) => atPlace(update, at));
+        const expected = placed.map((update) => model.apply(update));
+        const jobId = newJobId();
+        for (let attempt = 0; attempt <= repeats; attempt += 1) {
+          const outcomes = (await apply(placed, { jobId })).map(withoutWords);
+          expect(outcomes).toEqual(expected);
+        }
+        for (const { status, reason, duplicate } of expected) {
+          seen.add([status, reason, duplicate && 'again'].filter(Boolean).join(' '));
+        }
+      }
+
+      await expectStored(here, model, at);
+    }),
+    { numRuns: RUNS, verbose: fc.VerbosityLevel.None },
+  );
+
+  // The sequences must reach every kind of outcome, or they prove little.
+  expect([...seen].sort()).toEqual([
+    'applied',
+    'applied again',
+    'conflict IDEMPOTENCY_CONFLICT',
+    'failed NOT_AN_INTEGER',
+    'failed OUT_OF_RANGE',
+    'failed WRONG_TYPE',
+    'rejected INSUFFICIENT_STOCK',
+    'rejected INSUFFICIENT_STOCK again',
+    'rejected LIMIT_REACHED',
+    'rejected LIMIT_REACHED again',
+    'rejected NOT_ENOUGH',
+    'rejected NOT_ENOUGH again',
+  ]);
+});
+
+/** Stores what is there before the first job, in Redis and in the model. */
+async function prepare(
+  { client }: Place,
+  model: Model,
+  values: readonly (number | undefined)[],
+  at: (text: string) => string,
+): Promise<void> {
+  const pipeline = client.pipeline();
+  for (const [cell, poison, store] of POISONED) {
+    store(pipeline, at(cell.key));
+    model.poison({ ...cell, key: at(cell.key) }, poison);
+  }
+  for (const [index, value] of values.entries()) {
+    const { key, field, member }: ModelCell = CELLS[index]!;
+    if (value === undefined) {
+      continue;
+    }
+    model.set({ ...CELLS[index]!, key: at(key) }, value);
+    if (field !== undefined) {
+      pipeline.hset(at(key), field, value);
+    } else if (member !== undefined) {
+      pipeline.zadd(at(key), value, member);
+    } else {
+      pipeline.set(at(key), value);
+    }
+  }
+  await pipeline.exec();
+}
+
+/** The update with the keys of this run. */
+function atPlace(update: ModelUpdate, at: (text: string) => string): ModelUpdate {
+  const place = (value: unknown, name = ''): unknown => {
+    if (Array.isArray(value)) {
+      return value.map((it) => place(it));
+    }
+    if (typeof value === 'object' && value !== null) {
+      return Object.fromEntries(Object.entries(value).map(([inner, it]) => [inner, place(it, inner)]));
+    }
+    return name === 'key' || name === 'idempotencyKey' ? at(String(value)) : value;
+  };
+  return place(update) as ModelUpdate;
+}
+
+function withoutWords(outcome: Outcome): ModelOutcome {
+  const { message: _message, ...rest } = outcome as Outcome & { message?: string };
+  return rest;
+}
+
+async function expectStored({ client }: Place, model: Model, at: (text: string) => string): Promise<void> {
+  for (const cell of CELLS) {
+    const placed = { ...cell, key: at(cell.key) };
+    expect(await stored(client, placed), JSON.stringify(cell)).toBe(model.stored(placed));
+  }
+  for (const key of ['s0', 's1', 's2']) {
+    expect((await client.pttl(at(key))) > 0, `${key} expires`).toBe(model.expiring.has(at(key)));
+  }
+  expect(await client.get(at('text'))).toBe('1e3');
+  expect(await client.lrange(at('list'), 0, -1)).toEqual(['1']);
+  expect(await client.hget(at('h0'), 'text')).toBe(' 1');
+  expect(await client.get(at('hash'))).toBe('1');
+  expect(await client.zscore(at('z0'), 'half')).toBe('0.5');
+  expect(await client.hget(at('zset'), 'a')).toBe('1');
+}

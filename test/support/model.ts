@@ -1,0 +1,248 @@
+/**
+ * What Tally should do, in the plainest form: one Map of integers, one update at a time. Written from DESIGN.md,
+ * not from the Lua, so that the two check each other.
+ */
+
+export interface ModelCell {
+  readonly key: string;
+  readonly field?: string;
+  readonly member?: string;
+}
+
+type ModelParams = Readonly<Record<string, unknown>>;
+
+export interface ModelUpdate {
+  readonly operation: string;
+  readonly params: ModelParams;
+  readonly idempotencyKey?: string;
+}
+
+/** An outcome without its words. */
+export interface ModelOutcome {
+  readonly status: 'applied' | 'rejected' | 'conflict' | 'failed';
+  readonly result?: unknown;
+  readonly reason?: string;
+  readonly update?: number;
+  readonly short?: readonly unknown[];
+  readonly duplicate?: true;
+}
+
+export type Poison = 'WRONG_TYPE' | 'NOT_AN_INTEGER';
+
+const LIMIT = 2n ** 53n - 1n;
+const DEFAULTS: Readonly<Record<string, ModelParams>> = {
+  'counter.increment': { by: 1 },
+  'counter.decrement': { by: 1 },
+  'inventory.take': { whenShort: 'floor' },
+};
+
+/** Ends an update without effect. */
+class Refusal extends Error {
+  constructor(readonly outcome: ModelOutcome) {
+    super(outcome.reason);
+  }
+}
+
+const refuse = (reason: string, more: Partial<ModelOutcome> = {}): never => {
+  throw new Refusal({ status: 'rejected', reason, ...more });
+};
+
+const failWith = (reason: string): never => {
+  throw new Refusal({ status: 'failed', reason });
+};
+
+const big = (value: unknown): bigint => BigInt(value as number);
+const named = ({ key, field, member }: ModelCell): ModelCell => ({
+  key,
+  ...(field !== undefined && { field }),
+  ...(member !== undefined && { member }),
+});
+
+export class Model {
+  values = new Map<string, bigint>();
+  /** Keys that an update created with a TTL. */
+  expiring = new Set<string>();
+  readonly #poisons = new Map<string, Poison>();
+  readonly #recorded = new Map<string, { what: string; outcome: ModelOutcome }>();
+
+  static id(cell: ModelCell): string {
+    return JSON.stringify([cell.key, cell.field ?? null, cell.member ?? null]);
+  }
+
+  poison(cell: ModelCell, poison: Poison): void {
+    this.#poisons.set(Model.id(cell), poison);
+  }
+
+  set(cell: ModelCell, value: number): void {
+    this.values.set(Model.id(cell), BigInt(value));
+  }
+
+  /** The text that a plain GET, HGET or ZSCORE reads. */
+  stored(cell: ModelCell): string | null {
+    return this.values.get(Model.id(cell))?.toString() ?? null;
+  }
+
+  apply(update: ModelUpdate): ModelOutcome {
+    const { idempotencyKey } = update;
+    if (idempotencyKey === undefined) {
+      return this.#attempt(update);
+    }
+    const what = JSON.stringify(complete(update));
+    const first = this.#recorded.get(idempotencyKey);
+    if (first !== undefined) {
+      return first.what === what
+        ? { ...first.outcome, duplicate: true }
+        : { status: 'conflict', reason: 'IDEMPOTENCY_CONFLICT' };
+    }
+    const outcome = this.#attempt(update);
+    if (outcome.status !== 'failed') {
+      this.#recorded.set(idempotencyKey, { what, outcome });
+    }
+    return outcome;
+  }
+
+  /** Applies an update whole, or leaves everything as it was. */
+  #attempt(update: ModelUpdate): ModelOutcome {
+    const [values, expiring] = [new Map(this.values), new Set(this.expiring)];
+    try {
+      return { status: 'applied', result: this.#run(update) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        throw error;
+      }
+      this.values = values;
+      this.expiring = expiring;
+      return error.outcome;
+    }
+  }
+
+  #run({ operation, params: given }: ModelUpdate): unknown {
+    const params = { ...DEFAULTS[operation], ...given };
+    const cell = params as unknown as ModelCell;
+    switch (operation) {
+      case 'counter.increment':
+        return { value: Number(this.#count(cell, params, big(params['by']))) };
+      case 'counter.decrement':
+        return { value: Number(this.#count(cell, params, -big(params['by']))) };
+      case 'inventory.take':
+        return this.#take(cell, params);
+      case 'inventory.restock':
+        return { available: Number(this.#add([[cell, big(params['quantity'])]])[0]) };
+      case 'inventory.takeAll':
+        return this.#takeAll(params['items'] as (ModelCell & { quantity: number })[]);
+      case 'xp.award':
+        return this.#award(cell, params);
+      case 'scores.add': {
+        const entries = params['entries'] as (ModelCell & { by: number })[];
+        const values = this.#add(entries.map((entry) => [entry, big(entry.by)]));
+        return { scores: entries.map((entry, n) => ({ ...named(entry), value: Number(values[n]) })) };
+      }
+      case 'points.move':
+        return this.#move(params as unknown as { from: ModelCell; to: ModelCell; amount: number });
+      case 'transaction':
+        return { results: (params['updates'] as ModelUpdate[]).map((update, n) => this.#step(update, n)) };
+      default:
+        throw new Error(`the model does not know ${operation}`);
+    }
+  }
+
+  #step(update: ModelUpdate, index: number): unknown {
+    try {
+      return this.#run(update);
+    } catch (error) {
+      throw error instanceof Refusal ? new Refusal({ ...error.outcome, update: index }) : error;
+    }
+  }
+
+  #read(cells: readonly ModelCell[]): bigint[] {
+    return cells.map((cell) => {
+      const poison = this.#poisons.get(Model.id(cell));
+      return poison === undefined ? (this.values.get(Model.id(cell)) ?? 0n) : failWith(poison);
+    });
+  }
+
+  #write(changes: readonly (readonly [ModelCell, bigint])[]): bigint[] {
+    return changes.map(([cell, value]) => {
+      if (value > LIMIT || value < -LIMIT) {
+        failWith('OUT_OF_RANGE');
+      }
+      this.values.set(Model.id(cell), value);
+      return value;
+    });
+  }
+
+  #add(changes: readonly (readonly [ModelCell, bigint])[]): bigint[] {
+    const values = this.#read(changes.map(([cell]) => cell));
+    return this.#write(changes.map(([cell, by], n) => [cell, values[n]! + by]));
+  }
+
+  #count(cell: ModelCell, { min, max, ttlSeconds }: ModelParams, by: bigint): bigint {
+    const [value] = this.#read([cell]);
+    const next = value! + by;
+    if ((max !== undefined && next > big(max)) || (min !== undefined && next < big(min))) {
+      refuse('LIMIT_REACHED');
+    }
+    const created = !this.values.has(Model.id(cell));
+    this.#write([[cell, next]]);
+    if (created && ttlSeconds !== undefined) {
+      this.expiring.add(cell.key);
+    }
+    return next;
+  }
+
+  #take(cell: ModelCell, { quantity, whenShort }: ModelParams): unknown {
+    const [stock] = this.#read([cell]);
+    const isShort = stock! < big(quantity);
+    if (isShort && whenShort === 'reject') {
+      refuse('INSUFFICIENT_STOCK', { short: [{ ...named(cell), quantity, available: Number(stock) }] });
+    }
+    const taken = !isShort ? big(quantity) : stock! > 0n ? stock! : 0n;
+    this.#write([[cell, stock! - taken]]);
+    return { available: Number(stock! - taken), taken: Number(taken) };
+  }
+
+  #takeAll(items: readonly (ModelCell & { quantity: number })[]): unknown {
+    const stocks = this.#read(items);
+    const short = items.flatMap((item, n) =>
+      stocks[n]! < big(item.quantity)
+        ? [{ ...named(item), quantity: item.quantity, available: Number(stocks[n]) }]
+        : [],
+    );
+    if (short.length > 0) {
+      refuse('INSUFFICIENT_STOCK', { short });
+    }
+    const left = this.#add(items.map((item) => [item, -big(item.quantity)]));
+    return { items: items.map((item, n) => ({ ...named(item), available: Number(left[n]) })) };
+  }
+
+  #award(cell: ModelCell, { amount, levels }: ModelParams): unknown {
+    const [xp] = this.#add([[cell, big(amount)]]);
+    if (levels === undefined) {
+      return { xp: Number(xp) };
+    }
+    const thresholds = (levels as number[]).map(BigInt);
+    const level = thresholds.filter((threshold) => threshold <= xp!).length;
+    const leveledUp = thresholds.some((threshold) => threshold <= xp! && threshold > xp! - big(amount));
+    return { xp: Number(xp), level, leveledUp };
+  }
+
+  #move({ from, to, amount }: { from: ModelCell; to: ModelCell; amount: number }): unknown {
+    const [stock, target] = this.#read([from, to]);
+    if (stock! < big(amount)) {
+      refuse('NOT_ENOUGH');
+    }
+    const [left, moved] = this.#write([
+      [from, stock! - big(amount)],
+      [to, target! + big(amount)],
+    ]);
+    return { from: Number(left), to: Number(moved) };
+  }
+}
+
+/** The update with its defaults and its properties in one order. */
+function complete({ operation, params }: ModelUpdate): unknown {
+  const all = { ...DEFAULTS[operation], ...params };
+  const inner = all['updates'] as ModelUpdate[] | undefined;
+  const entries = Object.entries({ ...all, ...(inner && { updates: inner.map(complete) }) });
+  return [operation, entries.sort(([a], [b]) => (a < b ? -1 : 1))];
+}
