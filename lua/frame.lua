@@ -13,14 +13,18 @@
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
 --
--- request.operation   name of the job's operation
--- request.strings     number of string cells
--- request.hashes      { { index into KEYS, { cell, ... }, { field, ... } }, ... }
--- request.sortedSets  { { index into KEYS, { cell, ... }, { member, ... } }, ... }
--- request.updates     { { { cell, ... }, { argument, ... }, ttl seconds or absent }, ... }
---                     of a transaction: { { { cells, args, ttl or false, operation }, ... }, ... }
--- request.keyed       { { update number, index into KEYS, fingerprint, update id }, ... }
--- request.windowMs    life of an idempotency receipt
+-- request.operation       name of the job's operation
+-- request.strings         number of string cells
+-- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }
+-- request.sortedSets      { { index into KEYS, { cell, ... }, { member, ... } }, ... }
+-- request.updates         number of updates
+-- request.stepsPerUpdate  1; of transactions a list, with the number of steps of each update
+-- request.cells           the cells of all steps, one after the other
+-- request.args            the arguments of all steps, one after the other
+-- request.columns         { operation, number of cells, number of arguments, ttl seconds or false }: of each
+--                         either one value, when it is the same for all steps, or a list with one for each step
+-- request.keyed           { { update number, index into KEYS, fingerprint, update id }, ... }
+-- request.windowMs        life of an idempotency receipt
 -- request.receiptSeconds  life of the job receipt until the job is settled
 --
 -- Returns the outcomes of all updates joined by ';' (the text kept in the job receipt):
@@ -64,22 +68,28 @@ local missing = {} -- true by cell
 local problems = {} -- code by cell, for cells that no update can be applied to
 local kinds = {} -- kind by key, so that one job can't create a key as two kinds
 
+local format, concat = string.format, table.concat
+
+local integer_texts = {} -- by number: amounts repeat, and a look-up costs a fifth of formatting
+
 local function integer_text(number)
-  return string.format('%d', number) -- exact, and 0 for -0; tostring keeps 14 digits
+  local text = integer_texts[number]
+  if not text then
+    text = format('%d', number) -- exact, and 0 for -0; tostring keeps 14 digits
+    integer_texts[number] = text
+  end
+  return text
 end
 
-local function is_integer(value)
-  return type(value) == 'number' and value == math.floor(value)
-end
-
-local function in_range(value)
-  return value >= -MAX_INTEGER and value <= MAX_INTEGER
+-- False for what is not a number, not whole, infinite, or beyond the limit.
+local function is_integer_in_range(value)
+  return type(value) == 'number' and value % 1 == 0 and value >= -MAX_INTEGER and value <= MAX_INTEGER
 end
 
 -- Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are numbers to Lua, but not integers to INCRBY.
 local function parse_string(text)
   local number = tonumber(text)
-  if number and in_range(number) and integer_text(number) == text then
+  if is_integer_in_range(number) and format('%d', number) == text then
     return number
   end
 end
@@ -87,7 +97,7 @@ end
 -- A score is a double, and some versions print a large one as 5e+15.
 local function parse_score(text)
   local number = tonumber(text)
-  if number and in_range(number) and is_integer(number) then
+  if is_integer_in_range(number) then
     return number
   end
 end
@@ -161,24 +171,22 @@ local is_touched = {}
 local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
 
 -- Why the plan's answer can't be used, if it can't.
-local function fault_of(cells, new_values, results)
+local function fault_of(count, new_values, results)
   if type(new_values) ~= 'table' or type(results) ~= 'table' then
     return '?PLAN_ERROR,the plan must return new values and result numbers'
   end
-  for n = 1, #cells do
+  for n = 1, count do
     local value = new_values[n]
-    if value ~= nil then
-      if not is_integer(value) then
-        return '?PLAN_ERROR,new value ' .. n .. ' is not an integer'
-      end
-      if not in_range(value) then
+    if value ~= nil and not is_integer_in_range(value) then
+      if type(value) == 'number' and value == math.floor(value) then
         return '?OUT_OF_RANGE,' .. n
       end
+      return '?PLAN_ERROR,new value ' .. n .. ' is not an integer'
     end
   end
   for n = 1, #results do
-    if not is_integer(results[n]) or not in_range(results[n]) then
-      return '?PLAN_ERROR,result ' .. n .. ' is not an integer in range'
+    if not is_integer_in_range(results[n]) then
+      return '?PLAN_ERROR,result ' .. n .. ' of the plan is not an integer in range'
     end
   end
 end
@@ -195,12 +203,12 @@ local function rejection(code, details)
   end
   local texts = { '!' .. code }
   for n = 1, #(details or {}) do
-    if not is_integer(details[n]) or not in_range(details[n]) then
+    if not is_integer_in_range(details[n]) then
       return '?PLAN_ERROR,detail ' .. n .. ' of the rejection is not an integer in range'
     end
     texts[n + 1] = integer_text(details[n])
   end
-  return table.concat(texts, ',')
+  return concat(texts, ',')
 end
 
 local function write_to_overlay(cell, value, ttl)
@@ -209,7 +217,7 @@ local function write_to_overlay(cell, value, ttl)
   end
   if missing[cell] then
     missing[cell] = nil
-    created_ttl[cell] = ttl
+    created_ttl[cell] = ttl or nil
   end
   values[cell] = value
   if not is_touched[cell] then
@@ -218,45 +226,86 @@ local function write_to_overlay(cell, value, ttl)
   end
 end
 
--- Returns the result numbers as text; or nil and the outcome.
-local function apply(operation, cells, args, ttl)
-  local current = {}
-  for n = 1, #cells do
-    local cell = cells[n]
+local function results_text(results)
+  if #results == 1 then
+    return integer_text(results[1])
+  end
+  local texts = {}
+  for n = 1, #results do
+    texts[n] = integer_text(results[n])
+  end
+  return concat(texts, ',')
+end
+
+-- The steps are read one after the other; these say how far.
+local all_cells, all_args = request.cells, request.args
+local steps_done, cells_done, args_done = 0, 0, 0
+
+local function column_of_step(column, step)
+  local value = request.columns[column]
+  if type(value) == 'table' then
+    return value[step]
+  end
+  return value
+end
+
+-- Handed to the plans, and used again for each step: a plan that keeps them gains nothing.
+local current, args = {}, {}
+
+-- Plans the next step. Returns the result numbers as text; or nil and the outcome.
+local function apply_step()
+  local step, first_cell, first_arg = steps_done + 1, cells_done, args_done
+  local cell_count, arg_count = column_of_step(2, step), column_of_step(3, step)
+  steps_done, cells_done, args_done = step, first_cell + cell_count, first_arg + arg_count
+  if #current ~= cell_count then
+    current = {}
+  end
+  for n = 1, cell_count do
+    local cell = all_cells[first_cell + n]
     if problems[cell] then
       return nil, '?' .. problems[cell] .. ',' .. n
     end
     current[n] = values[cell]
   end
-  local ran, new_values, results, details = pcall(plans[operation], current, args)
+  if #args ~= arg_count then
+    args = {}
+  end
+  for n = 1, arg_count do
+    args[n] = all_args[first_arg + n]
+  end
+  local ran, new_values, results, details = pcall(plans[column_of_step(1, step)], current, args)
   if not ran then
     return nil, '?PLAN_ERROR,' .. string.gsub(tostring(new_values), '[;,|?!=~%c]', ' ')
   end
   if new_values == nil then
     return nil, rejection(results, details)
   end
-  local fault = fault_of(cells, new_values, results)
+  local fault = fault_of(cell_count, new_values, results)
   if fault then
     return nil, fault
   end
-  for n = 1, #cells do
+  local ttl = column_of_step(4, step)
+  for n = 1, cell_count do
     if new_values[n] ~= nil then
-      write_to_overlay(cells[n], new_values[n], ttl)
+      write_to_overlay(all_cells[first_cell + n], new_values[n], ttl)
     end
   end
-  local texts = {}
-  for n = 1, #results do
-    texts[n] = integer_text(results[n])
-  end
-  return table.concat(texts, ',')
+  return results_text(results)
 end
 
-local function save_cells(steps)
+local function skip_steps(count)
+  for _ = 1, count do
+    steps_done = steps_done + 1
+    cells_done = cells_done + column_of_step(2, steps_done)
+    args_done = args_done + column_of_step(3, steps_done)
+  end
+end
+
+local function save_cells(first, last)
   local saved = { touched = #touched }
-  for _, step in ipairs(steps) do
-    for _, cell in ipairs(step[1]) do
-      saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
-    end
+  for n = first, last do
+    local cell = all_cells[n]
+    saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
   end
   return saved
 end
@@ -272,26 +321,39 @@ local function restore_cells(saved)
 end
 
 -- All or nothing: a step that can't be applied takes back the ones before it.
-local function apply_transaction(steps)
-  local saved = save_cells(steps)
+local function apply_transaction(step_count)
+  local last_cell = cells_done
+  for step = steps_done + 1, steps_done + step_count do
+    last_cell = last_cell + column_of_step(2, step)
+  end
+  local saved = save_cells(cells_done + 1, last_cell)
   local results = {}
-  for n, step in ipairs(steps) do
-    local result, outcome = apply(step[4], step[1], step[2], step[3])
+  for n = 1, step_count do
+    local result, outcome = apply_step()
     if not result then
       restore_cells(saved)
+      skip_steps(step_count - n)
       return nil, string.sub(outcome, 1, 1) .. n .. ':' .. string.sub(outcome, 2)
     end
     results[n] = result
   end
-  return table.concat(results, '|')
+  return concat(results, '|')
+end
+
+local function step_count_of(update)
+  local steps = request.stepsPerUpdate
+  if type(steps) == 'table' then
+    return steps[update]
+  end
+  return steps
 end
 
 local function outcome_of(update)
   local result, outcome
   if request.operation == 'transaction' then
-    result, outcome = apply_transaction(update)
+    result, outcome = apply_transaction(step_count_of(update))
   else
-    result, outcome = apply(request.operation, update[1], update[2], update[3])
+    result, outcome = apply_step()
   end
   return result or outcome
 end
@@ -315,6 +377,7 @@ local function outcome_of_keyed(update, receipt_key, fingerprint, update_id)
   local receipt = remembered[receipt_key]
   if receipt then
     local first_fingerprint, first_outcome = string.match(receipt, '^(%S+) %S+ (.*)$')
+    skip_steps(step_count_of(update))
     return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
   end
   local outcome = outcome_of(update)
@@ -326,14 +389,14 @@ local function outcome_of_keyed(update, receipt_key, fingerprint, update_id)
 end
 
 local outcomes = {}
-for n, update in ipairs(request.updates) do
-  local entry = keyed[n]
-  outcomes[n] = entry and outcome_of_keyed(update, KEYS[entry[2]], entry[3], entry[4]) or outcome_of(update)
+for update = 1, request.updates do
+  local entry = keyed[update]
+  outcomes[update] = entry and outcome_of_keyed(update, KEYS[entry[2]], entry[3], entry[4]) or outcome_of(update)
 end
 
 -- Receipt. A job of one update that failed leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its failed updates become jobs of their own, and a second run must not apply them as well.
-local all_outcomes = table.concat(outcomes, ';')
+local all_outcomes = concat(outcomes, ';')
 if #outcomes == 1 and is_failure(all_outcomes) then
   return all_outcomes
 end

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
-import type { Registry } from '../operations/registry.js';
-import type { CheckedUpdate, IsReservedKey } from '../operations/update.js';
-import { checkUpdates } from '../operations/update.js';
+import { checkUpdatesOf, idempotencyKeySchema } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 
 /** What a job holds: the params of 1 to N updates of the operation that is the job's name. */
 export interface JobData {
@@ -17,7 +16,7 @@ const MAX_UPDATES_PER_JOB = 1_000;
 
 const jobDataSchema = z.strictObject({
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
-  idempotencyKeys: z.record(z.string().regex(/^\d+$/), z.string()).optional(),
+  idempotencyKeys: z.record(z.string().regex(/^\d+$/), idempotencyKeySchema).optional(),
 });
 
 export function toJobData(updates: readonly Pick<CheckedUpdate, 'params' | 'idempotencyKey'>[]): JobData {
@@ -35,12 +34,7 @@ export function toJobData(updates: readonly Pick<CheckedUpdate, 'params' | 'idem
  *
  * @throws ValidationError with the path of each issue within the job's data
  */
-export function parseJobData(
-  operation: string,
-  data: unknown,
-  registry: Registry,
-  isReservedKey: IsReservedKey,
-): CheckedUpdate[] {
+export function parseJobData(operation: string, data: unknown, context: CheckContext): CheckedUpdate[] {
   const parsed = jobDataSchema.safeParse(data);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue): ValidationIssue => {
@@ -49,9 +43,9 @@ export function parseJobData(
     throw new ValidationError(issues as [ValidationIssue, ...ValidationIssue[]]);
   }
   const { updates, idempotencyKeys = {} } = parsed.data;
-  const requests = updates.map((params, index) => {
-    const idempotencyKey = idempotencyKeys[index];
-    return { operation, params, ...(idempotencyKey !== undefined && { idempotencyKey }) };
-  });
-  return checkUpdates(requests, registry, isReservedKey, (index) => `updates[${index}]`);
+  return checkUpdatesOf(
+    operation,
+    updates.map((params, index) => ({ params, idempotencyKey: idempotencyKeys[index] })),
+    context,
+  );
 }

@@ -15,8 +15,13 @@ export interface Step {
   readonly args: readonly Argument[];
   /** Life of the cells that this step creates, in seconds. */
   readonly ttlSeconds?: number | undefined;
-  describeRejection(code: string, details: readonly number[]): Rejection;
+  /** What the rejections of this step are put into words with. */
+  readonly params: unknown;
+  readonly rejections: Rejections;
 }
+
+/** The words for each rejection code. */
+type Rejections = Readonly<Record<string, (details: readonly number[], params: never) => Rejection>>;
 
 /** An operation as the rest of Tally uses it. Made by {@link defineOperation}. */
 export interface Operation<Name extends string = string, Params = unknown, Result = unknown, Input = unknown> {
@@ -78,9 +83,10 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
   const step = (params: Params): Step => ({
     operation: name,
     cells: cells(params),
-    args: args?.(params).map((argument) => argument ?? false) ?? [],
+    args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
     ttlSeconds: ttlSeconds?.(params),
-    describeRejection: (code, details) => rejections[code]?.(details, params) ?? { message: code },
+    params,
+    rejections,
   });
   return {
     name,

@@ -100,6 +100,9 @@ function describeReason(code: string, details: string[], step: ReturnType<Operat
     case 'PLAN_ERROR':
       return { reason: code, message: `the Lua plan of ${step.operation} failed: ${details.join(',')}` };
     default:
-      return { reason: code, ...step.describeRejection(code, details.map(Number)) };
+      return {
+        reason: code,
+        ...(step.rejections[code]?.(details.map(Number), step.params as never) ?? { message: code }),
+      };
   }
 }

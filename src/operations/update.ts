@@ -20,102 +20,151 @@ export interface CheckedUpdate {
   readonly operation: Operation;
   readonly params: unknown;
   readonly steps: readonly Step[];
-  readonly idempotencyKey?: string | undefined;
+  readonly idempotencyKey: string | undefined;
 }
 
 /** Whether a key belongs to Tally or BullMQ, so that no update may write it. */
 export type IsReservedKey = (key: string) => boolean;
 
+export const idempotencyKeySchema = z
+  .string({ error: 'must be a string' })
+  .min(1, 'must not be empty')
+  .refine((key) => Buffer.byteLength(key) <= 255, 'must not be longer than 255 bytes')
+  .refine((key) => key.isWellFormed(), 'must be valid Unicode, without lone surrogates');
+
 const updateSchema = z.strictObject(
   {
     operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
     params: z.unknown(),
-    idempotencyKey: z
-      .string({ error: 'must be a string' })
-      .min(1, 'must not be empty')
-      .refine((key) => Buffer.byteLength(key) <= 255, 'must not be longer than 255 bytes')
-      .refine((key) => key.isWellFormed(), 'must be valid Unicode, without lone surrogates')
-      .optional(),
+    idempotencyKey: idempotencyKeySchema.optional(),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined) },
 );
 
+/** What updates are checked against. */
+export interface CheckContext {
+  readonly registry: Registry;
+  readonly isReservedKey: IsReservedKey;
+}
+
 /**
- * Checks updates before they are queued, and once more before they are applied: all are valid or none.
+ * Checks one update before it is queued.
  *
  * @throws ValidationError with every issue found
  */
-export function checkUpdates(
-  updates: readonly unknown[],
-  registry: Registry,
-  isReservedKey: IsReservedKey,
-  pathOf: (index: number) => string = (index) => `[${index}]`,
-): CheckedUpdate[] {
-  const issues: ValidationIssue[] = [];
-  const checked = updates.map((update, index) => {
-    const result = checkUpdate(update, registry, isReservedKey);
-    if ('issues' in result) {
-      issues.push(...result.issues.map((issue) => ({ ...issue, path: joinPath(pathOf(index), issue.path) })));
-      return undefined;
-    }
-    return result.update;
-  });
-  const [first, ...rest] = issues;
-  if (first !== undefined) {
-    throw new ValidationError([first, ...rest]);
-  }
-  return checked as CheckedUpdate[];
+export function checkUpdate(update: unknown, context: CheckContext): CheckedUpdate {
+  const result = tryUpdate(update, context);
+  return 'issues' in result ? refuse(result.issues) : result;
 }
 
-type Checked = { update: CheckedUpdate } | { issues: ValidationIssue[] };
+/**
+ * Checks several updates: all are valid or none.
+ *
+ * @throws ValidationError with every issue found, its path starting with the update's index
+ */
+export function checkUpdates(updates: readonly unknown[], context: CheckContext): CheckedUpdate[] {
+  return allOrNone(
+    updates,
+    (index) => `[${index}]`,
+    (update) => tryUpdate(update, context),
+  );
+}
 
-function checkUpdate(update: unknown, registry: Registry, isReservedKey: IsReservedKey): Checked {
+/**
+ * Checks updates of one operation again, before they are applied.
+ *
+ * @throws ValidationError with every issue found
+ */
+export function checkUpdatesOf(
+  operationName: string,
+  updates: readonly { params: unknown; idempotencyKey: string | undefined }[],
+  context: CheckContext,
+): CheckedUpdate[] {
+  const operation = findOperation(operationName, context);
+  if ('issues' in operation) {
+    return refuse(operation.issues);
+  }
+  return allOrNone(
+    updates,
+    (index) => `updates[${index}]`,
+    ({ params, idempotencyKey }) => tryParams(operation, params, idempotencyKey, context),
+  );
+}
+
+type Checked = CheckedUpdate | Issues;
+
+interface Issues {
+  readonly issues: readonly ValidationIssue[];
+}
+
+function allOrNone<Item>(
+  items: readonly Item[],
+  pathOf: (index: number) => string,
+  check: (item: Item) => Checked,
+): CheckedUpdate[] {
+  const issues: ValidationIssue[] = [];
+  const checked: CheckedUpdate[] = [];
+  for (const [index, item] of items.entries()) {
+    const result = check(item);
+    if ('issues' in result) {
+      issues.push(...result.issues.map((issue) => ({ ...issue, path: joinPath(pathOf(index), issue.path) })));
+    } else {
+      checked.push(result);
+    }
+  }
+  return issues.length > 0 ? refuse(issues) : checked;
+}
+
+function refuse(issues: readonly ValidationIssue[]): never {
+  throw new ValidationError(issues as [ValidationIssue, ...ValidationIssue[]]);
+}
+
+function tryUpdate(update: unknown, context: CheckContext): Checked {
   const parsed = updateSchema.safeParse(update);
   if (!parsed.success) {
     return { issues: parsed.error.issues.map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
   }
-  const { operation: name, params, idempotencyKey } = parsed.data;
-  const operation = registry.find(name);
-  if (operation === undefined) {
-    const suggestion = registry.suggest(name);
-    const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-    return {
-      issues: [{ path: 'operation', code: 'UNKNOWN_OPERATION', message: `unknown operation "${name}"${hint}` }],
-    };
-  }
-  return checkParams(operation, params, idempotencyKey, isReservedKey);
+  const operation = findOperation(parsed.data.operation, context);
+  return 'issues' in operation
+    ? operation
+    : tryParams(operation, parsed.data.params, parsed.data.idempotencyKey, context);
 }
 
-function checkParams(
+function findOperation(name: string, { registry }: CheckContext): Operation | Issues {
+  const operation = registry.find(name);
+  if (operation !== undefined) {
+    return operation;
+  }
+  const suggestion = registry.suggest(name);
+  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+  return { issues: [{ path: 'operation', code: 'UNKNOWN_OPERATION', message: `unknown operation "${name}"${hint}` }] };
+}
+
+function tryParams(
   operation: Operation,
   params: unknown,
   idempotencyKey: string | undefined,
-  isReservedKey: IsReservedKey,
+  { isReservedKey }: CheckContext,
 ): Checked {
   const parsed = operation.params.safeParse(params);
   if (!parsed.success) {
-    return {
-      issues: parsed.error.issues.map((issue) =>
-        toIssue({ ...issue, path: ['params', ...issue.path] }, 'INVALID_PARAMS'),
-      ),
-    };
+    const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
+    return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };
   }
   const steps = operation.steps(parsed.data);
-  const fault = steps.flatMap((step) => faultOf(step) ?? [])[0];
-  if (fault !== undefined) {
-    return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message: fault }] };
-  }
-  for (const { cells } of steps) {
-    for (const { key } of cells) {
-      if (isReservedKey(key)) {
-        const path = joinPath('params', pathOfKey(parsed.data, key));
-        return {
-          issues: [{ path, code: 'RESERVED_KEY', message: `"${key}" belongs to Tally or BullMQ; use another key` }],
-        };
-      }
+  for (const step of steps) {
+    const fault = faultOf(step);
+    if (fault !== undefined) {
+      return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message: fault }] };
+    }
+    const reserved = step.cells.find(({ key }) => isReservedKey(key));
+    if (reserved !== undefined) {
+      const path = joinPath('params', pathOfKey(parsed.data, reserved.key));
+      const message = `"${reserved.key}" belongs to Tally or BullMQ; use another key`;
+      return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
   }
-  return { update: { operation, params: parsed.data, steps, idempotencyKey } };
+  return { operation, params: parsed.data, steps, idempotencyKey };
 }
 
 /** 96 bits of SHA-256 over the operation and its params in canonical form, as base64url. */

@@ -5,52 +5,58 @@ export interface Entry<Item, Receipt> {
   readonly reject: (error: unknown) => void;
 }
 
+export interface LaneOptions<Item, Receipt> {
+  /** Updates in one batch at most. */
+  readonly maxBatch: number;
+  /** Cells in one batch at most, beyond its first update. */
+  readonly maxCells: number;
+  readonly cellsOf: (item: Item) => number;
+  /** Batches on their way at a time. */
+  readonly maxInFlight: number;
+  /** Sends a batch and returns what each of its callers gets, in order. */
+  readonly send: (items: Item[]) => Promise<Receipt[]>;
+  /** The error for callers whose update was not sent because a batch before it failed. */
+  readonly notSent: (cause: unknown) => Error;
+}
+
 /**
- * Natural batching: while one batch is on its way, whatever arrives gathers and leaves together as the next.
- * There are no timers, so an idle lane sends at once and a busy one fills its batches.
+ * Natural batching: while a batch is on its way, whatever arrives gathers and leaves together as the next. There
+ * are no timers, so an idle lane sends at once and a busy one fills its batches.
  *
  * When a batch can't be sent, what gathered behind it is refused as well: its callers have waited already.
  */
 export class Lane<Item, Receipt> {
   #gathered: Entry<Item, Receipt>[] = [];
-  #sending: Promise<void> | undefined;
+  readonly #inFlight = new Set<Promise<void>>();
 
-  constructor(
-    private readonly options: {
-      /** Updates in one batch at most. */
-      readonly maxBatch: number;
-      /** Cells in one batch at most, beyond its first update. */
-      readonly maxCells: number;
-      readonly cellsOf: (item: Item) => number;
-      /** Sends a batch and returns what each of its callers gets, in order. */
-      readonly send: (items: Item[]) => Promise<Receipt[]>;
-      /** The error for callers whose update was not sent because the batch before it failed. */
-      readonly notSent: (cause: unknown) => Error;
-    },
-  ) {}
+  constructor(private readonly options: LaneOptions<Item, Receipt>) {}
 
   /** How many updates wait here, not counting those on their way. */
   get waiting(): number {
     return this.#gathered.length;
   }
 
-  push(entries: readonly Entry<Item, Receipt>[]): void {
-    for (const entry of entries) {
-      this.#gathered.push(entry);
+  /** Adds an update; {@link depart} sends it. */
+  push(entry: Entry<Item, Receipt>): void {
+    this.#gathered.push(entry);
+  }
+
+  /** Sends what has gathered, as far as there is room on the way. */
+  depart(): void {
+    while (this.#gathered.length > 0 && this.#inFlight.size < this.options.maxInFlight) {
+      const sending = this.#send(this.#gathered.splice(0, this.#batchLength())).then(() => {
+        this.#inFlight.delete(sending);
+        this.depart();
+      });
+      this.#inFlight.add(sending);
     }
-    this.#sending ??= this.#sendAll();
   }
 
   /** Resolves when everything pushed so far is sent or refused. */
   async flush(): Promise<void> {
-    await this.#sending;
-  }
-
-  async #sendAll(): Promise<void> {
-    while (this.#gathered.length > 0) {
-      await this.#send(this.#gathered.splice(0, this.#batchLength()));
+    while (this.#inFlight.size > 0) {
+      await Promise.all(this.#inFlight);
     }
-    this.#sending = undefined;
   }
 
   #batchLength(): number {

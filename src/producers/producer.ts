@@ -1,33 +1,24 @@
-import type { JobsOptions } from 'bullmq';
 import { pino } from 'pino';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { BackpressureError, QueueUnavailableError, TallyError } from '../errors.js';
-import { toJobData } from '../jobs/job-data.js';
-import { newJobId, parseUpdateId, updateId } from '../jobs/job-id.js';
-import { openQueue } from '../jobs/queues.js';
-import type { TallyQueue } from '../jobs/queues.js';
-import { followOutcome } from './outcome.js';
 import type { Operation } from '../operations/operation.js';
-import { decodeOutcome } from '../operations/outcome.js';
 import { createRegistry } from '../operations/registry.js';
-import type { BuiltInOperation, Registry } from '../operations/registry.js';
-import { checkUpdates } from '../operations/update.js';
-import type { CheckedUpdate } from '../operations/update.js';
+import type { BuiltInOperation } from '../operations/registry.js';
+import { checkUpdate, checkUpdates } from '../operations/update.js';
+import type { CheckContext } from '../operations/update.js';
 import { checkOptions, commonShape, milliseconds } from '../options.js';
 import type { CommonOptions } from '../options.js';
-import { connectPatiently, connectPromptly } from '../redis/connection.js';
+import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
-import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
-import { findRecorded } from './idempotency.js';
-import type { Recorded } from './idempotency.js';
 import { Lane } from './lane.js';
-import { OutcomeListener } from './outcome-listener.js';
+import { Outcomes } from './outcomes.js';
+import { Sender } from './sender.js';
+import type { Departing } from './sender.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
-import { Submission } from './submission.js';
+import type { FollowOutcome, Submission } from './submission.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 
 export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom> {
@@ -41,6 +32,9 @@ export interface ProducerOptions<Custom extends Operation = never> extends Commo
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
 const MAX_CELLS_PER_JOB = 1_000;
+
+/** With batches, one at a time is what lets the next one gather. Single jobs gain nothing by waiting. */
+const MAX_SINGLE_JOBS_IN_FLIGHT = 1_000;
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -57,12 +51,6 @@ const submitOptionsSchema = z.strictObject({
   delay: milliseconds(0, Number.MAX_SAFE_INTEGER).optional(),
   priority: z.int().min(1).max(2_097_151).optional(),
 });
-
-/** An update in a lane, and since when its caller waits. */
-interface Waiting {
-  readonly update: CheckedUpdate;
-  readonly sinceMs: number;
-}
 
 /**
  * A producer: checks updates, puts them on the queues and tells what became of them.
@@ -81,22 +69,22 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly xp: Shortcuts['xp'];
   readonly scores: Shortcuts['scores'];
 
-  readonly #registry: Registry;
-  readonly #keys: Keys;
+  readonly #context: CheckContext;
   readonly #redis: Connection;
-  readonly #logger: Logger;
-  readonly #queues = new Map<string, TallyQueue>();
-  readonly #lanes = new Map<string, Lane<Waiting, Submission>>();
-  readonly #listeners = new Map<string, OutcomeListener>();
-  #patientRedis: Connection | undefined;
+  readonly #outcomes: Outcomes;
+  readonly #sender: Sender;
+  readonly #lanes = new Map<string, Lane<Departing, Submission>>();
   #closed = false;
 
   /** @internal use {@link createProducer} */
   constructor(private readonly options: z.output<typeof optionsSchema>) {
-    this.#logger = options.logger ?? pino({ name: 'tally' });
-    this.#registry = createRegistry(options.operations);
-    this.#keys = createKeys(options);
-    this.#redis = connectPromptly(options.redis, 'tally-producer', options.submitTimeoutMs, this.#logger);
+    const { redis: target, prefix, submitTimeoutMs: timeoutMs, logger = pino({ name: 'tally' }) } = options;
+    const keys = createKeys(options);
+    this.#context = { registry: createRegistry(options.operations), isReservedKey: keys.isReserved };
+    this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
+    this.#outcomes = new Outcomes({ target, prefix, keys, logger });
+    const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
+    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, follow, logger });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -126,68 +114,67 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()));
-    const open = [...this.#listeners.values(), ...this.#queues.values()];
-    await withinTime(Promise.all(open.map((it) => it.close())), CLOSE_TIMEOUT_MS);
+    await withinTime(Promise.all([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
     this.#redis.disconnectAll();
-    this.#patientRedis?.disconnectAll();
+    this.#outcomes.disconnect();
   }
 
-  async #submitOne(update: unknown, options: SubmitOptions = {}): Promise<Submission> {
-    const { idempotencyKey, ...rest } = checkOptions('submit', submitOptionsSchema, options);
-    const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
-    const [submission] = (await this.#submitAll([keyed], () => '', rest)) as [Submission];
-    return submission;
+  #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
+    // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
+    return new Promise((resolve, reject) => {
+      const { idempotencyKey, ...alone } =
+        options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
+      const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
+      const checked = checkUpdate(keyed, this.#context);
+      this.#requireRoom(1);
+      const item = { update: checked, sinceMs: Date.now() };
+      if (goesAlone(alone)) {
+        this.#sendAlone(item, alone).then(resolve, reject);
+        return;
+      }
+      const lane = this.#lane(checked.operation);
+      lane.push({ item, resolve, reject });
+      lane.depart();
+    });
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const checked = checkOptions('submit', submitOptionsSchema.omit({ idempotencyKey: true }), options);
-    return this.#submitAll(updates, (index) => `[${index}]`, checked);
-  }
-
-  async #submitAll(
-    updates: readonly unknown[],
-    pathOf: (index: number) => string,
-    { delay, priority }: { delay?: number | undefined; priority?: number | undefined },
-  ): Promise<Submission[]> {
-    if (this.#closed) {
-      throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
-    }
-    const checked = checkUpdates(updates, this.#registry, this.#keys.isReserved, pathOf);
+    const alone = checkOptions('submit', submitOptionsSchema.omit({ idempotencyKey: true }), options);
+    const checked = checkUpdates(updates, this.#context);
     this.#requireRoom(checked.length);
-    if (delay !== undefined || priority !== undefined) {
-      const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
-      const alone = checked.map((update) => this.#send(update.operation, [{ update, sinceMs: Date.now() }], options));
-      return (await Promise.all(alone)).flat();
-    }
-    return this.#gather(checked);
-  }
-
-  /** Hands updates to the lanes of their operations, those of one operation together. */
-  #gather(updates: readonly CheckedUpdate[]): Promise<Submission[]> {
     const sinceMs = Date.now();
-    const entries = new Map<Lane<Waiting, Submission>, Parameters<Lane<Waiting, Submission>['push']>[0][number][]>();
-    const submissions = updates.map(
-      (update) =>
-        new Promise<Submission>((resolve, reject) => {
-          const lane = this.#lane(update.operation);
-          const entry = { item: { update, sinceMs }, resolve, reject };
-          const others = entries.get(lane);
-          if (others === undefined) {
-            entries.set(lane, [entry]);
-          } else {
-            others.push(entry);
-          }
-        }),
-    );
-    for (const [lane, gathered] of entries) {
-      lane.push(gathered);
+    if (goesAlone(alone)) {
+      return Promise.all(checked.map((update) => this.#sendAlone({ update, sinceMs }, alone)));
+    }
+    const lanes = new Set<Lane<Departing, Submission>>();
+    const submissions = checked.map((update) => {
+      const lane = this.#lane(update.operation);
+      lanes.add(lane);
+      return new Promise<Submission>((resolve, reject) => {
+        lane.push({ item: { update, sinceMs }, resolve, reject });
+      });
+    });
+    for (const lane of lanes) {
+      lane.depart(); // now, so that those of one operation leave together
     }
     return Promise.all(submissions);
   }
 
+  async #sendAlone(item: Departing, { delay, priority }: AloneOptions): Promise<Submission> {
+    const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
+    const [submission] = (await this.#sender.send(item.update.operation, [item], options)) as [Submission];
+    return submission;
+  }
+
   #requireRoom(count: number): void {
+    if (this.#closed) {
+      throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
+    }
     const { bufferLimit } = this.options;
-    const waiting = [...this.#lanes.values()].reduce((sum, lane) => sum + lane.waiting, 0);
+    let waiting = 0;
+    for (const lane of this.#lanes.values()) {
+      waiting += lane.waiting;
+    }
     if (waiting + count > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,
@@ -195,111 +182,32 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     }
   }
 
-  #lane(operation: Operation): Lane<Waiting, Submission> {
+  #lane(operation: Operation): Lane<Departing, Submission> {
     const known = this.#lanes.get(operation.name);
     if (known !== undefined) {
       return known;
     }
-    const lane = new Lane<Waiting, Submission>({
-      maxBatch: this.options.maxBatch,
+    const { maxBatch } = this.options;
+    const lane = new Lane<Departing, Submission>({
+      maxBatch,
       maxCells: MAX_CELLS_PER_JOB,
+      maxInFlight: maxBatch === 1 ? MAX_SINGLE_JOBS_IN_FLIGHT : 1,
       cellsOf: ({ update }) => update.steps.reduce((sum, step) => sum + step.cells.length, 0),
-      send: (items) => this.#send(operation, items, {}),
+      send: (items) => this.#sender.send(operation, items),
       notSent: (cause) =>
         new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', { cause }),
     });
     this.#lanes.set(operation.name, lane);
     return lane;
   }
-
-  async #send(operation: Operation, items: readonly Waiting[], options: JobsOptions): Promise<Submission[]> {
-    const [first] = items;
-    const leftMs = (first?.sinceMs ?? 0) + this.options.submitTimeoutMs - Date.now();
-    const updates = items.map(({ update }) => update);
-    try {
-      return await withDeadline(this.#enqueue(operation, updates, options), leftMs);
-    } catch (error) {
-      throw unavailable(error as Error, this.#redis);
-    }
-  }
-
-  /** Adds one job with all updates that are not recorded under their idempotency keys already. */
-  async #enqueue(operation: Operation, updates: readonly CheckedUpdate[], options: JobsOptions): Promise<Submission[]> {
-    const recorded = await findRecorded(this.#redis, this.#keys, updates);
-    const fresh = updates.filter((_, index) => !recorded.has(index));
-    const jobId = newJobId();
-    if (fresh.length > 0) {
-      await this.#queue(operation.queue).add(operation.name, toJobData(fresh), { ...options, jobId });
-    }
-    let place = 0;
-    return updates.map((update, index) => {
-      const known = recorded.get(index);
-      return known === undefined ? this.#submission(update, jobId, place++) : knownSubmission(update, known);
-    });
-  }
-
-  #submission({ operation, params }: CheckedUpdate, jobId: string, index: number): Submission {
-    return new Submission(updateId(jobId, index), jobId, index, (timeoutMs) =>
-      followOutcome(this.#listener(operation.queue), operation, params, { jobId, index }, timeoutMs),
-    );
-  }
-
-  #queue(name: string): TallyQueue {
-    const queue = this.#queues.get(name) ?? openQueue(name, this.options.prefix, this.#redis, this.#logger);
-    this.#queues.set(name, queue);
-    return queue;
-  }
-
-  #listener(queue: string): OutcomeListener {
-    const known = this.#listeners.get(queue);
-    if (known !== undefined) {
-      return known;
-    }
-    const { redis: target, prefix } = this.options;
-    this.#patientRedis ??= connectPatiently(target, 'tally-outcomes', this.#logger);
-    const listener = new OutcomeListener({
-      queue,
-      prefix,
-      redis: this.#patientRedis,
-      keys: this.#keys,
-      logger: this.#logger,
-    });
-    this.#listeners.set(queue, listener);
-    return listener;
-  }
 }
 
-/** A submission of an update that was recorded before: no job was made. */
-function knownSubmission({ operation, params }: CheckedUpdate, { updateId: id, outcome }: Recorded): Submission {
-  const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
-  return new Submission(id, jobId, index, () => Promise.resolve(decodeOutcome(outcome, operation, params)));
+interface AloneOptions {
+  readonly delay?: number | undefined;
+  readonly priority?: number | undefined;
 }
 
-async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** An answer of Redis such as OOM means that nothing was accepted; anything else leaves it open. */
-function unavailable(error: Error, redis: Connection): QueueUnavailableError {
-  if (error.name === 'ReplyError') {
-    return new QueueUnavailableError(`Redis refused the job: ${error.message}; the update was not accepted`, {
-      cause: error,
-    });
-  }
-  const cause = redis.lastError ?? error;
-  return new QueueUnavailableError(
-    `Redis did not take the job (${redis.address}: ${cause.message || String(cause)}); the update may or may not have been accepted: ` +
-      'send it again with the same idempotency key, and it takes effect once',
-    { cause },
-  );
+/** A delay or a priority is a job's, so an update with one can't share its job. */
+function goesAlone({ delay, priority }: AloneOptions): boolean {
+  return delay !== undefined || priority !== undefined;
 }

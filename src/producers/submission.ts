@@ -1,9 +1,22 @@
+import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
 
 const DEFAULT_OUTCOME_TIMEOUT_MS = 30_000;
 
+/** The update that a submission is about, and where it is. */
+export interface SubmittedUpdate {
+  readonly operation: Operation;
+  readonly params: unknown;
+  readonly jobId: string;
+  readonly index: number;
+}
+
+/** Finds out what becomes of an update. */
+export type FollowOutcome = (update: SubmittedUpdate, timeoutMs: number) => Promise<Outcome>;
+
 /** An update that Redis has. */
 export class Submission<Result = unknown> {
+  /** @internal */
   constructor(
     /** Names the update, e.g. for `GET /v1/updates/{id}`. */
     readonly id: string,
@@ -11,7 +24,9 @@ export class Submission<Result = unknown> {
     readonly jobId: string,
     /** Its place in the job. */
     readonly index: number,
-    private readonly wait: (timeoutMs: number) => Promise<Outcome<Result>>,
+    private readonly operation: Operation,
+    private readonly params: unknown,
+    private readonly follow: FollowOutcome,
   ) {}
 
   /**
@@ -21,6 +36,7 @@ export class Submission<Result = unknown> {
    * @throws OutcomeTimeoutError when it takes longer; the update is not affected
    */
   outcome({ timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<Outcome<Result>> {
-    return this.wait(timeoutMs);
+    const { operation, params, jobId, index } = this;
+    return this.follow({ operation, params, jobId, index }, timeoutMs) as Promise<Outcome<Result>>;
   }
 }

@@ -21,11 +21,14 @@ export interface Keys {
 }
 
 export function createKeys({ namespace, prefix }: Namespace): Keys {
-  const reserved = [namespace, prefix];
   return {
     jobReceipt: (jobId) => `${namespace}:job:${jobId}`,
     idempotencyReceipt: (idempotencyKey) => `${namespace}:idem:${idempotencyKey}`,
     job: (queue, jobId) => `${prefix}:${queue}:${jobId}`,
-    isReserved: (key) => reserved.some((name) => key === name || key.startsWith(`${name}:`)),
+    isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
+}
+
+function isUnder(key: string, name: string): boolean {
+  return key.startsWith(name) && (key.length === name.length || key[name.length] === ':');
 }

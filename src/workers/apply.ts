@@ -36,7 +36,7 @@ export async function applyJob(job: Job<JobData, JobResult>, queue: TallyQueue, 
     return settled;
   }
   try {
-    const updates = parseJobData(job.name, job.data, deps.registry, deps.keys.isReserved);
+    const updates = parseJobData(job.name, job.data, { registry: deps.registry, isReservedKey: deps.keys.isReserved });
     const outcomes = await runScript(job, updates, deps);
     if (outcomes.includes('?')) {
       await handleFailures(job, queue, updates, splitOutcomes(outcomes));

@@ -1,4 +1,4 @@
-import type { Argument } from '../operations/operation.js';
+import type { Step } from '../operations/operation.js';
 import { cellId } from '../operations/cell.js';
 import type { Cell } from '../operations/cell.js';
 import { TRANSACTION } from '../operations/transaction.js';
@@ -69,17 +69,8 @@ export function buildScriptCall(
 ): ScriptCall {
   const cells = new CellTable();
   const operation = updates[0]?.operation.name ?? '';
-  const encoded = updates.map(({ steps }) => {
-    const encodedSteps = steps.map((step) => {
-      return [
-        step.cells.map((cell) => cells.number(cell)),
-        step.args,
-        step.ttlSeconds ?? false,
-        step.operation,
-      ] as const;
-    });
-    return operation === TRANSACTION ? encodedSteps : encodeSingle(encodedSteps[0]);
-  });
+  const steps = updates.flatMap((update) => update.steps);
+  const cellNumbers = steps.flatMap((step) => step.cells.map((cell) => cells.number(cell)));
   const scriptKeys = [keys.jobReceipt(jobId), ...cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
@@ -88,7 +79,16 @@ export function buildScriptCall(
     strings: cells.strings.length,
     hashes: encodeGroups(cells.hashes),
     sortedSets: encodeGroups(cells.sortedSets),
-    updates: encoded,
+    updates: updates.length,
+    stepsPerUpdate: operation === TRANSACTION ? updates.map((update) => update.steps.length) : 1,
+    cells: cellNumbers,
+    args: steps.flatMap((step) => step.args),
+    columns: [
+      column(steps, (step) => step.operation),
+      column(steps, (step) => step.cells.length),
+      column(steps, (step) => step.args.length),
+      column(steps, (step) => step.ttlSeconds ?? false),
+    ],
     keyed: updates.flatMap(({ idempotencyKey, params }, index) => {
       if (idempotencyKey === undefined) {
         return [];
@@ -102,10 +102,9 @@ export function buildScriptCall(
   return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request)] };
 }
 
-type EncodedStep = readonly [number[], readonly Argument[], number | false, string];
-
-/** All updates of a job are of one operation, so its name need not stand at each of them. */
-function encodeSingle(step: EncodedStep | undefined) {
-  const [cells = [], args = [], ttlSeconds = false] = step ?? [];
-  return ttlSeconds === false ? [cells, args] : [cells, args, ttlSeconds];
+/** What is the same for all steps is said once. */
+function column<Value>(steps: readonly Step[], valueOf: (step: Step) => Value): Value | Value[] {
+  const values = steps.map(valueOf);
+  const [first] = values;
+  return first !== undefined && values.every((value) => value === first) ? first : values;
 }

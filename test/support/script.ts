@@ -46,7 +46,7 @@ export function createApplier(
   const keys = createKeys({ namespace, prefix });
   const script = applyScript(registry);
   const runner = new ScriptRunner(client, [script]);
-  const check = (updates: readonly Update[]) => checkUpdates(updates, registry, keys.isReserved);
+  const check = (updates: readonly Update[]) => checkUpdates(updates, { registry, isReservedKey: keys.isReserved });
   const applyRaw = async (updates: readonly Update[], attempt: Attempt = {}): Promise<string> => {
     const { jobId = newJobId(), leaseMs = LONG_LEASE_MS, idempotencyWindowMs = DAY_MS } = attempt;
     const call = buildScriptCall(jobId, check(updates), { keys, leaseMs, idempotencyWindowMs });

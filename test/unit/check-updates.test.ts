@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/errors.js';
 import type { ValidationIssue } from '../../src/errors.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { checkUpdates } from '../../src/operations/update.js';
+import { checkUpdate, checkUpdates, checkUpdatesOf } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 
 const registry = createRegistry();
-const { isReserved } = createKeys(DEFAULT_NAMESPACE);
+const { isReserved: isReservedKey } = createKeys(DEFAULT_NAMESPACE);
 
 function issuesOf(...updates: unknown[]): readonly ValidationIssue[] {
   try {
-    checkUpdates(updates, registry, isReserved);
+    checkUpdates(updates, { registry, isReservedKey });
   } catch (error) {
     expect(error).toBeInstanceOf(ValidationError);
     return (error as ValidationError).issues;
@@ -166,7 +166,7 @@ test('every issue of every update is told, and the error has the code of the fir
     '[2].operation UNKNOWN_OPERATION',
     '[3].params.key RESERVED_KEY',
   ]);
-  expect(() => checkUpdates(updates, registry, isReserved)).toThrow(
+  expect(() => checkUpdates(updates, { registry, isReservedKey })).toThrow(
     expect.objectContaining({
       code: 'INVALID_PARAMS',
       message: expect.stringMatching(/^\[1\]\.params\.key: /) as string,
@@ -174,10 +174,11 @@ test('every issue of every update is told, and the error has the code of the fir
   );
 });
 
-test('the caller may name the place of each update in its own words', () => {
-  expect(() => checkUpdates([fine, null], registry, isReserved, (index) => `updates[${index}]`)).toThrow(
-    /^updates\[1\]: /,
-  );
+test('one update alone, and the updates of a job, have paths of their own', () => {
+  const context = { registry, isReservedKey };
+  expect(() => checkUpdate(increment({ key: '' }), context)).toThrow(/^params\.key: /);
+  const updates = [{ key: 'a' }, { key: '' }].map((params) => ({ params, idempotencyKey: undefined }));
+  expect(() => checkUpdatesOf('counter.increment', updates, context)).toThrow(/^updates\[1\]\.params\.key: /);
 });
 
 test('params at their limits are accepted', () => {
@@ -201,11 +202,10 @@ test('checked params are complete and pass the check again unchanged', () => {
     transaction(fine, { operation: 'inventory.take', params: { key: 'b', quantity: 1 } }),
   ];
 
-  const checked = checkUpdates(updates, registry, isReserved);
+  const checked = checkUpdates(updates, { registry, isReservedKey });
   const again = checkUpdates(
     checked.map(({ operation, params }) => ({ operation: operation.name, params })),
-    registry,
-    isReserved,
+    { registry, isReservedKey },
   );
 
   expect(checked.map(({ params }) => params)).toEqual([

@@ -6,7 +6,7 @@ const registry = createRegistry();
 
 /** The fingerprint of an update as the script gets it: after its check. */
 function fingerprintOf(operation: string, params: unknown): string {
-  const [checked] = checkUpdates([{ operation, params }], registry, () => false);
+  const [checked] = checkUpdates([{ operation, params }], { registry, isReservedKey: () => false });
   return fingerprint(operation, checked!.params);
 }
 

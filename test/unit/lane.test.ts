@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { Lane } from '../../src/producers/lane.js';
-import type { Entry } from '../../src/producers/lane.js';
 
 interface Sent {
   readonly items: readonly number[];
@@ -9,11 +8,12 @@ interface Sent {
 }
 
 /** A lane whose batches arrive when the test says so. An item is the number of its cells. */
-function setup({ maxBatch = 100, maxCells = 100 } = {}) {
+function setup({ maxBatch = 100, maxCells = 100, maxInFlight = 1 } = {}) {
   const sent: Sent[] = [];
   const lane = new Lane<number, string>({
     maxBatch,
     maxCells,
+    maxInFlight,
     cellsOf: (cells) => cells,
     send: (items) =>
       new Promise((resolve, reject) => {
@@ -30,16 +30,14 @@ function setup({ maxBatch = 100, maxCells = 100 } = {}) {
   /** What the caller of each update gets, in the order of the calls. */
   const receipts: Promise<string>[] = [];
   const push = (...items: number[]): void => {
-    const entries = items.map((item) => {
-      let entry: Entry<number, string> | undefined;
+    for (const item of items) {
       const receipt = new Promise<string>((resolve, reject) => {
-        entry = { item, resolve, reject };
+        lane.push({ item, resolve, reject });
       });
       receipt.catch(() => undefined);
       receipts.push(receipt);
-      return entry!;
-    });
-    lane.push(entries);
+    }
+    lane.depart();
   };
   return { lane, sent, push, receipts, batches: () => sent.map(({ items }) => items) };
 }
@@ -168,6 +166,17 @@ describe('a lane', () => {
     sent[1]?.arrive();
 
     expect(await receipts[1]).toBe('2 at 0');
+  });
+
+  test('has as many batches on their way as it may', async () => {
+    const { push, sent, batches } = setup({ maxBatch: 1, maxInFlight: 2 });
+    push(1, 2, 3);
+    expect(batches()).toEqual([[1], [2]]);
+
+    sent[1]!.arrive();
+    await settle();
+
+    expect(batches()).toEqual([[1], [2], [3]]);
   });
 
   test('flushes when everything pushed so far is sent or refused', async () => {

@@ -7,7 +7,7 @@ import { checkUpdates } from '../../src/operations/update.js';
 const registry = createRegistry();
 
 function decode(text: string, operation: string, params: unknown): Outcome {
-  const [checked] = checkUpdates([{ operation, params }], registry, () => false);
+  const [checked] = checkUpdates([{ operation, params }], { registry, isReservedKey: () => false });
   return decodeOutcome(text, checked!.operation, checked!.params);
 }
 

@@ -1,0 +1,63 @@
+import type { Logger } from 'pino';
+import { putBackJobId } from '../jobs/job-id.js';
+import { decodeOutcome, isFailure, outcomeOfFailedJob } from '../operations/outcome.js';
+import type { Outcome } from '../operations/outcome.js';
+import { connectPatiently } from '../redis/connection.js';
+import type { Connection, RedisTarget } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { OutcomeListener } from './outcome-listener.js';
+import type { SubmittedUpdate } from './submission.js';
+
+/** Finds out what becomes of updates. Connects when the first outcome is asked for. */
+export class Outcomes {
+  readonly #listeners = new Map<string, OutcomeListener>();
+  #redis: Connection | undefined;
+
+  constructor(
+    private readonly deps: {
+      readonly target: RedisTarget;
+      readonly prefix: string;
+      readonly keys: Keys;
+      readonly logger: Logger;
+    },
+  ) {}
+
+  /**
+   * Waits for the outcome of one update. If it failed within a batch, the batch put it back as a job of its own,
+   * and that job's end is the outcome.
+   */
+  async follow(update: SubmittedUpdate, timeoutMs: number): Promise<Outcome> {
+    const { operation, params, jobId, index } = update;
+    const endsAt = Date.now() + timeoutMs;
+    const end = await this.#listener(operation.queue).wait(jobId, index, timeoutMs);
+    if ('failedReason' in end) {
+      return outcomeOfFailedJob(end.failedReason);
+    }
+    const outcome = end.outcomes[index] ?? '';
+    if (isFailure(outcome)) {
+      const putBack = { operation, params, jobId: putBackJobId(jobId, index), index: 0 };
+      return this.follow(putBack, Math.max(0, endsAt - Date.now()));
+    }
+    return decodeOutcome(outcome, operation, params);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
+  }
+
+  disconnect(): void {
+    this.#redis?.disconnectAll();
+  }
+
+  #listener(queue: string): OutcomeListener {
+    const known = this.#listeners.get(queue);
+    if (known !== undefined) {
+      return known;
+    }
+    const { target, prefix, keys, logger } = this.deps;
+    this.#redis ??= connectPatiently(target, 'tally-outcomes', logger);
+    const listener = new OutcomeListener({ queue, prefix, redis: this.#redis, keys, logger });
+    this.#listeners.set(queue, listener);
+    return listener;
+  }
+}

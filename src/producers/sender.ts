@@ -1,0 +1,126 @@
+import type { JobsOptions } from 'bullmq';
+import type { Logger } from 'pino';
+import { QueueUnavailableError } from '../errors.js';
+import { toJobData } from '../jobs/job-data.js';
+import { newJobId, parseUpdateId, updateId } from '../jobs/job-id.js';
+import { openQueue } from '../jobs/queues.js';
+import type { TallyQueue } from '../jobs/queues.js';
+import type { Operation } from '../operations/operation.js';
+import { decodeOutcome } from '../operations/outcome.js';
+import type { CheckedUpdate } from '../operations/update.js';
+import type { Connection } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { findRecorded } from './idempotency.js';
+import type { Recorded } from './idempotency.js';
+import { Submission } from './submission.js';
+import type { FollowOutcome } from './submission.js';
+
+/** A checked update whose caller waits. */
+export interface Departing {
+  readonly update: CheckedUpdate;
+  /** Since when its caller waits, in local ms. */
+  readonly sinceMs: number;
+}
+
+/** Makes jobs of updates and puts them on the queues. */
+export class Sender {
+  readonly #queues = new Map<string, TallyQueue>();
+
+  constructor(
+    private readonly deps: {
+      /** A prompt connection. */
+      readonly redis: Connection;
+      readonly keys: Keys;
+      readonly prefix: string;
+      readonly timeoutMs: number;
+      readonly follow: FollowOutcome;
+      readonly logger: Logger;
+    },
+  ) {}
+
+  /**
+   * Sends updates of one operation as one job.
+   *
+   * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
+   */
+  async send(operation: Operation, items: readonly Departing[], options: JobsOptions = {}): Promise<Submission[]> {
+    const { redis, timeoutMs } = this.deps;
+    const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - Date.now();
+    try {
+      const updates = items.map(({ update }) => update);
+      return await withDeadline(this.#enqueue(operation, updates, options), Math.max(1, leftMs));
+    } catch (error) {
+      throw unavailable(error as Error, redis);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+  }
+
+  /** Adds one job with all updates that are not recorded under their idempotency keys already. */
+  async #enqueue(operation: Operation, updates: readonly CheckedUpdate[], options: JobsOptions): Promise<Submission[]> {
+    const { redis, keys } = this.deps;
+    const recorded = await findRecorded(redis, keys, updates);
+    const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
+    const jobId = newJobId();
+    if (fresh.length > 0) {
+      await this.#queue(operation.queue).add(operation.name, toJobData(fresh), { ...options, jobId });
+    }
+    let place = 0;
+    return updates.map((update, index) => {
+      const known = recorded.get(index);
+      return known === undefined ? this.#submission(update, jobId, place++) : recordedSubmission(update, known);
+    });
+  }
+
+  #submission({ operation, params }: CheckedUpdate, jobId: string, index: number): Submission {
+    return new Submission(updateId(jobId, index), jobId, index, operation, params, this.deps.follow);
+  }
+
+  #queue(name: string): TallyQueue {
+    const known = this.#queues.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const { redis, prefix, logger } = this.deps;
+    const queue = openQueue(name, prefix, redis, logger);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+}
+
+/** A submission of an update that was recorded before: no job was made. */
+function recordedSubmission({ operation, params }: CheckedUpdate, { updateId: id, outcome }: Recorded): Submission {
+  const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
+  const known = decodeOutcome(outcome, operation, params);
+  return new Submission(id, jobId, index, operation, params, () => Promise.resolve(known));
+}
+
+async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An answer of Redis such as OOM means that nothing was accepted; anything else leaves it open. */
+function unavailable(error: Error, { lastError, address }: Connection): QueueUnavailableError {
+  if (error.name === 'ReplyError') {
+    const message = `Redis refused the job: ${error.message}; the update was not accepted`;
+    return new QueueUnavailableError(message, { cause: error });
+  }
+  const cause = lastError ?? error;
+  return new QueueUnavailableError(
+    `Redis did not take the job (${address}: ${cause.message || String(cause)}); the update may or may not have been ` +
+      'accepted: send it again with the same idempotency key, and it takes effect once',
+    { cause },
+  );
+}
