@@ -400,6 +400,17 @@ local all_outcomes = concat(outcomes, ';')
 if #outcomes == 1 and is_failure(all_outcomes) then
   return all_outcomes
 end
+
+-- EVALSHA itself makes sure of the keys, but not of the commands, and HSET must not be the first to be refused.
+local function require_permission(command, groups)
+  local group = groups[1]
+  if group and redis.acl_check_cmd and not redis.acl_check_cmd(command, KEYS[group[1]], '0', '0') then
+    error({ err = 'NOPERM this Redis user may not run ' .. command .. '; nothing was written' })
+  end
+end
+require_permission('HSET', request.hashes)
+require_permission('ZADD', request.sortedSets)
+
 redis.call('SET', KEYS[1], all_outcomes, 'EX', request.receiptSeconds)
 for _, receipt_key in ipairs(new_receipts) do
   redis.call('SET', receipt_key, remembered[receipt_key], 'PX', request.windowMs)

@@ -19,7 +19,7 @@ export interface ValidationIssue {
   readonly message: string;
 }
 
-export type ValidationCode = 'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY';
+export type ValidationCode = 'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'TOO_OLD';
 
 /** The update was refused before it was queued; nothing was accepted. `code` is that of the first issue. */
 export class ValidationError extends TallyError {

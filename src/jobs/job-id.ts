@@ -25,5 +25,5 @@ export function putBackJobId(batchId: string, index: number): string {
 }
 
 export function isPutBack(jobId: string): boolean {
-  return jobId.includes('.');
+  return parseUpdateId(jobId) !== undefined;
 }

@@ -25,6 +25,7 @@ export type BuiltInOperation =
 export interface Registry {
   readonly operations: readonly Operation[];
   find(name: string): Operation | undefined;
+  isBuiltIn(operation: Operation): boolean;
   /** The queues of all operations, each once. */
   readonly queues: readonly string[];
   /** The known name nearest to a mistyped one. */
@@ -45,6 +46,7 @@ export function createRegistry(custom: readonly Operation[] = []): Registry {
   return {
     operations: [...byName.values()],
     find: (name) => byName.get(name),
+    isBuiltIn: (operation) => (builtIn as readonly Operation[]).includes(operation),
     queues: [...new Set(operations.map((operation) => operation.queue))],
     suggest: (name) => nearest(name, [...byName.keys()]),
   };

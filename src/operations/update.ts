@@ -115,6 +115,16 @@ function allOrNone<Item>(
   return issues.length > 0 ? refuse(issues) : checked;
 }
 
+/** The user's own code makes the steps of a custom operation, and may throw. */
+function trySteps(operation: Operation, params: unknown): readonly Step[] | Issues {
+  try {
+    return operation.steps(params);
+  } catch (error) {
+    const message = `${operation.name} could not name its cells and arguments: ${String(error)}`;
+    return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message }] };
+  }
+}
+
 function refuse(issues: readonly ValidationIssue[]): never {
   throw new ValidationError(issues as [ValidationIssue, ...ValidationIssue[]]);
 }
@@ -125,9 +135,22 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
     return { issues: parsed.error.issues.map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
   }
   const operation = findOperation(parsed.data.operation, context);
-  return 'issues' in operation
-    ? operation
-    : tryParams(operation, parsed.data.params, parsed.data.idempotencyKey, context);
+  if ('issues' in operation) {
+    return operation;
+  }
+  const checked = tryParams(operation, parsed.data.params, parsed.data.idempotencyKey, context);
+  return 'issues' in checked || context.registry.isBuiltIn(operation) ? checked : requireStable(checked);
+}
+
+/** The worker checks params again: a schema that changes its own output would change them twice. */
+function requireStable(checked: CheckedUpdate): Checked {
+  const { operation, params } = checked;
+  const again = operation.params.safeParse(params);
+  if (again.success && stringify(again.data) === stringify(params)) {
+    return checked;
+  }
+  const message = `the params schema of ${operation.name} does not accept its own output unchanged: leave out transforms`;
+  return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message }] };
 }
 
 function findOperation(name: string, { registry }: CheckContext): Operation | Issues {
@@ -151,7 +174,10 @@ function tryParams(
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
     return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };
   }
-  const steps = operation.steps(parsed.data);
+  const steps = trySteps(operation, parsed.data);
+  if ('issues' in steps) {
+    return steps;
+  }
   for (const step of steps) {
     const fault = faultOf(step);
     if (fault !== undefined) {

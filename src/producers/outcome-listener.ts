@@ -14,6 +14,9 @@ const LAST_LOOK_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 const MAX_LOOKS = 1_000;
 
+/** setTimeout takes no more: about 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 interface WaitingJob {
   readonly waiters: Set<Waiter>;
   lookAt: number;
@@ -33,6 +36,7 @@ export class OutcomeListener {
   readonly #events: QueueEvents;
   readonly #jobs = new Map<string, WaitingJob>();
   #looking: NodeJS.Timeout | undefined;
+  #lookUnderWay = false;
 
   constructor(
     private readonly deps: {
@@ -78,9 +82,12 @@ export class OutcomeListener {
       return await new Promise<JobEnd>((resolve, reject) => {
         waiter = { resolve, reject };
         job.waiters.add(waiter);
-        timer = setTimeout(() => {
-          reject(new OutcomeTimeoutError(updateId(jobId, index), timeoutMs));
-        }, timeoutMs);
+        timer = setTimeout(
+          () => {
+            reject(new OutcomeTimeoutError(updateId(jobId, index), timeoutMs));
+          },
+          Math.min(timeoutMs, MAX_TIMER_MS),
+        );
       });
     } finally {
       clearTimeout(timer);
@@ -128,6 +135,10 @@ export class OutcomeListener {
   }
 
   async #look(): Promise<void> {
+    // While Redis is away, looks would pile up in the connection.
+    if (this.#lookUnderWay || this.deps.redis.status !== 'ready') {
+      return;
+    }
     const now = Date.now();
     const due = [...this.#jobs].filter(([, job]) => job.lookAt <= now).slice(0, MAX_LOOKS);
     if (due.length === 0) {
@@ -138,6 +149,7 @@ export class OutcomeListener {
       job.lookAt = now + job.lookAgainMs;
     }
     const { redis, keys, queue, logger } = this.deps;
+    this.#lookUnderWay = true;
     try {
       const states = await readJobStates(
         redis,
@@ -157,6 +169,8 @@ export class OutcomeListener {
       }
     } catch (error) {
       logger.debug({ err: error, queue }, 'could not look at jobs');
+    } finally {
+      this.#lookUnderWay = false;
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { TallyError } from '../errors.js';
 import { putBackJobId } from '../jobs/job-id.js';
 import { decodeOutcome, isFailure, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
@@ -12,6 +13,7 @@ import type { SubmittedUpdate } from './submission.js';
 export class Outcomes {
   readonly #listeners = new Map<string, OutcomeListener>();
   #redis: Connection | undefined;
+  #closed = false;
 
   constructor(
     private readonly deps: {
@@ -27,6 +29,9 @@ export class Outcomes {
    * and that job's end is the outcome.
    */
   async follow(update: SubmittedUpdate, timeoutMs: number): Promise<Outcome> {
+    if (this.#closed) {
+      throw new TallyError('CLOSED', 'the producer is closed; ask another one for the outcome');
+    }
     const { operation, params, jobId, index } = update;
     const endsAt = Date.now() + timeoutMs;
     const end = await this.#listener(operation.queue).wait(jobId, index, timeoutMs);
@@ -42,6 +47,7 @@ export class Outcomes {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
   }
 

@@ -24,7 +24,7 @@ import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom> {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
-  /** How long `submit` may take, 10 to 600,000 ms. @defaultValue 5,000 */
+  /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
   submitTimeoutMs?: number;
   /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
   bufferLimit?: number;
@@ -42,7 +42,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const optionsSchema = z.strictObject({
   ...commonShape,
   maxBatch: z.int().min(1).max(1000).default(256),
-  submitTimeoutMs: milliseconds(10, 600_000).default(5_000),
+  submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
 });
 
@@ -74,6 +74,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
   readonly #lanes = new Map<string, Lane<Departing, Submission>>();
+  readonly #sendingAlone = new Set<Promise<Submission[]>>();
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -113,7 +114,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()));
+    await Promise.allSettled([...[...this.#lanes.values()].map((lane) => lane.flush()), ...this.#sendingAlone]);
     await withinTime(Promise.all([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
     this.#redis.disconnectAll();
     this.#outcomes.disconnect();
@@ -144,7 +145,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#requireRoom(checked.length);
     const sinceMs = Date.now();
     if (goesAlone(alone)) {
-      return Promise.all(checked.map((update) => this.#sendAlone({ update, sinceMs }, alone)));
+      return allOf(checked.map((update) => this.#sendAlone({ update, sinceMs }, alone)));
     }
     const lanes = new Set<Lane<Departing, Submission>>();
     const submissions = checked.map((update) => {
@@ -157,13 +158,19 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     for (const lane of lanes) {
       lane.depart(); // now, so that those of one operation leave together
     }
-    return Promise.all(submissions);
+    return allOf(submissions);
   }
 
   async #sendAlone(item: Departing, { delay, priority }: AloneOptions): Promise<Submission> {
     const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
-    const [submission] = (await this.#sender.send(item.update.operation, [item], options)) as [Submission];
-    return submission;
+    const sending = this.#sender.send(item.update.operation, [item], options);
+    this.#sendingAlone.add(sending);
+    try {
+      const [submission] = (await sending) as [Submission];
+      return submission;
+    } finally {
+      this.#sendingAlone.delete(sending);
+    }
   }
 
   #requireRoom(count: number): void {
@@ -171,7 +178,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
-    let waiting = 0;
+    let waiting = this.#sendingAlone.size;
     for (const lane of this.#lanes.values()) {
       waiting += lane.waiting;
     }
@@ -210,4 +217,26 @@ interface AloneOptions {
 /** A delay or a priority is a job's, so an update with one can't share its job. */
 function goesAlone({ delay, priority }: AloneOptions): boolean {
   return delay !== undefined || priority !== undefined;
+}
+
+/**
+ * The submissions of several updates, which may have left in several jobs.
+ *
+ * @throws QueueUnavailableError saying how many were accepted, when not all were
+ */
+async function allOf(submissions: readonly Promise<Submission>[]): Promise<Submission[]> {
+  const results = await Promise.allSettled(submissions);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure === undefined) {
+    return Promise.all(submissions);
+  }
+  const accepted = results.filter((result) => result.status === 'fulfilled').length;
+  if (accepted === 0) {
+    throw failure.reason;
+  }
+  throw new QueueUnavailableError(
+    `${accepted} of ${results.length} updates were accepted, then: ${(failure.reason as Error).message}; send all of them ` +
+      'again with the same idempotency keys, and each takes effect once',
+    { cause: failure.reason },
+  );
 }

@@ -45,12 +45,13 @@ export class Sender {
    */
   async send(operation: Operation, items: readonly Departing[], options: JobsOptions = {}): Promise<Submission[]> {
     const { redis, timeoutMs } = this.deps;
+    const lossesBefore = redis.losses;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - Date.now();
     try {
       const updates = items.map(({ update }) => update);
       return await withDeadline(this.#enqueue(operation, updates, options), Math.max(1, leftMs));
     } catch (error) {
-      throw unavailable(error as Error, redis);
+      throw unavailable(error as Error, redis, redis.losses === lossesBefore);
     }
   }
 
@@ -93,8 +94,9 @@ export class Sender {
 /** A submission of an update that was recorded before: no job was made. */
 function recordedSubmission({ operation, params }: CheckedUpdate, { updateId: id, outcome }: Recorded): Submission {
   const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
-  const known = decodeOutcome(outcome, operation, params);
-  return new Submission(id, jobId, index, operation, params, () => Promise.resolve(known));
+  return new Submission(id, jobId, index, operation, params, () =>
+    Promise.resolve().then(() => decodeOutcome(outcome, operation, params)),
+  );
 }
 
 async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
@@ -111,9 +113,12 @@ async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<
   }
 }
 
-/** An answer of Redis such as OOM means that nothing was accepted; anything else leaves it open. */
-function unavailable(error: Error, { lastError, address }: Connection): QueueUnavailableError {
-  if (error.name === 'ReplyError') {
+/**
+ * An answer of Redis such as OOM means that nothing was accepted, if the job was sent once. After a lost connection
+ * it may have been sent twice and accepted the first time.
+ */
+function unavailable(error: Error, { lastError, address }: Connection, sentOnce: boolean): QueueUnavailableError {
+  if (error.name === 'ReplyError' && sentOnce) {
     const message = `Redis refused the job: ${error.message}; the update was not accepted`;
     return new QueueUnavailableError(message, { cause: error });
   }

@@ -45,7 +45,8 @@ export class RedisClock {
     if (this.#offsetsMs.length === 0 || this.#wasSet()) {
       await this.sample();
     }
-    return Math.floor(localMs + Math.max(...this.#offsetsMs));
+    // No time is later than now: the clock may have been set back since that time was taken.
+    return Math.floor(Math.min(localMs, Date.now()) + Math.max(...this.#offsetsMs));
   }
 
   close(): void {

@@ -37,11 +37,22 @@ export class Connection extends Redis {
   readonly #copies: Redis[] = [];
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
+  /** How often the connection was lost. */
+  losses = 0;
 
   override duplicate(...override: Parameters<Redis['duplicate']>): Redis {
     const copy = super.duplicate(...override);
     this.#copies.push(copy);
     return copy;
+  }
+
+  /**
+   * Drops a command whose caller was told long ago that it had failed. ioredis keeps it and would send it again
+   * after a reconnection, hours later perhaps, when a job that it adds is no longer known.
+   */
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): ReturnType<Redis['sendCommand']> {
+    const { isSettled } = command as unknown as { isSettled: boolean };
+    return isSettled ? command.promise : super.sendCommand(command, stream);
   }
 
   /** Where it connects to, without a password. */
@@ -66,6 +77,9 @@ function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger
       redis.lastError = error;
       logger.warn({ err: error, connection: options.connectionName }, `Redis: ${error.message || String(error)}`);
     }
+  });
+  redis.on('close', () => {
+    redis.losses += 1;
   });
   redis.on('ready', () => {
     redis.lastError = undefined;

@@ -12,11 +12,12 @@ const recordSchema = z.object({
   url: z.string(),
   /** Process of the Redis server. */
   pid: z.int(),
-  /** Process of the `tally up` that started it. */
-  ownerPid: z.int(),
 });
 
 type Record = z.output<typeof recordSchema>;
+
+const STOP_TIMEOUT_MS = 10_000;
+const STOP_LOOK_MS = 50;
 
 /** The Redis that `tally up` runs with this data folder, if it does. */
 export function readRecord(dataDir: string): Record | undefined {
@@ -29,31 +30,70 @@ export function readRecord(dataDir: string): Record | undefined {
 }
 
 /**
- * Starts the Redis of a data folder for this process. One that a killed `tally up` left behind is stopped first.
+ * Starts the Redis of a data folder for this process. One that a killed `tally up` left behind is stopped first:
+ * two servers on the same files would lose what one of them has accepted.
  *
- * @throws ConfigurationError when another `tally up` runs with this folder
+ * @throws ConfigurationError when another `tally up` runs with this folder, or its server can't be stopped
  */
 export async function claimEmbeddedRedis(dataDir: string, logger: Logger): Promise<EmbeddedRedis> {
-  const record = readRecord(dataDir);
-  if (record !== undefined && isAlive(record.ownerPid)) {
-    throw new ConfigurationError(
-      `Tally runs already with the folder ${dataDir} (process ${record.ownerPid}): stop it, or set TALLY_DATA_DIR to another folder`,
-    );
-  }
-  if (record !== undefined) {
-    logger.warn({ pid: record.pid }, 'stopping the Redis that an earlier run left behind');
-    await shutDown(record);
-  }
   mkdirSync(dataDir, { recursive: true });
-  const redis = await startEmbeddedRedis({ dataDir: join(dataDir, 'redis') });
-  writeFileSync(recordFile(dataDir), `${JSON.stringify({ url: redis.url, pid: redis.pid, ownerPid: process.pid })}\n`);
-  return {
-    ...redis,
-    stop: async () => {
-      await redis.stop();
-      rmSync(recordFile(dataDir), { force: true });
-    },
-  };
+  takeLock(dataDir);
+  try {
+    const left = readRecord(dataDir);
+    if (left !== undefined) {
+      logger.warn({ pid: left.pid }, 'stopping the Redis that an earlier run left behind');
+      await shutDown(left);
+    }
+    const redis = await startEmbeddedRedis({
+      dataDir: join(dataDir, 'redis'),
+      onSpawn: (server) => {
+        writeFileSync(recordFile(dataDir), `${JSON.stringify(server)}\n`);
+      },
+    });
+    return {
+      ...redis,
+      stop: async () => {
+        await redis.stop();
+        release(dataDir);
+      },
+    };
+  } catch (error) {
+    if (readRecord(dataDir) === undefined) {
+      rmSync(recordFile(dataDir), { force: true }); // no server runs, so nothing needs to find it
+    }
+    rmSync(lockFile(dataDir), { force: true });
+    throw error;
+  }
+}
+
+/** The lock is a file that names the process which holds it; only one process can create it. */
+function takeLock(dataDir: string): void {
+  const file = lockFile(dataDir);
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw error;
+    }
+    const holder = Number(readFileSync(file, 'utf8'));
+    if (holder !== process.pid && isAlive(holder)) {
+      throw new ConfigurationError(
+        `Tally runs already with the folder ${dataDir} (process ${holder}): stop it, or set TALLY_DATA_DIR to another folder`,
+        { cause: error },
+      );
+    }
+    rmSync(file, { force: true }); // its process was killed
+    takeLock(dataDir);
+  }
+}
+
+function release(dataDir: string): void {
+  rmSync(recordFile(dataDir), { force: true });
+  rmSync(lockFile(dataDir), { force: true });
+}
+
+function lockFile(dataDir: string): string {
+  return join(dataDir, 'lock');
 }
 
 function recordFile(dataDir: string): string {
@@ -71,16 +111,30 @@ function isAlive(pid: number): boolean {
 
 /** Stops a server by its own command, after making sure that it is the one noted and not a stranger's. */
 async function shutDown({ url, pid }: Record): Promise<void> {
-  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
-  redis.on('error', () => undefined);
+  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: STOP_TIMEOUT_MS });
+  let refused = false;
+  redis.on('error', (error: NodeJS.ErrnoException) => {
+    refused ||= error.code === 'ECONNREFUSED';
+  });
   try {
     const info = await redis.info('server');
-    if (new RegExp(`^process_id:${pid}\\r?$`, 'm').test(info)) {
-      await redis.shutdown('SAVE').catch(() => undefined); // the connection ends without an answer
+    if (!new RegExp(`^process_id:${pid}\\r?$`, 'm').test(info)) {
+      return; // the process that has its number now is another program
     }
+    await redis.shutdown('SAVE').catch(() => undefined); // the connection ends without an answer
   } catch {
-    // It does not answer on its port, so the process that has its number now is another program.
+    if (refused) {
+      return; // nothing listens on its port, so the process that has its number now is another program
+    }
   } finally {
     redis.disconnect();
+  }
+  for (let waitedMs = 0; isAlive(pid); waitedMs += STOP_LOOK_MS) {
+    if (waitedMs >= STOP_TIMEOUT_MS) {
+      throw new ConfigurationError(
+        `the Redis that an earlier run left behind (process ${pid}) does not stop: end it by hand`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, STOP_LOOK_MS));
   }
 }

@@ -28,6 +28,8 @@ export interface EmbeddedRedisOptions {
   readonly port?: number;
   /** Further settings as arguments of redis-server, e.g. `['--maxmemory', '8mb']`. */
   readonly settings?: readonly string[];
+  /** Called as soon as the server process exists, before it answers. */
+  readonly onSpawn?: (server: { url: string; pid: number }) => void;
 }
 
 /**
@@ -39,6 +41,7 @@ export async function startEmbeddedRedis({
   dataDir,
   port,
   settings = [],
+  onSpawn,
 }: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const program = findServerProgram();
   if (program === undefined) {
@@ -57,8 +60,15 @@ export async function startEmbeddedRedis({
     ([code, signal]) => `${program} ended (${String(signal ?? code)}): ${output()}`,
   );
   const url = `redis://127.0.0.1:${chosenPort}`;
-  await waitUntilReady(url, ended);
-  return { url, pid: server.pid ?? 0, ended, stop: () => stopServer(server, ended) };
+  const pid = server.pid ?? 0;
+  onSpawn?.({ url, pid });
+  try {
+    await waitUntilReady(url, ended);
+  } catch (error) {
+    await stopServer(server, ended);
+    throw error;
+  }
+  return { url, pid, ended, stop: () => stopServer(server, ended) };
 }
 
 /** The first of the two server programs that runs here. */

@@ -1,3 +1,5 @@
+import { ConfigurationError } from '../errors.js';
+
 /** Where Tally keeps its own keys. */
 export interface Namespace {
   /** First part of every key of Tally's own. @defaultValue `tally` */
@@ -20,7 +22,11 @@ export interface Keys {
   readonly isReserved: (key: string) => boolean;
 }
 
+/** @throws ConfigurationError when the two are the same: receipts and BullMQ's keys would meet */
 export function createKeys({ namespace, prefix }: Namespace): Keys {
+  if (namespace === prefix) {
+    throw new ConfigurationError(`namespace and prefix are both "${namespace}": give them different names`);
+  }
   return {
     jobReceipt: (jobId) => `${namespace}:job:${jobId}`,
     idempotencyReceipt: (idempotencyKey) => `${namespace}:idem:${idempotencyKey}`,

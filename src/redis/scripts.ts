@@ -76,8 +76,12 @@ function planSources(registry: Registry): Map<string, string[]> {
   return sources;
 }
 
-/** What a plan can't see: all ways to Redis, to other plans, and out of this list. */
-const HIDDEN = 'redis, server, KEYS, ARGV, plans, _G, load, loadstring, getfenv, setfenv';
+/**
+ * What a plan can't see: all ways to Redis, to other plans and out of this list; and metatables, by which a value
+ * could change between the check and the write.
+ */
+const HIDDEN =
+  'redis, server, KEYS, ARGV, plans, _G, load, loadstring, getfenv, setfenv, getmetatable, setmetatable, newproxy';
 
 function sourceCall(lua: string): string {
   return `(function(${HIDDEN})\n${lua}\nend)()`;

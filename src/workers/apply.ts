@@ -8,13 +8,20 @@ import { settledOutcomes } from '../jobs/queues.js';
 import { decodeOutcome, isFailure, splitOutcomes } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { CheckedUpdate } from '../operations/update.js';
+import type { Redis } from 'ioredis';
+import { ValidationError } from '../errors.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Keys } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
-import { attemptError, outcomeError } from './failures.js';
-import { buildScriptCall } from './script-call.js';
+import { attemptError, outcomeError, PartlyAppliedError } from './failures.js';
+import { buildScriptCall, UNSETTLED_RECEIPT_MS } from './script-call.js';
+import type { ScriptCall } from './script-call.js';
+
+/** A receipt is not relied on in the last minute of its life. */
+const FORGETTING_MARGIN_MS = 60_000;
 
 export interface ApplyDeps {
+  readonly redis: Redis;
   readonly registry: Registry;
   readonly keys: Keys;
   readonly scripts: ScriptRunner;
@@ -35,23 +42,37 @@ export async function applyJob(job: Job<JobData, JobResult>, queue: TallyQueue, 
   if (settled !== undefined) {
     return settled;
   }
-  try {
-    const updates = parseJobData(job.name, job.data, { registry: deps.registry, isReservedKey: deps.keys.isReserved });
-    const outcomes = await runScript(job, updates, deps);
-    if (outcomes.includes('?')) {
-      await handleFailures(job, queue, updates, splitOutcomes(outcomes));
-    }
-    return outcomes;
-  } catch (error) {
+  const outcomes = await runScript(job, deps).catch((error: unknown) => {
     throw attemptError(error);
+  });
+  if (outcomes.includes('?')) {
+    await handleFailures(job, queue, readUpdates(job, deps), splitOutcomes(outcomes)).catch((error: unknown) => {
+      throw attemptError(error, { afterScript: true });
+    });
   }
+  return outcomes;
 }
 
-async function runScript(job: Job, updates: readonly CheckedUpdate[], deps: ApplyDeps): Promise<JobResult> {
+/**
+ * The job's updates, checked. Read again after a failure rather than kept while the script runs: a busy worker has
+ * many jobs under way, and what is kept for each costs the garbage collector more than the rare second reading.
+ */
+function readUpdates(job: Job<JobData, JobResult>, { registry, keys }: ApplyDeps): CheckedUpdate[] {
+  return parseJobData(job.name, job.data, { registry, isReservedKey: keys.isReserved });
+}
+
+async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise<JobResult> {
   const { keys, clock, lockDurationMs, idempotencyWindowMs } = deps;
   // BullMQ notes processedOn before it takes the lock, so the lease ends before the lock could be lost.
-  const leaseMs = (await clock.atLocalTime(job.processedOn ?? 0)) + lockDurationMs;
-  const call = buildScriptCall(jobIdOf(job), updates, { keys, leaseMs, idempotencyWindowMs });
+  const startedMs = await clock.atLocalTime(job.processedOn ?? 0);
+  let call: ScriptCall;
+  try {
+    requireRemembered(job, startedMs, idempotencyWindowMs);
+    const leaseMs = startedMs + lockDurationMs;
+    call = buildScriptCall(jobIdOf(job), readUpdates(job, deps), { keys, leaseMs, idempotencyWindowMs });
+  } catch (error) {
+    return await answerFromReceipt(job, error, deps);
+  }
   try {
     return (await deps.scripts.run(deps.script, call.keys, call.args)) as JobResult;
   } catch (error) {
@@ -59,6 +80,36 @@ async function runScript(job: Job, updates: readonly CheckedUpdate[], deps: Appl
       await clock.sample(); // in case it was the estimate of Redis' time that was off
     }
     throw error;
+  }
+}
+
+/**
+ * A job that this worker can't read may have been applied by one that could, before that one died: by a worker of
+ * another version, or that knew an operation more. No other attempt can write any more, so its receipt decides.
+ */
+async function answerFromReceipt(job: Job, reason: unknown, { redis, keys }: ApplyDeps): Promise<JobResult> {
+  const receipt = await redis.get(keys.jobReceipt(jobIdOf(job)));
+  if (receipt === null) {
+    throw reason;
+  }
+  if (receipt.includes('?')) {
+    throw new PartlyAppliedError((reason as Error).message);
+  }
+  return receipt;
+}
+
+/**
+ * Refuses a job that runs again so late that what kept it from taking effect twice may be forgotten: its own
+ * receipt, or that of its idempotency key, under which the caller may have sent the update again meanwhile.
+ */
+function requireRemembered(job: Job<JobData>, nowMs: number, idempotencyWindowMs: number): void {
+  const ranBefore = job.attemptsStarted > 1 || (job.stacktrace ?? []).length > 0;
+  const isKeyed = job.data.idempotencyKeys !== undefined;
+  const limitMs = isKeyed ? Math.min(idempotencyWindowMs, UNSETTLED_RECEIPT_MS) : UNSETTLED_RECEIPT_MS;
+  const ageMs = nowMs - job.timestamp - (job.opts.delay ?? 0);
+  if (ranBefore && ageMs > limitMs - FORGETTING_MARGIN_MS) {
+    const what = isKeyed ? 'the window of its idempotency key is over' : 'its receipt may be gone';
+    throw new ValidationError([{ path: '', code: 'TOO_OLD', message: `${what}; submit the update anew` }]);
   }
 }
 
@@ -89,9 +140,12 @@ async function handleFailures(
   );
 }
 
-function jobIdOf(job: Job): string {
-  if (job.id === undefined) {
-    throw new TypeError('BullMQ handed over a job without an id');
+/** Idempotency receipts hold the id between spaces. Producers make UUIDs; this is about jobs added by hand. */
+function jobIdOf({ id = '' }: Job): string {
+  if (id === '' || /\s/.test(id)) {
+    throw new ValidationError([
+      { path: '', code: 'INVALID_UPDATE', message: `the job id "${id}" is empty or has spaces` },
+    ]);
   }
-  return job.id;
+  return id;
 }

@@ -11,21 +11,30 @@ const NOT_APPLIED = new Set(['LEASE_EXPIRED', 'OOM', 'NOREPLICAS', 'MISCONF']);
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
+/** The job can't be read any more, but a part of it was applied before. */
+export class PartlyAppliedError extends Error {}
+
 /**
  * The error with which an attempt fails. Its message becomes the job's `failedReason`: a code, the reason in
  * words, and whether the update was applied. BullMQ tries again after the backoff unless it is an
  * `UnrecoverableError`.
+ *
+ * @param options.afterScript the script has answered, so whatever failed after it, updates were applied
  */
-export function attemptError(error: unknown): Error {
-  if (error instanceof UnrecoverableError) {
-    return error;
+export function attemptError(error: unknown, { afterScript = false } = {}): Error {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  if (cause.message.endsWith(NOTHING_APPLIED) || cause.message.endsWith(NOT_KNOWN)) {
+    return cause; // it says so already
+  }
+  if (error instanceof PartlyAppliedError) {
+    return new UnrecoverableError(failedReason('PARTLY_APPLIED', error.message, NOT_KNOWN));
   }
   if (error instanceof ValidationError) {
     return new UnrecoverableError(failedReason(error.code, error.message, NOTHING_APPLIED));
   }
-  const cause = error instanceof Error ? error : new Error(String(error));
   const { code, words } = readRedisError(cause);
-  return new Error(failedReason(code, words, NOT_APPLIED.has(code) ? NOTHING_APPLIED : NOT_KNOWN), { cause });
+  const applied = NOT_APPLIED.has(code) && !afterScript ? NOTHING_APPLIED : NOT_KNOWN;
+  return new Error(failedReason(code, words, applied), { cause });
 }
 
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */

@@ -1,65 +1,18 @@
-import type { Step } from '../operations/operation.js';
-import { cellId } from '../operations/cell.js';
 import type { Cell } from '../operations/cell.js';
+import type { Argument, Step } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import { updateId } from '../jobs/job-id.js';
 import type { Keys } from '../redis/keys.js';
 
-/** Life of a job's receipt until the job is settled: longer than any job stays in a queue or failed. */
-const UNSETTLED_RECEIPT_SECONDS = 30 * 24 * 3600;
+/** Life of a job's receipt until the job is settled. A job that runs again after it is refused. */
+export const UNSETTLED_RECEIPT_MS = 30 * 24 * 3600 * 1000;
 
 export interface ScriptCall {
   readonly keys: readonly string[];
   readonly args: readonly [leaseMs: number, request: string];
 }
-
-/** A hash or sorted set with the cells of it that a job touches. */
-interface Group {
-  readonly key: string;
-  readonly cells: number[];
-  readonly names: string[];
-}
-
-/** Numbers the cells of a job, each once. String cells are 1, 2, ...; the others count from their own base. */
-class CellTable {
-  readonly #numbers = new Map<string, number>();
-  readonly strings: string[] = [];
-  readonly hashes = new Map<string, Group>();
-  readonly sortedSets = new Map<string, Group>();
-  #grouped = 0;
-
-  number(cell: Cell): number {
-    const id = cellId(cell);
-    const known = this.#numbers.get(id);
-    if (known !== undefined) {
-      return known;
-    }
-    const number = this.#add(cell);
-    this.#numbers.set(id, number);
-    return number;
-  }
-
-  #add({ key, field, member }: Cell): number {
-    if (field !== undefined) {
-      return this.#addTo(this.hashes, key, field);
-    }
-    return member !== undefined ? this.#addTo(this.sortedSets, key, member) : this.strings.push(key);
-  }
-
-  #addTo(groups: Map<string, Group>, key: string, name: string): number {
-    const number = GROUPED_CELLS_FROM + this.#grouped++;
-    const group = groups.get(key) ?? { key, cells: [], names: [] };
-    group.cells.push(number);
-    group.names.push(name);
-    groups.set(key, group);
-    return number;
-  }
-}
-
-/** Above any number of string cells in one job. */
-const GROUPED_CELLS_FROM = 1_000_000;
 
 /** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
 export function buildScriptCall(
@@ -67,28 +20,26 @@ export function buildScriptCall(
   updates: readonly CheckedUpdate[],
   { keys, leaseMs, idempotencyWindowMs }: { keys: Keys; leaseMs: number; idempotencyWindowMs: number },
 ): ScriptCall {
-  const cells = new CellTable();
   const operation = updates[0]?.operation.name ?? '';
-  const steps = updates.flatMap((update) => update.steps);
-  const cellNumbers = steps.flatMap((step) => step.cells.map((cell) => cells.number(cell)));
-  const scriptKeys = [keys.jobReceipt(jobId), ...cells.strings];
+  const steps = new StepList();
+  for (const update of updates) {
+    for (const step of update.steps) {
+      steps.add(step);
+    }
+  }
+  const scriptKeys = [keys.jobReceipt(jobId), ...steps.cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
   const request = {
     operation,
-    strings: cells.strings.length,
-    hashes: encodeGroups(cells.hashes),
-    sortedSets: encodeGroups(cells.sortedSets),
+    strings: steps.cells.strings.length,
+    hashes: encodeGroups(steps.cells.hashes),
+    sortedSets: encodeGroups(steps.cells.sortedSets),
     updates: updates.length,
     stepsPerUpdate: operation === TRANSACTION ? updates.map((update) => update.steps.length) : 1,
-    cells: cellNumbers,
-    args: steps.flatMap((step) => step.args),
-    columns: [
-      column(steps, (step) => step.operation),
-      column(steps, (step) => step.cells.length),
-      column(steps, (step) => step.args.length),
-      column(steps, (step) => step.ttlSeconds ?? false),
-    ],
+    cells: steps.cellNumbers,
+    args: steps.args,
+    columns: steps.columns.map((column) => column.encode()),
     keyed: updates.flatMap(({ idempotencyKey, params }, index) => {
       if (idempotencyKey === undefined) {
         return [];
@@ -97,14 +48,104 @@ export function buildScriptCall(
       return [[index + 1, position, fingerprint(operation, params), updateId(jobId, index)]];
     }),
     windowMs: idempotencyWindowMs,
-    receiptSeconds: UNSETTLED_RECEIPT_SECONDS,
+    receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
   return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request)] };
 }
 
-/** What is the same for all steps is said once. */
-function column<Value>(steps: readonly Step[], valueOf: (step: Step) => Value): Value | Value[] {
-  const values = steps.map(valueOf);
-  const [first] = values;
-  return first !== undefined && values.every((value) => value === first) ? first : values;
+/** The steps of a job, laid out as the script reads them. One pass over them: a busy worker does little else. */
+class StepList {
+  readonly cells = new CellTable();
+  readonly cellNumbers: number[] = [];
+  readonly args: Argument[] = [];
+  readonly columns = [
+    new Column<string>(),
+    new Column<number>(),
+    new Column<number>(),
+    new Column<number | false>(),
+  ] as const;
+
+  add({ operation, cells, args, ttlSeconds }: Step): void {
+    for (const cell of cells) {
+      this.cellNumbers.push(this.cells.number(cell));
+    }
+    for (const argument of args) {
+      this.args.push(argument);
+    }
+    const [operations, cellCounts, argumentCounts, lives] = this.columns;
+    operations.add(operation);
+    cellCounts.add(cells.length);
+    argumentCounts.add(args.length);
+    lives.add(ttlSeconds ?? false);
+  }
+}
+
+/** A value for each step; what is the same for all is said once. */
+class Column<Value> {
+  readonly #values: Value[] = [];
+  #same = true;
+
+  add(value: Value): void {
+    this.#values.push(value);
+    this.#same = this.#same && value === this.#values[0];
+  }
+
+  encode(): Value | undefined | readonly Value[] {
+    return this.#same ? this.#values[0] : this.#values;
+  }
+}
+
+/** A hash or sorted set with the cells of it that a job touches. */
+interface Group {
+  readonly key: string;
+  readonly cells: number[];
+  readonly names: string[];
+  /** The number of each cell by its name. */
+  readonly numbers: Map<string, number>;
+}
+
+/** Above any number of string cells in one job. */
+const GROUPED_CELLS_FROM = 1_000_000;
+
+/** Numbers the cells of a job, each once. String cells are 1, 2, ...; the others count from their own base. */
+class CellTable {
+  readonly strings: string[] = [];
+  readonly hashes = new Map<string, Group>();
+  readonly sortedSets = new Map<string, Group>();
+  readonly #stringNumbers = new Map<string, number>();
+  #grouped = 0;
+
+  number({ key, field, member }: Cell): number {
+    if (field !== undefined) {
+      return this.#numberIn(this.hashes, key, field);
+    }
+    return member !== undefined ? this.#numberIn(this.sortedSets, key, member) : this.#stringNumber(key);
+  }
+
+  #stringNumber(key: string): number {
+    const known = this.#stringNumbers.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const number = this.strings.push(key);
+    this.#stringNumbers.set(key, number);
+    return number;
+  }
+
+  #numberIn(groups: Map<string, Group>, key: string, name: string): number {
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = { key, cells: [], names: [], numbers: new Map() };
+      groups.set(key, group);
+    }
+    const known = group.numbers.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const number = GROUPED_CELLS_FROM + this.#grouped++;
+    group.numbers.set(name, number);
+    group.cells.push(number);
+    group.names.push(name);
+    return number;
+  }
 }

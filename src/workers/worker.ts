@@ -7,7 +7,7 @@ import { ConfigurationError } from '../errors.js';
 import type { JobData } from '../jobs/job-data.js';
 import { backoffMs, KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
-import type { JobResult } from '../jobs/queues.js';
+import type { JobResult, TallyQueue } from '../jobs/queues.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
 import { checkOptions, commonShape, milliseconds } from '../options.js';
@@ -22,6 +22,8 @@ import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/sc
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
+import { attemptError } from './failures.js';
+import { Janitor } from './janitor.js';
 import { Settler } from './settler.js';
 
 export interface WorkerOptions extends CommonOptions {
@@ -39,7 +41,7 @@ export interface WorkerOptions extends CommonOptions {
    * `lockDurationMs + 2 * stalledIntervalMs` at most. @defaultValue 2,000
    */
   stalledIntervalMs?: number;
-  /** How long an idempotency key is remembered, 1 s to 90 days, in ms. @defaultValue 24 h */
+  /** How long an idempotency key is remembered, 10 minutes to 90 days, in ms. @defaultValue 24 h */
   idempotencyWindowMs?: number;
   /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
   closeTimeoutMs?: number;
@@ -53,7 +55,7 @@ const optionsSchema = z.strictObject({
   concurrency: z.int().min(1).max(1000).default(50),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
-  idempotencyWindowMs: milliseconds(1_000, 90 * DAY_MS).default(DAY_MS),
+  idempotencyWindowMs: milliseconds(600_000, 90 * DAY_MS).default(DAY_MS),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
 
@@ -63,6 +65,13 @@ class QueueWorker extends BullWorker<JobData, JobResult> {
   /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
     return this.lockManager.close();
+  }
+
+  /** BullMQ also fails a job whose completion it could not record, and then the reason is its own. */
+  protected override handleFailed(
+    ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
+  ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
+    return super.handleFailed(attemptError(error, { afterScript: true }), ...rest);
   }
 }
 
@@ -96,6 +105,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #logger: Logger;
   readonly #started: Promise<void>;
   #workers: QueueWorker[] = [];
+  #janitor: Janitor | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -117,6 +127,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       logger: this.#logger,
     });
     this.#applyDeps = {
+      redis: this.#redis,
       registry: this.#registry,
       keys: this.#keys,
       scripts: this.#scripts,
@@ -163,7 +174,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       throw error;
     }
     if (this.#closing === undefined) {
-      this.#workers = this.#queueNames().map((name) => this.#work(name));
+      const queues = this.#queueNames().map((name) => openQueue(name, this.options.prefix, this.#redis, this.#logger));
+      this.#janitor = new Janitor(queues, this.#logger);
+      await this.#janitor.clean();
+      this.#workers = queues.map((queue) => this.#work(queue));
       await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
@@ -180,9 +194,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     return queues;
   }
 
-  #work(name: string): QueueWorker {
+  #work(queue: TallyQueue): QueueWorker {
+    const { name } = queue;
     const { prefix, concurrency, lockDurationMs, stalledIntervalMs } = this.options;
-    const queue = openQueue(name, prefix, this.#redis, this.#logger);
     const worker = new QueueWorker(name, (job) => applyJob(job, queue, this.#applyDeps), {
       connection: this.#redis,
       prefix,
@@ -226,6 +240,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       await Promise.all(this.#workers.map((worker) => worker.abandonJobs()));
     }
     this.#clock.close();
+    this.#janitor?.close();
     this.#redis.disconnectAll();
   }
 }
