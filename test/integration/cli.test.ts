@@ -97,6 +97,20 @@ test('tally up clears away the Redis of a run that was killed, and keeps its val
   expect(await tally(environment, 'get', 'count')).toMatchObject({ code: 0, stdout: '1\n' });
 });
 
+test('of two that start at once in one folder, one is refused: two servers would lose updates', async () => {
+  const environment = { TALLY_DATA_DIR: dataDir(), PORT: '0' };
+  const both = [start(['up'], environment), start(['up'], environment)];
+  onTestFinished(async () => {
+    for (const { child, ended } of both) {
+      child.kill('SIGTERM');
+      await ended;
+    }
+  });
+  const refused = await Promise.race(both.map(({ ended }) => ended));
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('Tally runs already with the folder');
+});
+
 test('exit codes tell a rejected update, a missing key and wrong usage apart', async () => {
   const here = place();
   await here.worker();

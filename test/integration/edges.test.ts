@@ -1,0 +1,243 @@
+import { Queue } from 'bullmq';
+import type { Job } from 'bullmq';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { defineOperation, QueueUnavailableError } from '../../src/index.js';
+import { newJobId } from '../../src/jobs/job-id.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import { applyScript } from '../../src/redis/scripts.js';
+import { startProxy } from '../support/proxy.js';
+import { createApplier } from '../support/script.js';
+import { ownRedis, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+
+const QUICK = { lockDurationMs: 1_000, stalledIntervalMs: 500 };
+
+test('a batch whose put-back fails for lack of memory does not claim that nothing was applied', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const [good, bad] = [here.key('good'), here.key('bad')];
+  await here.client.set(bad, 'not a number');
+  const jobId = newJobId();
+  await openQueue(here).add(
+    'counter.increment',
+    { updates: [{ key: good, by: 5 }, { key: bad }] },
+    { jobId, attempts: 2, backoff: { type: 'tally' } },
+  );
+  afterScript(applyScript(createRegistry()).sha, () => here.client.config('SET', 'maxmemory', '1mb'));
+  await here.worker();
+  await until('the batch has failed', async () => (await (await getJob(here, jobId)).getState()) === 'failed');
+  expect((await getJob(here, jobId)).failedReason).toMatch(/^OOM: .*whether it was applied is not known/);
+  expect(await here.client.get(good)).toBe('5');
+
+  await here.client.config('SET', 'maxmemory', '0');
+  await (await getJob(here, jobId)).retry();
+  await until('the failed update stands alone', async () => {
+    return (await here.client.exists(`${here.prefix}:counters:${jobId}.1`)) === 1;
+  });
+  expect(await here.client.get(good)).toBe('5');
+});
+
+test('a job that was applied answers so, even to a worker that can not read it any more', async () => {
+  const here = place();
+  const key = here.key('points');
+  const older = addPoints(100);
+  let died = false;
+  afterScript(applyScript(createRegistry([older])).sha, function (this: Redis) {
+    died = true;
+    (this as Redis & { disconnectAll(): void }).disconnectAll();
+    return new Promise(() => undefined); // the worker dies before it completes the job
+  });
+  await here.worker({ operations: [older], ...QUICK, closeTimeoutMs: 100 });
+  const submission = await here
+    .producer({ operations: [older] })
+    .submit({ operation: 'points.add', params: { key, by: 50 } });
+  await until('the first worker has died', () => died);
+  await here.worker({ operations: [addPoints(10)], ...QUICK }); // a newer version accepts no more than 10 at once
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: 50 });
+  expect(await here.client.get(key)).toBe('50');
+});
+
+test('a job that timed out at its submit is not sent again after a reconnection', async () => {
+  const here = place();
+  const key = here.key('count');
+  const proxy = await startProxy(here.redis);
+  await here.worker();
+  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 300 });
+  await producer.counters.increment({ key: here.key('warm-up') });
+  proxy.mute();
+  await expect(producer.counters.increment({ key, by: 5 })).rejects.toThrow(/may or may not have been accepted/);
+  await until('it was applied', async () => (await here.client.get(key)) === '5');
+
+  // As much later: the receipt has expired, and retention has removed the job.
+  await openQueue(here).obliterate({ force: true });
+  await here.client.del(await here.client.keys(`${here.namespace}:job:*`));
+  proxy.cut();
+  const later = await producer.counters.increment({ key: here.key('later') });
+  await later.outcome();
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('of several updates of which only some were accepted, the error says how many', async () => {
+  const here = place();
+  const proxy = await startProxy(here.redis);
+  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 500, maxBatch: 2 });
+  await producer.counters.increment({ key: here.key('warm-up') });
+  const queue = openQueue(here);
+  const submitting = producer.submit(
+    Array.from({ length: 20_000 }, () => ({ operation: 'counter.increment' as const, params: { key: here.key('n') } })),
+  );
+  const failure = submitting.catch((error: unknown) => error);
+  await until('some are accepted', async () => (await queue.getWaitingCount()) > 5);
+  proxy.mute();
+  expect(await failure).toBeInstanceOf(QueueUnavailableError);
+  expect(await failure).toMatchObject({
+    message: expect.stringMatching(/^\d+ of 20000 updates were accepted, then: /) as string,
+  });
+});
+
+test('a failed update is not applied by a retry after the window of its idempotency key', async () => {
+  const here = place();
+  const key = here.key('count');
+  await here.client.set(key, 'not a number');
+  await here.worker();
+  const producer = here.producer();
+  const idempotencyKey = here.key('order-1');
+  const first = await producer.counters.increment({ key, by: 5 }, { idempotencyKey });
+  await first.outcome();
+  await here.client.set(key, '0');
+  await (await producer.counters.increment({ key, by: 5 }, { idempotencyKey })).outcome();
+
+  // As a day later: the receipt of the key is gone, and the failed job is old.
+  await here.client.del(`${here.namespace}:idem:${idempotencyKey}`);
+  await here.client.hset(`${here.prefix}:counters:${first.jobId}`, 'timestamp', Date.now() - 25 * 3_600_000);
+  const job = await getJob(here, first.jobId);
+  await job.retry();
+  await until('the retry has failed', async () => {
+    const { failedReason } = (await getJob(here, first.jobId)) as { failedReason?: string };
+    return failedReason?.startsWith('TOO_OLD') === true;
+  });
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('a user without permission for HSET loses nothing: the script writes no receipt either', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const key = here.key('hash');
+  await here.client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-hset');
+  const client = new Redis(redis.url.replace('redis://', 'redis://app:secret@'));
+  onTestFinished(() => {
+    client.disconnect();
+  });
+  const { applyOne } = createApplier({ ...here, client });
+  const update = { operation: 'counter.increment', params: { key, field: 'f', by: 5 } };
+  const jobId = newJobId();
+  await expect(applyOne(update, { jobId })).rejects.toThrow(/NOPERM .*HSET; nothing was written/);
+  await here.client.call('ACL', 'SETUSER', 'app', '+hset');
+  expect(await applyOne(update, { jobId })).toEqual({ status: 'applied', result: { value: 5 } });
+});
+
+test('a batch added by hand with a dot in its id puts its failed updates back like any other', async () => {
+  const here = place();
+  await here.client.set(here.key('bad'), 'not a number');
+  const updates = [{ key: here.key('bad') }, { key: here.key('bad') }];
+  await openQueue(here).add('counter.increment', { updates }, { jobId: 'import.7' });
+  await here.worker();
+  await until('both failed', async () => (await openQueue(here).getFailedCount()) === 2);
+});
+
+test('a params schema that changes its own output is refused at submit', async () => {
+  const euros = defineOperation({
+    name: 'euros.add',
+    params: z.strictObject({ key: z.string(), amount: z.number().transform((amount) => amount * 100) }),
+    cells: (params) => [params],
+    args: ({ amount }) => [amount],
+    lua: 'return function(cells, args) return { cells[1] + args[1] }, {} end',
+    result: () => undefined,
+  });
+  const here = place();
+  const producer = here.producer({ operations: [euros] });
+  const attempt = producer.submit({ operation: 'euros.add', params: { key: here.key('euros'), amount: 3 } });
+  await expect(attempt).rejects.toThrow(/does not accept its own output unchanged/);
+});
+
+test('a result that throws spoils its own outcome only', async () => {
+  const fragile = defineOperation({
+    name: 'fragile.add',
+    params: z.strictObject({ key: z.string() }),
+    cells: (params) => [params],
+    lua: 'return function(cells) return { cells[1] + 1 }, { cells[1] + 1 } end',
+    result: () => {
+      throw new Error('a fault of the result');
+    },
+  });
+  const here = place();
+  await here.worker({ operations: [fragile] });
+  const producer = here.producer({ operations: [fragile] });
+  const keyed = { operation: 'fragile.add' as const, params: { key: here.key('n') }, idempotencyKey: here.key('once') };
+  const first = await producer.submit(keyed);
+  await expect(first.outcome()).rejects.toThrow('a fault of the result');
+  const [again, other] = await producer.submit([keyed, { operation: 'fragile.add', params: { key: here.key('n') } }]);
+  await expect(again!.outcome()).rejects.toThrow('a fault of the result');
+  await expect(other!.outcome()).rejects.toThrow('a fault of the result');
+  expect(await here.client.get(here.key('n'))).toBe('2');
+});
+
+test('closing a producer waits for updates with a delay, and asks nobody for outcomes afterwards', async () => {
+  const here = place();
+  const producer = here.producer();
+  const submitting = producer.counters.increment({ key: here.key('n') }, { delay: 60_000 });
+  await producer.close();
+  const submission = await submitting;
+  await expect(submission.outcome()).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(await here.client.zcard(`${here.prefix}:counters:delayed`)).toBe(1);
+});
+
+test('an endless time limit for an outcome is no limit', async () => {
+  const here = place();
+  const producer = here.producer();
+  const submission = await producer.counters.increment({ key: here.key('n') });
+  const outcome = submission.outcome({ timeoutMs: Number.POSITIVE_INFINITY });
+  await here.worker();
+  expect(await outcome).toMatchObject({ status: 'applied' });
+});
+
+function addPoints(most: number) {
+  return defineOperation({
+    name: 'points.add',
+    params: z.strictObject({ key: z.string(), by: z.int().max(most) }),
+    cells: (params) => [params],
+    args: ({ by }) => [by],
+    lua: 'return function(cells, args) local sum = cells[1] + args[1] return { sum }, { sum } end',
+    result: ([value]) => value,
+  });
+}
+
+/** Does something once, between the answer of the update script and what the worker does with it. */
+function afterScript(sha: string, action: (this: Redis) => Promise<unknown>): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
+  const evalsha = Redis.prototype.evalsha as (this: Redis, ...args: unknown[]) => Promise<unknown>;
+  let done = false;
+  Redis.prototype.evalsha = async function (this: Redis, ...args: unknown[]) {
+    const answer = await evalsha.apply(this, args);
+    if (args[0] === sha && !done) {
+      done = true;
+      await action.call(this);
+    }
+    return answer;
+  };
+  onTestFinished(() => {
+    Redis.prototype.evalsha = evalsha;
+  });
+}
+
+function openQueue(here: Place): Queue {
+  const queue = new Queue('counters', { connection: here.client, prefix: here.prefix });
+  onTestFinished(() => queue.close());
+  return queue;
+}
+
+async function getJob(here: Place, jobId: string): Promise<Job> {
+  return (await openQueue(here).getJob(jobId)) as Job;
+}
