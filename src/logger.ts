@@ -10,6 +10,7 @@ const SECRETS = [
   '*.authorization',
   '*.headers.authorization',
   '*.cookie',
+  '*.headers.cookie',
 ];
 
 /** Logs lines for people on a terminal, JSON otherwise. */

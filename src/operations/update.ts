@@ -24,7 +24,7 @@ export interface CheckedUpdate {
 }
 
 /** Whether a key belongs to Tally or BullMQ, so that no update may write it. */
-export type IsReservedKey = (key: string) => boolean;
+type IsReservedKey = (key: string) => boolean;
 
 export const idempotencyKeySchema = z
   .string({ error: 'must be a string' })

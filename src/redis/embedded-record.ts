@@ -112,9 +112,9 @@ function isAlive(pid: number): boolean {
 /** Stops a server by its own command, after making sure that it is the one noted and not a stranger's. */
 async function shutDown({ url, pid }: Record): Promise<void> {
   const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: STOP_TIMEOUT_MS });
-  let refused = false;
+  const port = { refused: false };
   redis.on('error', (error: NodeJS.ErrnoException) => {
-    refused ||= error.code === 'ECONNREFUSED';
+    port.refused ||= error.code === 'ECONNREFUSED';
   });
   try {
     const info = await redis.info('server');
@@ -123,7 +123,7 @@ async function shutDown({ url, pid }: Record): Promise<void> {
     }
     await redis.shutdown('SAVE').catch(() => undefined); // the connection ends without an answer
   } catch {
-    if (refused) {
+    if (port.refused) {
       return; // nothing listens on its port, so the process that has its number now is another program
     }
   } finally {
