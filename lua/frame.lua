@@ -120,7 +120,7 @@ local function in_chunks(first, last, visit)
   end
 end
 
-local function read_strings()
+local function read_strings(has_groups)
   in_chunks(1, request.strings, function(first, last)
     local texts = redis.call('MGET', unpack(KEYS, first + 1, last + 1))
     for cell = first, last do
@@ -130,7 +130,9 @@ local function read_strings()
         problems[cell] = 'WRONG_TYPE'
       else
         keep(cell, text, parse_string)
-        kinds[KEYS[cell + 1]] = 'string'
+        if has_groups then
+          kinds[KEYS[cell + 1]] = 'string'
+        end
       end
     end
   end)
@@ -157,7 +159,7 @@ local function read_group(kind, command, group, parse)
   end)
 end
 
-read_strings()
+read_strings(#request.hashes > 0 or #request.sortedSets > 0)
 for _, group in ipairs(request.hashes) do
   read_group('hash', 'HMGET', group, parse_string)
 end
@@ -241,13 +243,19 @@ end
 local all_cells, all_args = request.cells, request.args
 local steps_done, cells_done, args_done = 0, 0, 0
 
-local function column_of_step(column, step)
+-- Of a column, the value of all steps; or nil, and the list with a value for each.
+local function read_column(column)
   local value = request.columns[column]
   if type(value) == 'table' then
-    return value[step]
+    return nil, value
   end
   return value
 end
+
+local operation_of_all, operations = read_column(1)
+local cell_count_of_all, cell_counts = read_column(2)
+local arg_count_of_all, arg_counts = read_column(3)
+local ttl_of_all, ttls = read_column(4)
 
 -- Handed to the plans, and used again for each step: a plan that keeps them gains nothing.
 local current, args = {}, {}
@@ -255,7 +263,7 @@ local current, args = {}, {}
 -- Plans the next step. Returns the result numbers as text; or nil and the outcome.
 local function apply_step()
   local step, first_cell, first_arg = steps_done + 1, cells_done, args_done
-  local cell_count, arg_count = column_of_step(2, step), column_of_step(3, step)
+  local cell_count, arg_count = cell_count_of_all or cell_counts[step], arg_count_of_all or arg_counts[step]
   steps_done, cells_done, args_done = step, first_cell + cell_count, first_arg + arg_count
   if #current ~= cell_count then
     current = {}
@@ -273,7 +281,7 @@ local function apply_step()
   for n = 1, arg_count do
     args[n] = all_args[first_arg + n]
   end
-  local ran, new_values, results, details = pcall(plans[column_of_step(1, step)], current, args)
+  local ran, new_values, results, details = pcall(plans[operation_of_all or operations[step]], current, args)
   if not ran then
     return nil, '?PLAN_ERROR,' .. string.gsub(tostring(new_values), '[;,|?!=~%c]', ' ')
   end
@@ -284,7 +292,7 @@ local function apply_step()
   if fault then
     return nil, fault
   end
-  local ttl = column_of_step(4, step)
+  local ttl = ttls and ttls[step] or ttl_of_all
   for n = 1, cell_count do
     if new_values[n] ~= nil then
       write_to_overlay(all_cells[first_cell + n], new_values[n], ttl)
@@ -296,8 +304,8 @@ end
 local function skip_steps(count)
   for _ = 1, count do
     steps_done = steps_done + 1
-    cells_done = cells_done + column_of_step(2, steps_done)
-    args_done = args_done + column_of_step(3, steps_done)
+    cells_done = cells_done + (cell_count_of_all or cell_counts[steps_done])
+    args_done = args_done + (arg_count_of_all or arg_counts[steps_done])
   end
 end
 
@@ -324,7 +332,7 @@ end
 local function apply_transaction(step_count)
   local last_cell = cells_done
   for step = steps_done + 1, steps_done + step_count do
-    last_cell = last_cell + column_of_step(2, step)
+    last_cell = last_cell + (cell_count_of_all or cell_counts[step])
   end
   local saved = save_cells(cells_done + 1, last_cell)
   local results = {}

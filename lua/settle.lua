@@ -1,16 +1,21 @@
--- Leaves a mark on each completed job: its outcomes, in the job's progress. BullMQ hands the progress to every
--- later attempt, whatever made it run again, and that attempt answers with the mark instead of applying.
+-- Settles completed jobs: leaves a mark on each, and then cuts the life of its receipt. The mark is the job's
+-- outcomes, in its progress. BullMQ hands the progress to every later attempt, whatever made it run again, and
+-- that attempt answers with the mark instead of applying.
 --
--- KEYS     the hash of each job
--- Returns  for each job 1 when its receipt may be cut: the mark is set, or the job is gone;
---          0 when the job has been sent to run again already, so that its receipt is all that protects it
+-- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
+--
+-- KEYS     for each job its hash and its receipt, in turn
+-- ARGV     1 life of a cut receipt in seconds
+--          2 for each job '1' when its receipt may be cut, else '0', as one text
 
-local may_cut = {}
-for n, job_key in ipairs(KEYS) do
+local life, may_cut = ARGV[1], ARGV[2]
+for n = 1, #KEYS / 2 do
+  local job_key, receipt_key = KEYS[2 * n - 1], KEYS[2 * n]
   local outcomes = redis.call('HGET', job_key, 'returnvalue')
   if outcomes then
     redis.call('HSET', job_key, 'progress', '{"outcomes":' .. outcomes .. '}')
   end
-  may_cut[n] = (outcomes or redis.call('EXISTS', job_key) == 0) and 1 or 0
+  if string.sub(may_cut, n, n) == '1' and (outcomes or redis.call('EXISTS', job_key) == 0) then
+    redis.call('EXPIRE', receipt_key, life)
+  end
 end
-return may_cut

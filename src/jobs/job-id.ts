@@ -8,6 +8,8 @@ export function newJobId(): string {
   return v7();
 }
 
+const UUID_LENGTH = 36;
+
 /** The id of the update at `index` of a job; that of a job which a batch put back is the update's own. */
 export function updateId(jobId: string, index: number): string {
   return isPutBack(jobId) ? jobId : `${jobId}.${index}`;
@@ -25,5 +27,5 @@ export function putBackJobId(batchId: string, index: number): string {
 }
 
 export function isPutBack(jobId: string): boolean {
-  return parseUpdateId(jobId) !== undefined;
+  return jobId.length > UUID_LENGTH && parseUpdateId(jobId) !== undefined;
 }

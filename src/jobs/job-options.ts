@@ -6,7 +6,7 @@ export const ATTEMPTS = 20;
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_CAP_MS = 30_000;
 
-/** The options that each job carries. Retention is the worker's, so that it costs no bytes in every job. */
+/** The options that each job carries. Retention is the janitor's, so it costs no bytes in every job. */
 export const JOB_OPTIONS = { attempts: ATTEMPTS, backoff: { type: 'tally' } } satisfies DefaultJobOptions;
 
 /**

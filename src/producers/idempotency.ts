@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import type { CheckedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import type { Keys } from '../redis/keys.js';
 
@@ -11,8 +10,13 @@ export interface Recorded {
   readonly outcome: string;
 }
 
+interface Keyed {
+  readonly params: unknown;
+  readonly idempotencyKey: string | undefined;
+}
+
 /**
- * Looks up updates by their idempotency keys, in one round trip, so that a known one needs no job. Only a
+ * Looks up updates of one operation by their idempotency keys, in one round trip, so that a known one needs no job. Only a
  * short cut: what is not found here is decided by the script.
  *
  * @returns what is recorded, by the index of the update
@@ -20,7 +24,8 @@ export interface Recorded {
 export async function findRecorded(
   redis: Redis,
   keys: Keys,
-  updates: readonly CheckedUpdate[],
+  operation: string,
+  updates: readonly Keyed[],
 ): Promise<Map<number, Recorded>> {
   const keyed = updates.flatMap(({ idempotencyKey }, index) =>
     idempotencyKey === undefined ? [] : [{ index, key: keys.idempotencyReceipt(idempotencyKey) }],
@@ -31,17 +36,17 @@ export async function findRecorded(
   const receipts = await redis.mget(keyed.map(({ key }) => key));
   return new Map(
     keyed.flatMap(({ index }, place) => {
-      const recorded = readReceipt(receipts[place] ?? null, updates[index]);
+      const recorded = readReceipt(receipts[place] ?? null, operation, updates[index]?.params);
       return recorded === undefined ? [] : [[index, recorded]];
     }),
   );
 }
 
-function readReceipt(receipt: string | null, update: CheckedUpdate | undefined): Recorded | undefined {
+function readReceipt(receipt: string | null, operation: string, params: unknown): Recorded | undefined {
   const [, firstFingerprint, updateId, outcome] = /^(\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
-  if (updateId === undefined || outcome === undefined || update === undefined) {
+  if (updateId === undefined || outcome === undefined) {
     return undefined;
   }
-  const same = firstFingerprint === fingerprint(update.operation.name, update.params);
+  const same = firstFingerprint === fingerprint(operation, params);
   return { updateId, outcome: same ? `=${outcome}` : '~' };
 }

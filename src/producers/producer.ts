@@ -14,7 +14,7 @@ import { createKeys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
 import { Lane } from './lane.js';
 import { Outcomes } from './outcomes.js';
-import { Sender } from './sender.js';
+import { departing, Sender } from './sender.js';
 import type { Departing } from './sender.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
@@ -33,8 +33,11 @@ export interface ProducerOptions<Custom extends Operation = never> extends Commo
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
 const MAX_CELLS_PER_JOB = 1_000;
 
-/** With batches, one at a time is what lets the next one gather. Single jobs gain nothing by waiting. */
-const MAX_SINGLE_JOBS_IN_FLIGHT = 1_000;
+/** Updates that leave together at least, if so many wait: as one job, or as several when `maxBatch` is smaller. */
+const FLIGHT = 256;
+
+/** Flights on their way at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
+const MAX_FLIGHTS = 4;
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -79,13 +82,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   /** @internal use {@link createProducer} */
   constructor(private readonly options: z.output<typeof optionsSchema>) {
-    const { redis: target, prefix, submitTimeoutMs: timeoutMs, logger = pino({ name: 'tally' }) } = options;
+    const { redis: target, prefix, submitTimeoutMs: timeoutMs, maxBatch, logger = pino({ name: 'tally' }) } = options;
     const keys = createKeys(options);
     this.#context = { registry: createRegistry(options.operations), isReservedKey: keys.isReserved };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
     this.#outcomes = new Outcomes({ target, prefix, keys, logger });
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
-    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, follow, logger });
+    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, follow, logger });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -128,9 +131,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#context);
       this.#requireRoom(1);
-      const item = { update: checked, sinceMs: Date.now() };
+      const item = departing(checked, Date.now());
       if (goesAlone(alone)) {
-        this.#sendAlone(item, alone).then(resolve, reject);
+        this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
       }
       const lane = this.#lane(checked.operation);
@@ -145,14 +148,14 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#requireRoom(checked.length);
     const sinceMs = Date.now();
     if (goesAlone(alone)) {
-      return allOf(checked.map((update) => this.#sendAlone({ update, sinceMs }, alone)));
+      return allOf(checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs), alone)));
     }
     const lanes = new Set<Lane<Departing, Submission>>();
     const submissions = checked.map((update) => {
       const lane = this.#lane(update.operation);
       lanes.add(lane);
       return new Promise<Submission>((resolve, reject) => {
-        lane.push({ item: { update, sinceMs }, resolve, reject });
+        lane.push({ item: departing(update, sinceMs), resolve, reject });
       });
     });
     for (const lane of lanes) {
@@ -161,9 +164,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return allOf(submissions);
   }
 
-  async #sendAlone(item: Departing, { delay, priority }: AloneOptions): Promise<Submission> {
+  async #sendAlone(operation: Operation, item: Departing, { delay, priority }: AloneOptions): Promise<Submission> {
     const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
-    const sending = this.#sender.send(item.update.operation, [item], options);
+    const sending = this.#sender.send(operation, [item], options);
     this.#sendingAlone.add(sending);
     try {
       const [submission] = (await sending) as [Submission];
@@ -196,10 +199,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     }
     const { maxBatch } = this.options;
     const lane = new Lane<Departing, Submission>({
-      maxBatch,
+      maxBatch: Math.max(maxBatch, FLIGHT),
       maxCells: MAX_CELLS_PER_JOB,
-      maxInFlight: maxBatch === 1 ? MAX_SINGLE_JOBS_IN_FLIGHT : 1,
-      cellsOf: ({ update }) => update.steps.reduce((sum, step) => sum + step.cells.length, 0),
+      maxInFlight: MAX_FLIGHTS,
+      cellsOf: ({ cells }) => cells,
       send: (items) => this.#sender.send(operation, items),
       notSent: (cause) =>
         new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', { cause }),

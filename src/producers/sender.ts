@@ -2,7 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import type { Logger } from 'pino';
 import { QueueUnavailableError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
-import { newJobId, parseUpdateId, updateId } from '../jobs/job-id.js';
+import { newJobId, parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import type { Operation } from '../operations/operation.js';
@@ -15,11 +15,22 @@ import type { Recorded } from './idempotency.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
 
-/** A checked update whose caller waits. */
+/** A checked update whose caller waits. Small: under load, what waits is what the garbage collector has to copy. */
 export interface Departing {
-  readonly update: CheckedUpdate;
+  readonly params: unknown;
+  readonly idempotencyKey: string | undefined;
+  /** How many cells it touches. */
+  readonly cells: number;
   /** Since when its caller waits, in local ms. */
   readonly sinceMs: number;
+}
+
+export function departing({ params, idempotencyKey, steps }: CheckedUpdate, sinceMs: number): Departing {
+  let cells = 0;
+  for (const step of steps) {
+    cells += step.cells.length;
+  }
+  return { params, idempotencyKey, cells, sinceMs };
 }
 
 /** Makes jobs of updates and puts them on the queues. */
@@ -33,13 +44,15 @@ export class Sender {
       readonly keys: Keys;
       readonly prefix: string;
       readonly timeoutMs: number;
+      /** Updates in one job at most. */
+      readonly maxBatch: number;
       readonly follow: FollowOutcome;
       readonly logger: Logger;
     },
   ) {}
 
   /**
-   * Sends updates of one operation as one job.
+   * Sends updates of one operation, as one job or as several when there are more than `maxBatch`.
    *
    * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
    */
@@ -48,8 +61,7 @@ export class Sender {
     const lossesBefore = redis.losses;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - Date.now();
     try {
-      const updates = items.map(({ update }) => update);
-      return await withDeadline(this.#enqueue(operation, updates, options), Math.max(1, leftMs));
+      return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
       throw unavailable(error as Error, redis, redis.losses === lossesBefore);
     }
@@ -59,24 +71,40 @@ export class Sender {
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
   }
 
-  /** Adds one job with all updates that are not recorded under their idempotency keys already. */
-  async #enqueue(operation: Operation, updates: readonly CheckedUpdate[], options: JobsOptions): Promise<Submission[]> {
-    const { redis, keys } = this.deps;
-    const recorded = await findRecorded(redis, keys, updates);
-    const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
-    const jobId = newJobId();
-    if (fresh.length > 0) {
-      await this.#queue(operation.queue).add(operation.name, toJobData(fresh), { ...options, jobId });
-    }
-    let place = 0;
-    return updates.map((update, index) => {
+  /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
+  async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
+    const { redis, keys, maxBatch, follow } = this.deps;
+    const recorded = await findRecorded(redis, keys, operation.name, updates);
+    const jobs: { jobId: string; updates: Departing[] }[] = [];
+    const submissions = updates.map((update, index) => {
       const known = recorded.get(index);
-      return known === undefined ? this.#submission(update, jobId, place++) : recordedSubmission(update, known);
+      if (known !== undefined) {
+        return recordedSubmission(operation, update.params, known);
+      }
+      let job = jobs.at(-1);
+      if (job === undefined || job.updates.length === maxBatch) {
+        job = { jobId: newJobId(), updates: [] };
+        jobs.push(job);
+      }
+      const place = job.updates.push(update) - 1;
+      return new Submission(job.jobId, place, operation, update.params, follow);
     });
+    const bulk = jobs.map((job) => ({
+      name: operation.name,
+      data: toJobData(job.updates),
+      opts: { ...options, jobId: job.jobId },
+    }));
+    await this.#add(this.#queue(operation.queue), bulk);
+    return submissions;
   }
 
-  #submission({ operation, params }: CheckedUpdate, jobId: string, index: number): Submission {
-    return new Submission(updateId(jobId, index), jobId, index, operation, params, this.deps.follow);
+  async #add(queue: TallyQueue, jobs: Parameters<TallyQueue['addBulk']>[0]): Promise<void> {
+    const [first] = jobs;
+    if (jobs.length > 1) {
+      await queue.addBulk(jobs);
+    } else if (first !== undefined) {
+      await queue.add(first.name, first.data, first.opts);
+    }
   }
 
   #queue(name: string): TallyQueue {
@@ -92,9 +120,9 @@ export class Sender {
 }
 
 /** A submission of an update that was recorded before: no job was made. */
-function recordedSubmission({ operation, params }: CheckedUpdate, { updateId: id, outcome }: Recorded): Submission {
+function recordedSubmission(operation: Operation, params: unknown, { updateId: id, outcome }: Recorded): Submission {
   const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
-  return new Submission(id, jobId, index, operation, params, () =>
+  return new Submission(jobId, index, operation, params, () =>
     Promise.resolve().then(() => decodeOutcome(outcome, operation, params)),
   );
 }

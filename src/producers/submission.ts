@@ -1,3 +1,4 @@
+import { updateId } from '../jobs/job-id.js';
 import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
 
@@ -18,8 +19,6 @@ export type FollowOutcome = (update: SubmittedUpdate, timeoutMs: number) => Prom
 export class Submission<Result = unknown> {
   /** @internal */
   constructor(
-    /** Names the update, e.g. for `GET /v1/updates/{id}`. */
-    readonly id: string,
     /** The BullMQ job that carries it. */
     readonly jobId: string,
     /** Its place in the job. */
@@ -28,6 +27,11 @@ export class Submission<Result = unknown> {
     private readonly params: unknown,
     private readonly follow: FollowOutcome,
   ) {}
+
+  /** Names the update, e.g. for `GET /v1/updates/{id}`. */
+  get id(): string {
+    return updateId(this.jobId, this.index);
+  }
 
   /**
    * Waits for what becomes of the update.

@@ -2,15 +2,17 @@ import type { Logger } from 'pino';
 import { KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import type { TallyQueue } from '../jobs/queues.js';
 
-const INTERVAL_MS = 3_600_000;
+const INTERVAL_MS = 5_000;
 const MAX_PER_CALL = 1_000;
 
 /**
- * Removes jobs that have been kept long enough. BullMQ does so only when another job of the queue ends, so in a
- * quiet queue they would outlive their receipts.
+ * Removes jobs that have been kept long enough, oldest first. BullMQ can do so whenever a job ends, but that costs
+ * Redis 18 of 117 us for each job that it completes, and in a quiet queue nothing ends and old jobs would outlive
+ * their receipts.
  */
 export class Janitor {
   readonly #timer: NodeJS.Timeout;
+  #cleaning: Promise<void> | undefined;
 
   constructor(
     private readonly queues: readonly TallyQueue[],
@@ -20,25 +22,42 @@ export class Janitor {
     this.#timer.unref();
   }
 
-  async clean(): Promise<void> {
-    try {
-      for (const queue of this.queues) {
-        await removeOlder(queue, 'completed', KEEP_COMPLETED.age);
-        await removeOlder(queue, 'failed', KEEP_FAILED.age);
-      }
-    } catch (error) {
-      this.logger.debug({ err: error }, 'could not remove old jobs, trying again in an hour');
-    }
+  /** Resolves when all that is too old or too many is removed, or could not be. */
+  clean(): Promise<void> {
+    this.#cleaning ??= this.#clean().finally(() => {
+      this.#cleaning = undefined;
+    });
+    return this.#cleaning;
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
+
+  async #clean(): Promise<void> {
+    try {
+      for (const queue of this.queues) {
+        await removeSurplus(queue, 'completed', KEEP_COMPLETED);
+        await removeSurplus(queue, 'failed', KEEP_FAILED);
+      }
+    } catch (error) {
+      this.logger.debug({ err: error }, 'could not remove old jobs, trying again soon');
+    }
+  }
 }
 
-async function removeOlder(queue: TallyQueue, state: 'completed' | 'failed', ageSeconds: number): Promise<void> {
+async function removeSurplus(
+  queue: TallyQueue,
+  state: 'completed' | 'failed',
+  { age, count }: { age: number; count: number },
+): Promise<void> {
   let removed: string[];
   do {
-    removed = await queue.clean(ageSeconds * 1000, MAX_PER_CALL, state);
+    removed = await queue.clean(age * 1000, MAX_PER_CALL, state);
   } while (removed.length === MAX_PER_CALL);
+  let surplus = (await queue.getJobCountByTypes(state)) - count;
+  while (surplus > 0) {
+    removed = await queue.clean(0, Math.min(surplus, MAX_PER_CALL), state);
+    surplus = removed.length === 0 ? 0 : surplus - removed.length;
+  }
 }

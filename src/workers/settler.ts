@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isPutBack } from '../jobs/job-id.js';
 import type { Keys } from '../redis/keys.js';
@@ -30,7 +29,6 @@ export class Settler {
 
   constructor(
     private readonly deps: {
-      readonly redis: Redis;
       readonly scripts: ScriptRunner;
       readonly settle: Script;
       readonly keys: Keys;
@@ -72,16 +70,10 @@ export class Settler {
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
-    const { redis, scripts, settle, keys } = this.deps;
-    const jobKeys = jobs.map(({ queue, jobId }) => keys.job(queue, jobId));
-    const mayCut = (await scripts.run(settle, jobKeys, [])) as number[];
-    const pipeline = redis.pipeline();
-    for (const [index, { jobId }] of jobs.entries()) {
-      // The batch that put a job back may run once more at any time, and would put it back once more.
-      if (mayCut[index] === 1 && !isPutBack(jobId)) {
-        pipeline.expire(keys.jobReceipt(jobId), SETTLED_RECEIPT_SECONDS);
-      }
-    }
-    await pipeline.exec();
+    const { scripts, settle, keys } = this.deps;
+    const jobAndReceiptKeys = jobs.flatMap(({ queue, jobId }) => [keys.job(queue, jobId), keys.jobReceipt(jobId)]);
+    // The batch that put a job back may run once more at any time, and would put it back once more.
+    const mayCut = jobs.map(({ jobId }) => (isPutBack(jobId) ? '0' : '1')).join('');
+    await scripts.run(settle, jobAndReceiptKeys, [SETTLED_RECEIPT_SECONDS, mayCut]);
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import type { JobData } from '../jobs/job-data.js';
-import { backoffMs, KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
+import { backoffMs } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
 import type { JobResult, TallyQueue } from '../jobs/queues.js';
 import { createRegistry } from '../operations/registry.js';
@@ -120,7 +120,6 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#scripts = new ScriptRunner(this.#redis, [script, settle]);
     this.#clock = new RedisClock(this.#redis, this.#logger);
     this.#settler = new Settler({
-      redis: this.#redis,
       scripts: this.#scripts,
       settle,
       keys: this.#keys,
@@ -205,8 +204,6 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       stalledInterval: stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
       runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
-      removeOnComplete: KEEP_COMPLETED,
-      removeOnFail: KEEP_FAILED,
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     const log = this.#logger.child({ queue: name });
