@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { contenders } from './contenders.js';
+import { measureLatency } from './latency.js';
+import { measureMemory } from './memory.js';
 import { progress } from './progress.js';
-import { throughputTable } from './tables.js';
+import { latencyTable, memoryTable, throughputTable } from './tables.js';
 import { measureThroughput } from './throughput.js';
 
 interface Flags {
@@ -16,7 +18,9 @@ interface Flags {
 }
 
 const program = new Command('bench')
-  .description('Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own.')
+  .description(
+    'Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own. Latency and memory follow unless --only is given.',
+  )
   .option('--rounds <n>', 'rounds of each side', wholeNumber, 5)
   .option('--only <names>', `of ${contenders.map(({ name }) => name).join(', ')}`, names)
   .option('--scale <part>', 'part of the updates to run', Number, 1)
@@ -33,8 +37,14 @@ async function main({ rounds, scale, only, json }: Flags): Promise<void> {
     const results = await measureThroughput(redis.url, chosen, { rounds, scale, report: shown.report });
     shown.done();
     console.log(throughputTable(chosen, results));
+    const latency = only === undefined ? await measureLatency(redis.url, { rounds, report: shown.report }) : [];
+    const memory = only === undefined ? await measureMemory(redis.url, { report: shown.report }) : [];
+    shown.done();
+    if (only === undefined) {
+      console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}`);
+    }
     if (json !== undefined) {
-      writeFileSync(json, `${JSON.stringify({ results: Object.fromEntries(results) }, null, 2)}\n`);
+      writeFileSync(json, `${JSON.stringify({ results: Object.fromEntries(results), latency, memory }, null, 2)}\n`);
     }
   } finally {
     await redis.stop();

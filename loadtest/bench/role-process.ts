@@ -1,13 +1,14 @@
-import type { RoleTask } from './roles.js';
+import type { RoleMessage, RoleTask } from './roles.js';
 import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
+import { runPlainLatency, runTallyLatency } from './latency-roles.js';
 import { runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
 import { runEvalshaCaller } from './with-evalsha.js';
 import { runTallyProducer, runTallyWorker } from './with-tally.js';
 
 /** A running role: what to do on go, and how to end. */
 export interface RunningRole {
-  /** Resolves when its share of the updates is done. A worker begins by itself. */
-  work(): Promise<void>;
+  /** Resolves when its share of the updates is done, with what it found. A worker begins by itself. */
+  work(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -26,6 +27,10 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runBeeWorker(it);
     case 'evalsha-caller':
       return runEvalshaCaller(it);
+    case 'plain-latency':
+      return runPlainLatency(it);
+    case 'tally-latency':
+      return runTallyLatency(it);
     case 'tally-producer':
       return runTallyProducer(it);
     case 'tally-worker':
@@ -33,9 +38,12 @@ function start(it: RoleTask): Promise<RunningRole> {
   }
 }
 
+function tell(message: RoleMessage): void {
+  process.send?.(message);
+}
+
 async function work(): Promise<void> {
-  await running.work();
-  process.send?.('done');
+  tell({ done: (await running.work()) ?? null });
 }
 
 process.on('message', (text) => {
@@ -48,4 +56,4 @@ process.on('message', (text) => {
 if (task.role.endsWith('-worker')) {
   void work();
 }
-process.send?.('ready');
+tell({ ready: true });

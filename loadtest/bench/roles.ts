@@ -9,9 +9,13 @@ export type Role =
       readonly role:
         'plain-producer' | 'plain-worker' | 'bee-producer' | 'bee-worker' | 'evalsha-caller' | 'tally-worker';
     }
-  | { readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number };
+  | { readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number }
+  | { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number };
 
 export type RoleTask = Role & { readonly redisUrl: string; readonly updates: number; readonly keys: number };
+
+/** What a process says to the benchmark. */
+export type RoleMessage = { readonly ready: true } | { readonly done: unknown };
 
 const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'role-process.ts' : 'role-process.js', import.meta.url),
@@ -21,38 +25,37 @@ const ENTRY = fileURLToPath(
 export interface RoleProcess {
   /** Starts the work, if it is one that has a start. */
   go(): void;
-  /** Resolves when it has done its share of all updates. */
-  readonly done: Promise<void>;
+  /** Resolves when it has done its share of all updates, with what it found. */
+  readonly done: Promise<unknown>;
   stop(): Promise<void>;
 }
 
 export async function startRole(task: RoleTask): Promise<RoleProcess> {
   const child = fork(ENTRY, [JSON.stringify(task)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  await message(child, 'ready');
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`a process of the benchmark ended early (${String(code)})`);
+  });
+  ended.catch(() => undefined); // it ends in order after `stop`
+  await Promise.race([message(child, 'ready'), ended]);
+  const done = Promise.race([message(child, 'done'), ended]);
+  done.catch(() => undefined); // not every caller waits for it
   return {
     go: () => child.send('go'),
-    done: message(child, 'done'),
+    done,
     stop: async () => {
-      const ended = once(child, 'exit');
       child.send('stop');
-      await ended;
+      await ended.catch(() => undefined);
     },
   };
 }
 
-async function message(child: ChildProcess, expected: string): Promise<void> {
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`a process of the benchmark ended early (${String(code)})`);
-  });
-  const arrived = new Promise<void>((resolve) => {
-    child.on('message', (text) => {
-      if (text === expected) {
-        resolve();
+function message(child: ChildProcess, expected: 'ready' | 'done'): Promise<unknown> {
+  return new Promise((resolve) => {
+    child.on('message', (said: Record<string, unknown>) => {
+      if (expected in said) {
+        resolve(said[expected]);
       }
     });
-  });
-  await Promise.race([arrived, ended]).finally(() => {
-    ended.catch(() => undefined);
   });
 }
 

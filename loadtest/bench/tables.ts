@@ -1,4 +1,6 @@
 import type { Contender } from './contender.js';
+import type { Latency } from './latency.js';
+import type { Memory } from './memory.js';
 import type { Throughput } from './throughput.js';
 
 /** A Markdown table with its columns aligned. */
@@ -28,4 +30,21 @@ export function throughputTable(contenders: readonly Contender[], results: Reado
         ];
   });
   return table(['side', 'updates/s', 'lowest - highest', 'x plain-bullmq', 'x evalsha-pipelined'], rows);
+}
+
+export function latencyTable(latencies: readonly Latency[]): string {
+  const rows = latencies.map(({ name, perSecond, p50Ms, p99Ms }) => {
+    const plain = latencies.find((other) => other.name === 'plain-bullmq' && other.perSecond === perSecond);
+    const ratio = plain === undefined ? '' : (p99Ms / plain.p99Ms).toFixed(2);
+    return [`${name} at ${perSecond.toLocaleString('en')}/s`, p50Ms.toFixed(2), p99Ms.toFixed(2), ratio];
+  });
+  return table(['submit to outcome', 'p50 ms', 'p99 ms', 'p99 x plain-bullmq'], rows);
+}
+
+export function memoryTable(memories: readonly Memory[]): string {
+  const rows = memories.map(({ name, waiting, completed, receipt }) => [
+    name,
+    ...[waiting, completed, receipt].map((bytes) => bytes.toFixed(0)),
+  ]);
+  return table(['bytes of Redis per update', 'waiting', 'completed, kept', 'receipt'], rows);
 }

@@ -11,7 +11,7 @@ export interface LaneOptions<Item, Receipt> {
   /** Cells in one batch at most, beyond its first update. */
   readonly maxCells: number;
   readonly cellsOf: (item: Item) => number;
-  /** Batches on their way at a time. */
+  /** Batches on their way at a time. A batch that is not full goes only when no other is on its way. */
   readonly maxInFlight: number;
   /** Sends a batch and returns what each of its callers gets, in order. */
   readonly send: (items: Item[]) => Promise<Receipt[]>;
@@ -41,9 +41,9 @@ export class Lane<Item, Receipt> {
     this.#gathered.push(entry);
   }
 
-  /** Sends what has gathered, as far as there is room on the way. */
+  /** Sends what has gathered: at once when nothing is on its way, otherwise in full batches only. */
   depart(): void {
-    while (this.#gathered.length > 0 && this.#inFlight.size < this.options.maxInFlight) {
+    while (this.#mayDepart()) {
       const sending = this.#send(this.#gathered.splice(0, this.#batchLength())).then(() => {
         this.#inFlight.delete(sending);
         this.depart();
@@ -57,6 +57,12 @@ export class Lane<Item, Receipt> {
     while (this.#inFlight.size > 0) {
       await Promise.all(this.#inFlight);
     }
+  }
+
+  #mayDepart(): boolean {
+    const { maxBatch, maxInFlight } = this.options;
+    const gathered = this.#gathered.length;
+    return this.#inFlight.size === 0 ? gathered > 0 : gathered >= maxBatch && this.#inFlight.size < maxInFlight;
   }
 
   #batchLength(): number {

@@ -5,7 +5,7 @@ import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
-import type { CheckContext } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { checkOptions, commonShape, milliseconds } from '../options.js';
 import type { CommonOptions } from '../options.js';
 import { connectPromptly } from '../redis/connection.js';
@@ -28,6 +28,8 @@ export interface ProducerOptions<Custom extends Operation = never> extends Commo
   submitTimeoutMs?: number;
   /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
   bufferLimit?: number;
+  /** Jobs that may wait in one queue for workers, 1 to 100,000,000; exceeded by a quarter of a second's worth. @defaultValue 1,000,000 */
+  backlogLimit?: number;
 }
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
@@ -47,6 +49,7 @@ const optionsSchema = z.strictObject({
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
+  backlogLimit: z.int().min(1).max(100_000_000).default(1_000_000),
 });
 
 const submitOptionsSchema = z.strictObject({
@@ -82,13 +85,20 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   /** @internal use {@link createProducer} */
   constructor(private readonly options: z.output<typeof optionsSchema>) {
-    const { redis: target, prefix, submitTimeoutMs: timeoutMs, maxBatch, logger = pino({ name: 'tally' }) } = options;
+    const {
+      redis: target,
+      prefix,
+      submitTimeoutMs: timeoutMs,
+      maxBatch,
+      backlogLimit,
+      logger = pino({ name: 'tally' }),
+    } = options;
     const keys = createKeys(options);
     this.#context = { registry: createRegistry(options.operations), isReservedKey: keys.isReserved };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
     this.#outcomes = new Outcomes({ target, prefix, keys, logger });
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
-    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, follow, logger });
+    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, backlogLimit, follow, logger });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -102,7 +112,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * Puts one update on its queue, or several: all are valid or none is queued. Resolves once Redis has them.
    *
    * @throws ValidationError when an update is not valid; nothing was queued
-   * @throws BackpressureError when `bufferLimit` updates wait already; nothing was queued
+   * @throws BackpressureError when `bufferLimit` updates wait here or `backlogLimit` jobs in the queue; nothing was queued
    * @throws QueueUnavailableError when Redis does not answer in time; see there
    */
   submit<Name extends Known['name']>(
@@ -130,7 +140,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#context);
-      this.#requireRoom(1);
+      this.#requireRoom([checked]);
       const item = departing(checked, Date.now());
       if (goesAlone(alone)) {
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
@@ -145,7 +155,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const alone = checkOptions('submit', submitOptionsSchema.omit({ idempotencyKey: true }), options);
     const checked = checkUpdates(updates, this.#context);
-    this.#requireRoom(checked.length);
+    this.#requireRoom(checked);
     const sinceMs = Date.now();
     if (goesAlone(alone)) {
       return allOf(checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs), alone)));
@@ -176,7 +186,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     }
   }
 
-  #requireRoom(count: number): void {
+  #requireRoom(updates: readonly CheckedUpdate[]): void {
     if (this.#closed) {
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
@@ -185,10 +195,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     for (const lane of this.#lanes.values()) {
       waiting += lane.waiting;
     }
-    if (waiting + count > bufferLimit) {
+    if (waiting + updates.length > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,
       );
+    }
+    for (const { operation } of updates) {
+      this.#sender.requireRoom(operation);
     }
   }
 

@@ -10,6 +10,7 @@ import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { Backlog } from './backlog.js';
 import { findRecorded } from './idempotency.js';
 import type { Recorded } from './idempotency.js';
 import { Submission } from './submission.js';
@@ -36,6 +37,7 @@ export function departing({ params, idempotencyKey, steps }: CheckedUpdate, sinc
 /** Makes jobs of updates and puts them on the queues. */
 export class Sender {
   readonly #queues = new Map<string, TallyQueue>();
+  readonly #backlogs = new Map<string, Backlog>();
 
   constructor(
     private readonly deps: {
@@ -46,6 +48,8 @@ export class Sender {
       readonly timeoutMs: number;
       /** Updates in one job at most. */
       readonly maxBatch: number;
+      /** Jobs that may wait in a queue. */
+      readonly backlogLimit: number;
       readonly follow: FollowOutcome;
       readonly logger: Logger;
     },
@@ -65,6 +69,16 @@ export class Sender {
     } catch (error) {
       throw unavailable(error as Error, redis, redis.losses === lossesBefore);
     }
+  }
+
+  /** @throws BackpressureError when as many jobs wait in the operation's queue as may */
+  requireRoom({ queue }: Operation): void {
+    let backlog = this.#backlogs.get(queue);
+    if (backlog === undefined) {
+      backlog = new Backlog(this.#queue(queue), this.deps.backlogLimit, this.deps.logger);
+      this.#backlogs.set(queue, backlog);
+    }
+    backlog.requireRoom();
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,9 @@ import type { Script, ScriptRunner } from '../redis/scripts.js';
  */
 const SETTLED_RECEIPT_SECONDS = 600;
 
+/** How long completed jobs gather: a call for each would double the calls of single jobs. */
+const GATHER_MS = 100;
+
 const MAX_BATCH = 500;
 const RETRY_MS = 1_000;
 const MAX_WAITING = 100_000;
@@ -25,7 +28,8 @@ interface JobToSettle {
  */
 export class Settler {
   #waiting: JobToSettle[] = [];
-  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly deps: {
@@ -40,17 +44,18 @@ export class Settler {
     if (this.#waiting.length < MAX_WAITING) {
       this.#waiting.push(job);
     }
-    this.#running ??= this.#run();
+    this.#timer ??= setTimeout(() => void this.flush(), GATHER_MS);
   }
 
-  /** Resolves when all jobs added so far are settled, or could not be. */
+  /** Settles all jobs added so far. Resolves when they are settled, or could not be. */
   async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#running = this.#running.then(() => this.#settleAll());
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    // One turn of the event loop, so that jobs that complete together are settled together.
-    await new Promise(setImmediate);
+  async #settleAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
@@ -59,14 +64,11 @@ export class Settler {
         this.deps.logger.debug({ err: error, jobs: batch.length }, 'could not settle jobs, trying once more');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         await this.#settle(batch).catch((again: unknown) => {
-          this.deps.logger.warn(
-            { err: again, jobs: batch.length },
-            'jobs were not settled; their receipts stay for 30 days',
-          );
+          const what = 'jobs were not settled; their receipts stay for 30 days';
+          this.deps.logger.warn({ err: again, jobs: batch.length }, what);
         });
       }
     }
-    this.#running = undefined;
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {

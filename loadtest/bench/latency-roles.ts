@@ -1,0 +1,92 @@
+import { Queue, QueueEvents } from 'bullmq';
+import { build } from 'hdr-histogram-js';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { createProducer } from '../../src/index.js';
+import { keyName } from './contender.js';
+import type { Percentiles } from './latency.js';
+import type { RunningRole } from './role-process.js';
+import type { RoleTask } from './roles.js';
+import { PLAIN_QUEUE } from './with-plain-bullmq.js';
+
+type LatencyTask = Extract<RoleTask, { role: 'plain-latency' | 'tally-latency' }>;
+
+const TICK_MS = 1;
+/** The first second is for warming up, and not counted. */
+const WARM_UP_MS = 1_000;
+
+/**
+ * Sends at a fixed rate, whatever the answers do (open loop), and reckons each from the moment at which it was due:
+ * a stall shows in all that had to wait for it.
+ */
+async function openLoop({ updates, perSecond }: LatencyTask, send: () => Promise<unknown>): Promise<Percentiles> {
+  const histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 600_000_000,
+    numberOfSignificantValueDigits: 3,
+  });
+  const startedAt = performance.now();
+  const answers: Promise<void>[] = [];
+  const sendDue = () => {
+    const due = Math.min(updates, Math.floor(((performance.now() - startedAt) / 1000) * perSecond));
+    while (answers.length < due) {
+      const dueAt = startedAt + (answers.length / perSecond) * 1000;
+      answers.push(
+        send().then(() => {
+          if (dueAt - startedAt > WARM_UP_MS) {
+            histogram.recordValue(Math.round((performance.now() - dueAt) * 1000));
+          }
+        }),
+      );
+    }
+  };
+  while (answers.length < updates) {
+    sendDue();
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  }
+  await Promise.all(answers);
+  return { p50Ms: histogram.getValueAtPercentile(50) / 1000, p99Ms: histogram.getValueAtPercentile(99) / 1000 };
+}
+
+function randomKey(keys: number): string {
+  return keyName(Math.floor(Math.random() * keys));
+}
+
+/** Plain BullMQ: add a job, and hear of its completion from one listener for all. */
+export async function runPlainLatency(task: LatencyTask): Promise<RunningRole> {
+  const connection = new Redis(task.redisUrl, { maxRetriesPerRequest: null });
+  const queue = new Queue(PLAIN_QUEUE, { connection });
+  const events = new QueueEvents(PLAIN_QUEUE, { connection });
+  const waiting = new Map<string, () => void>();
+  events.on('completed', ({ jobId }) => {
+    waiting.get(jobId)?.();
+    waiting.delete(jobId);
+  });
+  await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+  let sent = 0;
+  const send = () =>
+    new Promise<void>((resolve, reject) => {
+      sent += 1;
+      const jobId = `job-${sent}`;
+      waiting.set(jobId, resolve);
+      queue.add('increment', { key: randomKey(task.keys), by: 1 }, { jobId }).catch(reject);
+    });
+  return {
+    work: () => openLoop(task, send),
+    close: async () => {
+      await events.close();
+      await queue.close();
+      connection.disconnect();
+    },
+  };
+}
+
+/** Tally: submit, and wait for the outcome. */
+export function runTallyLatency(task: LatencyTask): Promise<RunningRole> {
+  const producer = createProducer({ redis: task.redisUrl, logger: pino({ level: 'error' }, pino.destination(2)) });
+  const send = async () => {
+    const submission = await producer.counters.increment({ key: randomKey(task.keys) });
+    return submission.outcome();
+  };
+  return Promise.resolve({ work: () => openLoop(task, send), close: () => producer.close() });
+}

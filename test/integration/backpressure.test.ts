@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { BackpressureError } from '../../src/index.js';
+import { ownRedis, place, until } from '../support/tally.js';
+
+test('a producer refuses updates while too many jobs wait, and takes them again when workers have caught up', async () => {
+  const here = place();
+  const producer = here.producer({ backlogLimit: 10, maxBatch: 1 });
+  const submit = () => producer.counters.increment({ key: here.key('n') });
+  const refused = async () => {
+    try {
+      await submit();
+      return false;
+    } catch (error) {
+      expect(error).toBeInstanceOf(BackpressureError);
+      return true;
+    }
+  };
+  await until('it refuses', refused);
+  const waiting = await here.client.llen(`${here.prefix}:counters:wait`);
+  expect(waiting).toBeGreaterThanOrEqual(10);
+
+  await here.worker();
+  await until('it accepts again', async () => !(await refused()));
+  await until('all that was accepted is applied', async () => {
+    return Number(await here.client.get(here.key('n'))) === waiting + 1;
+  });
+});
+
+test('a producer refuses what its buffer can not hold while Redis hangs, and nothing of it is sent later', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const producer = here.producer({ bufferLimit: 100, submitTimeoutMs: 2_000 });
+  await producer.counters.increment({ key: here.key('warm-up') });
+  process.kill(redis.pid(), 'SIGSTOP');
+  const attempts = Array.from({ length: 110 }, () => producer.counters.increment({ key: here.key('n') }));
+  await expect(attempts.at(-1)).rejects.toMatchObject({ code: 'BACKPRESSURE' });
+  process.kill(redis.pid(), 'SIGCONT');
+  const accepted = (await Promise.allSettled(attempts)).filter(({ status }) => status === 'fulfilled').length;
+  expect(accepted).toBeGreaterThanOrEqual(100);
+  expect(accepted).toBeLessThan(110);
+  await here.worker();
+  await until('what was accepted is applied', async () => (await here.client.get(here.key('n'))) === String(accepted));
+});
