@@ -6,36 +6,54 @@ import { createDashboard } from '../../dashboard/app.js';
 import { ConfigurationError } from '../errors.js';
 import { describeTarget } from '../redis/connection.js';
 import { claimEmbeddedRedis } from '../redis/embedded-record.js';
+import { withinTime } from '../within-time.js';
 import { connectionOptions, createContext } from './context.js';
 import type { Context } from './context.js';
 import { onStop, startWorker } from './worker.js';
 
 type Stop = () => Promise<void>;
 
+/** A stop that comes while Tally starts waits this long for it, so that no Redis is left behind. */
+const START_GRACE_MS = 10_000;
+
 /** `tally up`: all of Tally in one program. */
 export async function up(): Promise<void> {
   const context = createContext();
   const stops: Stop[] = [];
-  const stopAll = async () => {
-    for (const stop of stops.splice(0).reverse()) {
-      await stop();
-    }
-  };
-  const stopping = onStop(context, stopAll);
+  const starting = start(context, stops);
+  const stopping = onStop(context, async () => {
+    await withinTime(
+      starting.catch(() => undefined),
+      START_GRACE_MS,
+    );
+    await stopAll(stops);
+  });
   try {
-    const redis = await startRedis(context, stops);
-    const worker = startWorker(context, redis);
-    stops.push(() => worker.close());
-    await worker.ready();
-    const dashboard = createDashboard(connectionOptions(context, redis));
-    stops.push(() => dashboard.close());
-    const server = await listen(dashboard.app, context);
-    stops.push(() => closeServer(server));
-    announce(context, redis, server);
+    await starting;
   } catch (error) {
     stopping.uninstall(); // it would end the process with exit code 0
-    await stopAll();
+    await stopAll(stops);
     throw error;
+  }
+}
+
+/** Starts all parts and notes how to stop each. */
+async function start(context: Context, stops: Stop[]): Promise<void> {
+  const redis = await startRedis(context, stops);
+  const worker = startWorker(context, redis);
+  stops.push(() => worker.close());
+  await worker.ready();
+  const dashboard = createDashboard(connectionOptions(context, redis));
+  stops.push(() => dashboard.close());
+  const server = await listen(dashboard.app, context);
+  stops.push(() => closeServer(server));
+  announce(context, redis, server);
+}
+
+/** Stops what was started, the last first. */
+async function stopAll(stops: Stop[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop();
   }
 }
 

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { place } from '../support/tally.js';
+import { place, until } from '../support/tally.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -109,6 +109,17 @@ test('of two that start at once in one folder, one is refused: two servers would
   const refused = await Promise.race(both.map(({ ended }) => ended));
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('Tally runs already with the folder');
+});
+
+test('a stop while Tally starts leaves no Redis behind', async () => {
+  const folder = dataDir();
+  const { child, ended } = start(['up'], { TALLY_DATA_DIR: folder, PORT: '0' });
+  const record = join(folder, 'redis.json');
+  await until('the server process exists', () => existsSync(record));
+  const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
+  child.kill('SIGTERM');
+  await ended;
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
 test('exit codes tell a rejected update, a missing key and wrong usage apart', async () => {
