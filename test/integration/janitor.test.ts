@@ -24,6 +24,6 @@ test('the janitor removes completed jobs that are older than a day, and keeps th
     janitor.close();
   });
   await janitor.clean();
-  expect(await here.client.zrange(completed, 0, -1)).toEqual([recent!.jobId]);
+  expect(await here.client.zrange(completed, '0', '-1')).toEqual([recent!.jobId]);
   expect(await here.client.exists(`${here.prefix}:counters:${old!.jobId}`)).toBe(0);
 });
