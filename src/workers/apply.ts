@@ -67,9 +67,10 @@ async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise
   const startedMs = await clock.atLocalTime(job.processedOn ?? 0);
   let call: ScriptCall;
   try {
+    const updates = readUpdates(job, deps); // first: someone may have added a job whose data is not even an object
     requireRemembered(job, startedMs, idempotencyWindowMs);
     const leaseMs = startedMs + lockDurationMs;
-    call = buildScriptCall(jobIdOf(job), readUpdates(job, deps), { keys, leaseMs, idempotencyWindowMs });
+    call = buildScriptCall(jobIdOf(job), updates, { keys, leaseMs, idempotencyWindowMs });
   } catch (error) {
     return await answerFromReceipt(job, error, deps);
   }

@@ -147,6 +147,15 @@ test('a batch added by hand with a dot in its id puts its failed updates back li
   await until('both failed', async () => (await openQueue(here).getFailedCount()) === 2);
 });
 
+test('a job added by hand whose data is no object fails at once, with words', async () => {
+  const here = place();
+  await openQueue(here).add('counter.increment', null, { jobId: newJobId(), attempts: 20, backoff: { type: 'tally' } });
+  await here.worker();
+  await until('it has failed', async () => (await openQueue(here).getFailedCount()) === 1);
+  const [job] = (await openQueue(here).getFailed()) as [Job];
+  expect(job.failedReason).toMatch(/^INVALID_UPDATE: .*nothing was applied$/);
+});
+
 test('a params schema that changes its own output is refused at submit', async () => {
   const euros = defineOperation({
     name: 'euros.add',
