@@ -15,7 +15,8 @@ local function increment(cells, args)
   if max and value > max then
     return nil, 'LIMIT_REACHED', { cells[1] }
   end
-  return { value }, { value }
+  cells[1] = value
+  return cells, cells
 end
 
 local function decrement(cells, args)
@@ -24,7 +25,8 @@ local function decrement(cells, args)
   if min and value < min then
     return nil, 'LIMIT_REACHED', { cells[1] }
   end
-  return { value }, { value }
+  cells[1] = value
+  return cells, cells
 end
 
 return { ['counter.increment'] = increment, ['counter.decrement'] = decrement }

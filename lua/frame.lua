@@ -6,6 +6,12 @@
 --   plan(cells, args)  ->  new values, result numbers        (a new value of nil leaves that cell alone)
 --                      ->  nil, 'REJECTION_CODE', detail numbers
 --
+-- Both tables are the plan's own to change, and may be what it returns: tables made for each update would be a
+-- third of the script's time.
+--
+-- A job of one update is as frequent as a large batch, and for it the making of functions is most of the time: what
+-- few jobs need makes its functions inside a block of its own.
+--
 -- KEYS  1             receipt of the job
 --       2 .. s+1      keys of the job's s string cells, each once; string cell c is KEYS[c + 1]
 --       then          keys of its hashes and sorted sets, each once
@@ -13,18 +19,17 @@
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
 --
--- request.operation       name of the job's operation
 -- request.strings         number of string cells
--- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }
--- request.sortedSets      { { index into KEYS, { cell, ... }, { member, ... } }, ... }
+-- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
+-- request.sortedSets      { { index into KEYS, { cell, ... }, { member, ... } }, ... }; absent when there are none
 -- request.updates         number of updates
--- request.stepsPerUpdate  1; of transactions a list, with the number of steps of each update
+-- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
 -- request.columns         { operation, number of cells, number of arguments, ttl seconds or false }: of each
 --                         either one value, when it is the same for all steps, or a list with one for each step
--- request.keyed           { { update number, index into KEYS, fingerprint, update id }, ... }
--- request.windowMs        life of an idempotency receipt
+-- request.keyed           { { update number, index into KEYS, fingerprint, update id }, ... }; absent when none is
+-- request.windowMs        life of an idempotency receipt; absent when no update has one
 -- request.receiptSeconds  life of the job receipt until the job is settled
 --
 -- Returns the outcomes of all updates joined by ';' (the text kept in the job receipt):
@@ -38,23 +43,24 @@
 -- first write, so an error means that nothing was written.
 
 -- First of all, so that no plan can see or change the names below.
-local plans = {}
---{{plans}}
+local function make_plan(operation)
+  --{{plans}}
+end
 
 local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
 local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
 
--- Codes of failures, which a plan can't give to its rejections.
-local OWN_CODES = { WRONG_TYPE = true, NOT_AN_INTEGER = true, OUT_OF_RANGE = true, PLAN_ERROR = true }
+local type, tonumber, floor, format, concat = type, tonumber, math.floor, string.format, table.concat
+local call = redis.call
 
 -- The receipt of this job, if an earlier attempt applied it.
-local now = redis.call('TIME')
-local within_lease = now[1] * 1000 + math.floor(now[2] / 1000) <= tonumber(ARGV[1])
-local recorded_outcomes = redis.call('GET', KEYS[1])
+local now = call('TIME')
+local within_lease = now[1] * 1000 + floor(now[2] / 1000) <= tonumber(ARGV[1])
+local recorded_outcomes = call('GET', KEYS[1])
 local request = cjson.decode(ARGV[2])
 if recorded_outcomes then
   if within_lease then
-    redis.call('EXPIRE', KEYS[1], request.receiptSeconds)
+    call('EXPIRE', KEYS[1], request.receiptSeconds)
   end
   return recorded_outcomes
 end
@@ -68,7 +74,93 @@ local missing = {} -- true by cell
 local problems = {} -- code by cell, for cells that no update can be applied to
 local kinds = {} -- kind by key, so that one job can't create a key as two kinds
 
-local format, concat = string.format, table.concat
+local string_count = request.strings
+local hashes, sorted_sets = request.hashes, request.sortedSets
+
+-- Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are numbers to Lua, but not integers to INCRBY.
+local function keep_integer(cell, text)
+  local number = tonumber(text)
+  if number and number <= MAX_INTEGER and number >= -MAX_INTEGER and format('%d', number) == text then
+    values[cell] = number
+  else
+    problems[cell] = 'NOT_AN_INTEGER'
+  end
+end
+
+local function keep_missing(cell)
+  values[cell] = 0
+  missing[cell] = true
+end
+
+for first = 1, string_count, MAX_UNPACK do
+  local last = math.min(first + MAX_UNPACK - 1, string_count)
+  local texts = call('MGET', unpack(KEYS, first + 1, last + 1))
+  for cell = first, last do
+    local text = texts[cell - first + 1]
+    if text then
+      keep_integer(cell, text)
+    elseif call('TYPE', KEYS[cell + 1]).ok == 'none' then
+      keep_missing(cell)
+    else
+      problems[cell] = 'WRONG_TYPE' -- MGET answers nil for a key of another type as well
+    end
+  end
+end
+
+if hashes or sorted_sets then
+  for cell = 1, string_count do
+    if not problems[cell] then
+      kinds[KEYS[cell + 1]] = 'string'
+    end
+  end
+
+  -- A score is a double, and some versions print a large one as 5e+15.
+  local function keep_score(cell, text)
+    local number = tonumber(text)
+    if number and number % 1 == 0 and number <= MAX_INTEGER and number >= -MAX_INTEGER then
+      values[cell] = number
+    else
+      problems[cell] = 'NOT_AN_INTEGER'
+    end
+  end
+
+  local function read_group(kind, command, group, keep)
+    local key, group_cells, names = KEYS[group[1]], group[2], group[3]
+    for first = 1, #group_cells, MAX_UNPACK do
+      local last = math.min(first + MAX_UNPACK - 1, #group_cells)
+      local texts = redis.pcall(command, key, unpack(names, first, last))
+      if texts.err and not string.find(texts.err, 'WRONGTYPE', 1, true) then
+        error(texts.err)
+      end
+      local wrong_type = texts.err or (kinds[key] or kind) ~= kind
+      if not wrong_type then
+        kinds[key] = kind
+      end
+      for n = first, last do
+        local cell, text = group_cells[n], not wrong_type and texts[n - first + 1]
+        if wrong_type then
+          problems[cell] = 'WRONG_TYPE'
+        elseif text then
+          keep(cell, text)
+        else
+          keep_missing(cell)
+        end
+      end
+    end
+  end
+
+  for _, group in ipairs(hashes or {}) do
+    read_group('hash', 'HMGET', group, keep_integer)
+  end
+  for _, group in ipairs(sorted_sets or {}) do
+    read_group('zset', 'ZMSCORE', group, keep_score)
+  end
+end
+
+-- Plan.
+local touched = {} -- cells to write, in order
+local is_touched = {}
+local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
 
 local integer_texts = {} -- by number: amounts repeat, and a look-up costs a fifth of formatting
 
@@ -86,118 +178,19 @@ local function is_integer_in_range(value)
   return type(value) == 'number' and value % 1 == 0 and value >= -MAX_INTEGER and value <= MAX_INTEGER
 end
 
--- Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are numbers to Lua, but not integers to INCRBY.
-local function parse_string(text)
-  local number = tonumber(text)
-  if is_integer_in_range(number) and format('%d', number) == text then
-    return number
+-- Why the plan's new value or result can't be used.
+local function fault_of(what, n, value)
+  if what == 'new value' and type(value) == 'number' and value == floor(value) then
+    return '?OUT_OF_RANGE,' .. n
   end
-end
-
--- A score is a double, and some versions print a large one as 5e+15.
-local function parse_score(text)
-  local number = tonumber(text)
-  if is_integer_in_range(number) then
-    return number
-  end
-end
-
-local function keep(cell, text, parse)
-  if not text then
-    values[cell] = 0
-    missing[cell] = true
-    return
-  end
-  values[cell] = parse(text)
-  if not values[cell] then
-    problems[cell] = 'NOT_AN_INTEGER'
-  end
-end
-
-local function in_chunks(first, last, visit)
-  for start = first, last, MAX_UNPACK do
-    visit(start, math.min(start + MAX_UNPACK - 1, last))
-  end
-end
-
-local function read_strings(has_groups)
-  in_chunks(1, request.strings, function(first, last)
-    local texts = redis.call('MGET', unpack(KEYS, first + 1, last + 1))
-    for cell = first, last do
-      local text = texts[cell - first + 1]
-      -- MGET answers nil for a missing key and for one of another type.
-      if not text and redis.call('TYPE', KEYS[cell + 1]).ok ~= 'none' then
-        problems[cell] = 'WRONG_TYPE'
-      else
-        keep(cell, text, parse_string)
-        if has_groups then
-          kinds[KEYS[cell + 1]] = 'string'
-        end
-      end
-    end
-  end)
-end
-
-local function read_group(kind, command, group, parse)
-  local key, cells, names = KEYS[group[1]], group[2], group[3]
-  in_chunks(1, #cells, function(first, last)
-    local texts = redis.pcall(command, key, unpack(names, first, last))
-    if texts.err and not string.find(texts.err, 'WRONGTYPE', 1, true) then
-      error(texts.err)
-    end
-    local wrong_type = texts.err or (kinds[key] or kind) ~= kind
-    if not wrong_type then
-      kinds[key] = kind
-    end
-    for n = first, last do
-      if wrong_type then
-        problems[cells[n]] = 'WRONG_TYPE'
-      else
-        keep(cells[n], texts[n - first + 1], parse)
-      end
-    end
-  end)
-end
-
-read_strings(#request.hashes > 0 or #request.sortedSets > 0)
-for _, group in ipairs(request.hashes) do
-  read_group('hash', 'HMGET', group, parse_string)
-end
-for _, group in ipairs(request.sortedSets) do
-  read_group('zset', 'ZMSCORE', group, parse_score)
-end
-
--- Plan.
-local touched = {} -- cells to write, in order
-local is_touched = {}
-local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
-
--- Why the plan's answer can't be used, if it can't.
-local function fault_of(count, new_values, results)
-  if type(new_values) ~= 'table' or type(results) ~= 'table' then
-    return '?PLAN_ERROR,the plan must return new values and result numbers'
-  end
-  for n = 1, count do
-    local value = new_values[n]
-    if value ~= nil and not is_integer_in_range(value) then
-      if type(value) == 'number' and value == math.floor(value) then
-        return '?OUT_OF_RANGE,' .. n
-      end
-      return '?PLAN_ERROR,new value ' .. n .. ' is not an integer'
-    end
-  end
-  for n = 1, #results do
-    if not is_integer_in_range(results[n]) then
-      return '?PLAN_ERROR,result ' .. n .. ' of the plan is not an integer in range'
-    end
-  end
+  return '?PLAN_ERROR,' .. what .. ' ' .. n .. ' of the plan is not an integer in range'
 end
 
 local function rejection(code, details)
   if type(code) ~= 'string' or not string.find(code, '^[A-Z_]+$') then
     return '?PLAN_ERROR,a rejection needs a code of capital letters and underscores'
   end
-  if OWN_CODES[code] then
+  if code == 'WRONG_TYPE' or code == 'NOT_AN_INTEGER' or code == 'OUT_OF_RANGE' or code == 'PLAN_ERROR' then
     return '?PLAN_ERROR,the code ' .. code .. ' has a meaning of its own'
   end
   if details ~= nil and type(details) ~= 'table' then
@@ -209,32 +202,6 @@ local function rejection(code, details)
       return '?PLAN_ERROR,detail ' .. n .. ' of the rejection is not an integer in range'
     end
     texts[n + 1] = integer_text(details[n])
-  end
-  return concat(texts, ',')
-end
-
-local function write_to_overlay(cell, value, ttl)
-  if not missing[cell] and value == values[cell] then
-    return
-  end
-  if missing[cell] then
-    missing[cell] = nil
-    created_ttl[cell] = ttl or nil
-  end
-  values[cell] = value
-  if not is_touched[cell] then
-    is_touched[cell] = true
-    touched[#touched + 1] = cell
-  end
-end
-
-local function results_text(results)
-  if #results == 1 then
-    return integer_text(results[1])
-  end
-  local texts = {}
-  for n = 1, #results do
-    texts[n] = integer_text(results[n])
   end
   return concat(texts, ',')
 end
@@ -256,6 +223,8 @@ local operation_of_all, operations = read_column(1)
 local cell_count_of_all, cell_counts = read_column(2)
 local arg_count_of_all, arg_counts = read_column(3)
 local ttl_of_all, ttls = read_column(4)
+
+local plans = {} -- by operation, made when first needed
 
 -- Handed to the plans, and used again for each step: a plan that keeps them gains nothing.
 local current, args = {}, {}
@@ -281,24 +250,55 @@ local function apply_step()
   for n = 1, arg_count do
     args[n] = all_args[first_arg + n]
   end
-  local ran, new_values, results, details = pcall(plans[operation_of_all or operations[step]], current, args)
+  local operation = operation_of_all or operations[step]
+  local plan = plans[operation]
+  if not plan then
+    plan = make_plan(operation)
+    plans[operation] = plan
+  end
+  local ran, new_values, results, details = pcall(plan, current, args)
   if not ran then
     return nil, '?PLAN_ERROR,' .. string.gsub(tostring(new_values), '[;,|?!=~%c]', ' ')
   end
   if new_values == nil then
     return nil, rejection(results, details)
   end
-  local fault = fault_of(cell_count, new_values, results)
-  if fault then
-    return nil, fault
+  if type(new_values) ~= 'table' or type(results) ~= 'table' then
+    return nil, '?PLAN_ERROR,the plan must return new values and result numbers'
   end
-  local ttl = ttls and ttls[step] or ttl_of_all
   for n = 1, cell_count do
-    if new_values[n] ~= nil then
-      write_to_overlay(all_cells[first_cell + n], new_values[n], ttl)
+    local value = new_values[n]
+    if value ~= nil and not is_integer_in_range(value) then
+      return nil, fault_of('new value', n, value)
     end
   end
-  return results_text(results)
+  for n = 1, #results do
+    if not is_integer_in_range(results[n]) then
+      return nil, fault_of('result', n, results[n])
+    end
+  end
+  for n = 1, cell_count do
+    local cell, value = all_cells[first_cell + n], new_values[n]
+    if value ~= nil and (missing[cell] or value ~= values[cell]) then
+      if missing[cell] then
+        missing[cell] = nil
+        created_ttl[cell] = ttls and ttls[step] or ttl_of_all or nil
+      end
+      values[cell] = value
+      if not is_touched[cell] then
+        is_touched[cell] = true
+        touched[#touched + 1] = cell
+      end
+    end
+  end
+  if #results == 1 then
+    return integer_text(results[1])
+  end
+  local texts = {}
+  for n = 1, #results do
+    texts[n] = integer_text(results[n])
+  end
+  return concat(texts, ',')
 end
 
 local function skip_steps(count)
@@ -309,159 +309,153 @@ local function skip_steps(count)
   end
 end
 
-local function save_cells(first, last)
-  local saved = { touched = #touched }
-  for n = first, last do
-    local cell = all_cells[n]
-    saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
-  end
-  return saved
-end
+local steps_of_updates = request.steps
+local outcome_of
 
-local function restore_cells(saved)
-  for n = #touched, saved.touched + 1, -1 do
-    touched[n] = nil
-  end
-  saved.touched = nil
-  for cell, state in pairs(saved) do
-    values[cell], missing[cell], created_ttl[cell], is_touched[cell] = state[1], state[2], state[3], state[4]
-  end
-end
-
--- All or nothing: a step that can't be applied takes back the ones before it.
-local function apply_transaction(step_count)
-  local last_cell = cells_done
-  for step = steps_done + 1, steps_done + step_count do
-    last_cell = last_cell + (cell_count_of_all or cell_counts[step])
-  end
-  local saved = save_cells(cells_done + 1, last_cell)
-  local results = {}
-  for n = 1, step_count do
-    local result, outcome = apply_step()
-    if not result then
-      restore_cells(saved)
-      skip_steps(step_count - n)
-      return nil, string.sub(outcome, 1, 1) .. n .. ':' .. string.sub(outcome, 2)
+if steps_of_updates then
+  local function save_cells(first, last)
+    local saved = { touched = #touched }
+    for n = first, last do
+      local cell = all_cells[n]
+      saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
     end
-    results[n] = result
+    return saved
   end
-  return concat(results, '|')
-end
 
-local function step_count_of(update)
-  local steps = request.stepsPerUpdate
-  if type(steps) == 'table' then
-    return steps[update]
+  local function restore_cells(saved)
+    for n = #touched, saved.touched + 1, -1 do
+      touched[n] = nil
+    end
+    saved.touched = nil
+    for cell, state in pairs(saved) do
+      values[cell], missing[cell], created_ttl[cell], is_touched[cell] = state[1], state[2], state[3], state[4]
+    end
   end
-  return steps
-end
 
-local function outcome_of(update)
-  local result, outcome
-  if request.operation == 'transaction' then
-    result, outcome = apply_transaction(step_count_of(update))
-  else
-    result, outcome = apply_step()
+  -- A transaction, all or nothing: a step that can't be applied takes back the ones before it.
+  outcome_of = function(update)
+    local step_count, last_cell = steps_of_updates[update], cells_done
+    for step = steps_done + 1, steps_done + step_count do
+      last_cell = last_cell + (cell_count_of_all or cell_counts[step])
+    end
+    local saved = save_cells(cells_done + 1, last_cell)
+    local results = {}
+    for n = 1, step_count do
+      local result, outcome = apply_step()
+      if not result then
+        restore_cells(saved)
+        skip_steps(step_count - n)
+        return string.sub(outcome, 1, 1) .. n .. ':' .. string.sub(outcome, 2)
+      end
+      results[n] = result
+    end
+    return concat(results, '|')
   end
-  return result or outcome
-end
-
-local function is_failure(outcome)
-  return string.byte(outcome) == 63 -- '?'
-end
-
--- Idempotency receipts hold "fingerprint update-id outcome". A failure is not recorded: it wrote nothing, and
--- the same update may succeed once its cause is gone.
-local remembered = {} -- text by receipt key
-local new_receipts = {} -- receipt keys to write, in order
-local keyed = {} -- entry of request.keyed by update number
-
-for _, entry in ipairs(request.keyed) do
-  keyed[entry[1]] = entry
-  remembered[KEYS[entry[2]]] = redis.call('GET', KEYS[entry[2]]) or nil
-end
-
-local function outcome_of_keyed(update, receipt_key, fingerprint, update_id)
-  local receipt = remembered[receipt_key]
-  if receipt then
-    local first_fingerprint, first_outcome = string.match(receipt, '^(%S+) %S+ (.*)$')
-    skip_steps(step_count_of(update))
-    return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
+else
+  outcome_of = function()
+    local result, outcome = apply_step()
+    return result or outcome
   end
-  local outcome = outcome_of(update)
-  if not is_failure(outcome) then
-    remembered[receipt_key] = fingerprint .. ' ' .. update_id .. ' ' .. outcome
-    new_receipts[#new_receipts + 1] = receipt_key
-  end
-  return outcome
 end
 
 local outcomes = {}
+local keyed = request.keyed
+local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
+
+if keyed then
+  -- Idempotency receipts hold "fingerprint update-id outcome". A failure is not recorded: it wrote nothing, and
+  -- the same update may succeed once its cause is gone.
+  local entries = {} -- by update number
+  for _, entry in ipairs(keyed) do
+    local receipt_key = KEYS[entry[2]]
+    entries[entry[1]] = entry
+    remembered[receipt_key] = call('GET', receipt_key) or nil
+  end
+
+  local outcome_of_any = outcome_of
+  outcome_of = function(update)
+    local entry = entries[update]
+    if not entry then
+      return outcome_of_any(update)
+    end
+    local receipt_key, fingerprint, update_id = KEYS[entry[2]], entry[3], entry[4]
+    local receipt = remembered[receipt_key]
+    if receipt then
+      local first_fingerprint, first_outcome = string.match(receipt, '^(%S+) %S+ (.*)$')
+      skip_steps(steps_of_updates and steps_of_updates[update] or 1)
+      return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
+    end
+    local outcome = outcome_of_any(update)
+    if string.byte(outcome) ~= 63 then -- '?'
+      remembered[receipt_key] = fingerprint .. ' ' .. update_id .. ' ' .. outcome
+      new_receipts[#new_receipts + 1] = receipt_key
+    end
+    return outcome
+  end
+end
+
 for update = 1, request.updates do
-  local entry = keyed[update]
-  outcomes[update] = entry and outcome_of_keyed(update, KEYS[entry[2]], entry[3], entry[4]) or outcome_of(update)
+  outcomes[update] = outcome_of(update)
 end
 
 -- Receipt. A job of one update that failed leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its failed updates become jobs of their own, and a second run must not apply them as well.
 local all_outcomes = concat(outcomes, ';')
-if #outcomes == 1 and is_failure(all_outcomes) then
+if #outcomes == 1 and string.byte(all_outcomes) == 63 then -- '?'
   return all_outcomes
 end
 
 -- EVALSHA itself makes sure of the keys, but not of the commands, and HSET must not be the first to be refused.
-local function require_permission(command, groups)
-  local group = groups[1]
-  if group and redis.acl_check_cmd and not redis.acl_check_cmd(command, KEYS[group[1]], '0', '0') then
-    error({ err = 'NOPERM this Redis user may not run ' .. command .. '; nothing was written' })
+if (hashes or sorted_sets) and redis.acl_check_cmd then
+  for command, groups in pairs({ HSET = hashes, ZADD = sorted_sets }) do
+    if not redis.acl_check_cmd(command, KEYS[groups[1][1]], '0', '0') then
+      error({ err = 'NOPERM this Redis user may not run ' .. command .. '; nothing was written' })
+    end
   end
 end
-require_permission('HSET', request.hashes)
-require_permission('ZADD', request.sortedSets)
 
-redis.call('SET', KEYS[1], all_outcomes, 'EX', request.receiptSeconds)
+call('SET', KEYS[1], all_outcomes, 'EX', request.receiptSeconds)
 for _, receipt_key in ipairs(new_receipts) do
-  redis.call('SET', receipt_key, remembered[receipt_key], 'PX', request.windowMs)
+  call('SET', receipt_key, remembered[receipt_key], 'PX', request.windowMs)
 end
 
 -- Write. Types and ranges were checked above and memory by the first SET, so nothing here can fail.
-local function write_string(cell)
-  local key, text = KEYS[cell + 1], integer_text(values[cell])
-  if created_ttl[cell] then
-    redis.call('SET', key, text, 'EX', created_ttl[cell])
-  else
-    redis.call('SET', key, text, 'KEEPTTL')
-  end
-end
-
-local function write_group(group, command, pair)
-  local arguments = {}
-  for n, cell in ipairs(group[2]) do
-    if is_touched[cell] then
-      local first, second = pair(group[3][n], integer_text(values[cell]))
-      arguments[#arguments + 1] = first
-      arguments[#arguments + 1] = second
+for n = 1, #touched do
+  local cell = touched[n]
+  if cell <= string_count then
+    if created_ttl[cell] then
+      call('SET', KEYS[cell + 1], integer_text(values[cell]), 'EX', created_ttl[cell])
+    else
+      call('SET', KEYS[cell + 1], integer_text(values[cell]), 'KEEPTTL')
     end
   end
-  in_chunks(1, #arguments, function(first, last)
-    redis.call(command, KEYS[group[1]], unpack(arguments, first, last))
-  end)
 end
 
-for _, cell in ipairs(touched) do
-  if cell <= request.strings then
-    write_string(cell)
+if hashes or sorted_sets then
+  local function write_group(command, group, pair)
+    local arguments = {}
+    for n, cell in ipairs(group[2]) do
+      if is_touched[cell] then
+        local first, second = pair(group[3][n], integer_text(values[cell]))
+        arguments[#arguments + 1] = first
+        arguments[#arguments + 1] = second
+      end
+    end
+    for first = 1, #arguments, MAX_UNPACK do
+      call(command, KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
+    end
   end
-end
-for _, group in ipairs(request.hashes) do
-  write_group(group, 'HSET', function(field, value)
-    return field, value
-  end)
-end
-for _, group in ipairs(request.sortedSets) do
-  write_group(group, 'ZADD', function(member, value)
-    return value, member
-  end)
+
+  for _, group in ipairs(hashes or {}) do
+    write_group('HSET', group, function(field, value)
+      return field, value
+    end)
+  end
+  for _, group in ipairs(sorted_sets or {}) do
+    write_group('ZADD', group, function(member, value)
+      return value, member
+    end)
+  end
 end
 
 return all_outcomes

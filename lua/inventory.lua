@@ -19,12 +19,13 @@ local function take(cells, args)
     return nil, 'INSUFFICIENT_STOCK', { stock }
   end
   local taken = math.max(0, math.min(stock, quantity)) -- stock that another service made negative stays as it is
-  return { stock - taken }, { stock - taken, taken }
+  cells[1] = stock - taken
+  return cells, { stock - taken, taken }
 end
 
 local function restock(cells, args)
-  local available = cells[1] + args[1]
-  return { available }, { available }
+  cells[1] = cells[1] + args[1]
+  return cells, cells
 end
 
 local function take_all(cells, args)

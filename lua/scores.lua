@@ -4,11 +4,10 @@
 --   result    the new score of each entry
 
 local function add(cells, args)
-  local scores = {}
   for n = 1, #cells do
-    scores[n] = cells[n] + args[n]
+    cells[n] = cells[n] + args[n]
   end
-  return scores, scores
+  return cells, cells
 end
 
 return { ['scores.add'] = add }

@@ -4,8 +4,8 @@
 --   result    1 xp
 
 local function award(cells, args)
-  local xp = cells[1] + args[1]
-  return { xp }, { xp }
+  cells[1] = cells[1] + args[1]
+  return cells, cells
 end
 
 return { ['xp.award'] = award }

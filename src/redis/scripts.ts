@@ -24,9 +24,9 @@ export function settleScript(): Script {
 export function applyScript(registry: Registry): Script {
   const plans = [...planSources(registry)].map(([lua, names]) =>
     [
-      'do',
+      `if ${names.map((name) => `operation == '${name}'`).join(' or ')} then`,
       `local source = ${sourceCall(lua)}`,
-      ...names.map((name) => `plans['${name}'] = ${planOf(name)}`),
+      `return ${planOf('operation')}`,
       'end',
     ].join('\n'),
   );
@@ -44,7 +44,7 @@ export function applyScript(registry: Registry): Script {
  */
 export async function checkPlans(redis: Redis, registry: Registry): Promise<void> {
   for (const [lua, names] of planSources(registry)) {
-    const types = `{ ${names.map((name) => `type(${planOf(name)})`).join(', ')} }`;
+    const types = `{ ${names.map((name) => `type(${planOf(`'${name}'`)})`).join(', ')} }`;
     let found: string[];
     try {
       found = (await redis.eval(`local source = ${sourceCall(lua)}\nreturn ${types}`, 0)) as string[];
@@ -81,15 +81,15 @@ function planSources(registry: Registry): Map<string, string[]> {
  * could change between the check and the write.
  */
 const HIDDEN =
-  'redis, server, KEYS, ARGV, plans, _G, load, loadstring, getfenv, setfenv, getmetatable, setmetatable, newproxy';
+  'redis, server, KEYS, ARGV, make_plan, operation, _G, load, loadstring, getfenv, setfenv, getmetatable, setmetatable, newproxy';
 
 function sourceCall(lua: string): string {
   return `(function(${HIDDEN})\n${lua}\nend)()`;
 }
 
 /** A source returns one plan, or a table of plans by the names of their operations. */
-function planOf(name: string): string {
-  return `(type(source) == 'table' and source['${name}'] or source)`;
+function planOf(operation: string): string {
+  return `(type(source) == 'table' and source[${operation}] or source)`;
 }
 
 /** Loads scripts and runs them by their SHA-1; loads them again when Redis has lost them. */

@@ -30,24 +30,25 @@ export function buildScriptCall(
   const scriptKeys = [keys.jobReceipt(jobId), ...steps.cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
+  const hashes = encodeGroups(steps.cells.hashes);
+  const sortedSets = encodeGroups(steps.cells.sortedSets);
+  const keyed = updates.flatMap(({ idempotencyKey, params }, index) => {
+    if (idempotencyKey === undefined) {
+      return [];
+    }
+    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey));
+    return [[index + 1, position, fingerprint(operation, params), updateId(jobId, index)]];
+  });
   const request = {
-    operation,
     strings: steps.cells.strings.length,
-    hashes: encodeGroups(steps.cells.hashes),
-    sortedSets: encodeGroups(steps.cells.sortedSets),
+    ...(hashes.length > 0 && { hashes }),
+    ...(sortedSets.length > 0 && { sortedSets }),
     updates: updates.length,
-    stepsPerUpdate: operation === TRANSACTION ? updates.map((update) => update.steps.length) : 1,
+    ...(operation === TRANSACTION && { steps: updates.map((update) => update.steps.length) }),
     cells: steps.cellNumbers,
     args: steps.args,
     columns: steps.columns.map((column) => column.encode()),
-    keyed: updates.flatMap(({ idempotencyKey, params }, index) => {
-      if (idempotencyKey === undefined) {
-        return [];
-      }
-      const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey));
-      return [[index + 1, position, fingerprint(operation, params), updateId(jobId, index)]];
-    }),
-    windowMs: idempotencyWindowMs,
+    ...(keyed.length > 0 && { keyed, windowMs: idempotencyWindowMs }),
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
   return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request)] };

@@ -168,6 +168,7 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
 
 describe('the call of the frame', () => {
   const keys = createKeys(DEFAULT_NAMESPACE);
+  const context = { registry, isReservedKey: keys.isReserved };
   const entries = [
     { key: 'string 1', by: 1 },
     { key: 'hash', field: 'f', by: 2 },
@@ -180,7 +181,7 @@ describe('the call of the frame', () => {
       { operation: 'scores.add', params: { entries }, idempotencyKey: 'k' },
       { operation: 'scores.add', params: { entries: entries.slice(3, 4) } },
     ],
-    { registry, isReservedKey: keys.isReserved },
+    context,
   );
   const call = buildScriptCall('job', updates, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
@@ -195,21 +196,49 @@ describe('the call of the frame', () => {
     const [hash] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect(Object.keys(request).sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'steps'].sort()).toEqual([...documented].sort());
     const [hashIndex, [f, g], fields] = hash;
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields]).toEqual([4, ['f', 'g']]);
     expect([zset[0], zset[2]]).toEqual([5, ['m']]);
     expect(request).toMatchObject({
-      operation: 'scores.add',
       strings: 2,
       windowMs: 7,
       updates: 2,
-      stepsPerUpdate: 1,
       cells: [1, f, zset[1][0], 2, g, 2],
       args: [1, 2, 3, 4, 5, 4],
       columns: ['scores.add', [5, 1], [5, 1], false],
       keyed: [[1, 6, expect.any(String), 'job.0']],
+    });
+  });
+
+  test('says nothing of hashes, sorted sets, idempotency keys and steps when the job has none', () => {
+    const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
+    const { args } = buildScriptCall('job', one, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+
+    expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
+      'strings',
+      'updates',
+      'cells',
+      'args',
+      'columns',
+      'receiptSeconds',
+    ]);
+  });
+
+  test('names the steps of each transaction', () => {
+    const increment = { operation: 'counter.increment', params: { key: 'n' } };
+    const transactions = [2, 3].map((steps) => ({
+      operation: 'transaction',
+      params: { updates: Array<typeof increment>(steps).fill(increment) },
+    }));
+    const checked = checkUpdates(transactions, context);
+    const { args } = buildScriptCall('job', checked, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+
+    expect(JSON.parse(args[1])).toMatchObject({
+      steps: [2, 3],
+      updates: 2,
+      columns: ['counter.increment', 1, 2, false],
     });
   });
 });
