@@ -4,6 +4,7 @@ import { INCREMENT_SCRIPT } from './contender.js';
 import type { Contender, Task } from './contender.js';
 import { startRole, timeProducerAndWorker } from './roles.js';
 import type { Role } from './roles.js';
+import { PIPELINE } from './throughput.js';
 
 const KEYS = 10_000;
 
@@ -49,7 +50,7 @@ const redisBenchmark: Contender = {
   run: async ({ redisUrl, redis, updates, keys }) => {
     const sha = (await redis.script('LOAD', INCREMENT_SCRIPT)) as string;
     const { port } = new URL(redisUrl);
-    const options = ['-p', port, '-P', '16', '-n', String(updates), '-r', String(keys), '--csv'];
+    const options = ['-p', port, '-P', String(PIPELINE), '-n', String(updates), '-r', String(keys), '--csv'];
     const startedAt = performance.now();
     try {
       await promisify(execFile)('redis-benchmark', [...options, 'EVALSHA', sha, '1', 'k:__rand_int__', '1']);

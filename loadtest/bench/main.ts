@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
+import { measureBacklog } from './backlog.js';
 import { contenders } from './contenders.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { progress } from './progress.js';
-import { latencyTable, memoryTable, throughputTable } from './tables.js';
+import { backlogTable, latencyTable, memoryTable, throughputTable } from './tables.js';
 import { measureThroughput } from './throughput.js';
 
 interface Flags {
@@ -17,9 +18,12 @@ interface Flags {
   readonly json?: string;
 }
 
+/** A rewrite of the append-only file would fall on some of the runs only. */
+const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
+
 const program = new Command('bench')
   .description(
-    'Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own. Latency and memory follow unless --only is given.',
+    'Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own. Latency, memory and a large backlog follow unless --only is given.',
   )
   .option('--rounds <n>', 'rounds of each side', wholeNumber, 5)
   .option('--only <names>', `of ${contenders.map(({ name }) => name).join(', ')}`, names)
@@ -31,7 +35,7 @@ await main(program.parse().opts<Flags>());
 async function main({ rounds, scale, only, json }: Flags): Promise<void> {
   const chosen = contenders.filter(({ name }) => only?.includes(name) ?? true);
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
-  const redis = await startEmbeddedRedis({ dataDir });
+  const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
   const shown = progress();
   try {
     const results = await measureThroughput(redis.url, chosen, { rounds, scale, report: shown.report });
@@ -39,12 +43,14 @@ async function main({ rounds, scale, only, json }: Flags): Promise<void> {
     console.log(throughputTable(chosen, results));
     const latency = only === undefined ? await measureLatency(redis.url, { rounds, report: shown.report }) : [];
     const memory = only === undefined ? await measureMemory(redis.url, { report: shown.report }) : [];
+    const backlog = only === undefined ? await measureBacklog(redis.url, { report: shown.report }) : [];
     shown.done();
     if (only === undefined) {
-      console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}`);
+      console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}\n\n${backlogTable(backlog)}`);
     }
     if (json !== undefined) {
-      writeFileSync(json, `${JSON.stringify({ results: Object.fromEntries(results), latency, memory }, null, 2)}\n`);
+      const figures = { results: Object.fromEntries(results), latency, memory, backlog };
+      writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`);
     }
   } finally {
     await redis.stop();

@@ -1,3 +1,4 @@
+import { runTallyBacklog } from './backlog-role.js';
 import type { RoleMessage, RoleTask } from './roles.js';
 import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
 import { runPlainLatency, runTallyLatency } from './latency-roles.js';
@@ -35,6 +36,8 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runTallyProducer(it);
     case 'tally-worker':
       return runTallyWorker(it);
+    case 'tally-backlog':
+      return runTallyBacklog(it);
   }
 }
 

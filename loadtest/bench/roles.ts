@@ -10,7 +10,15 @@ export type Role =
         'plain-producer' | 'plain-worker' | 'bee-producer' | 'bee-worker' | 'evalsha-caller' | 'tally-worker';
     }
   | { readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number }
-  | { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number };
+  | { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number }
+  | {
+      readonly role: 'tally-backlog';
+      /** Updates that wait all the time. */
+      readonly waiting: number;
+      readonly maxBatch: number;
+      /** Jobs under way at a time, beside those that wait. */
+      readonly concurrency: number;
+    };
 
 export type RoleTask = Role & { readonly redisUrl: string; readonly updates: number; readonly keys: number };
 
@@ -20,6 +28,12 @@ export type RoleMessage = { readonly ready: true } | { readonly done: unknown };
 const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'role-process.ts' : 'role-process.js', import.meta.url),
 );
+
+/**
+ * Three processes share two cores: where each also collects its garbage on helper threads, they take the cores from
+ * one another. All sides get these flags.
+ */
+const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
 
 /** A process of the benchmark, ready to go. */
 export interface RoleProcess {
@@ -31,7 +45,10 @@ export interface RoleProcess {
 }
 
 export async function startRole(task: RoleTask): Promise<RoleProcess> {
-  const child = fork(ENTRY, [JSON.stringify(task)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(ENTRY, [JSON.stringify(task)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: [...process.execArgv, ...NODE_FLAGS],
+  });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`a process of the benchmark ended early (${String(code)})`);
   });

@@ -1,3 +1,4 @@
+import type { Backlog } from './backlog.js';
 import type { Contender } from './contender.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
@@ -47,4 +48,13 @@ export function memoryTable(memories: readonly Memory[]): string {
     ...[waiting, completed, receipt].map((bytes) => bytes.toFixed(0)),
   ]);
   return table(['bytes of Redis per update', 'waiting', 'completed, kept', 'receipt'], rows);
+}
+
+export function backlogTable(backlogs: readonly Backlog[]): string {
+  const rows = backlogs.map(({ waiting, maxBatch, perSecond, addMicros, totalMicros, ratio }) => [
+    `${waiting.toLocaleString('en')} waiting, ${maxBatch} in a job`,
+    perSecond.toLocaleString('en'),
+    ...[addMicros, totalMicros - addMicros, totalMicros, ratio].map((value) => value.toFixed(2)),
+  ]);
+  return table(['tally, us of Redis per update', 'updates/s', 'to add', 'to apply', 'both', 'x fewest waiting'], rows);
 }

@@ -3,6 +3,9 @@ import { requireTotal } from './contender.js';
 import type { Contender } from './contender.js';
 import type { Report } from './progress.js';
 
+/** redis-benchmark sends whole pipelines of this length only. */
+export const PIPELINE = 16;
+
 /** Updates per second of one contender: each round, and their median. */
 export interface Throughput {
   readonly perSecond: number;
@@ -51,7 +54,7 @@ async function runOnce(
   scale: number,
 ): Promise<number | undefined> {
   await redis.flushall();
-  const updates = Math.ceil(contender.updates * scale);
+  const updates = Math.ceil((contender.updates * scale) / PIPELINE) * PIPELINE;
   const task = { redisUrl, redis, updates, keys: contender.keys };
   const seconds = await contender.run(task);
   if (seconds === undefined) {

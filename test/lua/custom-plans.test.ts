@@ -62,6 +62,8 @@ const FAULTS: Record<string, string> = {
   'calls Redis through the globals': plan(`_G.redis.call('SET', 'leak', 1) return { 5 }, {}`),
   'calls Redis through a loaded text': plan(`loadstring("redis.call('SET', 'leak', 1)")() return { 5 }, {}`),
   'reads the keys of the job': plan(`return { #KEYS }, {}`),
+  'makes the plans of others': plan(`return make_plan('counter.increment')({ 1 }, { 1 })`),
+  'returns a text in the table that it was handed': plan(`cells[2] = 'x' return cells, cells`),
   'sets a global': plan(`leak = 1 return { 5 }, {}`),
   'sets a name of the frame': plan(`MAX_INTEGER = 1 return { 5 }, {}`),
   'rejects with a code of the frame': plan(`return nil, 'WRONG_TYPE', { 1 }`),
