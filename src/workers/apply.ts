@@ -14,6 +14,7 @@ import type { RedisClock } from '../redis/clock.js';
 import type { Keys } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptError, outcomeError, PartlyAppliedError } from './failures.js';
+import { attemptAskedAtMs } from './queue-worker.js';
 import { buildScriptCall, UNSETTLED_RECEIPT_MS } from './script-call.js';
 import type { ScriptCall } from './script-call.js';
 
@@ -63,8 +64,7 @@ function readUpdates(job: Job<JobData, JobResult>, { registry, keys }: ApplyDeps
 
 async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise<JobResult> {
   const { keys, clock, lockDurationMs, idempotencyWindowMs } = deps;
-  // BullMQ notes processedOn before it takes the lock, so the lease ends before the lock could be lost.
-  const startedMs = await clock.atLocalTime(job.processedOn ?? 0);
+  const startedMs = clock.at(attemptAskedAtMs(job)); // so the lease ends before the lock could be lost
   let call: ScriptCall;
   try {
     const updates = readUpdates(job, deps); // first: someone may have added a job whose data is not even an object

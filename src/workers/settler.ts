@@ -3,13 +3,6 @@ import { isPutBack } from '../jobs/job-id.js';
 import type { Keys } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 
-/**
- * Life of a receipt after its job was settled. An attempt may write until its lease ends, at most 5 minutes
- * after its start (see `lockDurationMs`), and a job is settled after the start of every attempt that could
- * still write: so the receipt outlives them all.
- */
-const SETTLED_RECEIPT_SECONDS = 600;
-
 /** How long completed jobs gather: a call for each would double the calls of single jobs. */
 const GATHER_MS = 100;
 
@@ -36,6 +29,8 @@ export class Settler {
       readonly scripts: ScriptRunner;
       readonly settle: Script;
       readonly keys: Keys;
+      /** Life of a receipt after its job was settled. */
+      readonly settledReceiptMs: number;
       readonly logger: Logger;
     },
   ) {}
@@ -72,10 +67,10 @@ export class Settler {
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
-    const { scripts, settle, keys } = this.deps;
+    const { scripts, settle, keys, settledReceiptMs } = this.deps;
     const jobAndReceiptKeys = jobs.flatMap(({ queue, jobId }) => [keys.job(queue, jobId), keys.jobReceipt(jobId)]);
     // The batch that put a job back may run once more at any time, and would put it back once more.
     const mayCut = jobs.map(({ jobId }) => (isPutBack(jobId) ? '0' : '1')).join('');
-    await scripts.run(settle, jobAndReceiptKeys, [SETTLED_RECEIPT_SECONDS, mayCut]);
+    await scripts.run(settle, jobAndReceiptKeys, [Math.ceil(settledReceiptMs / 1000), mayCut]);
   }
 }

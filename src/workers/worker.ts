@@ -1,13 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { Worker as BullWorker } from 'bullmq';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
-import type { JobData } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
-import type { JobResult, TallyQueue } from '../jobs/queues.js';
+import type { TallyQueue } from '../jobs/queues.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
 import { checkOptions, commonShape, milliseconds } from '../options.js';
@@ -22,8 +20,8 @@ import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/sc
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
-import { attemptError } from './failures.js';
 import { Janitor } from './janitor.js';
+import { QueueWorker } from './queue-worker.js';
 import { Settler } from './settler.js';
 
 export interface WorkerOptions extends CommonOptions {
@@ -43,6 +41,12 @@ export interface WorkerOptions extends CommonOptions {
   stalledIntervalMs?: number;
   /** How long an idempotency key is remembered, 10 minutes to 90 days, in ms. @defaultValue 24 h */
   idempotencyWindowMs?: number;
+  /**
+   * Life of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
+   * job is settled after the start of every attempt that could still write, and none writes after its lease.
+   * @defaultValue 600,000
+   */
+  settledReceiptMs?: number;
   /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
   closeTimeoutMs?: number;
 }
@@ -56,24 +60,11 @@ const optionsSchema = z.strictObject({
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
   idempotencyWindowMs: milliseconds(600_000, 90 * DAY_MS).default(DAY_MS),
+  settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
 
 type CheckedOptions = z.output<typeof optionsSchema>;
-
-class QueueWorker extends BullWorker<JobData, JobResult> {
-  /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
-  abandonJobs(): Promise<void> {
-    return this.lockManager.close();
-  }
-
-  /** BullMQ also fails a job whose completion it could not record, and then the reason is its own. */
-  protected override handleFailed(
-    ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
-  ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
-    return super.handleFailed(attemptError(error, { afterScript: true }), ...rest);
-  }
-}
 
 /**
  * A worker that applies the jobs of all queues. It starts by itself; {@link TallyWorker.ready} tells when, or
@@ -82,7 +73,19 @@ class QueueWorker extends BullWorker<JobData, JobResult> {
  * @throws ConfigurationError for options that don't fit
  */
 export function createWorker(options: WorkerOptions): TallyWorker {
-  return new TallyWorker(checkOptions('createWorker', optionsSchema, options));
+  const checked = checkOptions('createWorker', optionsSchema, options);
+  requireReceiptsOutliveLeases(checked);
+  return new TallyWorker(checked);
+}
+
+function requireReceiptsOutliveLeases({ settledReceiptMs, lockDurationMs }: CheckedOptions): void {
+  const leastMs = 2 * lockDurationMs;
+  if (settledReceiptMs < leastMs) {
+    throw new ConfigurationError(
+      `createWorker: settledReceiptMs is ${settledReceiptMs}, but receipts must outlive leases: set it to ${leastMs} or ` +
+        `more, twice lockDurationMs, or lower lockDurationMs to ${Math.floor(settledReceiptMs / 2)}`,
+    );
+  }
 }
 
 /** A job that this worker completed. */
@@ -123,6 +126,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       scripts: this.#scripts,
       settle,
       keys: this.#keys,
+      settledReceiptMs: options.settledReceiptMs,
       logger: this.#logger,
     });
     this.#applyDeps = {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { Queue } from 'bullmq';
 import { describe, expect, test } from 'vitest';
 import { startWorkerProcess } from '../support/child.js';
@@ -52,23 +53,30 @@ describe('a worker process that is killed with kill -9', () => {
   });
 });
 
-test('a worker that was frozen past its lease writes nothing when it wakes, even when the receipt is gone', async () => {
-  const here = place();
-  const key = here.key('count');
-  const frozen = await startWorkerProcess(here, 'freeze', QUICK);
-  const submission = await here.producer().counters.increment({ key, by: 5 });
-  await until('the process is stopped', async () => (await activeJobs(here)) === 1);
-  const worker = await here.worker(QUICK);
-  expect(await submission.outcome()).toMatchObject({ status: 'applied' });
-  await worker.close();
+test.each([
+  ['about to write', 'freeze'],
+  ['just given the job, and its clock was set back meanwhile', 'freeze-taking'],
+] as const)(
+  'a worker that was frozen past its lease when %s writes nothing when it wakes, even when the receipt is gone',
+  async (_when, point) => {
+    const here = place();
+    const key = here.key('count');
+    const frozen = await startWorkerProcess(here, point, QUICK);
+    const submission = await here.producer().counters.increment({ key, by: 5 });
+    await until('the process has the job', async () => (await activeJobs(here)) === 1);
+    await until('the process is stopped', () => isStopped(frozen.pid));
+    const worker = await here.worker(QUICK);
+    expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+    await worker.close();
 
-  // As after the ten minutes for which a settled job keeps its receipt.
-  expect(await here.client.del(`${here.namespace}:job:${submission.jobId}`)).toBe(1);
-  frozen.process.kill('SIGCONT');
-  const later = await here.producer().counters.increment({ key: here.key('other') });
-  await later.outcome(); // the woken worker is at work again
-  expect(await here.client.get(key)).toBe('5');
-});
+    // As after the ten minutes for which a settled job keeps its receipt.
+    expect(await here.client.del(`${here.namespace}:job:${submission.jobId}`)).toBe(1);
+    frozen.process.kill('SIGCONT');
+    const later = await here.producer().counters.increment({ key: here.key('other') });
+    await later.outcome(); // the woken worker is at work again
+    expect(await here.client.get(key)).toBe('5');
+  },
+);
 
 test('a worker process ends with exit code 0 on SIGTERM after finishing what runs', async () => {
   const here = place();
@@ -91,4 +99,9 @@ test('a worker process ends with exit code 0 on SIGTERM after finishing what run
 
 async function activeJobs({ client, prefix }: Place): Promise<number> {
   return client.llen(`${prefix}:counters:active`);
+}
+
+/** Whether a signal has stopped the process: its state is 'T'. */
+function isStopped(pid: number): boolean {
+  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('T');
 }

@@ -1,9 +1,12 @@
-import { Redis } from 'ioredis';
+import { Worker as BullWorker } from 'bullmq';
+import type { Job } from 'bullmq';
 import { pino } from 'pino';
 import { createWorker } from '../../src/index.js';
 import type { WorkerOptions } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/redis/scripts.js';
+import { watchCrashPoints } from './crash-points.js';
+import type { CrashPoint } from './crash-points.js';
 
 /**
  * A real worker in a process of its own, which dies or freezes by itself at a chosen point of its first job:
@@ -13,37 +16,33 @@ import { applyScript } from '../../src/redis/scripts.js';
  * before-script  SIGKILL when the update script is about to be sent
  * after-script   SIGKILL when Redis has answered it, before the job is completed
  * freeze         SIGSTOP when the update script is about to be sent; it goes on when it gets SIGCONT
+ * freeze-taking  SIGSTOP when it has been given a job, before it looks at it; its wall clock is 5 minutes back when it goes on
  */
 export interface WorkerProcessSettings {
   readonly options: Pick<WorkerOptions, 'redis' | 'namespace' | 'prefix' | 'lockDurationMs' | 'stalledIntervalMs'>;
-  readonly point?: 'before-script' | 'after-script' | 'freeze';
+  readonly point?: 'before-script' | 'after-script' | 'freeze' | 'freeze-taking';
 }
+
+const DEEDS: Partial<Record<NonNullable<WorkerProcessSettings['point']>, { at: CrashPoint; signal: NodeJS.Signals }>> =
+  {
+    'before-script': { at: 'before-script', signal: 'SIGKILL' },
+    'after-script': { at: 'after-reply', signal: 'SIGKILL' },
+    freeze: { at: 'before-script', signal: 'SIGSTOP' },
+  };
 
 const { options, point } = JSON.parse(process.argv[2] ?? '') as WorkerProcessSettings;
-const { sha } = applyScript(createRegistry());
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
-const evalsha = Redis.prototype.evalsha as (this: Redis, ...args: unknown[]) => Promise<unknown>;
-let reached = false;
+let deed = point && DEEDS[point];
+watchCrashPoints(applyScript(createRegistry()).sha, (reached) => {
+  if (deed?.at === reached) {
+    const { signal } = deed;
+    deed = undefined;
+    process.kill(process.pid, signal);
+  }
+});
 
-function signalSelf(signal: NodeJS.Signals): void {
-  reached = true;
-  process.kill(process.pid, signal);
+if (point === 'freeze-taking') {
+  freezeTaking();
 }
-
-Redis.prototype.evalsha = async function (this: Redis, ...args: unknown[]) {
-  const isUpdate = args[0] === sha && !reached;
-  if (isUpdate && point === 'before-script') {
-    signalSelf('SIGKILL');
-  }
-  if (isUpdate && point === 'freeze') {
-    signalSelf('SIGSTOP');
-  }
-  const answer = await evalsha.apply(this, args);
-  if (isUpdate && point === 'after-script') {
-    signalSelf('SIGKILL');
-  }
-  return answer;
-};
 
 const worker = createWorker({ ...options, logger: pino({ level: 'silent' }) });
 await worker.ready();
@@ -51,3 +50,20 @@ process.send?.('ready');
 process.on('SIGTERM', () => {
   void worker.close().then(() => process.exit(0));
 });
+
+function freezeTaking(): void {
+  const taking = BullWorker.prototype as unknown as {
+    moveToActive: (this: BullWorker, ...args: unknown[]) => Promise<Job | undefined>;
+  };
+  const { moveToActive } = taking;
+  taking.moveToActive = async function (this: BullWorker, ...args) {
+    const job = await moveToActive.apply(this, args);
+    if (job !== undefined) {
+      taking.moveToActive = moveToActive;
+      const { now } = Date;
+      Date.now = () => now() - 5 * 60_000;
+      process.kill(process.pid, 'SIGSTOP');
+    }
+    return job;
+  };
+}

@@ -1,0 +1,60 @@
+import { Worker as BullWorker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { JobData } from '../jobs/job-data.js';
+import type { JobResult } from '../jobs/queues.js';
+import { attemptError } from './failures.js';
+
+const askedAtMs = new WeakMap<Job, number>();
+
+/**
+ * When BullMQ was asked for this attempt of the job, by `performance.now()`: before the job's lock was taken. Its
+ * `processedOn` won't do, since the wall clock may have been set in between.
+ */
+export function attemptAskedAtMs(job: Job): number {
+  const atMs = askedAtMs.get(job);
+  if (atMs === undefined) {
+    throw new Error(`job ${job.id ?? ''} came from somewhere else than a QueueWorker`);
+  }
+  return atMs;
+}
+
+/** The BullMQ worker of one queue. */
+export class QueueWorker extends BullWorker<JobData, JobResult> {
+  /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
+  abandonJobs(): Promise<void> {
+    return this.lockManager.close();
+  }
+
+  protected override moveToActive(
+    ...args: Parameters<BullWorker<JobData, JobResult>['moveToActive']>
+  ): ReturnType<BullWorker<JobData, JobResult>['moveToActive']> {
+    return noteAsking(() => super.moveToActive(...args));
+  }
+
+  /** Asks for the next job as well. */
+  protected override handleCompleted(
+    ...args: Parameters<BullWorker<JobData, JobResult>['handleCompleted']>
+  ): ReturnType<BullWorker<JobData, JobResult>['handleCompleted']> {
+    return noteAsking(() => super.handleCompleted(...args));
+  }
+
+  /**
+   * Asks for the next job as well. BullMQ also fails a job whose completion it could not record, and then the reason is
+   * its own.
+   */
+  protected override handleFailed(
+    ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
+  ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
+    return noteAsking(() => super.handleFailed(attemptError(error, { afterScript: true }), ...rest));
+  }
+}
+
+/** `ask` may bring a job, or none. */
+async function noteAsking<Next extends Job | undefined>(ask: () => Promise<Next>): Promise<Next> {
+  const atMs = performance.now();
+  const job = await ask();
+  if (job !== undefined) {
+    askedAtMs.set(job, atMs);
+  }
+  return job;
+}
