@@ -1,0 +1,50 @@
+import type { Cell } from '../../src/index.js';
+
+/** The cells that the updates of a fault run touch, and what they hold at the start. */
+
+/** Every witnessed update adds 1 to it: the value that it left is its turn among them. */
+export const TURN: Cell = { key: 'turn' };
+
+/** The cells that only one update touches, one of each kind: all are 1 when it was applied, all missing when not. */
+export function witnessesOf(updateId: string): readonly [Cell, Cell, Cell] {
+  return [
+    { key: `witness:${updateId}` },
+    { key: 'witness-fields', field: updateId },
+    { key: 'witness-members', member: updateId },
+  ];
+}
+
+function numbered(count: number, cellOf: (number: number) => Cell): [Cell, ...Cell[]] {
+  return Array.from({ length: count }, (_, number) => cellOf(number)) as [Cell, ...Cell[]];
+}
+
+/** Go up and down, below zero as well. */
+export const COUNTERS = [
+  ...numbered(4, (number) => ({ key: `count:${number}` })),
+  ...numbered(3, (number) => ({ key: 'counts', field: `f${number}` })),
+  ...numbered(3, (number) => ({ key: 'ranks', member: `m${number}` })),
+] as [Cell, ...Cell[]];
+
+/** Must never be below zero. */
+export const STOCK = [
+  ...numbered(3, (number) => ({ key: `stock:${number}` })),
+  ...numbered(2, (number) => ({ key: 'stocks', field: `f${number}` })),
+  ...numbered(1, (number) => ({ key: 'stock-ranks', member: `m${number}` })),
+] as [Cell, ...Cell[]];
+
+export const STOCK_AT_START = 40;
+
+/** Only ever go up. */
+export const PLAYERS = [
+  ...numbered(3, (number) => ({ key: `xp:${number}` })),
+  ...numbered(3, (number) => ({ key: 'board', member: `player-${number}` })),
+] as [Cell, ...Cell[]];
+
+/** Can't be changed by any update: of another type, not an integer, and too near to the limit for what is added. */
+export const BAD_CELLS: readonly [Cell, Cell, Cell] = [{ key: 'bad:list' }, { key: 'bad:text' }, { key: 'bad:edge' }];
+export const EDGE = Number.MAX_SAFE_INTEGER - 5;
+export const PAST_THE_EDGE = 1_000;
+
+export function isBad({ key }: Cell): boolean {
+  return key.startsWith('bad:');
+}

@@ -1,0 +1,92 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { relieve } from './nemeses/redis.js';
+import { DRAIN_LIMIT_MS } from './settings.js';
+import { connected, membersOf } from './world.js';
+import type { ProducerMember, World } from './world.js';
+
+export interface Drained {
+  /** What did not come to its end in time. */
+  readonly complaints: readonly string[];
+  readonly ms: number;
+  /** Jobs that a wrong clock had put off by minutes. */
+  readonly putOffByClock: number;
+}
+
+/** Undoes all faults that last. Says which processes are not at work again in time. */
+export async function heal(world: World): Promise<string[]> {
+  await world.server.restart();
+  await connected(world.operator);
+  await relieve(world);
+  await Promise.all(world.queues.map((queue) => queue.resume()));
+  const started = await Promise.allSettled(membersOf(world).map((member) => member.ready()));
+  world.clocks.clear();
+  for (const worker of world.workers) {
+    worker.order({ order: 'clock', offsetMs: 0 });
+  }
+  return started.flatMap((start) => (start.status === 'rejected' ? [(start.reason as Error).message] : []));
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** Lets the producers come to an end and the queues run empty. */
+export async function drain(world: World): Promise<Drained> {
+  const startedAt = performance.now();
+  const deadline = startedAt + DRAIN_LIMIT_MS;
+  const waiting = new Set<string>();
+  for (const producer of world.producers) {
+    const words = `${producer.name} waits for answers or outcomes`;
+    waiting.add(words);
+    void stopProducing(producer, deadline).then((stopped) => stopped && waiting.delete(words));
+  }
+  let putOffByClock = 0;
+  let left: readonly string[];
+  do {
+    await wait(LOOK_EVERY_MS);
+    putOffByClock += await promotePutOff(world);
+    left = [...waiting, ...(await unfinishedJobs(world))];
+  } while (left.length > 0 && performance.now() < deadline);
+  const complaints = left.map((words) => `${words}, ${DRAIN_LIMIT_MS} ms after all was healed`);
+  return { complaints, ms: performance.now() - startedAt, putOffByClock };
+}
+
+/** Whether the producer came to its end in time. One that dies on the way, by a late fault, starts again. */
+async function stopProducing(producer: ProducerMember, deadline: number): Promise<boolean> {
+  for (let leftMs = DRAIN_LIMIT_MS; leftMs > 0; leftMs = deadline - performance.now()) {
+    if ((await producer.ask({ order: 'stop' }, 'stopped', leftMs)) !== undefined) {
+      return true;
+    }
+    await wait(LOOK_EVERY_MS);
+  }
+  return false;
+}
+
+/** Longer than any backoff. */
+const PUT_OFF_MS = 40_000;
+
+/**
+ * BullMQ notes when a delayed job is due by the clock of the worker that failed it. A clock that was minutes ahead has
+ * put its jobs off by as much, which is too long to wait for: this is the one thing that needs hands.
+ */
+async function promotePutOff({ queues }: World): Promise<number> {
+  let promoted = 0;
+  for (const queue of queues) {
+    const client = (await queue.getBackend().client) as unknown as World['operator'];
+    const far = await client.zrangebyscore(queue.toKey('delayed'), (Date.now() + PUT_OFF_MS) * 0x1000, '+inf');
+    for (const id of far) {
+      await (await queue.getJob(id))?.promote();
+      promoted += 1;
+    }
+  }
+  return promoted;
+}
+
+async function unfinishedJobs({ queues }: World): Promise<string[]> {
+  const counts = await Promise.all(
+    queues.map((queue) => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized')),
+  );
+  return queues.flatMap(({ name }, place) =>
+    Object.entries(counts[place] ?? {})
+      .filter(([, count]) => count > 0)
+      .map(([state, count]) => `the queue "${name}" has ${count} jobs in "${state}"`),
+  );
+}

@@ -1,0 +1,96 @@
+import { mkdirSync } from 'node:fs';
+import { cutAof } from './aof-cut.js';
+import { collectEvidence } from './collect.js';
+import { drain, heal } from './drain.js';
+import { readJournal, submissionsOf } from './journal.js';
+import type { Submission } from './journal.js';
+import { lateReceipts, openConnections, stopMembers } from './left-behind.js';
+import type { Violation } from './oracle/evidence.js';
+import { judge, violations } from './oracle/invariants.js';
+import { AOF_CUT } from './report.js';
+import { Sampler } from './sampler.js';
+import type { EpochPlan } from './schedule.js';
+import type { Side } from './side.js';
+import { strikeAll } from './strike.js';
+import { countUpdates } from './tally-up.js';
+import type { UpdateCounts } from './tally-up.js';
+import { endWorld, membersOf, startWorld } from './world.js';
+import type { World } from './world.js';
+
+export interface EpochResult {
+  /** How often each nemesis really struck. */
+  readonly struck: ReadonlyMap<string, number>;
+  readonly violations: readonly Violation[];
+  readonly counts: UpdateCounts;
+  readonly drainMs: number;
+  /** Jobs that a wrong clock had put off by minutes. */
+  readonly putOffByClock: number;
+}
+
+export interface EpochOptions {
+  readonly plan: EpochPlan;
+  readonly folder: string;
+  readonly side: Side;
+  readonly say: (what: string) => void;
+  /** Waits until the receipts of settled jobs are gone, rather than looking at their time to live. */
+  readonly awaitReceipts: boolean;
+}
+
+/** Runs one epoch: faults, healing, draining, stopping, and the judgement of all that is left. */
+export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
+  const { plan, folder, side } = options;
+  mkdirSync(folder, { recursive: true });
+  const keyedOnly = plan.aofCutPart !== undefined; // what is lost in a cut can only be sent again with a key
+  const world = await startWorld({ folder, side, producerSeeds: plan.producerSeeds, keyedOnly });
+  const sampler = new Sampler(world.server.url);
+  try {
+    return await runIn(world, sampler, options);
+  } finally {
+    await sampler.stop();
+    await endWorld(world);
+  }
+}
+
+async function runIn(world: World, sampler: Sampler, options: EpochOptions): Promise<EpochResult> {
+  const { plan, side, say, awaitReceipts } = options;
+  const found: Violation[] = [];
+  const aofBytesAtStart = world.server.aofBytes();
+  await Promise.all(membersOf(world).map((member) => member.ready()));
+  const struck = await strikeAll(world, plan, say);
+  let voidLines: readonly number[] = [];
+  if (plan.aofCutPart !== undefined) {
+    const cut = await cutAof(world, { bytesAtStart: aofBytesAtStart, part: plan.aofCutPart, side, say });
+    struck.set(AOF_CUT, 1);
+    found.push(...cut.violations);
+    voidLines = cut.voidLines;
+  }
+  say('healing');
+  const notHealed = await heal(world);
+  const drained = await drain(world);
+  say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
+  const stopped = await stopMembers(world);
+  await sampler.stop();
+  const evidence = await collectEvidence(world.operator, submissionsNow(world, voidLines), side);
+  found.push(
+    ...violations(1, sampler.sightings),
+    ...(side.isJudged ? judge(evidence) : []),
+    ...violations(6, [...notHealed, ...drained.complaints]),
+    ...violations(8, [...stopped, ...(await openConnections(world))]),
+    ...violations(8, await lateReceipts(world, evidence, awaitReceipts)),
+  );
+  return {
+    struck,
+    violations: found,
+    counts: countUpdates(evidence),
+    drainMs: drained.ms,
+    putOffByClock: drained.putOffByClock,
+  };
+}
+
+/** What the producers wanted and were told; of the lines that a cut made void, only what they wanted counts. */
+function submissionsNow({ journals }: World, voidLines: readonly number[]): Submission[] {
+  const entries = journals.flatMap((journal, place) =>
+    readJournal(journal).filter(({ type }, line) => type === 'intent' || line >= (voidLines[place] ?? 0)),
+  );
+  return submissionsOf(entries);
+}

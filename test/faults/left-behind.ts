@@ -1,0 +1,47 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { isPutBack } from '../../src/jobs/job-id.js';
+import { readReceiptIds } from './collect.js';
+import type { Evidence } from './oracle/evidence.js';
+import { SETTLED_RECEIPT_MS } from './settings.js';
+import { membersOf } from './world.js';
+import type { World } from './world.js';
+
+const SLACK_MS = 500;
+
+/** Ends all processes politely. Says which did not, or had ended by themselves before. */
+export async function stopMembers(world: World): Promise<string[]> {
+  const complaints = membersOf(world).flatMap((member) => member.selfEnded);
+  for (const stopping of membersOf(world).map((member) => member.stop())) {
+    complaints.push(...(await stopping));
+  }
+  return complaints;
+}
+
+/** Connections that are open when nobody should have one. */
+export async function openConnections({ operator }: World): Promise<string[]> {
+  const clients = String(await operator.call('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n');
+  return clients
+    .filter((line) => line !== '' && !line.includes(' name=operator'))
+    .map((line) => `a connection is left: ${line}`);
+}
+
+/**
+ * Receipts of settled jobs that outlive their time. A job that a batch put back keeps its receipt on purpose, see
+ * `settler.ts`; so does one whose worker was killed before it could settle it.
+ *
+ * @param awaitEnd waits until they should be gone, rather than looking at their time to live
+ */
+export async function lateReceipts({ operator }: World, { jobs }: Evidence, awaitEnd: boolean): Promise<string[]> {
+  const settled = jobs.filter(({ id, mark }) => mark !== undefined && !isPutBack(id));
+  if (!awaitEnd) {
+    const late = settled.filter(({ receiptTtlMs = 0 }) => receiptTtlMs > SETTLED_RECEIPT_MS);
+    return late.map(({ id, receiptTtlMs = 0 }) => receiptIsLate(id, `lives for ${receiptTtlMs} ms more`));
+  }
+  await wait(SETTLED_RECEIPT_MS + SLACK_MS);
+  const left = await readReceiptIds(operator);
+  return settled.filter(({ id }) => left.has(id)).map(({ id }) => receiptIsLate(id, 'is still there'));
+}
+
+function receiptIsLate(jobId: string, what: string): string {
+  return `job ${jobId} is settled, but its receipt ${what}: it should be gone ${SETTLED_RECEIPT_MS} ms after settling`;
+}

@@ -1,0 +1,16 @@
+import type { Nemesis } from './nemesis.js';
+import { networkNemeses } from './network.js';
+import { operatorNemeses } from './operators.js';
+import { producerNemeses } from './producers.js';
+import { redisNemeses } from './redis.js';
+import { workerNemeses } from './workers.js';
+
+export type { Nemesis } from './nemesis.js';
+
+export const NEMESES: readonly Nemesis[] = [
+  ...workerNemeses,
+  ...networkNemeses,
+  ...redisNemeses,
+  ...operatorNemeses,
+  ...producerNemeses,
+];

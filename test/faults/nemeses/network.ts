@@ -1,0 +1,55 @@
+import type { CommandKind } from '../proxy.js';
+import { membersOf, pickTarget } from '../world.js';
+import type { AnyMember } from '../world.js';
+import type { Nemesis } from './nemesis.js';
+
+const STRIKE_TIMEOUT_MS = 1_500;
+
+function strike(kind: CommandKind, effect: 'drop-request' | 'drop-reply', weight: number): Nemesis {
+  return {
+    name: `network: ${effect === 'drop-request' ? 'request' : 'reply'} of "${kind}" lost`,
+    weight,
+    act: ({ workers, producers }, random) =>
+      pickTarget<AnyMember>(random, kind === 'add' ? producers : workers).proxy.strike(kind, effect, STRIKE_TIMEOUT_MS),
+  };
+}
+
+const STRIKES = (['apply', 'add', 'complete', 'settle'] as const).flatMap((kind) => [
+  strike(kind, 'drop-request', kind === 'settle' ? 3 : 6),
+  strike(kind, 'drop-reply', kind === 'settle' ? 3 : 6),
+]);
+
+const blackhole: Nemesis = {
+  name: 'network: blackhole',
+  weight: 3,
+  act: async (world, random) => {
+    const { proxy } = pickTarget(random, membersOf(world));
+    const isUsed = proxy.connections > 0;
+    await proxy.blackhole(random.int(100, 2_000));
+    return isUsed;
+  },
+};
+
+const delay: Nemesis = {
+  name: 'network: delay',
+  weight: 5,
+  act: async (world, random) => {
+    const { proxy } = pickTarget(random, membersOf(world));
+    const isUsed = proxy.connections > 0;
+    await proxy.delay(random.int(50, 1_500));
+    return isUsed;
+  },
+};
+
+const cut: Nemesis = {
+  name: 'network: connections cut',
+  weight: 6,
+  act: (world, random) => {
+    const { proxy } = pickTarget(random, membersOf(world));
+    const isUsed = proxy.connections > 0;
+    proxy.cut();
+    return Promise.resolve(isUsed);
+  },
+};
+
+export const networkNemeses: readonly Nemesis[] = [...STRIKES, blackhole, delay, cut];

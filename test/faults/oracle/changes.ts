@@ -1,0 +1,71 @@
+import type { Cell } from '../../../src/index.js';
+import { cellName } from '../../../src/operations/cell.js';
+import { nameOf } from './evidence.js';
+
+/** What an update did to one cell. */
+export interface Change {
+  readonly cell: string;
+  readonly by: number;
+  readonly after: number;
+}
+
+/** What an update asks of one cell; `undefined` when the result tells how much. */
+interface Wish {
+  readonly cell: Cell;
+  readonly by: number | undefined;
+}
+
+/** The cells that an update of this operation touches. */
+export function cellsOf(operation: string, params: object): Cell[] {
+  return stepsOf(operation, params).flatMap((wishes) => wishes.map(({ cell }) => cell));
+}
+
+/** What an applied update did, from its params and its outcome in the script's form: "5", "3,2" or "5|3,2|7". */
+export function changesOf(operation: string, params: object, outcome: string): Change[] {
+  const results = outcome.split('|').map((part) => part.split(',').map(Number));
+  return stepsOf(operation, params).flatMap((wishes, step) => {
+    const numbers = results[step] ?? [];
+    return wishes.map(({ cell, by }, place) => ({
+      cell: nameOf(cell),
+      by: by ?? -(numbers[1] ?? NaN),
+      after: numbers[place] ?? NaN,
+    }));
+  });
+}
+
+/** What each step wishes: a transaction has several steps, any other update one. */
+export function stepsOf(operation: string, params: object): Wish[][] {
+  if (operation === 'transaction') {
+    const { updates } = params as { updates: { operation: string; params: object }[] };
+    return updates.map((step) => wishesOf(step.operation, step.params));
+  }
+  return [wishesOf(operation, params)];
+}
+
+function wishesOf(operation: string, params: object): Wish[] {
+  const one = params as Cell & { by: number; quantity: number; amount: number };
+  switch (operation) {
+    case 'counter.increment':
+      return [{ cell: cellName(one), by: one.by }];
+    case 'counter.decrement':
+      return [{ cell: cellName(one), by: -one.by }];
+    case 'inventory.take':
+      return [{ cell: cellName(one), by: undefined }];
+    case 'inventory.restock':
+      return [{ cell: cellName(one), by: one.quantity }];
+    case 'xp.award':
+      return [{ cell: cellName(one), by: one.amount }];
+    case 'inventory.takeAll':
+      return (params as { items: (Cell & { quantity: number })[] }).items.map((item) => ({
+        cell: cellName(item),
+        by: -item.quantity,
+      }));
+    case 'scores.add':
+      return (params as { entries: (Cell & { by: number })[] }).entries.map((entry) => ({
+        cell: cellName(entry),
+        by: entry.by,
+      }));
+    default:
+      throw new RangeError(`the oracle does not know the operation "${operation}": add it to changes.ts`);
+  }
+}

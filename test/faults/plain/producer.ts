@@ -1,0 +1,71 @@
+import { Queue, QueueEvents } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Outcome } from '../../../src/index.js';
+import { createRegistry } from '../../../src/operations/registry.js';
+import { ProducerLoop } from '../producer-loop.js';
+import type { Accepted, Submitter } from '../producer-loop.js';
+import { PREFIX, QUEUES } from '../settings.js';
+import type { ProducerSettings } from '../side.js';
+import type { DrawnUpdate } from '../traffic.js';
+
+/** The producer that Tally is compared with: `queue.add`, with the idempotency key as the job's id, as BullMQ advises. */
+
+const OUTCOME_TIMEOUT_MS = 20_000;
+const SUBMIT_TIMEOUT_MS = 2_000;
+
+const settings = JSON.parse(process.argv[2] ?? '') as ProducerSettings;
+const registry = createRegistry();
+const queues = new Map(QUEUES.map((name) => [name as string, open(name)]));
+
+function open(name: string) {
+  const connection = new Redis(settings.redis, { maxRetriesPerRequest: 1, commandTimeout: SUBMIT_TIMEOUT_MS });
+  connection.on('error', () => undefined);
+  const queue = new Queue(name, { connection, prefix: PREFIX, skipVersionCheck: true, skipWaitingForReady: true });
+  const events = new QueueEvents(name, {
+    connection: { url: settings.redis, maxRetriesPerRequest: null },
+    prefix: PREFIX,
+  });
+  queue.on('error', () => undefined);
+  events.on('error', () => undefined);
+  events.setMaxListeners(0);
+  return { connection, queue, events };
+}
+
+const submitter: Submitter = {
+  submit,
+  submitTogether: (updates) => Promise.all(updates.map(submit)),
+  wasAccepted: () => 'unknown',
+  close: async () => {
+    for (const { connection, queue, events } of queues.values()) {
+      await Promise.all([queue.close(), events.close()]);
+      connection.disconnect();
+    }
+  },
+};
+
+async function submit({ operation, params, idempotencyKey }: DrawnUpdate): Promise<Accepted> {
+  const { queue, events } = queues.get(registry.find(operation)?.queue ?? '') ?? fail(operation);
+  const job = await queue.add(operation, params, {
+    attempts: 20,
+    backoff: { type: 'exponential', delay: 100 },
+    ...(idempotencyKey !== undefined && { jobId: idempotencyKey }),
+  });
+  const outcome = async (): Promise<Outcome> => {
+    try {
+      await job.waitUntilFinished(events, OUTCOME_TIMEOUT_MS);
+      return { status: 'applied', result: undefined };
+    } catch (error) {
+      if ((await job.getState()) === 'failed') {
+        return { status: 'failed', reason: 'FAILED', message: (error as Error).message };
+      }
+      throw error;
+    }
+  };
+  return { jobId: job.id ?? '', index: 0, outcome };
+}
+
+function fail(operation: string): never {
+  throw new RangeError(`there is no queue for the operation "${operation}"`);
+}
+
+await new ProducerLoop(settings, submitter).run();

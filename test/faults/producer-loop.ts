@@ -1,0 +1,222 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Outcome } from '../../src/index.js';
+import { note, readJournal, submissionsOf } from './journal.js';
+import type { Entry } from './journal.js';
+import type { ProducerOrder, Report } from './messages.js';
+import { createRandom } from './random.js';
+import type { Random } from './random.js';
+import type { ProducerSettings } from './side.js';
+import { drawUpdate } from './traffic.js';
+import type { DrawnUpdate } from './traffic.js';
+
+/** An update that was accepted. */
+export interface Accepted {
+  readonly jobId: string;
+  readonly index: number;
+  outcome(): Promise<Outcome>;
+}
+
+/** How a side submits updates. */
+export interface Submitter {
+  submit(update: DrawnUpdate): Promise<Accepted>;
+  /** All at once: an error is one for all. */
+  submitTogether(updates: readonly DrawnUpdate[]): Promise<Accepted[]>;
+  /** Whether the error says that nothing was accepted, or leaves it open. */
+  wasAccepted(error: unknown): 'no' | 'unknown';
+  close(): Promise<void>;
+}
+
+const MAX_BURST = 40;
+const PAUSE_MS = [40, 160] as const;
+const MAX_UNDER_WAY = 400;
+const RECENT = 60;
+const RESUBMIT_AFTER_MS = 200;
+
+/** An order to die is void when nothing is submitted in this time. */
+const DIE_WITHIN_MS = 1_000;
+
+type Answered = { readonly accepted: Accepted } | { readonly error: unknown };
+
+/** Submits updates in bursts, notes all that happens in the journal, and follows the supervisor's orders. */
+export class ProducerLoop {
+  readonly #random: Random;
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #recentKeyed: DrawnUpdate[] = [];
+  #updates = 0;
+  #submissions = 0;
+  #resubmitted: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #dieUntilMs = 0;
+
+  constructor(
+    private readonly settings: ProducerSettings,
+    private readonly submitter: Submitter,
+  ) {
+    this.#random = createRandom(settings.seed + settings.incarnation);
+    process.on('message', (order: ProducerOrder) => {
+      this.#follow(order);
+    });
+    process.on('SIGTERM', () => {
+      void submitter.close().then(() => process.exit(0));
+    });
+  }
+
+  /** Runs until it is told to stop. */
+  async run(): Promise<void> {
+    this.#resubmitted = this.#resubmit(this.#journaledKeyed());
+    tell({ report: 'ready' });
+    while (!this.#stopping && !this.settings.resubmitAll) {
+      await wait(this.#random.int(...PAUSE_MS));
+      if (this.#underWay.size < MAX_UNDER_WAY) {
+        this.#burst();
+      }
+    }
+  }
+
+  async #resubmit(updates: readonly DrawnUpdate[]): Promise<void> {
+    for (let start = 0; start < updates.length; start += MAX_BURST) {
+      this.#submitAlone(updates.slice(start, start + MAX_BURST));
+      await wait(PAUSE_MS[0]);
+    }
+  }
+
+  /** Keyed updates of earlier incarnations: those that had no outcome yet, or all. */
+  #journaledKeyed(): DrawnUpdate[] {
+    const submissions = submissionsOf(readJournal(this.settings.journal));
+    const decided = new Set(submissions.filter(({ outcome }) => outcome).map(({ update }) => update.id));
+    const updates = new Map(submissions.map(({ update }) => [update.id, update]));
+    return [...updates.values()].filter(
+      ({ id, idempotencyKey }) => idempotencyKey !== undefined && (this.settings.resubmitAll || !decided.has(id)),
+    );
+  }
+
+  #burst(): void {
+    const { name, incarnation, keyedOnly } = this.settings;
+    const updates = Array.from({ length: this.#random.int(1, MAX_BURST) }, () => {
+      this.#updates += 1;
+      return drawUpdate(this.#random, `${name}.${incarnation}.${this.#updates}`, { keyed: keyedOnly });
+    });
+    if (this.#random.chance(25)) {
+      this.#submitTogether(updates);
+    } else {
+      this.#submitAlone(updates);
+    }
+  }
+
+  #submitAlone(updates: readonly DrawnUpdate[]): void {
+    for (const update of updates) {
+      const submission = this.#intend(update);
+      this.#keepTrack(this.#settle(update, submission, answer(this.submitter.submit(update))));
+    }
+    this.#maybeDie();
+  }
+
+  #submitTogether(updates: readonly DrawnUpdate[]): void {
+    const submissions = updates.map((update) => this.#intend(update));
+    const all = this.submitter.submitTogether(updates);
+    for (const [index, update] of updates.entries()) {
+      const one = all.then((accepted) => accepted[index]!);
+      this.#keepTrack(this.#settle(update, submissions[index]!, answer(one)));
+    }
+    this.#maybeDie();
+  }
+
+  #intend(update: DrawnUpdate): string {
+    this.#submissions += 1;
+    const submission = `${this.settings.name}.${this.settings.incarnation}/${this.#submissions}`;
+    this.#note({ submission, type: 'intent', update });
+    if (update.idempotencyKey !== undefined) {
+      this.#recentKeyed.push(update);
+      this.#recentKeyed.splice(0, this.#recentKeyed.length - RECENT);
+    }
+    return submission;
+  }
+
+  /** Waits for the answer and the outcome. An update with a key is sent again until it is accepted. */
+  async #settle(update: DrawnUpdate, submission: string, answering: Promise<Answered>): Promise<void> {
+    const answered = await answering;
+    if ('error' in answered) {
+      const { message } = answered.error as Error;
+      this.#note({ submission, type: 'refusal', accepted: this.submitter.wasAccepted(answered.error), message });
+      if (update.idempotencyKey !== undefined) {
+        await wait(RESUBMIT_AFTER_MS);
+        const next = this.#intend(update);
+        await this.#settle(update, next, answer(this.submitter.submit(update)));
+      }
+      return;
+    }
+    const { jobId, index } = answered.accepted;
+    this.#note({ submission, type: 'ack', jobId, index });
+    try {
+      this.#note({ submission, type: 'outcome', outcome: await answered.accepted.outcome() });
+    } catch (error) {
+      this.#note({ submission, type: 'no-outcome', message: (error as Error).message });
+    }
+  }
+
+  #follow(order: ProducerOrder): void {
+    switch (order.order) {
+      case 'same-key-twice': {
+        const updates = createRandom(order.seed).shuffle(this.#recentKeyed).slice(0, 3);
+        this.#submitAlone([...updates, ...updates]);
+        tell({ report: 'done', happened: updates.length > 0 });
+        break;
+      }
+      case 'other-payload': {
+        const random = createRandom(order.seed);
+        const [first] = random.shuffle(this.#recentKeyed);
+        if (first?.idempotencyKey !== undefined) {
+          const other = drawUpdate(random, `${first.id}-other-${order.seed}`);
+          this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
+        }
+        tell({ report: 'done', happened: first !== undefined });
+        break;
+      }
+      case 'shared-update':
+        this.#submitAlone([drawUpdate(createRandom(order.seed), `shared.${order.number}`, { keyed: true })]);
+        tell({ report: 'done', happened: true });
+        break;
+      case 'die-after-submit':
+        this.#dieUntilMs = performance.now() + DIE_WITHIN_MS;
+        break;
+      case 'stop':
+        this.#stopping = true;
+        void this.#finish();
+        break;
+    }
+  }
+
+  #maybeDie(): void {
+    if (performance.now() < this.#dieUntilMs) {
+      setImmediate(() => process.kill(process.pid, 'SIGKILL'));
+    }
+  }
+
+  #keepTrack(settling: Promise<void>): void {
+    const tracked = settling.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+  }
+
+  async #finish(): Promise<void> {
+    await this.#resubmitted;
+    while (this.#underWay.size > 0) {
+      await Promise.all(this.#underWay);
+    }
+    tell({ report: 'stopped' });
+  }
+
+  #note(entry: Entry): void {
+    note(this.settings.journal, entry);
+  }
+}
+
+function answer(submitting: Promise<Accepted>): Promise<Answered> {
+  return submitting.then(
+    (accepted) => ({ accepted }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function tell(report: Report): void {
+  process.send?.(report);
+}

@@ -1,0 +1,39 @@
+/** What the supervisor hands to a worker program, as JSON in its first argument. */
+export interface WorkerSettings {
+  /** The URL of its own proxy. */
+  readonly redis: string;
+  readonly clockOffsetMs: number;
+}
+
+/** What the supervisor hands to a producer program. */
+export interface ProducerSettings {
+  readonly redis: string;
+  readonly name: string;
+  /** How often this producer was started before. */
+  readonly incarnation: number;
+  readonly seed: number;
+  /** The file in which it notes what it does, see `journal.ts`. */
+  readonly journal: string;
+  /** Gives every update an idempotency key. */
+  readonly keyedOnly: boolean;
+  /** Sends all keyed updates of its journal once more, and draws no new ones. */
+  readonly resubmitAll: boolean;
+}
+
+/** The code under test: the programs of its workers and producers. */
+export interface Side {
+  readonly name: string;
+  readonly workerProgram: URL;
+  readonly producerProgram: URL;
+  /** The SHA-1 of its script that applies updates. @defaultValue that of Tally */
+  readonly applySha?: string;
+  /** Whether the oracle can read its jobs and receipts. If not, its updates are counted by their witnesses alone. */
+  readonly isJudged: boolean;
+}
+
+export const TALLY: Side = {
+  name: 'tally',
+  isJudged: true,
+  workerProgram: new URL('tally-worker.ts', import.meta.url),
+  producerProgram: new URL('tally-producer.ts', import.meta.url),
+};

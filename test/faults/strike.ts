@@ -1,0 +1,43 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { createRandom } from './random.js';
+import type { EpochPlan, Fault } from './schedule.js';
+import type { World } from './world.js';
+
+const SAY_EVERY_MS = 5_000;
+
+/**
+ * Lets the faults of an epoch strike at their times, whatever else strikes meanwhile.
+ *
+ * @returns how often each nemesis really struck
+ */
+export async function strikeAll(
+  world: World,
+  { faults, faultsLastMs }: EpochPlan,
+  say: (what: string) => void,
+): Promise<Map<string, number>> {
+  const struck = new Map<string, number>();
+  const startedAt = performance.now();
+  const acts = faults.map(async (fault) => {
+    await wait(fault.atMs);
+    const happened = await strike(world, fault);
+    if (happened) {
+      struck.set(fault.nemesis.name, (struck.get(fault.nemesis.name) ?? 0) + 1);
+    }
+  });
+  const progress = setInterval(() => {
+    const count = [...struck.values()].reduce((sum, times) => sum + times, 0);
+    say(`${((performance.now() - startedAt) / 1_000).toFixed(0)} of ${faultsLastMs / 1_000} s, ${count} faults`);
+  }, SAY_EVERY_MS);
+  await Promise.all(acts);
+  clearInterval(progress);
+  return struck;
+}
+
+/** A fault that another fault makes impossible, such as a command to a Redis that is down, did not happen. */
+async function strike(world: World, { nemesis, seed }: Fault): Promise<boolean> {
+  try {
+    return await nemesis.act(world, createRandom(seed));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+import { pino } from 'pino';
+import { BackpressureError, createProducer, QueueUnavailableError } from '../../src/index.js';
+import type { Submission, Update } from '../../src/index.js';
+import { ProducerLoop } from './producer-loop.js';
+import type { Accepted, Submitter } from './producer-loop.js';
+import { NAMESPACE, PREFIX } from './settings.js';
+import type { ProducerSettings } from './side.js';
+import type { DrawnUpdate } from './traffic.js';
+
+/** The producer program of a fault run. */
+
+const OUTCOME_TIMEOUT_MS = 120_000;
+
+const settings = JSON.parse(process.argv[2] ?? '') as ProducerSettings;
+const producer = createProducer({
+  redis: settings.redis,
+  namespace: NAMESPACE,
+  prefix: PREFIX,
+  submitTimeoutMs: 2_000,
+  maxBatch: 16,
+  logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
+});
+
+/** The updates are of all operations, which no single type of `submit` takes. */
+type AnyUpdate = Update<'counter.increment', { key: string }>;
+
+const submitter: Submitter = {
+  submit: async (update) => patient(await producer.submit(toUpdate(update))),
+  submitTogether: async (updates) => (await producer.submit(updates.map(toUpdate))).map(patient),
+  wasAccepted: (error) => {
+    const saysNo =
+      error instanceof BackpressureError ||
+      (error instanceof QueueUnavailableError && /was not (accepted|sent)$/.test(error.message));
+    return saysNo ? 'no' : 'unknown';
+  },
+  close: () => producer.close(),
+};
+
+function patient(submission: Submission): Accepted {
+  const { jobId, index } = submission;
+  return { jobId, index, outcome: () => submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }) };
+}
+
+function toUpdate({ operation, params, idempotencyKey }: DrawnUpdate): AnyUpdate {
+  return { operation, params, idempotencyKey } as unknown as AnyUpdate;
+}
+
+await new ProducerLoop(settings, submitter).run();

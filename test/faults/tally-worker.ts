@@ -1,0 +1,25 @@
+import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
+import { pino } from 'pino';
+import { createWorker } from '../../src/index.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import { applyScript } from '../../src/redis/scripts.js';
+import { LOCK_DURATION_MS, NAMESPACE, PREFIX, SETTLED_RECEIPT_MS, STALLED_INTERVAL_MS } from './settings.js';
+import type { WorkerSettings } from './side.js';
+import { obeyWorkerOrders } from './worker-orders.js';
+
+/** The worker program of a fault run. */
+
+const { redis, clockOffsetMs } = JSON.parse(process.argv[2] ?? '') as WorkerSettings;
+shiftClock(clockOffsetMs);
+
+const worker = createWorker({
+  redis,
+  namespace: NAMESPACE,
+  prefix: PREFIX,
+  lockDurationMs: LOCK_DURATION_MS,
+  stalledIntervalMs: STALLED_INTERVAL_MS,
+  settledReceiptMs: SETTLED_RECEIPT_MS,
+  logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
+});
+await worker.ready();
+obeyWorkerOrders({ applySha: applyScript(createRegistry()).sha, close: () => worker.close() });

@@ -1,0 +1,120 @@
+import type { Cell } from '../../src/index.js';
+import { BAD_CELLS, COUNTERS, PAST_THE_EDGE, PLAYERS, STOCK, TURN, witnessesOf } from './cells.js';
+import type { Random } from './random.js';
+
+/** An update with its number in the run. Its params are complete, as a job holds them. */
+export interface DrawnUpdate {
+  readonly id: string;
+  readonly operation: Operation;
+  readonly params: object;
+  readonly idempotencyKey?: string;
+}
+
+type Operation =
+  | 'counter.increment'
+  | 'counter.decrement'
+  | 'inventory.take'
+  | 'inventory.restock'
+  | 'inventory.takeAll'
+  | 'xp.award'
+  | 'scores.add'
+  | 'transaction';
+
+type Drawn = Pick<DrawnUpdate, 'operation' | 'params'>;
+
+/** How an update is drawn, how often, and whether it can be told from all others only by an idempotency key. */
+interface Kind {
+  readonly weight: number;
+  readonly needsKey?: true;
+  draw(random: Random, id: string): Drawn;
+}
+
+const KINDS: readonly Kind[] = [
+  { weight: 14, draw: increment },
+  { weight: 10, draw: decrement },
+  { weight: 8, needsKey: true, draw: take },
+  { weight: 5, needsKey: true, draw: restock },
+  { weight: 4, needsKey: true, draw: takeAll },
+  { weight: 10, draw: award },
+  { weight: 22, draw: addScores },
+  { weight: 22, draw: buy },
+  { weight: 3, draw: incrementBadCell },
+  { weight: 2, draw: addScoresWithBadCell },
+];
+
+const KEYED_PERCENT = 40;
+
+/** Draws the update that has this id. */
+export function drawUpdate(random: Random, id: string, { keyed = false } = {}): DrawnUpdate {
+  const kind = random.weighted(KINDS);
+  const isKeyed = random.chance(KEYED_PERCENT) || keyed || kind.needsKey === true;
+  return { id, ...kind.draw(random, id), ...(isKeyed && { idempotencyKey: `key-${id}` }) };
+}
+
+function increment(random: Random): Drawn {
+  const limit = random.chance(20) && { max: random.int(0, 300_000) };
+  const params = { ...random.pick(COUNTERS), by: random.int(1, 100_000), ...limit };
+  return { operation: 'counter.increment', params };
+}
+
+function decrement(random: Random): Drawn {
+  const limit = random.chance(20) && { min: random.int(-300_000, 0) };
+  const params = { ...random.pick(COUNTERS), by: random.int(1, 100_000), ...limit };
+  return { operation: 'counter.decrement', params };
+}
+
+function take(random: Random): Drawn {
+  const whenShort = random.pick(['floor', 'reject']);
+  return { operation: 'inventory.take', params: { ...random.pick(STOCK), quantity: random.int(1, 20), whenShort } };
+}
+
+function restock(random: Random): Drawn {
+  return { operation: 'inventory.restock', params: { ...random.pick(STOCK), quantity: random.int(1, 20) } };
+}
+
+function takeAll(random: Random): Drawn {
+  const items = random.shuffle(STOCK).slice(0, random.int(2, 3));
+  return {
+    operation: 'inventory.takeAll',
+    params: { items: items.map((cell) => ({ ...cell, quantity: random.int(1, 8) })) },
+  };
+}
+
+function award(random: Random): Drawn {
+  const levels = random.chance(30) && { levels: [100, 10_000, 1_000_000] };
+  return { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100_000), ...levels } };
+}
+
+function addScores(random: Random, id: string): Drawn {
+  const cells = random.shuffle(COUNTERS).slice(0, random.int(1, 3));
+  return scores(random, [...cells, random.pick(PLAYERS)], id);
+}
+
+function scores(random: Random, cells: readonly Cell[], id: string): Drawn {
+  const entries = cells.map((cell) => ({ ...cell, by: random.int(1, 1_000) }));
+  const witnesses = [TURN, ...witnessesOf(id)].map((cell) => ({ ...cell, by: 1 }));
+  return { operation: 'scores.add', params: { entries: [...entries, ...witnesses] } };
+}
+
+/** Takes stock, awards XP and counts the sale. */
+function buy(random: Random, id: string): Drawn {
+  const whenShort = random.pick(['floor', 'reject', 'reject']);
+  const steps = [
+    { operation: 'inventory.take', params: { ...random.pick(STOCK), quantity: random.int(1, 4), whenShort } },
+    { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100) } },
+    { operation: 'inventory.restock', params: { ...random.pick(STOCK), quantity: random.int(1, 5) } },
+    ...[TURN, ...witnessesOf(id)].map((cell) => ({ operation: 'counter.increment', params: { ...cell, by: 1 } })),
+  ];
+  return { operation: 'transaction', params: { updates: steps } };
+}
+
+function incrementBadCell(random: Random): Drawn {
+  const by = random.int(PAST_THE_EDGE, 100_000);
+  return { operation: 'counter.increment', params: { ...random.pick(BAD_CELLS), by } };
+}
+
+function addScoresWithBadCell(random: Random, id: string): Drawn {
+  const drawn = scores(random, [random.pick(COUNTERS)], id) as { params: { entries: object[] } } & Drawn;
+  const bad = { ...random.pick(BAD_CELLS), by: PAST_THE_EDGE };
+  return { ...drawn, params: { entries: [...drawn.params.entries, bad] } };
+}

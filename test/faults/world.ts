@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { openQueue } from '../../src/jobs/queues.js';
+import type { TallyQueue } from '../../src/jobs/queues.js';
+import type { Cell } from '../../src/index.js';
+import { withinTime } from '../../src/within-time.js';
+import { store } from '../lua/cells.js';
+import { BAD_CELLS, EDGE, STOCK, STOCK_AT_START } from './cells.js';
+import { Member } from './member.js';
+import type { ProducerOrder, WorkerOrder } from './messages.js';
+import type { Random } from './random.js';
+import { Server } from './server.js';
+import { PREFIX, QUEUES } from './settings.js';
+import type { ProducerSettings, Side, WorkerSettings } from './side.js';
+
+type WorkerMember = Member<WorkerSettings, WorkerOrder>;
+export type ProducerMember = Member<ProducerSettings, ProducerOrder>;
+export type AnyMember = WorkerMember | ProducerMember;
+
+/** All that runs in an epoch, for the faults to act on. */
+export interface World {
+  readonly server: Server;
+  readonly workers: readonly [WorkerMember, WorkerMember];
+  readonly producers: readonly [ProducerMember, ProducerMember];
+  /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is away. */
+  readonly operator: Redis;
+  readonly queues: readonly TallyQueue[];
+  /** How far the clock of each worker is ahead, by its name. It stays so for all its processes. */
+  readonly clocks: Map<string, number>;
+  /** How the producers' next processes behave. */
+  readonly producerMode: { resubmitAll: boolean };
+  /** The producers' journals. */
+  readonly journals: readonly string[];
+}
+
+export interface WorldOptions {
+  readonly folder: string;
+  readonly side: Side;
+  readonly producerSeeds: readonly [number, number];
+  readonly keyedOnly: boolean;
+}
+
+const OPERATOR_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+export async function startWorld({ folder, side, producerSeeds, keyedOnly }: WorldOptions): Promise<World> {
+  const server = await Server.start(join(folder, 'redis'));
+  const operator = new Redis(server.url, {
+    connectionName: 'operator',
+    maxRetriesPerRequest: 1,
+    commandTimeout: OPERATOR_TIMEOUT_MS,
+    retryStrategy: () => 50,
+  });
+  operator.on('error', () => undefined);
+  await storeStart(operator);
+  const clocks = new Map<string, number>();
+  const producerMode = { resubmitAll: false };
+  const journals = ['producer-1', 'producer-2'].map((name) => join(folder, `${name}.jsonl`));
+  const startWorker = (name: string): Promise<WorkerMember> =>
+    Member.start({
+      name,
+      program: side.workerProgram,
+      log: join(folder, `${name}.log`),
+      redisUrl: server.url,
+      ...(side.applySha !== undefined && { applyShas: [side.applySha] }),
+      settings: (redis) => ({ redis, clockOffsetMs: clocks.get(name) ?? 0 }),
+    });
+  const startProducer = (number: 0 | 1): Promise<ProducerMember> =>
+    Member.start({
+      name: `producer-${number + 1}`,
+      program: side.producerProgram,
+      log: join(folder, `producer-${number + 1}.log`),
+      redisUrl: server.url,
+      settings: (redis, incarnation) => ({
+        redis,
+        name: `p${number + 1}`,
+        incarnation,
+        seed: producerSeeds[number],
+        journal: journals[number]!,
+        keyedOnly,
+        resubmitAll: producerMode.resubmitAll,
+      }),
+    });
+  return {
+    server,
+    operator,
+    queues: QUEUES.map((name) => openQueue(name, PREFIX, operator, pino({ level: 'silent' }))),
+    workers: [await startWorker('worker-1'), await startWorker('worker-2')],
+    producers: [await startProducer(0), await startProducer(1)],
+    clocks,
+    producerMode,
+    journals,
+  };
+}
+
+export function membersOf({ workers, producers }: World): [AnyMember, ...AnyMember[]] {
+  return [...workers, ...producers];
+}
+
+/** One of the members to hit, at work if one of them is. */
+export function pickTarget<Target extends AnyMember>(random: Random, members: readonly [Target, ...Target[]]): Target {
+  const [first, ...others] = random.shuffle(members) as [Target, ...Target[]];
+  return [first, ...others].find(({ isReady }) => isReady) ?? first;
+}
+
+/** What the cells hold that are not missing at the start. */
+export const START: readonly (readonly [Cell, number])[] = [
+  ...STOCK.map((cell) => [cell, STOCK_AT_START] as const),
+  [BAD_CELLS[2], EDGE],
+];
+
+async function storeStart(redis: Redis): Promise<void> {
+  for (const [cell, value] of START) {
+    await store(redis, cell, value);
+  }
+  const [list, text] = BAD_CELLS;
+  await redis.rpush(list.key, 'a', 'b');
+  await redis.set(text.key, 'twelve');
+}
+
+/** The connection, once Redis answers. */
+export async function connected(redis: World['operator']): Promise<World['operator']> {
+  while ((await redis.ping().catch(() => undefined)) === undefined) {
+    await wait(20);
+  }
+  return redis;
+}
+
+/** Ends whatever still runs. */
+export async function endWorld(world: World): Promise<void> {
+  await Promise.all(membersOf(world).map((member) => member.kill()));
+  await Promise.all(membersOf(world).map((member) => member.proxy.close().catch(() => undefined))); // closed already
+  world.operator.disconnect();
+  await withinTime(Promise.all(world.queues.map((queue) => queue.close())), CLOSE_TIMEOUT_MS);
+  await world.server.stop();
+}
