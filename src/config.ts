@@ -30,7 +30,7 @@ const variables = {
     schema: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }).optional(),
     example: 'redis://127.0.0.1:6379',
   },
-  /** Address on which the dashboard listens. */
+  /** Address on which the API and the dashboard listen. */
   HOST: {
     schema: z
       .enum(['127.0.0.1', '::1', 'localhost'], 'must be a loopback address until sign-in is configured')

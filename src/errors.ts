@@ -34,14 +34,38 @@ export class ValidationError extends TallyError {
 }
 
 /**
- * Redis did not answer in time. The update may or may not have been accepted: send it again with the same
- * idempotency key, and it takes effect once.
+ * How many updates of a failed call were accepted: none, some, or it is not known. Those with idempotency keys can
+ * be sent again in any case, and take effect once.
+ */
+export type Accepted = 'none' | 'some' | 'unknown';
+
+/**
+ * Redis did not answer in time. Unless {@link accepted} says otherwise, the update may or may not have been accepted:
+ * send it again with the same idempotency key, and it takes effect once.
  */
 export class QueueUnavailableError extends TallyError {
   override readonly name = 'QueueUnavailableError';
+  readonly accepted: Accepted;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, { accepted = 'unknown', ...options }: ErrorOptions & { accepted?: Accepted } = {}) {
     super('QUEUE_UNAVAILABLE', message, options);
+    this.accepted = accepted;
+  }
+}
+
+/** Idempotency keys were used before for other updates; nothing was accepted. Use new keys for new updates. */
+export class IdempotencyConflictError extends TallyError {
+  override readonly name = 'IdempotencyConflictError';
+
+  constructor(
+    /** Which updates of the call, counted from 0. */
+    readonly indexes: readonly number[],
+  ) {
+    const which = indexes.length === 1 ? `update ${indexes.join()} was` : `updates ${indexes.join(', ')} were`;
+    super(
+      'IDEMPOTENCY_CONFLICT',
+      `the idempotency key of ${which} used before for another update; nothing was accepted`,
+    );
   }
 }
 

@@ -1,7 +1,9 @@
 export { createProducer } from './producers/producer.js';
 export type { Producer, ProducerOptions } from './producers/producer.js';
+export type { FoundUpdate } from './producers/find-update.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
 export type { Submission } from './producers/submission.js';
+export type { Trace } from './producers/trace.js';
 export { createWorker } from './workers/worker.js';
 export type { CompletedJob, TallyWorker, WorkerOptions } from './workers/worker.js';
 export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell.js';

@@ -17,13 +17,18 @@ const program = new Command('tally')
 
 program
   .command('up')
-  .description('start all of Tally: a private Redis (unless REDIS_URL is set), a worker and the dashboard')
+  .description('start all of Tally: a private Redis (unless REDIS_URL is set), a worker, the API and the dashboard')
   .action(async () => (await import('./up.js')).up());
 
 program
   .command('worker')
   .description('start a worker that applies updates')
   .action(async () => (await import('./worker.js')).work());
+
+program
+  .command('api')
+  .description('serve the HTTP API alone')
+  .action(async () => (await import('./api.js')).serveApi());
 
 program
   .command('submit')

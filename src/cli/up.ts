@@ -1,14 +1,14 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Express } from 'express';
 import { createDashboard } from '../../dashboard/app.js';
-import { ConfigurationError } from '../errors.js';
+import { createApi } from '../producers/http/api.js';
+import type { ApiServer } from '../producers/http/server.js';
 import { describeTarget } from '../redis/connection.js';
 import { claimEmbeddedRedis } from '../redis/embedded-record.js';
 import { withinTime } from '../within-time.js';
 import { connectionOptions, createContext } from './context.js';
 import type { Context } from './context.js';
+import { listen, originOf } from './listen.js';
 import { onStop, startWorker } from './worker.js';
 
 type Stop = () => Promise<void>;
@@ -45,8 +45,13 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   await worker.ready();
   const dashboard = createDashboard(connectionOptions(context, redis));
   stops.push(() => dashboard.close());
-  const server = await listen(dashboard.app, context);
-  stops.push(() => closeServer(server));
+  const api = createApi(connectionOptions(context, redis));
+  stops.push(() => api.close());
+  const server = await listen(onOnePort(dashboard.app, api.app), context);
+  stops.push(() => {
+    api.drain();
+    return server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS);
+  });
   announce(context, redis, server);
 }
 
@@ -75,30 +80,20 @@ async function startRedis({ config, logger }: Context, stops: Stop[]): Promise<s
   return redis.url;
 }
 
-async function listen(handler: RequestListener, { config }: Context): Promise<Server> {
-  const { HOST: host, PORT: port } = config;
-  const server = createServer(handler).listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const hint = inUse ? 'it is in use; set PORT to another, for example PORT=3001' : (error as Error).message;
-    throw new ConfigurationError(`can't listen on ${host}:${port}: ${hint}`, { cause: error });
-  }
-  return server;
+/** The dashboard stands under `/ops`, and the start page leads to it; all else is the API's. */
+function onOnePort(dashboard: Express, api: Express): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.all(['/', '/ops', '/ops/*path'], dashboard);
+  app.use(api);
+  return app;
 }
 
-async function closeServer(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
-  await once(server, 'close');
-}
-
-function announce({ config, logger }: Context, redis: string, server: Server): void {
-  const { address, family, port } = server.address() as AddressInfo;
-  const host = family === 'IPv6' ? `[${address}]` : address;
+function announce({ config, logger }: Context, redis: string, server: ApiServer): void {
+  const origin = originOf(server);
   const where = config.REDIS_URL === undefined ? ` (private, data in ${config.TALLY_DATA_DIR})` : '';
   logger.info(`Redis      ${describeTarget(redis)}${where}`);
-  logger.info(`dashboard  http://${host}:${port}/ops/queues`);
+  logger.info(`dashboard  ${origin}/ops/queues`);
+  logger.info(`API        ${origin}/v1, documented at ${origin}/docs/`);
   logger.info(`Tally is up. Try: npx tally submit counter.increment --params '{"key":"count","by":5}' --wait`);
 }

@@ -35,7 +35,7 @@ export const idempotencyKeySchema = z
 const updateSchema = z.strictObject(
   {
     operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
-    params: z.unknown(),
+    params: z.unknown().optional(), // checked by the operation, also when it is missing
     idempotencyKey: idempotencyKeySchema.optional(),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined) },
@@ -200,12 +200,20 @@ export function fingerprint(operation: string, params: unknown): string {
 }
 
 function toIssue(issue: z.core.$ZodIssue, code: ValidationCode): ValidationIssue {
-  const path = issue.path.reduce<string>((text, part) => joinPath(text, partText(part)), '');
-  return { path, code, message: issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message };
+  return {
+    path: pathText(issue.path),
+    code,
+    message: issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message,
+  };
 }
 
 function unknownProperties(names: readonly string[]): string {
   return `unknown ${names.length === 1 ? 'property' : 'properties'} ${names.map((name) => `"${name}"`).join(', ')}`;
+}
+
+/** How the place of a value is written: `[3].params.items[0].key`. */
+export function pathText(parts: readonly PropertyKey[]): string {
+  return parts.reduce<string>((text, part) => joinPath(text, partText(part)), '');
 }
 
 function partText(part: PropertyKey): string {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { fingerprint } from '../operations/update.js';
+import type { CheckedUpdate } from '../operations/update.js';
 import type { Keys } from '../redis/keys.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
@@ -10,36 +11,44 @@ export interface Recorded {
   readonly outcome: string;
 }
 
+/** The script's answer for a key that belongs to another update. */
+const CONFLICT = '~';
+
 interface Keyed {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
 }
 
 /**
- * Looks up updates of one operation by their idempotency keys, in one round trip, so that a known one needs no job. Only a
- * short cut: what is not found here is decided by the script.
+ * Looks up updates by their idempotency keys, in one round trip, so that a known one needs no job. Only a short cut: what is not found here is decided by the script.
  *
  * @returns what is recorded, by the index of the update
  */
-export async function findRecorded(
+export async function findRecorded<Item extends Keyed>(
   redis: Redis,
   keys: Keys,
-  operation: string,
-  updates: readonly Keyed[],
+  updates: readonly Item[],
+  operationOf: (update: Item) => string,
 ): Promise<Map<number, Recorded>> {
-  const keyed = updates.flatMap(({ idempotencyKey }, index) =>
-    idempotencyKey === undefined ? [] : [{ index, key: keys.idempotencyReceipt(idempotencyKey) }],
+  const keyed = updates.flatMap((update, index) =>
+    update.idempotencyKey === undefined ? [] : [{ index, update, key: keys.idempotencyReceipt(update.idempotencyKey) }],
   );
   if (keyed.length === 0) {
     return new Map();
   }
   const receipts = await redis.mget(keyed.map(({ key }) => key));
   return new Map(
-    keyed.flatMap(({ index }, place) => {
-      const recorded = readReceipt(receipts[place] ?? null, operation, updates[index]?.params);
+    keyed.flatMap(({ index, update }, place) => {
+      const recorded = readReceipt(receipts[place] ?? null, operationOf(update), update.params);
       return recorded === undefined ? [] : [[index, recorded]];
     }),
   );
+}
+
+/** The indexes of the updates whose idempotency keys are recorded for other updates. */
+export async function findConflicts(redis: Redis, keys: Keys, updates: readonly CheckedUpdate[]): Promise<number[]> {
+  const recorded = await findRecorded(redis, keys, updates, ({ operation }) => operation.name);
+  return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
 }
 
 function readReceipt(receipt: string | null, operation: string, params: unknown): Recorded | undefined {
@@ -48,5 +57,5 @@ function readReceipt(receipt: string | null, operation: string, params: unknown)
     return undefined;
   }
   const same = firstFingerprint === fingerprint(operation, params);
-  return { updateId, outcome: same ? `=${outcome}` : '~' };
+  return { updateId, outcome: same ? `=${outcome}` : CONFLICT };
 }

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { z } from 'zod';
-import { BackpressureError, QueueUnavailableError, TallyError } from '../errors.js';
+import { BackpressureError, IdempotencyConflictError, QueueUnavailableError, TallyError } from '../errors.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
@@ -11,7 +11,10 @@ import type { CommonOptions } from '../options.js';
 import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
+import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
+import { findUpdate } from './find-update.js';
+import type { FoundUpdate } from './find-update.js';
 import { Lane } from './lane.js';
 import { Outcomes } from './outcomes.js';
 import { departing, Sender } from './sender.js';
@@ -19,6 +22,7 @@ import type { Departing } from './sender.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
+import { traceSchema } from './trace.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 
 export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom> {
@@ -44,19 +48,25 @@ const MAX_FLIGHTS = 4;
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({
+/** The options of a producer, for what has one. */
+export const producerShape = {
   ...commonShape,
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
   backlogLimit: z.int().min(1).max(100_000_000).default(1_000_000),
-});
+};
+
+const optionsSchema = z.strictObject(producerShape);
 
 const submitOptionsSchema = z.strictObject({
   idempotencyKey: z.string().optional(),
   delay: milliseconds(0, Number.MAX_SAFE_INTEGER).optional(),
   priority: z.int().min(1).max(2_097_151).optional(),
+  refuseConflicts: z.boolean().default(false),
+  trace: traceSchema.optional(),
 });
+const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });
 
 /**
  * A producer: checks updates, puts them on the queues and tells what became of them.
@@ -76,6 +86,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly scores: Shortcuts['scores'];
 
   readonly #context: CheckContext;
+  readonly #keys: Keys;
   readonly #redis: Connection;
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
@@ -94,6 +105,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       logger = pino({ name: 'tally' }),
     } = options;
     const keys = createKeys(options);
+    this.#keys = keys;
     this.#context = { registry: createRegistry(options.operations), isReservedKey: keys.isReserved };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
     this.#outcomes = new Outcomes({ target, prefix, keys, logger });
@@ -114,6 +126,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws ValidationError when an update is not valid; nothing was queued
    * @throws BackpressureError when `bufferLimit` updates wait here or `backlogLimit` jobs in the queue; nothing was queued
    * @throws QueueUnavailableError when Redis does not answer in time; see there
+   * @throws IdempotencyConflictError with `refuseConflicts`, when a key belongs to another update; nothing was queued
    */
   submit<Name extends Known['name']>(
     update: UpdateOf<OperationNamed<Known, Name>> & { operation: Name },
@@ -121,7 +134,21 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   ): Promise<Submission<ResultOf<OperationNamed<Known, Name>>>>;
   submit(updates: readonly UpdateOf<Known>[], options?: Omit<SubmitOptions, 'idempotencyKey'>): Promise<Submission[]>;
   submit(update: unknown, options?: SubmitOptions): Promise<unknown> {
-    return Array.isArray(update) ? this.#submitMany(update, options) : this.#submitOne(update, options);
+    if (Array.isArray(update)) {
+      return this.#submitMany(update, options);
+    }
+    return options?.refuseConflicts ? this.#submitOneOrRefuse(update, options) : this.#submitOne(update, options);
+  }
+
+  /**
+   * Finds an update by the id of its {@link Submission}, whoever submitted it.
+   *
+   * @returns undefined when it is unknown or its job was removed: completed jobs are kept for a day, failed ones for 14
+   * @throws QueueUnavailableError when Redis does not answer in time
+   */
+  find(id: string): Promise<FoundUpdate | undefined> {
+    const { submitTimeoutMs: timeoutMs } = this.options;
+    return findUpdate({ redis: this.#redis, keys: this.#keys, registry: this.#context.registry, timeoutMs }, id);
   }
 
   /** Sends what is waiting and closes all connections. */
@@ -133,15 +160,23 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#outcomes.disconnect();
   }
 
+  async #submitOneOrRefuse(update: unknown, options: SubmitOptions): Promise<Submission> {
+    const submission = await this.#submitOne(update, options);
+    if (submission.isRepeat && (await submission.outcome()).status === 'conflict') {
+      throw new IdempotencyConflictError([0]);
+    }
+    return submission;
+  }
+
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, ...alone } =
+      const { idempotencyKey, trace, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#context);
       this.#requireRoom([checked]);
-      const item = departing(checked, Date.now());
+      const item = departing(checked, Date.now(), trace);
       if (goesAlone(alone)) {
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
@@ -153,19 +188,24 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const alone = checkOptions('submit', submitOptionsSchema.omit({ idempotencyKey: true }), options);
-    const checked = checkUpdates(updates, this.#context);
-    this.#requireRoom(checked);
+    const { refuseConflicts, trace, ...alone } = checkOptions('submit', submitManySchema, options);
     const sinceMs = Date.now();
+    const checked = checkUpdates(updates, this.#context);
+    if (refuseConflicts) {
+      await this.#sender.refuseConflicts(checked);
+    }
+    this.#requireRoom(checked);
     if (goesAlone(alone)) {
-      return allOf(checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs), alone)));
+      return allOf(
+        checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs, trace), alone)),
+      );
     }
     const lanes = new Set<Lane<Departing, Submission>>();
     const submissions = checked.map((update) => {
       const lane = this.#lane(update.operation);
       lanes.add(lane);
       return new Promise<Submission>((resolve, reject) => {
-        lane.push({ item: departing(update, sinceMs), resolve, reject });
+        lane.push({ item: departing(update, sinceMs, trace), resolve, reject });
       });
     });
     for (const lane of lanes) {
@@ -218,7 +258,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       cellsOf: ({ cells }) => cells,
       send: (items) => this.#sender.send(operation, items),
       notSent: (cause) =>
-        new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', { cause }),
+        new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', {
+          cause,
+          accepted: 'none',
+        }),
     });
     this.#lanes.set(operation.name, lane);
     return lane;
@@ -242,17 +285,23 @@ function goesAlone({ delay, priority }: AloneOptions): boolean {
  */
 async function allOf(submissions: readonly Promise<Submission>[]): Promise<Submission[]> {
   const results = await Promise.allSettled(submissions);
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure === undefined) {
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  const [first] = failures;
+  if (first === undefined) {
     return Promise.all(submissions);
   }
-  const accepted = results.filter((result) => result.status === 'fulfilled').length;
+  const accepted = results.length - failures.length;
   if (accepted === 0) {
-    throw failure.reason;
+    throw failures.find(leavesItOpen) ?? first;
   }
   throw new QueueUnavailableError(
-    `${accepted} of ${results.length} updates were accepted, then: ${(failure.reason as Error).message}; send all of them ` +
+    `${accepted} of ${results.length} updates were accepted, then: ${first.message}; send all of them ` +
       'again with the same idempotency keys, and each takes effect once',
-    { cause: failure.reason },
+    { cause: first, accepted: 'some' },
   );
+}
+
+/** Of several failures, one that does not rule out acceptance speaks for all. */
+function leavesItOpen(failure: Error): boolean {
+  return failure instanceof QueueUnavailableError && failure.accepted !== 'none';
 }

@@ -1,6 +1,6 @@
 import type { JobsOptions } from 'bullmq';
 import type { Logger } from 'pino';
-import { QueueUnavailableError } from '../errors.js';
+import { IdempotencyConflictError, QueueUnavailableError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { newJobId, parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
@@ -10,11 +10,14 @@ import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { askRedis, reasonOf, withDeadline } from './ask-redis.js';
 import { Backlog } from './backlog.js';
-import { findRecorded } from './idempotency.js';
+import { findConflicts, findRecorded } from './idempotency.js';
 import type { Recorded } from './idempotency.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
+import { traceOptions } from './trace.js';
+import type { Trace } from './trace.js';
 
 /** A checked update whose caller waits. Small: under load, what waits is what the garbage collector has to copy. */
 export interface Departing {
@@ -24,14 +27,20 @@ export interface Departing {
   readonly cells: number;
   /** Since when its caller waits, in local ms. */
   readonly sinceMs: number;
+  /** The request that brought it. */
+  readonly trace: Trace | undefined;
 }
 
-export function departing({ params, idempotencyKey, steps }: CheckedUpdate, sinceMs: number): Departing {
+export function departing(
+  { params, idempotencyKey, steps }: CheckedUpdate,
+  sinceMs: number,
+  trace: Trace | undefined,
+): Departing {
   let cells = 0;
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, cells, sinceMs };
+  return { params, idempotencyKey, cells, sinceMs, trace };
 }
 
 /** Makes jobs of updates and puts them on the queues. */
@@ -71,6 +80,20 @@ export class Sender {
     }
   }
 
+  /**
+   * Makes sure that no update has an idempotency key that is known to belong to another one.
+   *
+   * @throws IdempotencyConflictError naming those that have
+   * @throws QueueUnavailableError when Redis does not answer in time
+   */
+  async refuseConflicts(updates: readonly CheckedUpdate[]): Promise<void> {
+    const { redis, keys, timeoutMs } = this.deps;
+    const conflicts = await askRedis(redis, timeoutMs, findConflicts(redis, keys, updates));
+    if (conflicts.length > 0) {
+      throw new IdempotencyConflictError(conflicts);
+    }
+  }
+
   /** @throws BackpressureError when as many jobs wait in the operation's queue as may */
   requireRoom({ queue }: Operation): void {
     let backlog = this.#backlogs.get(queue);
@@ -88,7 +111,7 @@ export class Sender {
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
     const { redis, keys, maxBatch, follow } = this.deps;
-    const recorded = await findRecorded(redis, keys, operation.name, updates);
+    const recorded = await findRecorded(redis, keys, updates, () => operation.name);
     const jobs: { jobId: string; updates: Departing[] }[] = [];
     const submissions = updates.map((update, index) => {
       const known = recorded.get(index);
@@ -106,7 +129,7 @@ export class Sender {
     const bulk = jobs.map((job) => ({
       name: operation.name,
       data: toJobData(job.updates),
-      opts: { ...options, jobId: job.jobId },
+      opts: { ...options, ...traceOptions(job.updates), jobId: job.jobId },
     }));
     await this.#add(this.#queue(operation.queue), bulk);
     return submissions;
@@ -136,38 +159,22 @@ export class Sender {
 /** A submission of an update that was recorded before: no job was made. */
 function recordedSubmission(operation: Operation, params: unknown, { updateId: id, outcome }: Recorded): Submission {
   const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
-  return new Submission(jobId, index, operation, params, () =>
-    Promise.resolve().then(() => decodeOutcome(outcome, operation, params)),
-  );
-}
-
-async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const follow = () => Promise.resolve().then(() => decodeOutcome(outcome, operation, params));
+  return new Submission(jobId, index, operation, params, follow, true);
 }
 
 /**
  * An answer of Redis such as OOM means that nothing was accepted, if the job was sent once. After a lost connection
  * it may have been sent twice and accepted the first time.
  */
-function unavailable(error: Error, { lastError, address }: Connection, sentOnce: boolean): QueueUnavailableError {
+function unavailable(error: Error, redis: Connection, sentOnce: boolean): QueueUnavailableError {
   if (error.name === 'ReplyError' && sentOnce) {
     const message = `Redis refused the job: ${error.message}; the update was not accepted`;
-    return new QueueUnavailableError(message, { cause: error });
+    return new QueueUnavailableError(message, { cause: error, accepted: 'none' });
   }
-  const cause = lastError ?? error;
   return new QueueUnavailableError(
-    `Redis did not take the job (${address}: ${cause.message || String(cause)}); the update may or may not have been ` +
+    `Redis did not take the job (${reasonOf(error, redis)}); the update may or may not have been ` +
       'accepted: send it again with the same idempotency key, and it takes effect once',
-    { cause },
+    { cause: redis.lastError ?? error },
   );
 }

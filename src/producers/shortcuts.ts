@@ -1,6 +1,7 @@
 import type { BuiltInOperation } from '../operations/registry.js';
 import type { OperationNamed, InputOf, ResultOf } from './types.js';
 import type { Submission } from './submission.js';
+import type { Trace } from './trace.js';
 
 export interface SubmitOptions {
   /** The caller's name for this change: however often it is sent, it takes effect once. */
@@ -9,6 +10,13 @@ export interface SubmitOptions {
   delay?: number;
   /** 1 (first) to 2,097,151; without it an update goes before those with one. It goes as a job of its own. */
   priority?: number;
+  /**
+   * Whether to refuse the call when an idempotency key is known to belong to another update, rather than to answer
+   * with the outcome `conflict`. @defaultValue false
+   */
+  refuseConflicts?: boolean;
+  /** The request that brought the update, noted in its job. @defaultValue none */
+  trace?: Trace;
 }
 
 type Shortcut<Name extends string> = (

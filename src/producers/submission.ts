@@ -26,6 +26,8 @@ export class Submission<Result = unknown> {
     private readonly operation: Operation,
     private readonly params: unknown,
     private readonly follow: FollowOutcome,
+    /** Whether its idempotency key was known already: it got no job of its own, and its outcome is there. */
+    readonly isRepeat = false,
   ) {}
 
   /** Names the update, e.g. for `GET /v1/updates/{id}`. */

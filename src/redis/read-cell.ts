@@ -23,6 +23,9 @@ export async function readCell(redis: Redis, cell: Cell): Promise<CellValue | un
     [Error | null, string | null],
     [Error | null, number],
   ];
+  if (typeError !== null) {
+    throw typeError; // Redis is away
+  }
   const expected = kindOf(cell);
   if (type !== expected && type !== 'none') {
     throw new TallyError(
@@ -30,7 +33,7 @@ export async function readCell(redis: Redis, cell: Cell): Promise<CellValue | un
       `"${key}" holds a ${type}; ${HOW_TO_READ[type] ?? 'it is not a value of Tally'}`,
     );
   }
-  const error = typeError ?? readError ?? ttlError;
+  const error = readError ?? ttlError;
   if (error !== null) {
     throw error;
   }

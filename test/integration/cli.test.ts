@@ -1,66 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { dataDir, start, startUp, tally } from '../support/command.js';
 import { place, until } from '../support/tally.js';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-
-interface Answer {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(args: readonly string[], environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const ended = once(child, 'close').then(([code]): Answer => ({ code: code as number | null, ...output }));
-  return { child, output, ended };
-}
-
-function tally(environment: Record<string, string>, ...args: string[]): Promise<Answer> {
-  return start(args, environment).ended;
-}
-
-/** Starts `tally up` in a folder of its own and waits until it says that it is up. */
-async function startUp(environment: Record<string, string>) {
-  const up = start(['up'], { PORT: '0', ...environment });
-  onTestFinished(async () => {
-    up.child.kill('SIGTERM');
-    await up.ended;
-  });
-  const ready = new Promise<void>((resolve) => {
-    up.child.stdout.on('data', () => {
-      if (up.output.stdout.includes('Tally is up')) {
-        resolve();
-      }
-    });
-  });
-  await Promise.race([
-    ready,
-    up.ended.then(({ stdout, stderr }) => {
-      throw new Error(`tally up ended: ${stderr}${stdout}`);
-    }),
-  ]);
-  return up;
-}
-
-function dataDir(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tally-cli-'));
-  onTestFinished(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return folder;
-}
 
 test('tally up, submit and get work together in one folder, and the values outlive a restart', async () => {
   const environment = { TALLY_DATA_DIR: dataDir() };

@@ -1,0 +1,90 @@
+import { readJobStates } from '../jobs/finished-job.js';
+import type { JobEnd } from '../jobs/finished-job.js';
+import type { JobData } from '../jobs/job-data.js';
+import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
+import type { Operation } from '../operations/operation.js';
+import { decodeOutcome, outcomeOfFailedJob } from '../operations/outcome.js';
+import type { Outcome } from '../operations/outcome.js';
+import type { Registry } from '../operations/registry.js';
+import type { Connection } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { askRedis } from './ask-redis.js';
+
+/** An update that was found by its id. */
+export interface FoundUpdate {
+  readonly id: string;
+  readonly operation: string;
+  /** The job that carries it now: when it failed within a batch, the job that the batch put back. */
+  readonly jobId: string;
+  /** Attempts of that job that have ended. */
+  readonly attempts: number;
+  /** What became of it; absent while it waits or runs. */
+  readonly outcome?: Outcome;
+}
+
+interface Deps {
+  readonly redis: Connection;
+  readonly keys: Keys;
+  readonly registry: Registry;
+  readonly timeoutMs: number;
+}
+
+interface StoredJob {
+  readonly queue: string;
+  readonly jobId: string;
+  readonly name: string;
+  readonly data: JobData;
+  readonly attempts: number;
+}
+
+/**
+ * Looks an update up by its id: in two round trips, since an id does not tell the queue.
+ *
+ * @returns undefined when there is no such update, or its job was removed
+ * @throws QueueUnavailableError when Redis does not answer in time
+ */
+export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | undefined> {
+  const place = parseUpdateId(id);
+  if (place === undefined) {
+    return undefined;
+  }
+  const { jobId: batchId, index } = place;
+  const putBackId = putBackJobId(batchId, index);
+  const jobs = await askRedis(deps.redis, deps.timeoutMs, readJobs(deps, [putBackId, batchId]));
+  const job = jobs.find(({ jobId }) => jobId === putBackId) ?? jobs[0];
+  const operation = job && deps.registry.find(job.name);
+  if (job === undefined || operation === undefined) {
+    return undefined;
+  }
+  const indexInJob = job.jobId === putBackId ? 0 : index;
+  if (indexInJob >= job.data.updates.length) {
+    return undefined;
+  }
+  const reading = readJobStates(deps.redis, deps.keys, [job]);
+  const [state = 'unknown'] = await askRedis(deps.redis, deps.timeoutMs, reading);
+  if (state === 'unknown') {
+    return undefined;
+  }
+  const found = { id, operation: operation.name, jobId: job.jobId, attempts: job.attempts };
+  return state === 'unfinished'
+    ? found
+    : { ...found, outcome: outcomeAt(state, indexInJob, operation, job.data.updates[indexInJob]) };
+}
+
+function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unknown): Outcome {
+  return 'failedReason' in end
+    ? outcomeOfFailedJob(end.failedReason)
+    : decodeOutcome(end.outcomes[index] ?? '', operation, params);
+}
+
+/** The jobs with these ids, in any queue. */
+async function readJobs({ redis, keys, registry }: Deps, jobIds: readonly string[]): Promise<StoredJob[]> {
+  const places = jobIds.flatMap((jobId) => registry.queues.map((queue) => ({ jobId, queue })));
+  const hashes = await Promise.all(
+    places.map(({ queue, jobId }) => redis.hmget(keys.job(queue, jobId), 'name', 'data', 'atm')),
+  );
+  return places.flatMap((place, index) => {
+    const [name, data, attempts] = hashes[index] ?? [];
+    return name && data ? [{ ...place, name, data: JSON.parse(data) as JobData, attempts: Number(attempts ?? 0) }] : [];
+  });
+}

@@ -1,0 +1,68 @@
+import type { RequestHandler } from 'express';
+import { pino } from 'pino';
+import { z } from 'zod';
+import type { Express } from 'express';
+import { createRegistry } from '../../operations/registry.js';
+import type { Operation } from '../../operations/operation.js';
+import { checkOptions } from '../../options.js';
+import { connectPromptly } from '../../redis/connection.js';
+import { createKeys } from '../../redis/keys.js';
+import { createProducer, producerShape } from '../producer.js';
+import type { ProducerOptions } from '../producer.js';
+import { createApp } from './app.js';
+import { Stopping } from './stopping.js';
+
+export { ApiServer } from './server.js';
+
+/** Everything that a producer takes: the API is one. */
+export interface ApiOptions extends ProducerOptions<Operation> {
+  /**
+   * Runs before every endpoint under `/v1`. Without it whoever reaches the server may do everything, so let it listen
+   * on loopback only. @defaultValue none
+   */
+  authorize?: RequestHandler;
+}
+
+export interface Api {
+  /** Serves the API; hand it to an {@link ApiServer}. */
+  readonly app: Express;
+  /**
+   * Begins to stop: `/readyz` says so, further requests are refused, and those who wait for outcomes are answered with
+   * what is there.
+   */
+  drain(): void;
+  /** Sends what was accepted and closes the connections to Redis. Close the HTTP server first. */
+  close(): Promise<void>;
+}
+
+const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
+
+/**
+ * The HTTP API: submits updates, tells what became of them and reads cells.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createApi(options: ApiOptions): Api {
+  const {
+    authorize,
+    logger = pino({ name: 'tally' }),
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
+  const timeoutMs = producing.submitTimeoutMs;
+  const producer = createProducer({ ...producing, logger });
+  const redis = connectPromptly(producing.redis, 'tally-api', timeoutMs, logger);
+  const stopping = new Stopping();
+  const registry = createRegistry(producing.operations);
+  const keys = createKeys(producing);
+  return {
+    app: createApp({ producer, redis, registry, keys, logger, stopping, timeoutMs, authorize }),
+    drain: () => {
+      stopping.begin();
+    },
+    close: async () => {
+      stopping.begin();
+      await producer.close();
+      redis.disconnectAll();
+    },
+  };
+}

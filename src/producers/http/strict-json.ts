@@ -1,0 +1,80 @@
+import jsonc from 'jsonc-parser';
+import { pathText } from '../../operations/update.js';
+import { Problem, problemAt } from './problems.js';
+
+/** Deeper than any update: a transaction in an array of updates takes 9 levels. */
+const MAX_DEPTH = 32;
+
+/** Names that mean more to JavaScript than a property. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** A double keeps so many digits of any number. */
+const EXACT_DIGITS = 15;
+
+/**
+ * Reads JSON and refuses what `JSON.parse` lets pass with a meaning that the sender may not have had in mind: a
+ * name given twice in one object, a number that would be rounded, names such as `__proto__`, depth without end.
+ *
+ * @throws Problem `INVALID_JSON` or, for a number, `INVALID_PARAMS`
+ */
+export function parseStrictJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Problem('INVALID_JSON', `the body is not JSON: ${(error as Error).message}`);
+  }
+  inspect(text);
+  return value;
+}
+
+function inspect(text: string): void {
+  const objects: Set<string>[] = [];
+  let depth = 0;
+  const descend = () => {
+    depth += 1;
+    if (depth > MAX_DEPTH) {
+      throw problemAt('INVALID_JSON', '', `must not nest deeper than ${MAX_DEPTH} levels`, 'TOO_DEEP');
+    }
+  };
+  jsonc.visit(text, {
+    onObjectBegin: () => {
+      descend();
+      objects.push(new Set());
+    },
+    onObjectEnd: () => {
+      depth -= 1;
+      objects.pop();
+    },
+    onArrayBegin: descend,
+    onArrayEnd: () => {
+      depth -= 1;
+    },
+    onObjectProperty: (name, _offset, _length, _line, _character, parent) => {
+      const names = objects.at(-1);
+      if (names?.has(name)) {
+        throw problemAt('INVALID_JSON', pathText([...parent(), name]), 'is given twice: give it once', 'DUPLICATE_KEY');
+      }
+      if (FORBIDDEN_KEYS.has(name)) {
+        throw problemAt('INVALID_JSON', pathText([...parent(), name]), 'is not a name to use', 'FORBIDDEN_KEY');
+      }
+      names?.add(name);
+    },
+    onLiteralValue: (value, offset, length, _line, _character, path) => {
+      const literal = text.slice(offset, offset + length);
+      if (typeof value === 'number' && isRounded(literal)) {
+        const message = `${literal.slice(0, 40)} can't be kept exactly: write a whole number within +-(2^53 - 1)`;
+        throw problemAt('INVALID_PARAMS', pathText(path()), message);
+      }
+    },
+  });
+}
+
+/** Whether a fraction is lost: `1.00000000000000000001` would become 1. Whole numbers are checked by their range. */
+function isRounded(literal: string): boolean {
+  if (!/[.e]/i.test(literal)) {
+    return false;
+  }
+  const digits = literal.replace(/e.*$/i, '').replace(/\D/g, '').replace(/^0+/, '');
+  return digits.length > EXACT_DIGITS || (digits !== '' && Number(literal) === 0);
+}

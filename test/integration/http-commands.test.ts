@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { dataDir, start, startUp } from '../support/command.js';
+import { place, until } from '../support/tally.js';
+
+const DOCUMENTED_ORIGIN = 'http://127.0.0.1:3000';
+
+/** The commands of a page, each with the output that it shows. */
+function documentedCommands(file: string): { command: string; output: string }[] {
+  const page = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/```console\n(.*?)```/gs)].map(([, block]) => block!);
+  return blocks.flatMap((block) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((text) => {
+        const [command = '', ...output] = text.trimEnd().split('\n');
+        return { command, output: output.join('\n') };
+      }),
+  );
+}
+
+/** A pattern of an output in which `…` stands for anything. */
+function patternOf(output: string): RegExp {
+  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+}
+
+test('every curl line of the documentation works word for word after a start, beside the dashboard', async () => {
+  const up = await startUp({ TALLY_DATA_DIR: dataDir() });
+  const [, origin = ''] = /API +(http:\/\/[^/]+)\/v1/.exec(up.output.stdout) ?? [];
+  const commands = documentedCommands('docs/http-api.md');
+  expect(commands.length).toBeGreaterThan(8);
+  for (const { command, output } of commands) {
+    const { stdout } = await promisify(execFile)('sh', ['-c', command.replaceAll(DOCUMENTED_ORIGIN, origin)]);
+    expect(stdout).toMatch(patternOf(output));
+  }
+  const board = await fetch(`${origin}/ops/queues`);
+  expect({ status: board.status, type: board.headers.get('content-type') }).toMatchObject({ status: 200 });
+  expect((await fetch(origin)).url).toBe(`${origin}/ops/queues`);
+  const nothing = await fetch(`${origin}/ops/nothing`);
+  expect({ status: nothing.status, problem: await nothing.json() }).toMatchObject({
+    status: 404,
+    problem: { code: 'NOT_FOUND' },
+  });
+});
+
+test('tally api serves the API alone, and ends in order', async () => {
+  const here = place();
+  await here.worker();
+  const environment = { REDIS_URL: inject('redisUrl'), TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const { child, output, ended } = start(['api'], { ...environment, PORT: '0' });
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await until('it listens', () => output.stdout.includes('API  '));
+  const [, origin = ''] = /API +(http:\/\/[^/]+)\/v1/.exec(output.stdout) ?? [];
+  const response = await fetch(`${origin}/v1/updates?wait=10000`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operation: 'counter.increment', params: { key: here.key('n') } }),
+  });
+  expect(await response.json()).toMatchObject({ updates: [{ status: 'applied', result: { value: 1 } }] });
+  expect((await fetch(`${origin}/ops/queues`)).status).toBe(404);
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
+
+test('an address that others can reach is refused, with words that say what to do', async () => {
+  const { code, stderr } = await start(['api'], { REDIS_URL: inject('redisUrl'), HOST: '0.0.0.0' }).ended;
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('HOST=127.0.0.1') as string });
+});

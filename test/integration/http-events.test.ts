@@ -1,0 +1,158 @@
+import { CloudEvent, HTTP } from 'cloudevents';
+import { expect, test } from 'vitest';
+import { startApi } from '../support/http-api.js';
+import type { RunningApi, ShownProblem, ShownUpdate } from '../support/http-api.js';
+import { place, until } from '../support/tally.js';
+
+const BATCH = 'application/cloudevents-batch+json';
+
+function incrementEvent(key: string, overrides: Partial<CloudEvent<unknown>> = {}) {
+  return new CloudEvent({ type: 'tally.counter.increment', source: '/shop', data: { key, by: 5 }, ...overrides });
+}
+
+/** Sends what the SDK made of an event. */
+async function send(
+  { request }: RunningApi,
+  { headers, body }: { headers: object; body: unknown },
+  query = '?wait=10000',
+) {
+  const sent = await request(`/v1/events${query}`, {
+    method: 'POST',
+    headers: headers as Record<string, string>,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return { status: sent.status, body: (await sent.json()) as { updates: ShownUpdate[] } & ShownProblem };
+}
+
+test('events that the SDK made are applied, in binary, structured and batched mode', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  const binary = await send(api, HTTP.binary(incrementEvent(key)));
+  expect(binary).toMatchObject({ status: 200, body: { updates: [{ status: 'applied', result: { value: 5 } }] } });
+  const structured = await send(api, HTTP.structured(incrementEvent(key)));
+  expect(structured).toMatchObject({ status: 200, body: { updates: [{ status: 'applied', result: { value: 10 } }] } });
+  const events = [incrementEvent(key), incrementEvent(key, { type: 'tally.counter.decrement' })];
+  const batched = await send(api, { headers: { 'content-type': `${BATCH}; charset=utf-8` }, body: events });
+  expect(batched.status).toBe(200);
+  expect(batched.body.updates.map(({ status }) => status)).toEqual(['applied', 'applied']);
+  expect(await here.client.get(key)).toBe('10');
+});
+
+test('without a wait the ids are answered, and an empty batch is fine', async () => {
+  const here = place();
+  const api = await startApi(here);
+  const accepted = await send(api, HTTP.structured(incrementEvent(here.key('count'))), '');
+  expect(accepted).toMatchObject({ status: 202, body: { updates: [{ status: 'accepted' }] } });
+  const empty = await send(api, { headers: { 'content-type': BATCH }, body: [] }, '');
+  expect(empty).toEqual({ status: 202, body: { updates: [] } });
+});
+
+test('an event that is delivered again takes effect once, whatever the mode', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  const event = incrementEvent(key, { id: here.key('1') });
+  const first = await send(api, HTTP.binary(event));
+  const again = [
+    await send(api, HTTP.binary(event)),
+    await send(api, HTTP.structured(event)),
+    await send(api, { headers: { 'content-type': BATCH }, body: [event] }),
+  ];
+  for (const { body } of again) {
+    expect(body.updates).toEqual([{ ...first.body.updates[0], duplicate: true }]);
+  }
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('events delivered many times at once take effect once each', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  const events = Array.from({ length: 20 }, (_, index) => incrementEvent(key, { id: here.key(String(index)) }));
+  const deliveries = Array.from({ length: 5 }, () => events).flat();
+  await Promise.all(deliveries.map((event) => send(api, HTTP.binary(event))));
+  expect(await here.client.get(key)).toBe('100');
+});
+
+test('source and id are told apart, however they are joined, and however long they are', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  const long = here.key('x'.repeat(600));
+  const names = [
+    ['/a', '1:2'],
+    ['/a:1', '2'],
+    ['/a1', ':2'],
+    [`/${long}`, 'ä'],
+    [`/${long}`, 'b'],
+    ['/Gr%C3%B6%C3%9Fe', here.key('✓')],
+  ] as const;
+  for (const [source, id] of names) {
+    const event = incrementEvent(key, { source: source + here.key(''), id });
+    const { body } = await send(api, HTTP.structured(event));
+    expect(body.updates).toMatchObject([{ status: 'applied' }]);
+    const again = await send(api, HTTP.structured(event));
+    expect(again.body.updates).toMatchObject([{ duplicate: true }]);
+  }
+  expect(await here.client.get(key)).toBe(String(5 * names.length));
+});
+
+test('attributes in headers are percent-encoded: the same event in binary and structured mode is one', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const event = incrementEvent(here.key('count'), { id: 'Größe 100%', source: `/${here.key('')}` });
+  await send(api, HTTP.structured(event));
+  const { headers, body } = HTTP.binary(event);
+  const encoded = { ...headers, 'ce-id': encodeURIComponent('Größe 100%') };
+  const again = await send(api, { headers: encoded, body });
+  expect(again.body.updates).toMatchObject([{ status: 'applied', duplicate: true }]);
+});
+
+test('the same event with other data is a conflict', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  await send(api, HTTP.structured(incrementEvent(key, { id: here.key('1') })));
+  const changed = incrementEvent(key, { id: here.key('1'), data: { key, by: 6 } });
+  const { status, body } = await send(api, HTTP.structured(changed));
+  expect({ status, code: body.code, paths: body.errors?.map(({ path }) => path) }).toEqual({
+    status: 409,
+    code: 'IDEMPOTENCY_CONFLICT',
+    paths: ['id'],
+  });
+});
+
+test('a batch is accepted whole or not at all, and names what is wrong in the words of events', async () => {
+  const here = place();
+  const api = await startApi(here);
+  const key = here.key('count');
+  const good = incrementEvent(key);
+  const bad = [
+    { event: incrementEvent(key, { type: 'tally.counter.incremnt' }), code: 'UNKNOWN_OPERATION', path: '[1].type' },
+    { event: incrementEvent(key, { type: 'com.example.order' }), code: 'UNKNOWN_OPERATION', path: '[1].type' },
+    { event: incrementEvent(key, { data: { key, by: 0.5 } }), code: 'INVALID_PARAMS', path: '[1].data.by' },
+    { event: { ...good.toJSON(), id: undefined }, code: 'INVALID_EVENT', path: '[1].id' },
+    { event: { ...good.toJSON(), specversion: '0.3' }, code: 'INVALID_EVENT', path: '[1].specversion' },
+  ];
+  for (const { event, code, path } of bad) {
+    const answer = await send(api, { headers: { 'content-type': BATCH }, body: [good, event] });
+    expect(answer).toMatchObject({ status: 422, body: { code, errors: [{ path, code }] } });
+  }
+  expect(await here.client.keys(`*${here.prefix}*`)).toEqual([]);
+});
+
+test("an event's update is found by its id", async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const { body } = await send(api, HTTP.binary(incrementEvent(here.key('count'))), '');
+  const path = `/v1/updates/${body.updates[0]!.id}`;
+  await until('it is applied', async () => (await api.get<ShownUpdate>(path)).body.status === 'applied');
+});

@@ -1,0 +1,108 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { expect, test } from 'vitest';
+import { startApi } from '../support/http-api.js';
+import { ownRedis, place } from '../support/tally.js';
+
+interface OpenApi {
+  openapi: string;
+  paths: Record<string, Record<string, { responses: Record<string, { content: Record<string, unknown> }> }>>;
+}
+
+/** Checks answers against the document; the schemas are found in it by their places. */
+function checker(document: OpenApi) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+  ajv.addSchema(document, 'openapi');
+  const pointer = (...parts: string[]) =>
+    `openapi#/${parts.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;
+  return (path: string, method: string, status: number, contentType: string, body: unknown) => {
+    const place = ['paths', path, method, 'responses', String(status), 'content', contentType, 'schema'];
+    const validate = ajv.getSchema(pointer(...place));
+    if (validate === undefined) {
+      throw new Error(`${method} ${path} has no documented answer ${status} ${contentType}`);
+    }
+    void validate(body);
+    expect({ path, status, errors: validate.errors }).toEqual({ path, status, errors: null });
+  };
+}
+
+test('the document has no errors by the recommended rules of a public linter', async () => {
+  const { request } = await startApi(place());
+  const source = await (await request('/openapi.json')).text();
+  const config = await createConfig({ extends: ['recommended'] });
+  const problems = await lintFromString({ source, config, absoluteRef: 'openapi.json' });
+  expect(problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
+test('every documented endpoint answers as documented, when all is well and when not', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const { request } = await startApi(here, { submitTimeoutMs: 500 });
+  await here.worker();
+  const document = (await (await request('/openapi.json')).json()) as OpenApi;
+  expect(document.openapi).toMatch(/^3\.1\./);
+  const check = checker(document);
+  const called = new Set<string>();
+  const call = async (method: 'get' | 'post', path: string, url: string, body?: unknown, type = 'application/json') => {
+    const answer = await request(url, {
+      method: method.toUpperCase(),
+      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': type } }),
+    });
+    const text = await answer.text();
+    const contentType = answer.headers.get('content-type')!.split(';')[0]!;
+    check(path, method, answer.status, contentType, JSON.parse(text));
+    called.add(`${method} ${path} ${answer.status}`);
+    return JSON.parse(text) as { updates: { id: string }[] };
+  };
+  const key = here.key('count');
+  const update = { operation: 'counter.increment', params: { key } };
+  const cart = { operation: 'inventory.takeAll', params: { items: [{ key: here.key('lamp'), quantity: 1 }] } };
+  const event = { specversion: '1.0', id: '1', source: '/s', type: 'tally.counter.increment', data: { key } };
+  const structured = 'application/cloudevents+json';
+
+  const { updates } = await call('post', '/v1/updates', '/v1/updates', update);
+  await call('post', '/v1/updates', '/v1/updates?wait=5000', [update, cart, { ...update, idempotencyKey: 'k' }]);
+  await call('post', '/v1/updates', '/v1/updates?wait=5000', { ...update, idempotencyKey: 'k' });
+  await call('post', '/v1/updates', '/v1/updates', { ...update, params: { key, by: 2 }, idempotencyKey: 'k' });
+  await call('post', '/v1/updates', '/v1/updates', { operation: 'x' });
+  await call('post', '/v1/updates', '/v1/updates', update, 'text/plain');
+  await call('post', '/v1/updates', '/v1/updates', Array(1_001).fill(update));
+  await call('get', '/v1/updates/{id}', `/v1/updates/${updates[0]!.id}`);
+  await call('get', '/v1/updates/{id}', '/v1/updates/none');
+  await call('post', '/v1/events', '/v1/events', event, structured);
+  await call('post', '/v1/events', '/v1/events?wait=5000', { ...event, id: '2' }, structured);
+  await call('post', '/v1/events', '/v1/events', { ...event, id: '' }, structured);
+  await call('get', '/v1/cells', `/v1/cells?key=${key}`);
+  await call('get', '/v1/cells', '/v1/cells?key=none');
+  await call('get', '/v1/cells', '/v1/cells');
+  await here.client.rpush('list', '1');
+  await call('get', '/v1/cells', '/v1/cells?key=list');
+  await call('get', '/v1/operations', '/v1/operations');
+  await call('get', '/healthz', '/healthz');
+  await call('get', '/readyz', '/readyz');
+  await call('get', '/openapi.json', '/openapi.json');
+  await redis.stop();
+  await call('get', '/readyz', '/readyz');
+  await call('post', '/v1/updates', '/v1/updates', update);
+  await call('get', '/v1/updates/{id}', `/v1/updates/${updates[0]!.id}`);
+  await call('get', '/v1/cells', `/v1/cells?key=${key}`);
+
+  await redis.start(); // the worker could not close without it
+
+  const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { responses }]) => ({
+      endpoint: `${method} ${path}`,
+      good: Object.keys(responses).filter((status) => status.startsWith('2')),
+    })),
+  );
+  expect(documented.map(({ endpoint }) => endpoint).sort()).toEqual(
+    [...new Set([...called].map((it) => it.replace(/ \d+$/, '')))].sort(),
+  );
+  for (const { endpoint, good } of documented) {
+    expect(
+      good.filter((status) => !called.has(`${endpoint} ${status}`)).map((status) => `${endpoint} ${status}`),
+    ).toEqual([]);
+  }
+});
