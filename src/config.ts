@@ -30,10 +30,11 @@ const variables = {
     schema: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }).optional(),
     example: 'redis://127.0.0.1:6379',
   },
-  /** Address on which the API and the dashboard listen. */
+  /** Address on which the API and the dashboard listen; which ones they may is decided in `src/cli/host.ts`. */
   HOST: {
     schema: z
-      .enum(['127.0.0.1', '::1', 'localhost'], 'must be a loopback address until sign-in is configured')
+      .string()
+      .regex(/^[\w.:%-]+$/, 'must be an IP address or the name of a machine')
       .default('127.0.0.1'),
     example: '127.0.0.1',
   },

@@ -28,5 +28,11 @@ export function createLogger(level: string, stream: NodeJS.WriteStream = process
       }),
     );
   }
-  return pino(options, stream);
+  // Written in the background: one line for each request of the API would otherwise cost it a system call.
+  return pino(options, isNumbered(stream) ? pino.destination({ dest: stream.fd, sync: false }) : stream);
+}
+
+/** Streams of a process are numbered, others are not. */
+function isNumbered(stream: object): stream is { fd: number } {
+  return 'fd' in stream && typeof stream.fd === 'number';
 }

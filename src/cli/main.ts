@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError, ValidationError } from '../errors.js';
 import type { GetFlags } from './get.js';
+import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import type { SubmitFlags } from './submit.js';
 
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
@@ -54,6 +55,30 @@ program
   .command('doctor')
   .description('check the Redis that Tally is pointed at')
   .action(async () => (await import('./doctor.js')).doctor());
+
+const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
+
+keys
+  .command('create')
+  .description('make an API key; its secret is printed once, and is nowhere else')
+  .requiredOption('--name <name>', 'who has it')
+  .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award', '*')
+  .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:*', '*')
+  .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m', '1000/s')
+  .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .action(async (flags: CreateKeyFlags) => (await import('./keys.js')).createKey(flags));
+
+keys
+  .command('list')
+  .description('print all API keys; no secrets')
+  .option('--json', 'print JSON')
+  .action(async (flags: ListKeysFlags) => (await import('./keys.js')).listKeys(flags));
+
+keys
+  .command('revoke')
+  .description('make an API key invalid')
+  .argument('<id>', 'as tally keys list prints it')
+  .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
 
 try {
   await program.parseAsync();

@@ -8,6 +8,7 @@ import { claimEmbeddedRedis } from '../redis/embedded-record.js';
 import { withinTime } from '../within-time.js';
 import { connectionOptions, createContext } from './context.js';
 import type { Context } from './context.js';
+import { requireLoopback } from './host.js';
 import { listen, originOf } from './listen.js';
 import { onStop, startWorker } from './worker.js';
 
@@ -19,6 +20,7 @@ const START_GRACE_MS = 10_000;
 /** `tally up`: all of Tally in one program. */
 export async function up(): Promise<void> {
   const context = createContext();
+  requireLoopback(context);
   const stops: Stop[] = [];
   const starting = start(context, stops);
   const stopping = onStop(context, async () => {

@@ -185,7 +185,7 @@ function tryParams(
     }
     const reserved = step.cells.find(({ key }) => isReservedKey(key));
     if (reserved !== undefined) {
-      const path = joinPath('params', pathOfKey(parsed.data, reserved.key));
+      const path = placeOfKey(parsed.data, reserved.key);
       const message = `"${reserved.key}" belongs to Tally or BullMQ; use another key`;
       return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
@@ -224,7 +224,11 @@ function joinPath(first: string, second: string): string {
   return first === '' || second === '' || second.startsWith('[') ? first + second : `${first}.${second}`;
 }
 
-/** Where in the params a key stands. */
+/** Where in an update a key of its params stands; one that an operation makes up is of the params as a whole. */
+export function placeOfKey(params: unknown, key: string): string {
+  return joinPath('params', pathOfKey(params, key));
+}
+
 function pathOfKey(value: unknown, key: string): string {
   if (typeof value !== 'object' || value === null) {
     return '';

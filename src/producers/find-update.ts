@@ -14,6 +14,8 @@ import { askRedis } from './ask-redis.js';
 export interface FoundUpdate {
   readonly id: string;
   readonly operation: string;
+  /** As the job holds them: someone may have edited it. */
+  readonly params: unknown;
   /** The job that carries it now: when it failed within a batch, the job that the batch put back. */
   readonly jobId: string;
   /** Attempts of that job that have ended. */
@@ -65,10 +67,9 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   if (state === 'unknown') {
     return undefined;
   }
-  const found = { id, operation: operation.name, jobId: job.jobId, attempts: job.attempts };
-  return state === 'unfinished'
-    ? found
-    : { ...found, outcome: outcomeAt(state, indexInJob, operation, job.data.updates[indexInJob]) };
+  const params = job.data.updates[indexInJob];
+  const found = { id, operation: operation.name, params, jobId: job.jobId, attempts: job.attempts };
+  return state === 'unfinished' ? found : { ...found, outcome: outcomeAt(state, indexInJob, operation, params) };
 }
 
 function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unknown): Outcome {

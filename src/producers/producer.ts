@@ -65,6 +65,7 @@ const submitOptionsSchema = z.strictObject({
   priority: z.int().min(1).max(2_097_151).optional(),
   refuseConflicts: z.boolean().default(false),
   trace: traceSchema.optional(),
+  permit: z.custom<SubmitOptions['permit']>().optional(),
 });
 const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });
 
@@ -171,10 +172,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, trace, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
+      const { idempotencyKey, trace, permit, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#context);
+      permit?.([checked]);
       this.#requireRoom([checked]);
       const item = departing(checked, Date.now(), trace);
       if (goesAlone(alone)) {
@@ -188,9 +190,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, trace, ...alone } = checkOptions('submit', submitManySchema, options);
+    const { refuseConflicts, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
     const sinceMs = Date.now();
     const checked = checkUpdates(updates, this.#context);
+    permit?.(checked);
     if (refuseConflicts) {
       await this.#sender.refuseConflicts(checked);
     }

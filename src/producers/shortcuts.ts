@@ -1,4 +1,5 @@
 import type { BuiltInOperation } from '../operations/registry.js';
+import type { CheckedUpdate } from '../operations/update.js';
 import type { OperationNamed, InputOf, ResultOf } from './types.js';
 import type { Submission } from './submission.js';
 import type { Trace } from './trace.js';
@@ -17,6 +18,8 @@ export interface SubmitOptions {
   refuseConflicts?: boolean;
   /** The request that brought the update, noted in its job. @defaultValue none */
   trace?: Trace;
+  /** Gets the updates of the call once all are found valid; it throws to refuse all of them. @defaultValue none */
+  permit?: (updates: readonly CheckedUpdate[]) => void;
 }
 
 type Shortcut<Name extends string> = (

@@ -16,6 +16,8 @@ export interface Keys {
   jobReceipt(jobId: string): string;
   /** Kept for the idempotency window: "fingerprint update-id outcome". */
   idempotencyReceipt(idempotencyKey: string): string;
+  /** A hash of the API keys, without their secrets: id to JSON, see `src/producers/http/access/api-key.ts`. */
+  readonly apiKeys: string;
   /** BullMQ's hash of a job. */
   job(queue: string, jobId: string): string;
   /** Whether no update may write this key. */
@@ -30,6 +32,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
   return {
     jobReceipt: (jobId) => `${namespace}:job:${jobId}`,
     idempotencyReceipt: (idempotencyKey) => `${namespace}:idem:${idempotencyKey}`,
+    apiKeys: `${namespace}:api-keys`,
     job: (queue, jobId) => `${prefix}:${queue}:${jobId}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDashboard } from '../../dashboard/app.js';
@@ -254,6 +255,19 @@ test('a change that another site asks for is refused, and one from the dashboard
   expect(await pause({ origin: `http://${host}` })).toBe(200);
   expect(await pause({ 'sec-fetch-site': 'same-origin' })).toBe(200);
   expect(await pause({})).toBe(200);
+});
+
+test('a page whose name was made to lead to this machine gets nothing from the dashboard', async () => {
+  const { request } = await board(place());
+  const { port } = new URL((await request('/ops/queues')).url);
+  const statusAs = async (host: string) => {
+    const asked = get({ port, host: '127.0.0.1', path: '/ops/queues', headers: { host } });
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  expect(await statusAs(`rebound.example:${port}`)).toBe(421);
+  expect(await statusAs('localhost')).toBe(200);
 });
 
 test('no answer names the software, and the page may load nothing from outside', async () => {

@@ -87,7 +87,13 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
 
   const settle = settleScript();
   const scripts = new ScriptRunner(here.client, [settle]);
-  const settler = new Settler({ scripts, settle, keys: createKeys(here), settledReceiptMs: 600_000, logger: here.logger });
+  const settler = new Settler({
+    scripts,
+    settle,
+    keys: createKeys(here),
+    settledReceiptMs: 600_000,
+    logger: here.logger,
+  });
   settler.add({ queue: 'counters', jobId: submission.jobId });
   await settler.flush();
   expect(await here.client.ttl(jobReceipt(here, submission.jobId))).toBeGreaterThan(600);

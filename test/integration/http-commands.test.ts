@@ -68,8 +68,3 @@ test('tally api serves the API alone, and ends in order', async () => {
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0 });
 });
-
-test('an address that others can reach is refused, with words that say what to do', async () => {
-  const { code, stderr } = await start(['api'], { REDIS_URL: inject('redisUrl'), HOST: '0.0.0.0' }).ended;
-  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('HOST=127.0.0.1') as string });
-});

@@ -21,7 +21,7 @@ test.each([
   ['TALLY_CONCURRENCY', '0', 'must be a whole number from 1 to 1000'],
   ['REDIS_URL', 'localhost:6379', 'must be a redis:// or rediss:// URL'],
   ['LOG_LEVEL', 'loud', 'must be trace, debug'],
-  ['HOST', '0.0.0.0', 'must be a loopback address'],
+  ['HOST', 'http://localhost', 'must be an IP address or the name of a machine'],
 ])('%s=%s is refused with what to write instead', (name, value, message) => {
   expect(() => readConfig({ [name]: value })).toThrow(`${name}: `);
   expect(() => readConfig({ [name]: value })).toThrow(message);

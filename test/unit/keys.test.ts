@@ -32,11 +32,12 @@ test('another namespace and prefix reserve their keys instead', () => {
 });
 
 test('every key that Tally writes by itself is reserved, and no two are the same', () => {
-  const written = [keys.jobReceipt('1'), keys.idempotencyReceipt('1'), keys.job('counters', '1')];
+  const written = [keys.jobReceipt('1'), keys.idempotencyReceipt('1'), keys.apiKeys, keys.job('counters', '1')];
 
   expect(written.every(keys.isReserved)).toBe(true);
   expect(new Set(written).size).toBe(written.length);
   expect(keys.jobReceipt('1')).toBe('tally:job:1');
   expect(keys.idempotencyReceipt('a b:c')).toBe('tally:idem:a b:c');
+  expect(keys.apiKeys).toBe('tally:api-keys');
   expect(keys.job('counters', '1')).toBe('bull:counters:1');
 });

@@ -9,16 +9,23 @@ import { connectPromptly } from '../../redis/connection.js';
 import { createKeys } from '../../redis/keys.js';
 import { createProducer, producerShape } from '../producer.js';
 import type { ProducerOptions } from '../producer.js';
+import { KeyStore } from './access/key-store.js';
+import { KnownKeys } from './access/known-keys.js';
+import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
 import { Stopping } from './stopping.js';
 
+export { grantAccess } from './access/access.js';
+export type { Access } from './access/access.js';
+export { Problem } from './problems.js';
 export { ApiServer } from './server.js';
 
 /** Everything that a producer takes: the API is one. */
 export interface ApiOptions extends ProducerOptions<Operation> {
   /**
-   * Runs before every endpoint under `/v1`. Without it whoever reaches the server may do everything, so let it listen
-   * on loopback only. @defaultValue none
+   * Runs before every endpoint under `/v1`, in place of Tally's own API keys: to refuse a request, throw a
+   * {@link Problem}; to limit it, call {@link grantAccess}. @defaultValue the keys made with `tally keys create`; while
+   * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
 }
@@ -54,13 +61,18 @@ export function createApi(options: ApiOptions): Api {
   const stopping = new Stopping();
   const registry = createRegistry(producing.operations);
   const keys = createKeys(producing);
+  const guard = requireKey(new KnownKeys({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   return {
-    app: createApp({ producer, redis, registry, keys, logger, stopping, timeoutMs, authorize }),
+    app: createApp({
+      ...{ producer, redis, registry, keys, logger, stopping, timeoutMs },
+      authorize: authorize ?? guard.handler,
+    }),
     drain: () => {
       stopping.begin();
     },
     close: async () => {
       stopping.begin();
+      guard.close();
       await producer.close();
       redis.disconnectAll();
     },

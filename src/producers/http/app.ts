@@ -2,7 +2,6 @@ import { parse } from 'node:querystring';
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
-import type { Registry } from '../../operations/registry.js';
 import { cellsEndpoints } from './cells.js';
 import type { CellsDeps } from './cells.js';
 import { docsPage } from './docs-page.js';
@@ -17,13 +16,12 @@ import { answerProblem } from './problem-of.js';
 import { Problem } from './problems.js';
 import { logRequests } from './request-log.js';
 import type { Stopping } from './stopping.js';
-import type { SubmitDeps } from './submit.js';
 import { updatesEndpoints } from './updates.js';
+import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends SubmitDeps, CellsDeps {
-  readonly registry: Registry;
+export interface AppDeps extends UpdatesDeps, CellsDeps {
   /** Runs before the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
-  readonly authorize?: RequestHandler | undefined;
+  readonly authorize: RequestHandler;
 }
 
 /**
@@ -62,9 +60,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', refuseWhenStopping(deps.stopping));
-  if (deps.authorize !== undefined) {
-    app.use('/v1', deps.authorize);
-  }
+  app.use('/v1', deps.authorize);
   app.use(routerOf(endpointsOf(deps)));
   app.use(docsPage());
   app.use(({ method, path }) => {

@@ -5,6 +5,7 @@ import type { Keys } from '../../redis/keys.js';
 import { readCell } from '../../redis/read-cell.js';
 import { TallyError } from '../../errors.js';
 import { askRedis } from '../ask-redis.js';
+import { accessOf, mayUseKey } from './access/access.js';
 import { queryOf } from './endpoint.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem, problemAt } from './problems.js';
@@ -40,6 +41,7 @@ export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[
       query: cellQuery,
       answers: { 200: { description: 'The value.', schema: cellAnswer } },
       problems: [
+        'FORBIDDEN',
         'CELL_NOT_FOUND',
         'WRONG_TYPE',
         'NOT_AN_INTEGER',
@@ -51,6 +53,9 @@ export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[
       handlers: [
         async (request, response) => {
           const cell = queryOf(cellQuery, request);
+          if (!mayUseKey(accessOf(response), cell.key)) {
+            throw problemAt('FORBIDDEN', 'key', `"${cell.key}" is not a key that this API key allows`);
+          }
           if (keys.isReserved(cell.key)) {
             throw problemAt('RESERVED_KEY', 'key', `"${cell.key}" belongs to Tally or BullMQ; use another key`);
           }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { idempotencyKeySchema } from '../../operations/update.js';
 import type { Operation } from '../../operations/operation.js';
 import type { Registry } from '../../operations/registry.js';
+import { KEY_PROBLEMS } from './access/require-key.js';
 import type { Endpoint, JsonSchema } from './endpoint.js';
 import { eventSchema } from './event-attributes.js';
 import { paramsSchema } from './operations.js';
@@ -24,6 +25,9 @@ const problemSchema = z.object({
     .optional()
     .meta({ description: 'What is wrong and where, e.g. `[3].params.by`; the first 100.' }),
 });
+
+/** How the document names the API keys. */
+const KEY_SCHEME = 'apiKey';
 
 const documentAnswer = z.looseObject({ openapi: z.string(), info: z.looseObject({}), paths: z.looseObject({}) });
 
@@ -65,6 +69,13 @@ function openApiOf(endpoints: readonly Endpoint[], { operations }: Registry): Js
     security: [],
     paths,
     components: {
+      securitySchemes: {
+        [KEY_SCHEME]: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key, made with `tally keys create`. While there are none, this machine needs none.',
+        },
+      },
       schemas: {
         Problem: schemaOf(problemSchema),
         Event: schemaOf(eventSchema, 'input'),
@@ -91,12 +102,15 @@ function updateSchema(operation: Operation): JsonSchema {
   };
 }
 
-function describe({ operationId, summary, description, body, answers, problems, ...rest }: Endpoint): JsonSchema {
+function describe(endpoint: Endpoint): JsonSchema {
+  const { operationId, summary, description, body, answers, problems, ...rest } = endpoint;
+  const needsKey = rest.path.startsWith('/v1/');
   const parameters = [...(rest.parameters ?? []), ...queryParameters(rest.query)];
   return {
     operationId,
     summary,
     description,
+    ...(needsKey && { security: [{ [KEY_SCHEME]: [] }, {}] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: mapValues(body, (schema) => ({ schema })) } }),
     responses: {
@@ -104,7 +118,7 @@ function describe({ operationId, summary, description, body, answers, problems, 
         description: answer.description,
         content: { 'application/json': { schema: schemaOf(answer.schema) } },
       })),
-      ...problemAnswers(problems),
+      ...problemAnswers([...new Set([...problems, ...(needsKey ? KEY_PROBLEMS : [])])]),
     },
   };
 }

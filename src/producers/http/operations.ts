@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../../operations/operation.js';
 import type { Registry } from '../../operations/registry.js';
+import { accessOf, mayUseOperation } from './access/access.js';
 import type { Endpoint, JsonSchema } from './endpoint.js';
 
 const operationsAnswer = z.object({
@@ -15,24 +16,23 @@ const operationsAnswer = z.object({
 });
 
 export function operationsEndpoints({ operations }: Registry): Endpoint[] {
-  const answer = {
-    operations: operations.map((operation) => {
-      const { name, queue, description } = operation;
-      return { name, queue, description, params: paramsSchema(operation) };
-    }),
-  };
+  const known = operations.map((operation) => {
+    const { name, queue, description } = operation;
+    return { name, queue, description, params: paramsSchema(operation) };
+  });
   return [
     {
       method: 'get',
       path: '/v1/operations',
       operationId: 'listOperations',
       summary: 'The operations that this server knows.',
-      description: 'With the queue that carries each, and the JSON Schema of its params.',
+      description: 'Those that the API key allows, with the queue that carries each and the JSON Schema of its params.',
       answers: { 200: { description: 'The operations.', schema: operationsAnswer } },
       problems: ['INVALID_QUERY', 'STOPPING'],
       handlers: [
         (_request, response) => {
-          response.json(answer);
+          const access = accessOf(response);
+          response.json({ operations: known.filter(({ name }) => mayUseOperation(access, name)) });
         },
       ],
     },

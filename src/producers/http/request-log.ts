@@ -41,9 +41,14 @@ export function noteJobs(response: Response, submissions: readonly Submission[])
   response.locals['jobs'] = [...new Set(submissions.map(({ jobId }) => jobId))];
 }
 
+/** Has the API key that a request came with logged with it, by its id. */
+export function noteApiKey(response: Response, id: string): void {
+  response.locals['keyId'] = id;
+}
+
 /** Notes made while a request was handled. */
 function notesOf({ locals }: Response) {
-  return { jobs: locals['jobs'] as unknown, code: locals['code'] as unknown };
+  return { apiKey: locals['keyId'] as unknown, jobs: locals['jobs'] as unknown, code: locals['code'] as unknown };
 }
 
 /** What the jobs of a request's updates carry, so that they can be traced to it. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { v4 } from 'uuid';
 import { withinTime } from '../../within-time.js';
+import { ownClasses } from './own-classes.js';
 import { Problem } from './problems.js';
 import type { ProblemCode } from './problems.js';
 
@@ -31,7 +32,11 @@ export class ApiServer extends Server {
     { headersTimeoutMs = 10_000, requestTimeoutMs = 20_000 }: SlowClientLimits = {},
   ) {
     const limits = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs };
-    super({ ...limits, connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeoutMs) });
+    super({
+      ...limits,
+      ...ownClasses(listener),
+      connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeoutMs),
+    });
     this.on('request', (_request, response) => {
       response.shouldKeepAlive &&= !this.#closing;
       this.#unanswered.add(response);

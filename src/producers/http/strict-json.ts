@@ -24,8 +24,72 @@ export function parseStrictJson(text: string): unknown {
   } catch (error) {
     throw new Problem('INVALID_JSON', `the body is not JSON: ${(error as Error).message}`);
   }
-  inspect(text);
+  // To find the place of a fault takes 20 times as long as to find that there is none.
+  if (namesIn(text) !== namesOf(value)) {
+    inspect(text);
+  }
   return value;
+}
+
+const [QUOTE, BACKSLASH, COLON, DOT] = [0x22, 0x5c, 0x3a, 0x2e] as const;
+const DIGIT_BEFORE_EXPONENT = /[0-9][eE]/;
+
+/**
+ * How many names of properties stand in this valid JSON: as many as colons outside of strings. Undefined when there is
+ * a number with a fraction or an exponent, to be looked at.
+ */
+function namesIn(text: string): number | undefined {
+  const mayHaveExponent = DIGIT_BEFORE_EXPONENT.test(text);
+  let names = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) {
+      at = endOfString(text, at);
+    } else if (character === COLON) {
+      names += 1;
+    } else if (character === DOT || (mayHaveExponent && isExponent(text, at))) {
+      return undefined;
+    }
+  }
+  return names;
+}
+
+/** Where the string that begins here ends. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (text.charCodeAt(at) !== QUOTE) {
+    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  }
+  return at;
+}
+
+/** An `e` after a digit; others are of `true` and `false`. */
+function isExponent(text: string, at: number): boolean {
+  return /[eE]/.test(text.charAt(at)) && /\d/.test(text.charAt(at - 1));
+}
+
+/**
+ * How many names of properties a value has: fewer than its JSON when that gave one twice. NaN when one of them is
+ * forbidden or the value is too deep.
+ */
+function namesOf(value: unknown, depth = 0): number {
+  if (typeof value !== 'object' || value === null) {
+    return 0;
+  }
+  if (depth === MAX_DEPTH) {
+    return Number.NaN;
+  }
+  let names = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      names += namesOf(item, depth + 1);
+    }
+    return names;
+  }
+  for (const [name, item] of Object.entries(value)) {
+    names += FORBIDDEN_KEYS.has(name) ? Number.NaN : 1 + namesOf(item, depth + 1);
+  }
+  return names;
 }
 
 function inspect(text: string): void {

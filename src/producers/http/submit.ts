@@ -5,7 +5,10 @@ import { IdempotencyConflictError, TallyError, ValidationError } from '../../err
 import type { ValidationIssue } from '../../errors.js';
 import type { Outcome } from '../../operations/outcome.js';
 import type { Producer } from '../producer.js';
+import type { SubmitOptions } from '../shortcuts.js';
 import type { Submission } from '../submission.js';
+import { accessOf } from './access/access.js';
+import { refuseForbidden } from './access/forbidden.js';
 import { shownOutcome } from './answers.js';
 import { problemOfErrors } from './problems.js';
 import type { ProblemError } from './problems.js';
@@ -53,12 +56,28 @@ export async function submitAndAnswer(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const submissions = await submit(deps.producer, updates, form, request);
+  const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form));
   noteJobs(response, submissions);
   const outcomes = await outcomesOf(submissions, waitMs, deps);
   response.status(waitMs === undefined ? 202 : 200).json({
     updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
   });
+}
+
+type SubmitManyOptions = Omit<SubmitOptions, 'idempotencyKey'>;
+
+function optionsOf(request: Request, response: Response, form: RequestForm): SubmitManyOptions {
+  const options = { refuseConflicts: true, trace: traceOf(request) };
+  const access = accessOf(response);
+  if (access === undefined) {
+    return options;
+  }
+  return {
+    ...options,
+    permit: (updates) => {
+      refuseForbidden(access, updates, (index, path) => placeIn(form, index, path));
+    },
+  };
 }
 
 /** What the body holds is the client's word: the producer checks it, not the compiler. */
@@ -71,9 +90,8 @@ async function submit(
   producer: Producer,
   updates: unknown,
   form: RequestForm,
-  request: Request,
+  options: SubmitManyOptions,
 ): Promise<readonly Submission[]> {
-  const options = { refuseConflicts: true, trace: traceOf(request) };
   try {
     return Array.isArray(updates)
       ? await producer.submit(updates as Unchecked[], options)
@@ -86,11 +104,9 @@ async function submit(
 /** Names what is wrong as the request does: `[3].data.by` for `[3].params.by`. */
 function inWordsOfRequest(error: unknown, form: RequestForm): unknown {
   if (error instanceof IdempotencyConflictError) {
-    const name = form.names?.['idempotencyKey'] ?? 'idempotencyKey';
     const message = 'was used before for another update; use a new key for a new update';
     const errors = error.indexes.map((index): ProblemError => {
-      const path = [form.placeOf(index), name].filter((part) => part !== '').join('.');
-      return { path, code: error.code, message };
+      return { path: placeIn(form, index, 'idempotencyKey'), code: error.code, message };
     });
     return problemOfErrors('IDEMPOTENCY_CONFLICT', errors as [ProblemError, ...ProblemError[]], { accepted: 'none' });
   }
@@ -100,6 +116,11 @@ function inWordsOfRequest(error: unknown, form: RequestForm): unknown {
     return new ValidationError(renamed as [ValidationIssue, ...ValidationIssue[]]);
   }
   return error;
+}
+
+/** How the request names a place within one of its updates: `[3].data.by` for `params.by`. */
+function placeIn({ placeOf, names = {} }: RequestForm, index: number, path: string): string {
+  return [placeOf(index), renamedPath(path, names)].filter((part) => part !== '').join('.');
 }
 
 function renamedPath(path: string, names: Readonly<Record<string, string>>): string {

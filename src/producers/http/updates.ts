@@ -1,5 +1,12 @@
 import type { Request } from 'express';
-import { idempotencyKeySchema } from '../../operations/update.js';
+import { checkUpdate, idempotencyKeySchema } from '../../operations/update.js';
+import type { CheckContext } from '../../operations/update.js';
+import type { Registry } from '../../operations/registry.js';
+import type { Keys } from '../../redis/keys.js';
+import type { FoundUpdate } from '../find-update.js';
+import { accessOf } from './access/access.js';
+import type { Access } from './access/access.js';
+import { maySee } from './access/forbidden.js';
 import { acceptedAnswer, shownOutcome, updateAnswer } from './answers.js';
 import { queryOf } from './endpoint.js';
 import type { Endpoint } from './endpoint.js';
@@ -13,6 +20,7 @@ const JSON_TYPE = 'application/json';
 /** Problems of all requests that submit. */
 export const SUBMIT_PROBLEMS = [
   'INVALID_JSON',
+  'FORBIDDEN',
   'IDEMPOTENCY_CONFLICT',
   'BODY_TOO_LARGE',
   'TOO_MANY_UPDATES',
@@ -31,7 +39,12 @@ export const SUBMIT_PROBLEMS = [
 const ONE: RequestForm = { placeOf: () => '' };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]` };
 
-export function updatesEndpoints(deps: SubmitDeps): Endpoint[] {
+export interface UpdatesDeps extends SubmitDeps {
+  readonly registry: Registry;
+  readonly keys: Keys;
+}
+
+export function updatesEndpoints(deps: UpdatesDeps): Endpoint[] {
   return [submitUpdates(deps), findUpdate(deps)];
 }
 
@@ -129,13 +142,15 @@ function withKey(body: unknown, key: string): unknown {
   return { ...body, idempotencyKey };
 }
 
-function findUpdate({ producer }: SubmitDeps): Endpoint {
+function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
+  const context = { registry, isReservedKey: keys.isReserved };
   return {
     method: 'get',
     path: '/v1/updates/{id}',
     operationId: 'findUpdate',
     summary: 'What became of an update.',
-    description: 'Completed updates are kept for a day, failed ones for 14 days.',
+    description:
+      'Completed updates are kept for a day, failed ones for 14 days. One that the API key may not know of is not found.',
     parameters: [
       {
         in: 'path',
@@ -151,7 +166,7 @@ function findUpdate({ producer }: SubmitDeps): Endpoint {
       async (request, response) => {
         const { id = '' } = request.params as { id?: string };
         const found = await producer.find(id);
-        if (found === undefined) {
+        if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
           const detail = 'no update has this id, or it was completed too long ago to be kept';
           throw new Problem('UPDATE_NOT_FOUND', detail);
         }
@@ -160,4 +175,16 @@ function findUpdate({ producer }: SubmitDeps): Endpoint {
       },
     ],
   };
+}
+
+/** Of an update that is not valid, since someone edited its job, nobody can tell whose it is: no API key shows it. */
+function maySeeFound(access: Access | undefined, { operation, params }: FoundUpdate, context: CheckContext): boolean {
+  if (access === undefined) {
+    return true;
+  }
+  try {
+    return maySee(access, checkUpdate({ operation, params }, context));
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,41 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { startApi } from '../support/http-api.js';
+import { place } from '../support/tally.js';
+
+const FOLDER = fileURLToPath(new URL('../../examples/http/', import.meta.url));
+
+/** What each client prints, a line for each step. */
+const OUTPUT = `
+{"updates":[{"id":"ID","status":"accepted"}]}
+{"id":"ID","operation":"xp.award","status":"applied","result":{"xp":50},"attempts":1,"jobId":"ID"}
+{"updates":[{"id":"ID","status":"applied","result":{"xp":50},"duplicate":true}]}
+{"updates":[{"id":"ID","status":"rejected","reason":"INSUFFICIENT_STOCK","message":"\\"stock:ORDER\\" has 0 in stock, 1 wanted","short":[{"key":"stock:ORDER","quantity":1,"available":0}]},{"id":"ID","status":"applied","result":{"value":1}}]}
+{"updates":[{"id":"ID","status":"applied","result":{"value":2}}]}
+{"key":"xp:ORDER","value":50}
+`;
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+const clients = [
+  { client: 'curl', command: 'sh', args: [`${FOLDER}submit.sh`] },
+  { client: "Python's standard library", command: 'python3', args: [`${FOLDER}submit.py`] },
+  { client: 'fetch', command: process.execPath, args: ['--import', 'tsx', `${FOLDER}submit.ts`] },
+];
+
+test.for(clients)(
+  'the client with $client submits, repeats, waits and sends an event',
+  async ({ command, args }, { skip }) => {
+    skip(command === 'python3' && !hasPython, 'python3 is not here');
+    const here = place();
+    await here.worker();
+    const { origin } = await startApi(here);
+    const { stdout } = await promisify(execFile)(command, [...args, origin]);
+    const [order = ''] = /order-[\w-]+/.exec(stdout) ?? [];
+    expect(stdout.replaceAll(order, 'ORDER').replace(/"(id|jobId)":"[^"]+"/g, '"$1":"ID"')).toBe(OUTPUT.trimStart());
+    expect(await here.client.mget([`xp:${order}`, `orders:${order}`, `stock:${order}`])).toEqual(['50', '2', null]);
+    await here.client.unlink([`xp:${order}`, `orders:${order}`]);
+  },
+);

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { fits } from '../../src/producers/http/access/pattern.js';
+
+test.each([
+  ['*', '', true],
+  ['*', 'anything', true],
+  ['stock:*', 'stock:lamp', true],
+  ['stock:*', 'stock:', true],
+  ['stock:*', 'stock', false],
+  ['stock:*', 'my:stock:lamp', false],
+  ['stock:*', 'stock:lamp\nxp:bo', true],
+  ['*:total', 'a:total', true],
+  ['*:total', 'a:total:b', false],
+  ['a*b*c', 'abc', true],
+  ['a*b*c', 'a-c-b-c', true],
+  ['a*b*c', 'acb', false],
+  ['a*a', 'a', false],
+  ['a*a', 'aa', true],
+  ['ab*ba', 'aba', false],
+  ['**', 'x', true],
+  ['a.c', 'abc', false],
+  ['a?c', 'abc', false],
+  ['[ab]', 'a', false],
+  ['[ab]', '[ab]', true],
+  ['(a|b)+$^\\d{2}*', '(a|b)+$^\\d{2}!', true],
+  ['Stock', 'stock', false],
+  ['ä*', 'äh', true],
+  ['', '', true],
+  ['', 'a', false],
+])('the pattern %j and the text %j: %j', (pattern, text, expected) => {
+  expect(fits(pattern, text)).toBe(expected);
+});
+
+test('a pattern means the same as its regular expression, anchored', () => {
+  const from = (...letters: string[]) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 8 });
+  fc.assert(
+    fc.property(from('a', 'b', '*'), from('a', 'b'), (pattern, text) => {
+      const expected = new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(text);
+      expect({ pattern, text, fits: fits(pattern, text) }).toEqual({ pattern, text, fits: expected });
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a pattern of many stars is quick', () => {
+  const startedAt = performance.now();
+  expect(fits('*a'.repeat(250) + '*b', 'a'.repeat(512))).toBe(false);
+  expect(performance.now() - startedAt).toBeLessThan(50);
+});
