@@ -1,5 +1,5 @@
-import { createRedisBackend, Worker as BullWorker } from 'bullmq';
-import type { BackendFactory, Job, Processor, RedisQueueBackend, WorkerOptions } from 'bullmq';
+import { Worker as BullWorker } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { JobData } from '../jobs/job-data.js';
 import type { JobResult } from '../jobs/queues.js';
 import { attemptError } from './failures.js';
@@ -20,16 +20,6 @@ export function attemptAskedAtMs(job: Job): number {
 
 /** The BullMQ worker of one queue. */
 export class QueueWorker extends BullWorker<JobData, JobResult> {
-  /** @param redisNowMs tells Redis' time */
-  constructor(
-    name: string,
-    processor: Processor<JobData, JobResult>,
-    options: WorkerOptions,
-    redisNowMs: () => number,
-  ) {
-    super(name, processor, options, datingRetriesBy(redisNowMs));
-  }
-
   /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
     return this.lockManager.close();
@@ -57,19 +47,6 @@ export class QueueWorker extends BullWorker<JobData, JobResult> {
   ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
     return noteAsking(() => super.handleFailed(attemptError(error, { afterScript: true }), ...rest));
   }
-}
-
-/**
- * BullMQ dates a retry by this machine's clock: one that is minutes ahead would put its jobs off by as much. Redis'
- * clock is the one that all workers share.
- */
-function datingRetriesBy(redisNowMs: () => number): BackendFactory<RedisQueueBackend> {
-  return (...args) => {
-    const backend = createRedisBackend(...args);
-    const moveToDelayed = backend.moveToDelayed.bind(backend);
-    backend.moveToDelayed = (jobId, _timestamp, ...rest) => moveToDelayed(jobId, redisNowMs(), ...rest);
-    return backend;
-  };
 }
 
 /** `ask` may bring a job, or none. */

@@ -1,13 +1,11 @@
 import { EventEmitter } from 'node:events';
-import type { Job, WorkerOptions as BullWorkerOptions } from 'bullmq';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
-import type { JobData } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
-import type { JobResult, TallyQueue } from '../jobs/queues.js';
+import type { TallyQueue } from '../jobs/queues.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
 import { checkOptions, commonShape, milliseconds } from '../options.js';
@@ -202,7 +200,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   #work(queue: TallyQueue): QueueWorker {
     const { name } = queue;
     const { prefix, concurrency, lockDurationMs, stalledIntervalMs } = this.options;
-    const options: BullWorkerOptions = {
+    const worker = new QueueWorker(name, (job) => applyJob(job, queue, this.#applyDeps), {
       connection: this.#redis,
       prefix,
       concurrency,
@@ -211,9 +209,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
       runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
-    };
-    const apply = (job: Job<JobData, JobResult>) => applyJob(job, queue, this.#applyDeps);
-    const worker = new QueueWorker(name, apply, options, () => this.#clock.at(performance.now()));
+    });
     const log = this.#logger.child({ queue: name });
     worker.on('completed', ({ id: jobId = '', name: operation, data }) => {
       this.#settler.add({ queue: name, jobId });
