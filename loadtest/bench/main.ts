@@ -5,10 +5,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
 import { contenders } from './contenders.js';
+import { measureHttp } from './http/measure.js';
+import { httpSides } from './http/sides.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { progress } from './progress.js';
-import { backlogTable, latencyTable, memoryTable, throughputTable } from './tables.js';
+import { backlogTable, httpTable, latencyTable, memoryTable, throughputTable } from './tables.js';
 import { measureThroughput } from './throughput.js';
 
 interface Flags {
@@ -18,43 +20,70 @@ interface Flags {
   readonly json?: string;
 }
 
+type Shown = ReturnType<typeof progress>;
+
 /** A rewrite of the append-only file would fall on some of the runs only. */
 const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
 
-const program = new Command('bench')
+const program = new Command('bench').enablePositionalOptions(); // flags after `http` are its own
+withFlags(program, contenders)
   .description(
     'Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own. Latency, memory and a large backlog follow unless --only is given.',
   )
-  .option('--rounds <n>', 'rounds of each side', wholeNumber, 5)
-  .option('--only <names>', `of ${contenders.map(({ name }) => name).join(', ')}`, names)
-  .option('--scale <part>', 'part of the updates to run', Number, 1)
-  .option('--json <file>', 'write the figures as JSON');
+  .action((flags: Flags) => onOwnRedis((url, shown) => benchLibrary(url, shown, flags)));
+withFlags(program.command('http'), httpSides)
+  .description("Compares Tally's HTTP API with Express, zod and queue.add.")
+  .action((flags: Flags) => onOwnRedis((url, shown) => benchHttp(url, shown, flags)));
+await program.parseAsync();
 
-await main(program.parse().opts<Flags>());
+function withFlags(command: Command, sides: readonly { readonly name: string }[]): Command {
+  const names = sides.map(({ name }) => name);
+  return command
+    .option('--rounds <n>', 'rounds of each side', wholeNumber, 5)
+    .option('--only <names>', `of ${names.join(', ')}`, (text) => namesAmong(names, text))
+    .option('--scale <part>', 'part of the updates to run', Number, 1)
+    .option('--json <file>', 'write the figures as JSON');
+}
 
-async function main({ rounds, scale, only, json }: Flags): Promise<void> {
+async function benchLibrary(redisUrl: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
+  const { report } = shown;
   const chosen = contenders.filter(({ name }) => only?.includes(name) ?? true);
+  const results = await measureThroughput(redisUrl, chosen, { rounds, scale, report });
+  shown.done();
+  console.log(throughputTable(chosen, results));
+  const latency = only === undefined ? await measureLatency(redisUrl, { rounds, report }) : [];
+  const memory = only === undefined ? await measureMemory(redisUrl, { report }) : [];
+  const backlog = only === undefined ? await measureBacklog(redisUrl, { report }) : [];
+  shown.done();
+  if (only === undefined) {
+    console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}\n\n${backlogTable(backlog)}`);
+  }
+  save(json, { results: Object.fromEntries(results), latency, memory, backlog });
+}
+
+async function benchHttp(redisUrl: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
+  const chosen = httpSides.filter(({ name }) => only?.includes(name) ?? true);
+  const results = await measureHttp(redisUrl, chosen, { rounds, scale, report: shown.report });
+  shown.done();
+  console.log(httpTable(chosen, results));
+  save(json, { results: Object.fromEntries(results) });
+}
+
+async function onOwnRedis(work: (redisUrl: string, shown: Shown) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
   const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
   const shown = progress();
   try {
-    const results = await measureThroughput(redis.url, chosen, { rounds, scale, report: shown.report });
-    shown.done();
-    console.log(throughputTable(chosen, results));
-    const latency = only === undefined ? await measureLatency(redis.url, { rounds, report: shown.report }) : [];
-    const memory = only === undefined ? await measureMemory(redis.url, { report: shown.report }) : [];
-    const backlog = only === undefined ? await measureBacklog(redis.url, { report: shown.report }) : [];
-    shown.done();
-    if (only === undefined) {
-      console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}\n\n${backlogTable(backlog)}`);
-    }
-    if (json !== undefined) {
-      const figures = { results: Object.fromEntries(results), latency, memory, backlog };
-      writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`);
-    }
+    await work(redis.url, shown);
   } finally {
     await redis.stop();
     rmSync(dataDir, { recursive: true });
+  }
+}
+
+function save(file: string | undefined, figures: object): void {
+  if (file !== undefined) {
+    writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
   }
 }
 
@@ -66,8 +95,7 @@ function wholeNumber(text: string): number {
   return number;
 }
 
-function names(text: string): string[] {
-  const known = contenders.map(({ name }) => name);
+function namesAmong(known: readonly string[], text: string): string[] {
   const asked = text.split(',').map((name) => name.trim());
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown !== undefined) {

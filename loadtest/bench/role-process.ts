@@ -1,4 +1,6 @@
 import { runTallyBacklog } from './backlog-role.js';
+import { runHttpLoad } from './http/load.js';
+import { runPlainHttpServer } from './http/plain-server.js';
 import type { RoleMessage, RoleTask } from './roles.js';
 import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
 import { runPlainLatency, runTallyLatency } from './latency-roles.js';
@@ -28,6 +30,10 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runBeeWorker(it);
     case 'evalsha-caller':
       return runEvalshaCaller(it);
+    case 'plain-http-server':
+      return runPlainHttpServer(it);
+    case 'http-load':
+      return runHttpLoad(it);
     case 'plain-latency':
       return runPlainLatency(it);
     case 'tally-latency':

@@ -9,6 +9,16 @@ export type Role =
       readonly role:
         'plain-producer' | 'plain-worker' | 'bee-producer' | 'bee-worker' | 'evalsha-caller' | 'tally-worker';
     }
+  | { readonly role: 'plain-http-server' }
+  | {
+      readonly role: 'http-load';
+      /** Of the server. */
+      readonly origin: string;
+      readonly perRequest: number;
+      readonly connections: number;
+      /** How long a request waits for its outcome. */
+      readonly waitMs: number | undefined;
+    }
   | { readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number }
   | { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number }
   | {
@@ -33,7 +43,7 @@ const ENTRY = fileURLToPath(
  * Three processes share two cores: where each also collects its garbage on helper threads, they take the cores from
  * one another. All sides get these flags.
  */
-const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
+export const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
 
 /** A process of the benchmark, ready to go. */
 export interface RoleProcess {

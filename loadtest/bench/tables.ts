@@ -1,5 +1,6 @@
 import type { Backlog } from './backlog.js';
 import type { Contender } from './contender.js';
+import type { HttpFigures, HttpSide } from './http/sides.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
 import type { Throughput } from './throughput.js';
@@ -31,6 +32,28 @@ export function throughputTable(contenders: readonly Contender[], results: Reado
         ];
   });
   return table(['side', 'updates/s', 'lowest - highest', 'x plain-bullmq', 'x evalsha-pipelined'], rows);
+}
+
+export function httpTable(sides: readonly HttpSide[], results: ReadonlyMap<string, HttpFigures>): string {
+  const rows = sides.flatMap(({ name, title, perRequest }) => {
+    const found = results.get(name);
+    if (found === undefined) {
+      return [];
+    }
+    const { perSecond, rounds, p50Ms, p99Ms } = found;
+    const plain = results.get(perRequest === 1 ? 'plain-http-single' : 'plain-http-100')?.perSecond;
+    return [
+      [
+        `${name}: ${title}`,
+        perSecond.toLocaleString('en'),
+        `${Math.min(...rounds).toLocaleString('en')} - ${Math.max(...rounds).toLocaleString('en')}`,
+        plain === undefined ? '' : (perSecond / plain).toFixed(2),
+        p50Ms.toFixed(1),
+        p99Ms.toFixed(1),
+      ],
+    ];
+  });
+  return table(['side', 'updates/s', 'lowest - highest', 'x plain', 'p50 ms', 'p99 ms'], rows);
 }
 
 export function latencyTable(latencies: readonly Latency[]): string {

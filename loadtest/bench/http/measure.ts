@@ -1,0 +1,84 @@
+import { Redis } from 'ioredis';
+import { requireTotal } from '../contender.js';
+import type { Report } from '../progress.js';
+import { startRole } from '../roles.js';
+import type { Role, RoleTask } from '../roles.js';
+import { median } from '../throughput.js';
+import { requestsOf } from './load.js';
+import type { Loaded } from './load.js';
+import type { HttpFigures, HttpSide } from './sides.js';
+import { startTallyApi } from './tally-api.js';
+import type { HttpServer } from './tally-api.js';
+
+const KEYS = 10_000;
+
+/**
+ * Posts updates to both servers in turn, round by round, so that all see the machine's slow and fast minutes alike.
+ * After each run a worker applies what waits, and all values together must be what was acknowledged.
+ *
+ * @param scale part of each side's updates to run, for a short check of totals
+ * @throws Error when a total is wrong
+ */
+export async function measureHttp(
+  redisUrl: string,
+  sides: readonly HttpSide[],
+  { rounds, scale, report }: { rounds: number; scale: number; report: Report },
+): Promise<Map<string, HttpFigures>> {
+  const redis = new Redis(redisUrl);
+  const found = new Map<string, Loaded[]>(sides.map(({ name }) => [name, []]));
+  try {
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const side of sides) {
+        report(`http, round ${round} of ${rounds}: ${side.name}`);
+        await redis.flushall();
+        const loaded = await runOnce(redisUrl, side, Math.ceil(side.updates * scale));
+        await requireTotal({ redisUrl, redis, keys: KEYS, updates: loaded.acknowledged }, side.name);
+        found.get(side.name)?.push(loaded);
+      }
+    }
+  } finally {
+    redis.disconnect();
+  }
+  return new Map([...found].map(([name, loads]) => [name, figuresOf(loads)]));
+}
+
+async function runOnce(redisUrl: string, side: HttpSide, updates: number): Promise<Loaded> {
+  const { perRequest, connections, waitMs } = side;
+  const { warmUp, measured } = requestsOf({ updates, perRequest });
+  const task = { redisUrl, keys: KEYS, updates: (warmUp + measured) * perRequest };
+  const startWorker = () => startRole({ role: side.server === 'plain' ? 'plain-worker' : 'tally-worker', ...task });
+  let worker = waitMs === undefined ? undefined : await startWorker();
+  const server = side.server === 'plain' ? await startPlainServer(task) : await startTallyApi(redisUrl);
+  const load = await startRole({
+    ...task,
+    role: 'http-load',
+    origin: server.origin,
+    perRequest,
+    connections,
+    waitMs,
+    updates,
+  });
+  load.go();
+  const loaded = (await load.done) as Loaded;
+  await Promise.all([load.stop(), server.stop()]);
+  worker ??= await startWorker();
+  await worker.done;
+  await worker.stop();
+  return loaded;
+}
+
+async function startPlainServer(task: Omit<RoleTask, keyof Role>): Promise<HttpServer> {
+  const server = await startRole({ role: 'plain-http-server', ...task });
+  server.go();
+  return { origin: (await server.done) as string, stop: () => server.stop() };
+}
+
+function figuresOf(loads: readonly Loaded[]): HttpFigures {
+  const rounds = loads.map(({ perSecond }) => Math.round(perSecond));
+  return {
+    perSecond: Math.round(median(rounds)),
+    rounds,
+    p50Ms: median(loads.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(loads.map(({ p99Ms }) => p99Ms)),
+  };
+}
