@@ -69,7 +69,11 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   }
   const params = job.data.updates[indexInJob];
   const found = { id, operation: operation.name, params, jobId: job.jobId, attempts: job.attempts };
-  return state === 'unfinished' ? found : { ...found, outcome: outcomeAt(state, indexInJob, operation, params) };
+  if (state === 'unfinished') {
+    return found;
+  }
+  const attempts = Math.max(1, job.attempts); // it may have ended after they were read
+  return { ...found, attempts, outcome: outcomeAt(state, indexInJob, operation, params) };
 }
 
 function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unknown): Outcome {
