@@ -65,8 +65,14 @@ export class ProducerLoop {
   async run(): Promise<void> {
     this.#resubmitted = this.#resubmit(this.#journaledKeyed());
     tell({ report: 'ready' });
-    while (!this.#stopping && !this.settings.resubmitAll) {
+    if (this.settings.resubmitAll) {
+      return;
+    }
+    for (;;) {
       await wait(this.#random.int(...PAUSE_MS));
+      if (this.#stopping) {
+        return;
+      }
       if (this.#underWay.size < MAX_UNDER_WAY) {
         this.#burst();
       }
