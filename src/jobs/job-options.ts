@@ -4,7 +4,7 @@ import type { DefaultJobOptions, KeepJobs } from 'bullmq';
 export const ATTEMPTS = 20;
 
 const BACKOFF_FIRST_MS = 100;
-const BACKOFF_CAP_MS = 30_000;
+export const LONGEST_BACKOFF_MS = 30_000;
 
 /** The options that each job carries. Retention is the janitor's, so it costs no bytes in every job. */
 export const JOB_OPTIONS = { attempts: ATTEMPTS, backoff: { type: 'tally' } } satisfies DefaultJobOptions;
@@ -14,7 +14,7 @@ export const JOB_OPTIONS = { attempts: ATTEMPTS, backoff: { type: 'tally' } } sa
  * that jobs that failed together don't come back together.
  */
 export function backoffMs(attemptsMade: number, random: () => number = Math.random): number {
-  const fullMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** (attemptsMade - 1));
+  const fullMs = Math.min(LONGEST_BACKOFF_MS, BACKOFF_FIRST_MS * 2 ** (attemptsMade - 1));
   return Math.round(fullMs * (1 - random() / 2));
 }
 

@@ -1,14 +1,17 @@
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import type { RedisClock } from '../redis/clock.js';
+import { takeUpPutOffJobs } from './put-off-jobs.js';
 
 const INTERVAL_MS = 5_000;
 const MAX_PER_CALL = 1_000;
 
 /**
- * Removes jobs that have been kept long enough, oldest first. BullMQ can do so whenever a job ends, but that costs
- * Redis 18 of 117 us for each job that it completes, and in a quiet queue nothing ends and old jobs would outlive
- * their receipts.
+ * Keeps the queues in order: takes up jobs that a wrong clock has put off, and removes jobs that have been kept long
+ * enough, oldest first. BullMQ can do so whenever a job ends, but that costs Redis 18 of 117 us for each job that it
+ * completes, and in a quiet queue nothing ends and old jobs would outlive their receipts.
  */
 export class Janitor {
   readonly #timer: NodeJS.Timeout;
@@ -16,13 +19,13 @@ export class Janitor {
 
   constructor(
     private readonly queues: readonly TallyQueue[],
-    private readonly logger: Logger,
+    private readonly deps: { readonly redis: Redis; readonly clock: RedisClock; readonly logger: Logger },
   ) {
     this.#timer = setInterval(() => void this.clean(), INTERVAL_MS);
     this.#timer.unref();
   }
 
-  /** Resolves when all that is too old or too many is removed, or could not be. */
+  /** Resolves when all is in order, or could not be brought to it. */
   clean(): Promise<void> {
     this.#cleaning ??= this.#clean().finally(() => {
       this.#cleaning = undefined;
@@ -35,13 +38,19 @@ export class Janitor {
   }
 
   async #clean(): Promise<void> {
+    const { redis, clock, logger } = this.deps;
     try {
       for (const queue of this.queues) {
+        const takenUp = await takeUpPutOffJobs(queue, redis, clock.at(performance.now()));
+        if (takenUp.length > 0) {
+          const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
+          logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);
+        }
         await removeSurplus(queue, 'completed', KEEP_COMPLETED);
         await removeSurplus(queue, 'failed', KEEP_FAILED);
       }
     } catch (error) {
-      this.logger.debug({ err: error }, 'could not remove old jobs, trying again soon');
+      logger.debug({ err: error }, 'could not bring the queues in order, trying again soon');
     }
   }
 }

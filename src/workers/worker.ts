@@ -178,7 +178,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     }
     if (this.#closing === undefined) {
       const queues = this.#queueNames().map((name) => openQueue(name, this.options.prefix, this.#redis, this.#logger));
-      this.#janitor = new Janitor(queues, this.#logger);
+      this.#janitor = new Janitor(queues, { redis: this.#redis, clock: this.#clock, logger: this.#logger });
       await this.#janitor.clean();
       this.#workers = queues.map((queue) => this.#work(queue));
       await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));

@@ -8,8 +8,6 @@ export interface Drained {
   /** What did not come to its end in time. */
   readonly complaints: readonly string[];
   readonly ms: number;
-  /** Jobs that a wrong clock had put off by minutes. */
-  readonly putOffByClock: number;
 }
 
 /** Undoes all faults that last. Says which processes are not at work again in time. */
@@ -38,15 +36,13 @@ export async function drain(world: World): Promise<Drained> {
     waiting.add(words);
     void stopProducing(producer, deadline).then((stopped) => stopped && waiting.delete(words));
   }
-  let putOffByClock = 0;
   let left: readonly string[];
   do {
     await wait(LOOK_EVERY_MS);
-    putOffByClock += await promotePutOff(world);
     left = [...waiting, ...(await unfinishedJobs(world))];
   } while (left.length > 0 && performance.now() < deadline);
   const complaints = left.map((words) => `${words}, ${DRAIN_LIMIT_MS} ms after all was healed`);
-  return { complaints, ms: performance.now() - startedAt, putOffByClock };
+  return { complaints, ms: performance.now() - startedAt };
 }
 
 /** Whether the producer came to its end in time. One that dies on the way, by a late fault, starts again. */
@@ -58,26 +54,6 @@ async function stopProducing(producer: ProducerMember, deadline: number): Promis
     await wait(LOOK_EVERY_MS);
   }
   return false;
-}
-
-/** Longer than any backoff. */
-const PUT_OFF_MS = 40_000;
-
-/**
- * BullMQ notes when a delayed job is due by the clock of the worker that failed it. A clock that was minutes ahead has
- * put its jobs off by as much, which is too long to wait for: this is the one thing that needs hands.
- */
-async function promotePutOff({ queues }: World): Promise<number> {
-  let promoted = 0;
-  for (const queue of queues) {
-    const client = (await queue.getBackend().client) as unknown as World['operator'];
-    const far = await client.zrangebyscore(queue.toKey('delayed'), (Date.now() + PUT_OFF_MS) * 0x1000, '+inf');
-    for (const id of far) {
-      await (await queue.getJob(id))?.promote();
-      promoted += 1;
-    }
-  }
-  return promoted;
 }
 
 async function unfinishedJobs({ queues }: World): Promise<string[]> {

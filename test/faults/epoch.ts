@@ -23,8 +23,6 @@ export interface EpochResult {
   readonly violations: readonly Violation[];
   readonly counts: UpdateCounts;
   readonly drainMs: number;
-  /** Jobs that a wrong clock had put off by minutes. */
-  readonly putOffByClock: number;
 }
 
 export interface EpochOptions {
@@ -83,7 +81,6 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
     violations: found,
     counts: countUpdates(evidence),
     drainMs: drained.ms,
-    putOffByClock: drained.putOffByClock,
   };
 }
 

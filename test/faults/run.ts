@@ -14,7 +14,6 @@ export interface RunResult {
   readonly violations: readonly Violation[];
   readonly counts: UpdateCounts | undefined;
   readonly longestDrainMs: number;
-  readonly putOffByClock: number;
 }
 
 export interface RunOptions {
@@ -61,7 +60,6 @@ function summaryOf(results: readonly EpochResult[]): RunResult {
     violations: results.flatMap((result) => result.violations),
     counts: results.map(({ counts }) => counts).reduce<UpdateCounts | undefined>(sum, undefined),
     longestDrainMs: Math.max(0, ...results.map(({ drainMs }) => drainMs)),
-    putOffByClock: results.reduce((total, { putOffByClock }) => total + putOffByClock, 0),
   };
 }
 

@@ -1,0 +1,35 @@
+import type { Redis } from 'ioredis';
+import { LONGEST_BACKOFF_MS } from '../jobs/job-options.js';
+import type { TallyQueue } from '../jobs/queues.js';
+
+/** Clocks that are off by less than this do no harm worth a look. */
+const MARGIN_MS = 2_000;
+
+const MAX_PER_CALL = 1_000;
+
+/** BullMQ's score of a delayed job is the time at which it is due, times this, plus a counter. */
+const SCORES_PER_MS = 0x1000;
+
+/**
+ * Makes jobs wait whose retry is due later than any backoff allows.
+ *
+ * BullMQ dates a retry by the clock of the machine whose attempt failed. Where that clock is minutes ahead, the retry
+ * would come minutes late for all workers whose clock is right.
+ *
+ * @param nowMs Redis' time
+ * @returns the ids of the jobs
+ */
+export async function takeUpPutOffJobs(queue: TallyQueue, redis: Redis, nowMs: number): Promise<string[]> {
+  const latest = (nowMs + LONGEST_BACKOFF_MS + MARGIN_MS) * SCORES_PER_MS;
+  const ids = await redis.zrangebyscore(queue.toKey('delayed'), latest, '+inf', 'LIMIT', 0, MAX_PER_CALL);
+  const takenUp: string[] = [];
+  for (const id of ids) {
+    const job = await queue.getJob(id);
+    const isRetry = job !== undefined && job.attemptsMade > 0; // one that never ran was delayed on purpose
+    if (isRetry && (await job.isDelayed())) {
+      await job.promote();
+      takenUp.push(id);
+    }
+  }
+  return takenUp;
+}
