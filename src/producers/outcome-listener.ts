@@ -14,6 +14,9 @@ const LAST_LOOK_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 const MAX_LOOKS = 1_000;
 
+/** Completed jobs for which nobody waited yet: an event may be faster than the answer to the call that added the job. */
+const MAX_REMEMBERED = 500;
+
 /** setTimeout takes no more: about 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -35,6 +38,7 @@ interface Waiter {
 export class OutcomeListener {
   readonly #events: QueueEvents;
   readonly #jobs = new Map<string, WaitingJob>();
+  readonly #completed = new Map<string, string>();
   #looking: NodeJS.Timeout | undefined;
   #lookUnderWay = false;
 
@@ -52,6 +56,8 @@ export class OutcomeListener {
     this.#events.on('completed', ({ jobId, returnvalue }: { jobId: string; returnvalue: string }) => {
       if (this.#jobs.has(jobId)) {
         this.#end(jobId, { outcomes: splitOutcomes(returnvalue) });
+      } else {
+        this.#remember(jobId, returnvalue);
       }
     });
     this.#events.on('failed', ({ jobId, failedReason }) => {
@@ -69,6 +75,10 @@ export class OutcomeListener {
    * @throws TallyError `UPDATE_NOT_FOUND` when the job was removed and its receipt is gone
    */
   async wait(jobId: string, index: number, timeoutMs: number): Promise<JobEnd> {
+    const returnvalue = this.#completed.get(jobId);
+    if (returnvalue !== undefined) {
+      return { outcomes: splitOutcomes(returnvalue) };
+    }
     const job = this.#jobs.get(jobId) ?? {
       waiters: new Set(),
       lookAt: Date.now() + FIRST_LOOK_MS,
@@ -113,6 +123,15 @@ export class OutcomeListener {
     if (this.#jobs.size === 0) {
       clearInterval(this.#looking);
       this.#looking = undefined;
+    }
+  }
+
+  /** Only what is final: a failed job may be retried before its caller asks. */
+  #remember(jobId: string, returnvalue: string): void {
+    this.#completed.set(jobId, returnvalue);
+    const [oldest] = this.#completed.keys();
+    if (oldest !== undefined && this.#completed.size > MAX_REMEMBERED) {
+      this.#completed.delete(oldest);
     }
   }
 

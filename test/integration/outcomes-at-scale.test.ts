@@ -45,6 +45,20 @@ test('an event is enough to be answered, without a look at the job', async () =>
   expect((await outcomes).filter(({ status }) => status === 'applied')).toHaveLength(900);
 });
 
+test('an event that came before its caller waits is remembered', async () => {
+  const here = place();
+  const producer = here.producer();
+  await here.worker();
+  const increment = () => producer.counters.increment({ key: here.key('count') });
+  await (await increment()).outcome(); // from now on it listens
+  const submission = await increment();
+  await allApplied(here, 2);
+  const last = await increment();
+  await last.outcome(); // the event of the one before has come as well
+  await here.client.del(`${here.prefix}:counters:${submission.jobId}`, `${here.namespace}:job:${submission.jobId}`);
+  expect(valuesOf([await submission.outcome()])).toEqual(new Set([2]));
+});
+
 test('whoever missed the event is answered all the same', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
