@@ -17,7 +17,7 @@ export interface Latency extends Percentiles {
 
 const RATES = [1_000, 5_000];
 const KEYS = 10_000;
-const SECONDS = 8;
+const SECONDS = 13;
 
 /**
  * Measures submit-to-outcome latency at fixed rates, both sides in turn; the figures are medians over the rounds.

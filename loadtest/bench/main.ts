@@ -34,7 +34,10 @@ withFlags(program, contenders)
 withFlags(program.command('http'), httpSides)
   .description("Compares Tally's HTTP API with Express, zod and queue.add.")
   .action((flags: Flags) => onOwnRedis((url, shown) => benchHttp(url, shown, flags)));
-await program.parseAsync();
+await program.parseAsync().catch((error: unknown) => {
+  console.error((error as Error).message);
+  process.exit(1); // the processes of the run end with this one
+});
 
 function withFlags(command: Command, sides: readonly { readonly name: string }[]): Command {
   const names = sides.map(({ name }) => name);
@@ -74,11 +77,22 @@ async function onOwnRedis(work: (redisUrl: string, shown: Shown) => Promise<void
   const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
   const shown = progress();
   try {
-    await work(redis.url, shown);
+    await Promise.race([work(redis.url, shown), interrupted()]);
   } finally {
     await redis.stop();
     rmSync(dataDir, { recursive: true });
   }
+}
+
+/** Ctrl-C ends the run like an error, so that Redis and its files are cleared away. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.once(signal, () => {
+        reject(new Error(`stopped by ${signal}`));
+      });
+    }
+  });
 }
 
 function save(file: string | undefined, figures: object): void {

@@ -15,6 +15,12 @@ export interface RunningRole {
   close(): Promise<void>;
 }
 
+// The benchmark may end early, even before this process has begun.
+process.on('disconnect', () => process.exit(1));
+if (!process.connected) {
+  process.exit(1);
+}
+
 const task = JSON.parse(process.argv[2] ?? '') as RoleTask;
 const running = await start(task);
 

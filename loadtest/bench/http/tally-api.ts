@@ -28,10 +28,16 @@ export async function startTallyApi(redisUrl: string): Promise<HttpServer> {
   });
   closeSync(file);
   const exited = once(child, 'exit');
+  const clearAway = () => {
+    child.kill('SIGKILL'); // it may have ended
+    rmSync(folder, { recursive: true });
+  };
+  process.once('exit', clearAway); // when the benchmark ends early
   const stop = async () => {
     child.kill('SIGTERM');
     await exited;
-    rmSync(folder, { recursive: true });
+    process.off('exit', clearAway);
+    clearAway();
   };
   try {
     return { origin: await originIn(log, () => child.exitCode !== null), stop };
