@@ -1,7 +1,13 @@
 import leven from 'leven';
 
+/** Nobody mistypes a word this long, and comparing takes time with the square of its length. */
+const LONGEST_WORD = 100;
+
 /** The candidate nearest to a mistyped word, if any is near enough to be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > LONGEST_WORD) {
+    return undefined;
+  }
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: leven(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);

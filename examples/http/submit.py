@@ -4,9 +4,11 @@
     python3 examples/http/submit.py
 
 Another server is given as an argument: python3 examples/http/submit.py http://127.0.0.1:3001
+An API key, where one is needed, is read from the environment: API_KEY
 """
 
 import json
+import os
 import sys
 import time
 import uuid
@@ -15,6 +17,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 TALLY = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:3000"
+API_KEY = os.environ.get("API_KEY")
 ATTEMPTS = 5
 
 
@@ -24,8 +27,9 @@ def call(path, body=None, content_type="application/json"):
     That is safe for updates with an idempotency key: however often one is sent, it counts once.
     """
     data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": content_type, **({"Authorization": f"Bearer {API_KEY}"} if API_KEY else {})}
     for attempt in range(1, ATTEMPTS + 1):
-        request = Request(TALLY + path, data, {"Content-Type": content_type})
+        request = Request(TALLY + path, data, headers)
         try:
             with urlopen(request, timeout=40) as response:
                 return json.load(response)

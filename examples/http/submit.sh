@@ -5,14 +5,21 @@
 #   sh examples/http/submit.sh
 #
 # Another server is given as an argument: sh examples/http/submit.sh http://127.0.0.1:3001
+# An API key, where one is needed, is read from the environment: API_KEY
 set -eu
 tally="${1:-http://127.0.0.1:3000}"
 order="order-$(date +%s)-$$"
 
-# Sends again what was not answered, or with 429 or 503: each update has an idempotency key, so it counts once.
+# Asks again what was not answered, or with 429 or 503: each update has an idempotency key, so it counts once.
+call() {
+  path="$1"
+  shift
+  curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused \
+    ${API_KEY:+--header "Authorization: Bearer $API_KEY"} "$@" "$tally$path"
+}
+
 post() {
-  curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused "$tally$1" \
-    --header "Content-Type: $2" --data "$3"
+  call "$1" --header "Content-Type: $2" --data "$3"
 }
 
 # One update. The answer says that Redis has it.
@@ -23,7 +30,7 @@ echo "$accepted"
 # Its outcome, asked for by its id until it is there.
 id="$(echo "$accepted" | cut -d '"' -f 6)"
 while
-  outcome="$(curl --silent --show-error --fail-with-body "$tally/v1/updates/$id")"
+  outcome="$(call "/v1/updates/$id")"
   echo "$outcome" | grep -q '"status":"accepted"'
 do
   sleep 0.1
@@ -46,5 +53,5 @@ post '/v1/events?wait=5000' application/cloudevents+json \
 echo
 
 # What Redis holds now.
-curl --silent --show-error --fail-with-body "$tally/v1/cells?key=xp:$order"
+call "/v1/cells?key=xp:$order"
 echo

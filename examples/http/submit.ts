@@ -8,9 +8,11 @@ import { setTimeout } from 'node:timers/promises';
  *   npx tsx examples/http/submit.ts
  *
  * Another server is given as an argument: npx tsx examples/http/submit.ts http://127.0.0.1:3001
+ * An API key, where one is needed, is read from the environment: API_KEY
  */
 
 const [, , tally = 'http://127.0.0.1:3000'] = process.argv;
+const { API_KEY: apiKey } = process.env;
 const ATTEMPTS = 5;
 const order = `order-${randomUUID()}`;
 
@@ -28,7 +30,7 @@ async function call<Body>(path: string, body?: unknown, contentType = 'applicati
     try {
       const response = await fetch(tally + path, {
         ...init,
-        headers: { 'Content-Type': contentType },
+        headers: { 'Content-Type': contentType, ...(apiKey && { Authorization: `Bearer ${apiKey}` }) },
         signal: AbortSignal.timeout(40_000),
       });
       if (response.ok || ![429, 503].includes(response.status) || attempt === ATTEMPTS) {

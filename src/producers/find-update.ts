@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { readJobStates } from '../jobs/finished-job.js';
 import type { JobEnd } from '../jobs/finished-job.js';
-import type { JobData } from '../jobs/job-data.js';
 import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome, outcomeOfFailedJob } from '../operations/outcome.js';
@@ -35,14 +35,17 @@ interface StoredJob {
   readonly queue: string;
   readonly jobId: string;
   readonly name: string;
-  readonly data: JobData;
+  readonly updates: readonly unknown[];
   readonly attempts: number;
 }
+
+/** Of the data of a job, which someone may have edited. */
+const storedData = z.object({ updates: z.array(z.unknown()) });
 
 /**
  * Looks an update up by its id: in two round trips, since an id does not tell the queue.
  *
- * @returns undefined when there is no such update, or its job was removed
+ * @returns undefined when there is no such update, or its job was removed or can't be read any more
  * @throws QueueUnavailableError when Redis does not answer in time
  */
 export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | undefined> {
@@ -52,14 +55,15 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   }
   const { jobId: batchId, index } = place;
   const putBackId = putBackJobId(batchId, index);
-  const jobs = await askRedis(deps.redis, deps.timeoutMs, readJobs(deps, [putBackId, batchId]));
+  const hashes = await askRedis(deps.redis, deps.timeoutMs, readHashes(deps, [putBackId, batchId]));
+  const jobs = hashes.flatMap(parseJob);
   const job = jobs.find(({ jobId }) => jobId === putBackId) ?? jobs[0];
   const operation = job && deps.registry.find(job.name);
   if (job === undefined || operation === undefined) {
     return undefined;
   }
   const indexInJob = job.jobId === putBackId ? 0 : index;
-  if (indexInJob >= job.data.updates.length) {
+  if (indexInJob >= job.updates.length) {
     return undefined;
   }
   const reading = readJobStates(deps.redis, deps.keys, [job]);
@@ -67,7 +71,7 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   if (state === 'unknown') {
     return undefined;
   }
-  const params = job.data.updates[indexInJob];
+  const params = job.updates[indexInJob];
   const found = { id, operation: operation.name, params, jobId: job.jobId, attempts: job.attempts };
   if (state === 'unfinished') {
     return found;
@@ -82,14 +86,36 @@ function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unk
     : decodeOutcome(end.outcomes[index] ?? '', operation, params);
 }
 
-/** The jobs with these ids, in any queue. */
-async function readJobs({ redis, keys, registry }: Deps, jobIds: readonly string[]): Promise<StoredJob[]> {
+interface JobHash {
+  readonly queue: string;
+  readonly jobId: string;
+  readonly fields: readonly (string | null)[];
+}
+
+/** What is stored under these job ids, in any queue. */
+function readHashes({ redis, keys, registry }: Deps, jobIds: readonly string[]): Promise<JobHash[]> {
   const places = jobIds.flatMap((jobId) => registry.queues.map((queue) => ({ jobId, queue })));
-  const hashes = await Promise.all(
-    places.map(({ queue, jobId }) => redis.hmget(keys.job(queue, jobId), 'name', 'data', 'atm')),
+  return Promise.all(
+    places.map(async (place) => ({
+      ...place,
+      fields: await redis.hmget(keys.job(place.queue, place.jobId), 'name', 'data', 'atm'),
+    })),
   );
-  return places.flatMap((place, index) => {
-    const [name, data, attempts] = hashes[index] ?? [];
-    return name && data ? [{ ...place, name, data: JSON.parse(data) as JobData, attempts: Number(attempts ?? 0) }] : [];
-  });
+}
+
+/** No job where there is none, or where its data is not that of one. */
+function parseJob({ queue, jobId, fields: [name, data, attempts] }: JobHash): StoredJob[] {
+  if (!name || !data) {
+    return [];
+  }
+  const parsed = storedData.safeParse(parseJson(data));
+  return parsed.success ? [{ queue, jobId, name, updates: parsed.data.updates, attempts: Number(attempts ?? 0) }] : [];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -132,11 +132,12 @@ async function handleFailures(
       throw outcomeError(outcome);
     }
   }
+  const { telemetry } = job.opts; // the requests that brought the batch: which brought which update is not kept
   await queue.addBulk(
     failed.map(({ update, index }) => ({
       name: job.name,
       data: toJobData([update]),
-      opts: { ...JOB_OPTIONS, jobId: putBackJobId(jobIdOf(job), index) },
+      opts: { ...JOB_OPTIONS, ...(telemetry && { telemetry }), jobId: putBackJobId(jobIdOf(job), index) },
     })),
   );
 }

@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { addKey } from '../support/api-keys.js';
 import { startApi } from '../support/http-api.js';
 import { place } from '../support/tally.js';
 
@@ -26,13 +27,21 @@ const clients = [
 ];
 
 test.for(clients)(
-  'the client with $client submits, repeats, waits and sends an event',
+  'the client with $client submits, repeats, waits and sends an event, with an API key',
   async ({ command, args }, { skip }) => {
     skip(command === 'python3' && !hasPython, 'python3 is not here');
     const here = place();
     await here.worker();
     const { origin } = await startApi(here);
-    const { stdout } = await promisify(execFile)(command, [...args, origin]);
+    const run = async (environment: Record<string, string>) => {
+      const { stdout } = await promisify(execFile)(command, [...args, origin], {
+        env: { ...process.env, ...environment },
+      });
+      return stdout;
+    };
+    const { secret } = await addKey(here);
+    await expect(run({})).rejects.toThrow(/UNAUTHORIZED|401/);
+    const stdout = await run({ API_KEY: secret });
     const [order = ''] = /order-[\w-]+/.exec(stdout) ?? [];
     expect(stdout.replaceAll(order, 'ORDER').replace(/"(id|jobId)":"[^"]+"/g, '"$1":"ID"')).toBe(OUTPUT.trimStart());
     expect(await here.client.mget([`xp:${order}`, `orders:${order}`, `stock:${order}`])).toEqual(['50', '2', null]);

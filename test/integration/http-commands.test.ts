@@ -22,6 +22,20 @@ function documentedCommands(file: string): { command: string; output: string }[]
   );
 }
 
+/** Where Tally says that its API is. */
+function originOf({ output }: { output: { stdout: string } }): string {
+  const [, origin = ''] = /API +(http:\/\/[^/]+)\/v1/.exec(output.stdout) ?? [];
+  return origin;
+}
+
+/** Runs commands of a page at this origin, each of which has to print what the page shows. */
+async function runDocumented(commands: readonly { command: string; output: string }[], origin: string): Promise<void> {
+  for (const { command, output } of commands) {
+    const { stdout } = await promisify(execFile)('sh', ['-c', command.replaceAll(DOCUMENTED_ORIGIN, origin)]);
+    expect(stdout).toMatch(patternOf(output));
+  }
+}
+
 /** A pattern of an output in which `…` stands for anything. */
 function patternOf(output: string): RegExp {
   const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
@@ -30,13 +44,10 @@ function patternOf(output: string): RegExp {
 
 test('every curl line of the documentation works word for word after a start, beside the dashboard', async () => {
   const up = await startUp({ TALLY_DATA_DIR: dataDir() });
-  const [, origin = ''] = /API +(http:\/\/[^/]+)\/v1/.exec(up.output.stdout) ?? [];
+  const origin = originOf(up);
   const commands = documentedCommands('docs/http-api.md');
   expect(commands.length).toBeGreaterThan(8);
-  for (const { command, output } of commands) {
-    const { stdout } = await promisify(execFile)('sh', ['-c', command.replaceAll(DOCUMENTED_ORIGIN, origin)]);
-    expect(stdout).toMatch(patternOf(output));
-  }
+  await runDocumented(commands, origin);
   const board = await fetch(`${origin}/ops/queues`);
   expect({ status: board.status, type: board.headers.get('content-type') }).toMatchObject({ status: 200 });
   expect((await fetch(origin)).url).toBe(`${origin}/ops/queues`);
@@ -45,6 +56,13 @@ test('every curl line of the documentation works word for word after a start, be
     status: 404,
     problem: { code: 'NOT_FOUND' },
   });
+});
+
+test('every curl line of the README works word for word after a start', async () => {
+  const up = await startUp({ TALLY_DATA_DIR: dataDir() });
+  const commands = documentedCommands('README.md').filter(({ command }) => command.startsWith('curl'));
+  expect(commands.length).toBeGreaterThan(1);
+  await runDocumented(commands, originOf(up));
 });
 
 test('tally api serves the API alone, and ends in order', async () => {
@@ -57,7 +75,7 @@ test('tally api serves the API alone, and ends in order', async () => {
     await ended;
   });
   await until('it listens', () => output.stdout.includes('API  '));
-  const [, origin = ''] = /API +(http:\/\/[^/]+)\/v1/.exec(output.stdout) ?? [];
+  const origin = originOf({ output });
   const response = await fetch(`${origin}/v1/updates?wait=10000`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

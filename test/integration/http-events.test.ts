@@ -2,6 +2,7 @@ import { CloudEvent, HTTP } from 'cloudevents';
 import { expect, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
 import type { RunningApi, ShownProblem, ShownUpdate } from '../support/http-api.js';
+import { postText, say } from '../support/raw-request.js';
 import { place, until } from '../support/tally.js';
 
 const BATCH = 'application/cloudevents-batch+json';
@@ -112,6 +113,65 @@ test('attributes in headers are percent-encoded: the same event in binary and st
   const encoded = { ...headers, 'ce-id': encodeURIComponent('Größe 100%') };
   const again = await send(api, { headers: encoded, body });
   expect(again.body.updates).toMatchObject([{ status: 'applied', duplicate: true }]);
+});
+
+test('an event is the same one in quotes, as senders of earlier versions put it, and percent-encoded', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  const event = incrementEvent(key, { id: `a "b" \\ ${here.key('')}` });
+  await send(api, HTTP.structured(event));
+  const { headers, body } = HTTP.binary(event);
+  const quoted = `"${event.id.replace(/["\\]/g, '\\$&')}"`;
+  for (const id of [quoted, encodeURIComponent(event.id), encodeURIComponent(event.id).toLowerCase()]) {
+    const again = await send(api, { headers: { ...headers, 'ce-id': id }, body });
+    expect(again.body.updates).toMatchObject([{ status: 'applied', duplicate: true }]);
+  }
+  expect(await here.client.get(key)).toBe('5');
+});
+
+test('an attribute that is given in two headers is refused, rather than joined to another', async () => {
+  const here = place();
+  const api = await startApi(here);
+  const { id: _, ...attributes } = incrementEvent(here.key('count')).toJSON();
+  const headers = ['specversion', 'source', 'type'].map((name) => `ce-${name}: ${String(attributes[name])}`);
+  const twice = [...headers, 'ce-id: 1', 'CE-ID: 2', 'Connection: close'];
+  const answer = await say(api, postText('/v1/events', attributes['data'], twice));
+  expect(answer).toMatch(/^HTTP\/1.1 422.*"path":"ce-id".*must be given once/s);
+  expect(await here.client.keys(`*${here.prefix}*`)).toEqual([]);
+});
+
+test('an attribute that is null is not set, and what others add is passed over', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const event = {
+    ...incrementEvent(here.key('count'), { source: 'https://ann@[::1]:80/a/%C3%A4;b?c=d#e' }).toJSON(),
+    ...{ datacontenttype: null, dataschema: null, subject: null, time: '2026-01-31t12:00:00.5+01:00' },
+    ...{ data_base64: null, traceparent: null, partitionkey: 'x', sampledrate: 7, replayed: true },
+  };
+  const { status, body } = await send(api, { headers: { 'content-type': BATCH }, body: [event] });
+  expect({ status, updates: body.updates }).toMatchObject({ status: 200, updates: [{ status: 'applied' }] });
+});
+
+test('data may be of any type of JSON, in each mode', async () => {
+  const here = place();
+  const api = await startApi(here);
+  await here.worker();
+  const key = here.key('count');
+  for (const datacontenttype of ['application/vnd.shop.count+json; charset=utf-8', 'text/json', 'Application/JSON']) {
+    const event = incrementEvent(key, { datacontenttype });
+    const { headers } = HTTP.binary(event);
+    const answers = [
+      await send(api, { headers: { ...headers, 'content-type': datacontenttype }, body: event.data }),
+      await send(api, HTTP.structured(event)),
+    ];
+    expect(answers.map(({ body }) => body.updates)).toMatchObject([
+      [{ status: 'applied' }],
+      [{ status: 'applied', duplicate: true }],
+    ]);
+  }
 });
 
 test('the same event with other data is a conflict', async () => {

@@ -101,6 +101,14 @@ test('the page of documentation loads nothing from elsewhere', async () => {
   expect(initializer).not.toContain('http');
 });
 
+test('no proxy may keep an answer, whatever it says', async () => {
+  const { request } = await startApi(place());
+  for (const path of ['/v1/operations', '/v1/cells?key=none', '/v1/updates/none', '/v1/updates']) {
+    expect((await request(path)).headers.get('cache-control')).toBe('no-store');
+  }
+  expect((await request('/docs/')).headers.get('cache-control')).toContain('max-age=3600');
+});
+
 test('answers carry headers for safety, and none that tells what serves them', async () => {
   const { request } = await startApi(place());
   const { headers } = await request('/v1/operations');
@@ -109,3 +117,15 @@ test('answers carry headers for safety, and none that tells what serves them', a
   expect(headers.get('x-powered-by')).toBeNull();
   expect(headers.get('access-control-allow-origin')).toBeNull();
 });
+
+test.each(['{}', 'null', '{"updates":null}', '{"updates":[]}', 'no JSON'])(
+  'an update whose job was edited to hold %s is not found any more',
+  async (data) => {
+    const here = place();
+    const { get } = await startApi(here);
+    const { id, jobId } = await here.producer().counters.increment({ key: here.key('n') });
+    expect((await get(`/v1/updates/${id}`)).status).toBe(200);
+    await here.client.hset(`${here.prefix}:counters:${jobId}`, 'data', data);
+    expect(await get(`/v1/updates/${id}`)).toMatchObject({ status: 404, body: { code: 'UPDATE_NOT_FOUND' } });
+  },
+);

@@ -231,6 +231,21 @@ test('a job of many requests names all of them', async () => {
   expect(named.sort()).toEqual([...ids].sort());
 });
 
+test('a job that a batch put back names the requests of the batch', async () => {
+  const here = place();
+  const { post } = await startApi(here);
+  const wrong = here.key('wrong');
+  await here.client.rpush(wrong, 'not a counter');
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const headers = { 'x-request-id': 'shop-42', traceparent };
+  const { body } = await post('/v1/updates', [increment(here.key('a')), increment(wrong)], headers);
+  await here.worker();
+  const { id } = body.updates[1]!;
+  await until('it is put back', async () => (await here.client.exists(`${here.prefix}:counters:${id}`)) === 1);
+  const { tm } = JSON.parse((await jobOf(here, 'counters', id))['opts']!) as { tm: string };
+  expect(JSON.parse(tm)).toEqual({ requestIds: ['shop-42'], traceparent });
+});
+
 test('a request id that is no plain word is replaced, and a traceparent that is none is left out', async () => {
   const here = place();
   const { post } = await startApi(here);

@@ -64,6 +64,12 @@ export const badBodies: readonly BadRequest[] = [
   invalid('an empty object', '{}', 'operation', 'INVALID_UPDATE'),
   invalid('an operation that is a number', '{"operation":1,"params":{}}', 'operation', 'INVALID_UPDATE'),
   invalid('an unknown operation', '{"operation":"counter.inc","params":{}}', 'operation', 'UNKNOWN_OPERATION'),
+  invalid(
+    'an operation with a long name',
+    `{"operation":"${'x'.repeat(100_000)}","params":{}}`,
+    'operation',
+    'UNKNOWN_OPERATION',
+  ),
   invalid('an operation of Object', '{"operation":"toString","params":{}}', 'operation', 'UNKNOWN_OPERATION'),
   invalid('an unknown property', `{"operation":"counter.increment","params":{"key":"k"},"x":1}`, '', 'INVALID_UPDATE'),
   invalid('an empty idempotency key', `${good.slice(0, -1)},"idempotencyKey":""}`, 'idempotencyKey', 'INVALID_UPDATE'),

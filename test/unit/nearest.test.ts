@@ -26,3 +26,7 @@ test('a word of three letters may be two letters off, and no more', () => {
 test('nothing is near when there is nothing', () => {
   expect(nearest('word', [])).toBeUndefined();
 });
+
+test('nothing is near to a word that is too long to be mistyped, and no time is spent on it', () => {
+  expect(nearest('counter.increment'.repeat(100_000), names)).toBeUndefined();
+});

@@ -59,6 +59,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(logRequests(deps.logger));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
+  app.use('/v1', forbidCaching);
   app.use('/v1', refuseWhenStopping(deps.stopping));
   app.use('/v1', deps.authorize);
   app.use(routerOf(endpointsOf(deps)));
@@ -95,6 +96,12 @@ const refuseOtherSites: RequestHandler = (request, _response, next) => {
   if (isAskedByOtherSite(request)) {
     throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
   }
+  next();
+};
+
+/** A value or an outcome that a proxy kept would be an old one; some keep a 404 for minutes. */
+const forbidCaching: RequestHandler = (_request, response, next) => {
+  response.setHeader('Cache-Control', 'no-store');
   next();
 };
 

@@ -2,8 +2,9 @@ import type { Request } from 'express';
 import { acceptedAnswer } from './answers.js';
 import { queryOf } from './endpoint.js';
 import type { Endpoint } from './endpoint.js';
-import { checkEvents, eventOfHeaders, updateOfEvent } from './event-attributes.js';
-import { jsonBody, mediaTypeOf } from './json-body.js';
+import { checkEvents, updateOfEvent } from './event-attributes.js';
+import { eventOfHeaders } from './event-headers.js';
+import { isJsonType, jsonBody, mediaTypeOf } from './json-body.js';
 import { Problem, problemAt } from './problems.js';
 import { MAX_UPDATES, submitAndAnswer, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
@@ -39,7 +40,10 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
       body: {
         [STRUCTURED]: { $ref: '#/components/schemas/Event' },
         [BATCH]: { type: 'array', items: { $ref: '#/components/schemas/Event' }, maxItems: MAX_UPDATES },
-        [BINARY]: { type: 'object', description: 'In binary mode: the params of the operation.' },
+        [BINARY]: {
+          type: 'object',
+          description: 'In binary mode: the params of the operation. Types that end in `+json` are taken, too.',
+        },
       },
       answers: {
         200: { description: 'With `wait`: what became of them so far.', schema: acceptedAnswer },
@@ -47,7 +51,7 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
       },
       problems: [...SUBMIT_PROBLEMS, 'INVALID_EVENT'],
       handlers: [
-        ...jsonBody([STRUCTURED, BATCH, BINARY]),
+        ...jsonBody([STRUCTURED, BATCH, BINARY], isBinary),
         async (request, response) => {
           const { wait: waitMs } = queryOf(submitQuery, request);
           const { updates, form } = updatesOf(request);
@@ -58,13 +62,18 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
   ];
 }
 
+/** In binary mode the type is that of the data; what CloudEvents names for itself are other modes. */
+function isBinary(mediaType: string): boolean {
+  return isJsonType(mediaType) && !mediaType.startsWith('application/cloudevents');
+}
+
 function updatesOf(request: Request): { updates: unknown; form: RequestForm } {
-  const { headers } = request;
+  const mediaType = mediaTypeOf(request.headers['content-type']);
   const body = request.body as unknown;
-  if (mediaTypeOf(headers['content-type']) === BATCH) {
+  if (mediaType === BATCH) {
     return { updates: checkEvents(batchOf(body), MANY.placeOf).map(updateOfEvent), form: MANY };
   }
-  const event = mediaTypeOf(headers['content-type']) === BINARY ? eventOfHeaders(headers, body) : body;
+  const event = mediaType === STRUCTURED ? body : eventOfHeaders(request, body);
   const [update] = checkEvents([event], ONE.placeOf).map(updateOfEvent);
   return { updates: update, form: ONE };
 }

@@ -9,9 +9,18 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** JSON is UTF-8, of which US-ASCII is a part. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);
 
-/** Reads a body that must be JSON of one of these media types into `request.body`. */
-export function jsonBody(mediaTypes: readonly string[]): RequestHandler[] {
-  return [requireMediaType(mediaTypes), raw({ type: () => true, limit: MAX_BODY_BYTES }), decode];
+/**
+ * Reads a body that must be JSON into `request.body`.
+ *
+ * @param mediaTypes those that it may have, named to the client when it has another
+ * @param isOther further ones. @defaultValue none
+ */
+export function jsonBody(
+  mediaTypes: readonly string[],
+  isOther: (mediaType: string) => boolean = () => false,
+): RequestHandler[] {
+  const isAccepted = (mediaType: string) => mediaTypes.includes(mediaType) || isOther(mediaType);
+  return [requireMediaType(mediaTypes, isAccepted), raw({ type: () => true, limit: MAX_BODY_BYTES }), decode];
 }
 
 /** The media type that a request names, without parameters, in small letters. */
@@ -19,11 +28,16 @@ export function mediaTypeOf(contentType = ''): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
 }
 
-function requireMediaType(mediaTypes: readonly string[]): RequestHandler {
+/** Whether a media type is JSON, as all are that end in `+json`. */
+export function isJsonType(mediaType: string): boolean {
+  return /^[^/]+\/(.*\+)?json$/.test(mediaType);
+}
+
+function requireMediaType(mediaTypes: readonly string[], isAccepted: (mediaType: string) => boolean): RequestHandler {
   return ({ headers }, _response, next) => {
     const contentType = headers['content-type'];
     const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase() ?? 'utf-8';
-    if (!mediaTypes.includes(mediaTypeOf(contentType)) || !CHARSETS.has(charset)) {
+    if (!isAccepted(mediaTypeOf(contentType)) || !CHARSETS.has(charset)) {
       const sent = contentType === undefined ? 'has none' : `has "${contentType}"`;
       const detail = `the Content-Type must be ${mediaTypes.join(' or ')} in UTF-8, but the request ${sent}`;
       throw new Problem('UNSUPPORTED_MEDIA_TYPE', detail);

@@ -118,7 +118,7 @@ function describe(endpoint: Endpoint): JsonSchema {
         description: answer.description,
         content: { 'application/json': { schema: schemaOf(answer.schema) } },
       })),
-      ...problemAnswers([...new Set([...problems, ...(needsKey ? KEY_PROBLEMS : [])])]),
+      ...problemAnswers([...new Set([...problems, ...(needsKey ? KEY_PROBLEMS : []), 'UNEXPECTED' as const])]),
     },
   };
 }

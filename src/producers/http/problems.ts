@@ -55,6 +55,9 @@ interface ProblemOptions extends ErrorOptions {
 /** No answer names more errors than this, however many updates were wrong. */
 const MAX_ERRORS = 100;
 
+/** A longer text, in characters, repeats what the client sent: up to 1 MiB of it. */
+const MAX_TEXT = 1_000;
+
 /** An error that the client is told of, in the form of RFC 9457. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -85,12 +88,20 @@ export class Problem extends Error {
       title: PROBLEMS[code].title,
       status,
       code,
-      detail,
+      detail: shortened(detail),
       requestId,
       ...(accepted && { accepted }),
-      ...(errors && { errors: errors.slice(0, MAX_ERRORS) }),
+      ...(errors && { errors: errors.slice(0, MAX_ERRORS).map(shortenedError) }),
     };
   }
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+}
+
+function shortenedError({ path, code, message }: ProblemError): ProblemError {
+  return { path: shortened(path), code, message: shortened(message) };
 }
 
 /** A problem with parts of the request: the first stands in the detail, all in `errors`. */

@@ -16,6 +16,9 @@ export interface SlowClientLimits {
   readonly requestTimeoutMs?: number;
 }
 
+/** Longer than load balancers keep idle connections (60 s, as a rule), or they would send a request into a closing one. */
+const IDLE_CONNECTION_MS = 65_000;
+
 /** How often Node looks for requests that take too long. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -31,19 +34,31 @@ export class ApiServer extends Server {
     listener: RequestListener,
     { headersTimeoutMs = 10_000, requestTimeoutMs = 20_000 }: SlowClientLimits = {},
   ) {
-    const limits = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs };
+    const limits = {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
+    };
     super({
       ...limits,
       ...ownClasses(listener),
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeoutMs),
     });
+    this.maxHeadersCount = 0; // their 16 KiB are the limit; of more than 2,000, Node would leave out the last unsaid
     this.on('request', (_request, response) => {
       response.shouldKeepAlive &&= !this.#closing;
       this.#unanswered.add(response);
       response.once('close', () => this.#unanswered.delete(response));
     });
     this.on('request', listener);
-    this.on('clientError', answerClientError);
+    this.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      const lastRead = this.#lastRead(socket);
+      if (lastRead === undefined || !socket.writable) {
+        answerClientError(error, socket);
+      } else {
+        lastRead.shouldKeepAlive = false;
+      }
+    });
   }
 
   /**
@@ -63,6 +78,14 @@ export class ApiServer extends Server {
       this.closeAllConnections();
       await closed;
     }
+  }
+
+  /**
+   * The last request of a connection that was read whole and is not answered. Were what follows it answered first, the
+   * client would take that for the answer, and an update that was accepted for refused.
+   */
+  #lastRead(socket: Duplex): ServerResponse | undefined {
+    return [...this.#unanswered].findLast(({ req }) => req.socket === socket && req.complete);
   }
 }
 

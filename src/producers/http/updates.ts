@@ -19,8 +19,10 @@ const JSON_TYPE = 'application/json';
 
 /** Problems of all requests that submit. */
 export const SUBMIT_PROBLEMS = [
+  'BAD_REQUEST',
   'INVALID_JSON',
   'FORBIDDEN',
+  'OTHER_SITE',
   'IDEMPOTENCY_CONFLICT',
   'BODY_TOO_LARGE',
   'TOO_MANY_UPDATES',
@@ -161,7 +163,7 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
       },
     ],
     answers: { 200: { description: 'The update.', schema: updateAnswer } },
-    problems: ['UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'STOPPING'],
+    problems: ['BAD_REQUEST', 'UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'STOPPING'],
     handlers: [
       async (request, response) => {
         const { id = '' } = request.params as { id?: string };
