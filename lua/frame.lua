@@ -16,6 +16,7 @@
 --       2 .. s+1      keys of the job's s string cells, each once; string cell c is KEYS[c + 1]
 --       then          keys of its hashes and sorted sets, each once
 --       then          receipts of its idempotency keys
+--       then          histories: of the string cells, the cells of hashes, those of sorted sets, in this order
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
 --
@@ -31,6 +32,12 @@
 -- request.keyed           { { update number, index into KEYS, fingerprint, update id }, ... }; absent when none is
 -- request.windowMs        life of an idempotency receipt; absent when no update has one
 -- request.receiptSeconds  life of the job receipt until the job is settled
+-- request.history         absent when no cell has one, else
+--   .firstKey             index into KEYS of the first history
+--   .entries              entries that a history keeps: one number when all keep as many, or a list with one for each
+--                         history, false for a cell without
+--   .lifeSeconds          life of a history after its latest entry
+--   .source               "job-id operation"
 --
 -- Returns the outcomes of all updates joined by ';' (the text kept in the job receipt):
 --   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
@@ -55,7 +62,8 @@ local call = redis.call
 
 -- The receipt of this job, if an earlier attempt applied it.
 local now = call('TIME')
-local within_lease = now[1] * 1000 + floor(now[2] / 1000) <= tonumber(ARGV[1])
+local now_ms = now[1] * 1000 + floor(now[2] / 1000)
+local within_lease = now_ms <= tonumber(ARGV[1])
 local recorded_outcomes = call('GET', KEYS[1])
 local request = cjson.decode(ARGV[2])
 if recorded_outcomes then
@@ -159,7 +167,7 @@ end
 
 -- Plan.
 local touched = {} -- cells to write, in order
-local is_touched = {}
+local value_before = {} -- by touched cell: what this job found there
 local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
 
 local integer_texts = {} -- by number: amounts repeat, and a look-up costs a fifth of formatting
@@ -284,11 +292,11 @@ local function apply_step()
         missing[cell] = nil
         created_ttl[cell] = ttls and ttls[step] or ttl_of_all or nil
       end
-      values[cell] = value
-      if not is_touched[cell] then
-        is_touched[cell] = true
+      if not value_before[cell] then
+        value_before[cell] = values[cell]
         touched[#touched + 1] = cell
       end
+      values[cell] = value
     end
   end
   if #results == 1 then
@@ -317,7 +325,7 @@ if steps_of_updates then
     local saved = { touched = #touched }
     for n = first, last do
       local cell = all_cells[n]
-      saved[cell] = { values[cell], missing[cell], created_ttl[cell], is_touched[cell] }
+      saved[cell] = { values[cell], missing[cell], created_ttl[cell], value_before[cell] }
     end
     return saved
   end
@@ -328,7 +336,7 @@ if steps_of_updates then
     end
     saved.touched = nil
     for cell, state in pairs(saved) do
-      values[cell], missing[cell], created_ttl[cell], is_touched[cell] = state[1], state[2], state[3], state[4]
+      values[cell], missing[cell], created_ttl[cell], value_before[cell] = state[1], state[2], state[3], state[4]
     end
   end
 
@@ -435,7 +443,7 @@ if hashes or sorted_sets then
   local function write_group(command, group, pair)
     local arguments = {}
     for n, cell in ipairs(group[2]) do
-      if is_touched[cell] then
+      if value_before[cell] then
         local first, second = pair(group[3][n], integer_text(values[cell]))
         arguments[#arguments + 1] = first
         arguments[#arguments + 1] = second
@@ -455,6 +463,48 @@ if hashes or sorted_sets then
     write_group('ZADD', group, function(member, value)
       return value, member
     end)
+  end
+end
+
+local history = request.history
+
+if history then
+  -- A history is a list, the latest first. An entry is "time in ms, job id, operation, value before, value after",
+  -- separated by spaces; a difference in place of the value before would not be exact past 2^53.
+  local entries, life = history.entries, history.lifeSeconds
+  local entries_of_all = type(entries) == 'number' and entries
+  local start = integer_text(now_ms) .. ' ' .. history.source .. ' '
+
+  -- By pcall, since it comes after the writes: what someone put in place of a history gives way to it.
+  local function add_entry(cell, place)
+    local before, after = value_before[cell], values[cell]
+    local limit = entries_of_all or entries[place]
+    if not before or before == after or not limit then
+      return
+    end
+    local key = KEYS[history.firstKey + place - 1]
+    local entry = start .. integer_text(before) .. ' ' .. integer_text(after)
+    local length = redis.pcall('LPUSH', key, entry)
+    if type(length) ~= 'number' then
+      redis.pcall('DEL', key)
+      redis.pcall('LPUSH', key, entry)
+    elseif length > limit then
+      redis.pcall('LTRIM', key, 0, limit - 1)
+    end
+    redis.pcall('EXPIRE', key, life)
+  end
+
+  for cell = 1, string_count do
+    add_entry(cell, cell)
+  end
+  local place = string_count
+  for _, groups in ipairs({ hashes or {}, sorted_sets or {} }) do
+    for _, group in ipairs(groups) do
+      for _, cell in ipairs(group[2]) do
+        place = place + 1
+        add_entry(cell, place)
+      end
+    end
   end
 end
 

@@ -1,9 +1,15 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Cell } from './cell.js';
 import type { Reason } from './outcome.js';
 
 /** A value handed to a Lua plan: an integer or a flag. */
 export type Argument = number | boolean;
+
+/**
+ * How many of its latest changes are kept of each cell, for the key inspector of the dashboard: 1 to 1,000, or `false`
+ * for none. A job that changes a cell, however many of its updates do, counts as one change.
+ */
+export type History = number | false;
 
 /** What a rejection says beside its code. */
 export type Rejection = Omit<Reason, 'reason' | 'update'>;
@@ -15,6 +21,7 @@ export interface Step {
   readonly args: readonly Argument[];
   /** Life of the cells that this step creates, in seconds. */
   readonly ttlSeconds?: number | undefined;
+  readonly history: History;
   /** What the rejections of this step are put into words with. */
   readonly params: unknown;
   readonly rejections: Rejections;
@@ -29,6 +36,8 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   /** The BullMQ queue that carries it. */
   readonly queue: string;
   readonly description: string;
+  /** That of `transaction` is false: what it changes is kept as its operations say. */
+  readonly history: History;
   /** Checks and completes params. Its output is what jobs hold, so it must accept its own output. */
   readonly params: z.ZodType<Params, Input>;
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
@@ -36,6 +45,8 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   steps(params: Params): readonly Step[];
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;
+  /** The same operation with another history. Absent for `transaction`. */
+  withHistory?(history: History): Operation<Name, Params, Result, Input>;
 }
 
 export interface OperationDefinition<Name extends string, Schema extends z.ZodType, Result> {
@@ -53,6 +64,8 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   args?: (params: z.output<Schema>) => readonly (Argument | undefined)[];
   /** Life of a cell that the update creates, in seconds. @defaultValue it stays */
   ttlSeconds?: (params: z.output<Schema>) => number | undefined;
+  /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
+  history?: History;
   /**
    * Lua source that ends in `return function(cells, args) ... end`. The function gets the cells' integers
    * (0 for a missing cell) and returns `new values, result numbers`, or `nil, 'CODE', { detail numbers }`
@@ -65,26 +78,35 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   rejections?: Record<string, (details: readonly number[], params: z.output<Schema>) => Rejection>;
 }
 
+const historySchema = z.union([z.int().min(1).max(1000), z.literal(false)]);
+
 const NAME = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*$/;
 
 /**
  * Defines an operation. Pass it to `createProducer`, `createWorker` and the dashboard as `operations: [...]`.
  *
- * @throws TypeError when the name does not have the form `family.verb`.
+ * @throws TypeError when the name does not have the form `family.verb`, or `history` is neither a number of entries
+ * nor false
  */
 export function defineOperation<const Name extends string, Schema extends z.ZodType, Result>(
   definition: OperationDefinition<Name, Schema, Result>,
 ): Operation<Name, z.output<Schema>, Result, z.input<Schema>> {
   type Params = z.output<Schema>;
-  const { name, cells, args, ttlSeconds, result, rejections = {} } = definition;
+  const { name, cells, args, ttlSeconds, result, history = false, rejections = {} } = definition;
   if (!NAME.test(name)) {
     throw new TypeError(`operation name "${name}" must have the form family.verb, e.g. "energy.spend"`);
+  }
+  if (!historySchema.safeParse(history).success) {
+    throw new TypeError(
+      `history of the operation "${name}" must be a whole number of entries from 1 to 1000, or false, not ${String(history)}`,
+    );
   }
   const step = (params: Params): Step => ({
     operation: name,
     cells: cells(params),
     args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
     ttlSeconds: ttlSeconds?.(params),
+    history,
     params,
     rejections,
   });
@@ -93,8 +115,10 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     queue: definition.queue ?? name.slice(0, name.indexOf('.')),
     description: definition.description ?? '',
     params: definition.params as unknown as z.ZodType<Params, z.input<Schema>>,
+    history,
     lua: definition.lua,
     steps: (params) => [step(params)],
     result: ([numbers = []], params) => result(numbers, params),
+    withHistory: (other) => defineOperation({ ...definition, history: other }),
   };
 }

@@ -1,7 +1,7 @@
 import { nearest } from '../nearest.js';
 import { counterDecrement, counterIncrement } from './counter.js';
 import { inventoryRestock, inventoryTake, inventoryTakeAll } from './inventory.js';
-import type { Operation } from './operation.js';
+import type { History, Operation } from './operation.js';
 import { scoresAdd } from './scores.js';
 import type { TransactionInput, TransactionParams, TransactionResult } from './transaction.js';
 import { TRANSACTION, transactionOf } from './transaction.js';
@@ -17,9 +17,30 @@ const builtIn = [
   scoresAdd,
 ] as const;
 
+const builtInOperations = new Set<Operation>(builtIn);
+const builtInSchemas = new Set<Operation['params']>(builtIn.map(({ params }) => params));
+
 /** The built-in operations, for the types of the library's shortcuts. */
 export type BuiltInOperation =
   (typeof builtIn)[number] | Operation<typeof TRANSACTION, TransactionParams, TransactionResult, TransactionInput>;
+
+/**
+ * A built-in operation with a history. Pass it on as one of `operations`, to the workers, which write the history, and to
+ * the dashboard, which shows it: `operations: [withHistory('counter.increment', 100)]`.
+ *
+ * @param history entries kept of each cell, 1 to 1,000, or false for none
+ * @throws TypeError when the name is not that of a built-in operation, or the history does not fit
+ */
+export function withHistory(name: (typeof builtIn)[number]['name'], history: History): Operation {
+  const operation: Operation | undefined = builtIn.find((known) => known.name === name);
+  if (operation?.withHistory === undefined) {
+    const names = builtIn.map((known) => known.name);
+    throw new TypeError(
+      `withHistory: "${name}" is not one of ${names.join(', ')}; to your own operations give "history"`,
+    );
+  }
+  return operation.withHistory(history);
+}
 
 /** The operations that a process knows: the built-in ones and the user's own. */
 export interface Registry {
@@ -32,13 +53,14 @@ export interface Registry {
   suggest(name: string): string | undefined;
 }
 
-/** @throws TypeError when two operations have one name */
+/** @throws TypeError when two operations have one name, other than a built-in one {@link withHistory} and itself */
 export function createRegistry(custom: readonly Operation[] = []): Registry {
   const byName = new Map<string, Operation>();
   const single: readonly Operation[] = [...builtIn, ...custom];
   const operations = [...single, transactionOf((name) => (name === TRANSACTION ? undefined : byName.get(name)))];
   for (const operation of operations) {
-    if (byName.has(operation.name)) {
+    const known = byName.get(operation.name);
+    if (known !== undefined && (known.params !== operation.params || !builtInOperations.has(known))) {
       throw new TypeError(`operation "${operation.name}" is defined twice; choose another name for yours`);
     }
     byName.set(operation.name, operation);
@@ -46,7 +68,7 @@ export function createRegistry(custom: readonly Operation[] = []): Registry {
   return {
     operations: [...byName.values()],
     find: (name) => byName.get(name),
-    isBuiltIn: (operation) => (builtIn as readonly Operation[]).includes(operation),
+    isBuiltIn: ({ params }) => builtInSchemas.has(params),
     queues: [...new Set(operations.map((operation) => operation.queue))],
     suggest: (name) => nearest(name, [...byName.keys()]),
   };

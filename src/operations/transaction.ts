@@ -31,6 +31,7 @@ export function transactionOf(
     name: TRANSACTION,
     queue: 'transactions',
     description: 'Several updates, all or nothing, in order.',
+    history: false,
     params: z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) }),
     steps: (params) => stepsOf(params).flat(),
     result: (numbers, { updates }) => ({

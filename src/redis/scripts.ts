@@ -95,12 +95,12 @@ function planOf(operation: string): string {
 /** Loads scripts and runs them by their SHA-1; loads them again when Redis has lost them. */
 export class ScriptRunner {
   #loading: Promise<void> | undefined;
-  /** How often Redis had lost a script, by a restart, a failover or SCRIPT FLUSH. */
-  reloads = 0;
 
+  /** @param onReload called when Redis had lost a script, by a restart, a failover or SCRIPT FLUSH */
   constructor(
     private readonly redis: Redis,
     private readonly scripts: readonly Script[],
+    private readonly onReload?: () => void,
   ) {}
 
   /** @throws ConfigurationError when Redis can't compile a script */
@@ -135,7 +135,7 @@ export class ScriptRunner {
   async #reload(): Promise<void> {
     this.#loading ??= this.load().finally(() => {
       this.#loading = undefined;
-      this.reloads += 1;
+      this.onReload?.();
     });
     await this.#loading;
   }

@@ -1,10 +1,13 @@
 import type { Cell } from '../operations/cell.js';
-import type { Argument, Step } from '../operations/operation.js';
+import type { Argument, History, Step } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import { updateId } from '../jobs/job-id.js';
 import type { Keys } from '../redis/keys.js';
+
+/** Life of a cell's history after its latest entry. */
+export const HISTORY_LIFE_MS = 30 * 24 * 3600 * 1000;
 
 /** Life of a job's receipt until the job is settled. A job that runs again after it is refused. */
 export const UNSETTLED_RECEIPT_MS = 30 * 24 * 3600 * 1000;
@@ -39,6 +42,9 @@ export function buildScriptCall(
     const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey));
     return [[index + 1, position, fingerprint(operation, params), updateId(jobId, index)]];
   });
+  const histories = steps.cells.histories();
+  const firstHistory = scriptKeys.length + 1;
+  scriptKeys.push(...histories.cells.map((cell) => keys.history(cell)));
   const request = {
     strings: steps.cells.strings.length,
     ...(hashes.length > 0 && { hashes }),
@@ -50,6 +56,14 @@ export function buildScriptCall(
     columns: steps.columns.map((column) => column.encode()),
     ...(keyed.length > 0 && { keyed, windowMs: idempotencyWindowMs }),
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
+    ...(histories.cells.length > 0 && {
+      history: {
+        firstKey: firstHistory,
+        entries: sameOrList(histories.entries),
+        lifeSeconds: HISTORY_LIFE_MS / 1000,
+        source: `${jobId} ${operation}`,
+      },
+    }),
   };
   return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request)] };
 }
@@ -66,9 +80,13 @@ class StepList {
     new Column<number | false>(),
   ] as const;
 
-  add({ operation, cells, args, ttlSeconds }: Step): void {
+  add({ operation, cells, args, ttlSeconds, history }: Step): void {
     for (const cell of cells) {
-      this.cellNumbers.push(this.cells.number(cell));
+      const number = this.cells.number(cell);
+      this.cellNumbers.push(number);
+      if (history !== false) {
+        this.cells.keepHistory(number, history);
+      }
     }
     for (const argument of args) {
       this.args.push(argument);
@@ -96,6 +114,11 @@ class Column<Value> {
   }
 }
 
+/** What is the same for all is said once. */
+function sameOrList<Value>(values: readonly Value[]): Value | undefined | readonly Value[] {
+  return values.every((value) => value === values[0]) ? values[0] : values;
+}
+
 /** A hash or sorted set with the cells of it that a job touches. */
 interface Group {
   readonly key: string;
@@ -114,6 +137,8 @@ class CellTable {
   readonly hashes = new Map<string, Group>();
   readonly sortedSets = new Map<string, Group>();
   readonly #stringNumbers = new Map<string, number>();
+  /** Entries of history to keep, by the number of the cell. */
+  readonly #histories = new Map<number, number>();
   #grouped = 0;
 
   number({ key, field, member }: Cell): number {
@@ -121,6 +146,29 @@ class CellTable {
       return this.#numberIn(this.hashes, key, field);
     }
     return member !== undefined ? this.#numberIn(this.sortedSets, key, member) : this.#stringNumber(key);
+  }
+
+  /** Of several operations that change a cell, the longest history counts. */
+  keepHistory(number: number, entries: number): void {
+    this.#histories.set(number, Math.max(entries, this.#histories.get(number) ?? 0));
+  }
+
+  /** All cells with the entries of their histories, in the order in which the script reads them; none if none has one. */
+  histories(): { cells: readonly Cell[]; entries: readonly History[] } {
+    if (this.#histories.size === 0) {
+      return { cells: [], entries: [] };
+    }
+    const cells: Cell[] = this.strings.map((key) => ({ key }));
+    const numbers = this.strings.map((_key, index) => index + 1);
+    for (const { key, names, cells: ofHash } of this.hashes.values()) {
+      cells.push(...names.map((field) => ({ key, field })));
+      numbers.push(...ofHash);
+    }
+    for (const { key, names, cells: ofSortedSet } of this.sortedSets.values()) {
+      cells.push(...names.map((member) => ({ key, member })));
+      numbers.push(...ofSortedSet);
+    }
+    return { cells, entries: numbers.map((number) => this.#histories.get(number) ?? false) };
   }
 
   #stringNumber(key: string): number {

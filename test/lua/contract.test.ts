@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { luaSource } from '../../src/operations/lua-source.js';
-import { createRegistry } from '../../src/operations/registry.js';
+import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { buildScriptCall } from '../../src/workers/script-call.js';
@@ -168,7 +168,7 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
 
 describe('the call of the frame', () => {
   const keys = createKeys(DEFAULT_NAMESPACE);
-  const context = { registry, isReservedKey: keys.isReserved };
+  const context = { registry: createRegistry([withHistory('scores.add', 3)]), isReservedKey: keys.isReserved };
   const entries = [
     { key: 'string 1', by: 1 },
     { key: 'hash', field: 'f', by: 2 },
@@ -186,8 +186,11 @@ describe('the call of the frame', () => {
   const call = buildScriptCall('job', updates, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
 
-  test('names the receipt, string cells, hashes, sorted sets and idempotency receipts, in this order', () => {
-    expect(call.keys).toEqual(['tally:job:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem:k']);
+  test('names the receipt, string cells, hashes, sorted sets, idempotency receipts and histories, in this order', () => {
+    expect(call.keys).toEqual([
+      ...['tally:job:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem:k'],
+      ...[0, 3, 1, 4, 2].map((n) => keys.history(entries[n]!)),
+    ]);
     expect(call.args[0]).toBe(5);
   });
 
@@ -209,10 +212,40 @@ describe('the call of the frame', () => {
       args: [1, 2, 3, 4, 5, 4],
       columns: ['scores.add', [5, 1], [5, 1], false],
       keyed: [[1, 6, expect.any(String), 'job.0']],
+      history: { firstKey: 7, entries: 3, lifeSeconds: 30 * 24 * 3600, source: 'job scores.add' },
     });
   });
 
-  test('says nothing of hashes, sorted sets, idempotency keys and steps when the job has none', () => {
+  test('says all of a history that the head of lua/frame.lua documents, and nothing else', () => {
+    const documented = [...luaSource('frame').matchAll(/^-- {3}\.(\w+)/gm)].map(([, name]) => name);
+
+    expect(Object.keys(request['history'] as object)).toEqual(documented);
+  });
+
+  test('says for each cell how long its history is when they differ', () => {
+    const registry = createRegistry([withHistory('counter.increment', 3), withHistory('xp.award', 4)]);
+    const inner = (operation: string, params: object) => ({ operation, params: { key: 'n', ...params } });
+    const transaction = {
+      operation: 'transaction',
+      params: {
+        updates: [
+          inner('xp.award', { key: 'h', field: 'f', amount: 1 }),
+          inner('inventory.restock', { key: 'none', quantity: 1 }),
+          inner('xp.award', { amount: 1 }),
+          inner('counter.increment', {}),
+        ],
+      },
+    };
+    const checked = checkUpdates([transaction], { ...context, registry });
+    const { keys: all, args } = buildScriptCall('job', checked, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+
+    expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
+    expect(all.slice(-3)).toEqual(
+      [{ key: 'none' }, { key: 'n' }, { key: 'h', field: 'f' }].map((cell) => keys.history(cell)),
+    );
+  });
+
+  test('says nothing of hashes, sorted sets, idempotency keys, steps and histories when the job has none', () => {
     const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
     const { args } = buildScriptCall('job', one, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
 

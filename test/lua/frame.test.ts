@@ -4,6 +4,7 @@ import { newJobId } from '../../src/jobs/job-id.js';
 import type { Update } from '../../src/operations/update.js';
 import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
+import { allWithHistory } from './histories.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
 import { takeSnapshot } from './snapshot.js';
 import { setup } from './setup.js';
@@ -161,14 +162,14 @@ describe('a cell that 100 updates of one job touch', () => {
   });
 });
 
-test('the job receipt is written first, then idempotency receipts, then cells', async () => {
-  const { client, key, keys, apply } = setup(own.url);
+test('the job receipt is written first, then idempotency receipts, then cells, then histories', async () => {
+  const { client, key, keys, apply } = setup(own.url, allWithHistory(5));
   const jobId = newJobId();
   const monitor = await client.monitor();
   const written: string[] = [];
   let done = false;
   monitor.on('monitor', (_time: string, [name = '', first = '']: string[], source: string) => {
-    if (source === 'lua' && ['SET', 'HSET', 'ZADD', 'EXPIRE', 'DEL', 'UNLINK'].includes(name.toUpperCase())) {
+    if (source === 'lua' && ['SET', 'HSET', 'ZADD', 'LPUSH', 'DEL', 'UNLINK'].includes(name.toUpperCase())) {
       written.push(first);
     }
     done ||= name.toUpperCase() === 'ECHO';
@@ -187,6 +188,7 @@ test('the job receipt is written first, then idempotency receipts, then cells', 
     keys.jobReceipt(jobId),
     ...['k0', 'k1', 'k2'].map((name) => keys.idempotencyReceipt(name)),
     ...cells.map((cell) => cell.key),
+    ...cells.map((cell) => keys.history(cell)),
   ]);
 });
 

@@ -6,6 +6,7 @@ import type { Attempt } from '../support/script.js';
 import { ownRedis } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import type { CellKind } from './cells.js';
+import { allWithHistory } from './histories.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
 import { pointsMove, SAMPLES } from './samples.js';
 import { setup } from './setup.js';
@@ -15,9 +16,12 @@ const operations = createRegistry([pointsMove]).operations.map(({ name }) => nam
 
 const redis = redisOfThisFile();
 
-/** A place of the test's own, with a cell, an update that touches it, and enough stock beside it. */
+/**
+ * A place of the test's own, with a cell, an update that touches it, and enough stock beside it. All keep a history:
+ * then a job has the most to write.
+ */
 async function begin(operation: string, kind: CellKind, url = redis.url) {
-  const all = setup(url, [pointsMove]);
+  const all = setup(url, allWithHistory(5));
   const cell = cellOf(kind, all.key('cell'));
   await all.client.set(`${all.key('other')}:stocked`, 1000);
   return { ...all, cell, update: sampleOf(operation).update(cell, all.key('other')) };

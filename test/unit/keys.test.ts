@@ -32,7 +32,13 @@ test('another namespace and prefix reserve their keys instead', () => {
 });
 
 test('every key that Tally writes by itself is reserved, and no two are the same', () => {
-  const written = [keys.jobReceipt('1'), keys.idempotencyReceipt('1'), keys.apiKeys, keys.job('counters', '1')];
+  const written = [
+    keys.jobReceipt('1'),
+    keys.idempotencyReceipt('1'),
+    keys.history({ key: '1' }),
+    keys.apiKeys,
+    keys.job('counters', '1'),
+  ];
 
   expect(written.every(keys.isReserved)).toBe(true);
   expect(new Set(written).size).toBe(written.length);

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { cellId, describeCell } from '../../src/operations/cell.js';
 import { defineOperation } from '../../src/operations/operation.js';
-import { createRegistry } from '../../src/operations/registry.js';
+import type { History } from '../../src/operations/operation.js';
+import { createRegistry, withHistory } from '../../src/operations/registry.js';
 
 const define = (name: string, queue?: string) =>
   defineOperation({
@@ -45,6 +46,56 @@ describe('the registry', () => {
 
   test.each(['counter.increment', 'energy.spend'])('refuses a second operation called %s', (name) => {
     expect(() => createRegistry([define('energy.spend'), define(name)])).toThrow(/is defined twice/);
+  });
+});
+
+describe('the history of an operation', () => {
+  const defineWith = (history: unknown) =>
+    defineOperation({
+      name: 'energy.spend',
+      params: z.strictObject({ key: z.string() }),
+      cells: (params) => [params],
+      history: history as History,
+      lua: 'return function(cells) return cells, cells end',
+      result: (numbers) => numbers,
+    });
+
+  test('is none unless one is asked for', () => {
+    const histories = createRegistry([define('energy.spend')]).operations.map(({ history }) => history);
+
+    expect(new Set(histories)).toEqual(new Set([false]));
+  });
+
+  test.each([1, 100, 1000, false])('may be %s', (history) => {
+    const operation = defineWith(history);
+
+    expect(operation.history).toBe(history);
+    expect(operation.steps({ key: 'a' })).toMatchObject([{ history }]);
+  });
+
+  test.each([0, -1, 1001, 1.5, NaN, '100', true, null])('may not be %j', (history) => {
+    expect(() => defineWith(history)).toThrow(
+      'history of the operation "energy.spend" must be a whole number of entries from 1 to 1000, or false',
+    );
+  });
+
+  test('can be given to a built-in operation, which stays what it is otherwise', () => {
+    const registry = createRegistry([withHistory('xp.award', 50)]);
+    const award = registry.find('xp.award')!;
+    const plain = createRegistry().find('xp.award')!;
+
+    expect(registry.operations.map(({ name }) => name)).toEqual(createRegistry().operations.map(({ name }) => name));
+    expect([award.history, award.steps({ key: 'a', amount: 1 })[0]?.history]).toEqual([50, 50]);
+    expect({ ...award, history: false }).toMatchObject({ queue: plain.queue, params: plain.params, lua: plain.lua });
+    expect(registry.isBuiltIn(award)).toBe(true);
+  });
+
+  test('can be given to a built-in operation once, and to none by another name', () => {
+    expect(() => createRegistry([withHistory('xp.award', 50), withHistory('xp.award', 60)])).toThrow(
+      /is defined twice/,
+    );
+    expect(() => withHistory('xp.give' as 'xp.award', 50)).toThrow(/"xp.give" is not one of counter.increment, /);
+    expect(() => withHistory('xp.award', 0)).toThrow(/history of the operation "xp.award" must be/);
   });
 });
 

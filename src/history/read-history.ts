@@ -1,0 +1,43 @@
+import type { Redis } from 'ioredis';
+import type { Cell } from '../operations/cell.js';
+import type { Keys } from '../redis/keys.js';
+
+/** What one job changed of a cell. */
+export interface Change {
+  /** When, by Redis' clock. */
+  readonly atMs: number;
+  readonly jobId: string;
+  readonly operation: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Reads the history of a cell, the latest change first.
+ *
+ * @returns the changes that are kept; none when nothing keeps a history of the cell
+ */
+export async function readHistory(redis: Redis, keys: Keys, cell: Cell): Promise<Change[]> {
+  const key = keys.history(cell);
+  const entries = await redis.lrange(key, 0, -1).catch((error: unknown) => {
+    if ((error as Error).message.startsWith('WRONGTYPE')) {
+      return []; // put there by hand; the next change replaces it
+    }
+    throw error;
+  });
+  return entries.flatMap((entry) => parseEntry(entry) ?? []);
+}
+
+/** By how much the cell changed, exact also past 2^53. */
+export function deltaOf({ before, after }: Change): bigint {
+  return BigInt(after) - BigInt(before);
+}
+
+/** Reads an entry in the script's form, described in `lua/frame.lua`. */
+function parseEntry(entry: string): Change | undefined {
+  const [, atMs, jobId, operation, before, after] = /^(\d+) (\S+) (\S+) (-?\d+) (-?\d+)$/.exec(entry) ?? [];
+  if (jobId === undefined || operation === undefined) {
+    return undefined;
+  }
+  return { atMs: Number(atMs), jobId, operation, before: Number(before), after: Number(after) };
+}
