@@ -9,19 +9,54 @@ interface Variable {
   readonly example: string;
 }
 
-function wholeNumber(min: number, max: number, fallback: number) {
+function wholeNumberOrNone(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d+$/, error)
     .transform(Number)
     .pipe(z.int({ error }).min(min, error).max(max, error))
-    .default(fallback);
+    .optional();
+}
+
+function wholeNumber(min: number, max: number, fallback: number) {
+  return wholeNumberOrNone(min, max).default(fallback);
+}
+
+/** An IP address or the name of a machine. */
+const host = z
+  .string()
+  .regex(/^[\w.:%-]+$/, 'must be an IP address or the name of a machine')
+  .default('127.0.0.1');
+
+/** The name of a header; unset, there is none. */
+function headerName() {
+  return z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header')
+    .optional();
 }
 
 function text(fallback: string) {
   return z.string().min(1, 'must not be empty').default(fallback);
 }
+
+const HISTORY_ERROR =
+  'must be a number from 0 to 1000, or such numbers by operation, as in inventory.take=100,xp.award=20';
+
+/** Entries for all operations, or by operation. */
+const history = z
+  .string()
+  .regex(/^(\d+|[\w.]+=\d+(,[\w.]+=\d+)*)$/, HISTORY_ERROR)
+  .transform((text) =>
+    text.includes('=')
+      ? new Map(text.split(',').map((entry) => [entry.split('=')[0] ?? '', Number(entry.split('=')[1])]))
+      : Number(text),
+  )
+  .refine((entries) => (typeof entries === 'number' ? [entries] : [...entries.values()]).every((it) => it <= 1_000), {
+    error: HISTORY_ERROR,
+  })
+  .optional();
 
 /** Every environment variable that Tally reads. */
 const variables = {
@@ -31,13 +66,7 @@ const variables = {
     example: 'redis://127.0.0.1:6379',
   },
   /** Address on which the API and the dashboard listen; which ones they may is decided in `src/cli/host.ts`. */
-  HOST: {
-    schema: z
-      .string()
-      .regex(/^[\w.:%-]+$/, 'must be an IP address or the name of a machine')
-      .default('127.0.0.1'),
-    example: '127.0.0.1',
-  },
+  HOST: { schema: host, example: '127.0.0.1' },
   PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
   LOG_LEVEL: {
     schema: z
@@ -58,7 +87,29 @@ const variables = {
   TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
   TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
   TALLY_IDEMPOTENCY_WINDOW_MS: { schema: wholeNumber(600_000, 90 * 86_400_000, 86_400_000), example: '86400000' },
+  /**
+   * Changes kept of each cell, for `/ops/keys`: of all operations, or by operation; see docs/decisions/12-history.md for
+   * what they cost. Unset: 100 on the private Redis, none on another.
+   */
+  TALLY_HISTORY: { schema: history, example: 'inventory.take=100,xp.award=20' },
+  /** Where metrics are served to whoever asks, beside the API. Unset: a worker counts and serves none. */
+  TALLY_METRICS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '9464' },
+  TALLY_METRICS_HOST: { schema: host, example: '127.0.0.1' },
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
+  /** The API key that `tally load --target http` uses. */
+  TALLY_API_KEY: { schema: z.string().optional(), example: 'tally_…' },
+  /** Proxies in front of the dashboard: what they say of a caller's address and of TLS is believed. */
+  TALLY_DASHBOARD_PROXY_ADDRESSES: {
+    schema: z
+      .string()
+      .transform((list) => list.split(',').map((address) => address.trim()))
+      .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be IP addresses or networks')))
+      .optional(),
+    example: '10.0.0.5,10.1.0.0/16',
+  },
+  /** Headers in which those proxies say who has signed in with them, and whether as `viewer` or `operator`. */
+  TALLY_DASHBOARD_USER_HEADER: { schema: headerName(), example: 'X-Forwarded-User' },
+  TALLY_DASHBOARD_ROLE_HEADER: { schema: headerName(), example: 'X-Forwarded-Role' },
 } satisfies Record<string, Variable>;
 
 type VariableName = keyof typeof variables;

@@ -1,6 +1,8 @@
+import type { Telemetry } from 'bullmq';
 import { z } from 'zod';
 import { ConfigurationError } from './errors.js';
 import type { Logger } from 'pino';
+import type { Metrics } from './metrics/metrics.js';
 import type { Operation } from './operations/operation.js';
 import type { RedisTarget } from './redis/connection.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
@@ -18,6 +20,8 @@ export interface CommonOptions<Custom extends Operation = Operation> {
   operations?: readonly Custom[];
   /** @defaultValue a pino logger at level `info` */
   logger?: Logger;
+  /** What to count in: what `createMetrics` returned. Several may share one. @defaultValue nothing is counted */
+  metrics?: Metrics | undefined;
 }
 
 export const commonShape = {
@@ -28,6 +32,28 @@ export const commonShape = {
   prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
   operations: z.array(z.custom<Operation>()).default([]),
   logger: z.custom<Logger>().optional(),
+  metrics: z
+    .custom<Metrics>((value) => typeof value === 'object' && value !== null && 'updates' in value, {
+      error: 'give what createMetrics() returns',
+    })
+    .optional(),
+};
+
+/** Of producers and workers, which can be traced. */
+export interface TelemetryOption {
+  /**
+   * Makes spans of jobs: BullMQ's interface, as `new BullMQOtel()` of the package bullmq-otel implements it for
+   * OpenTelemetry. @defaultValue none
+   */
+  telemetry?: Telemetry | undefined;
+}
+
+export const telemetryShape = {
+  telemetry: z
+    .custom<Telemetry>((value) => typeof value === 'object' && value !== null && 'contextManager' in value, {
+      error: 'give a telemetry object of BullMQ, for example new BullMQOtel() of the package bullmq-otel',
+    })
+    .optional(),
 };
 
 /**

@@ -1,23 +1,30 @@
+import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
-import { listen, originOf } from './listen.js';
-import { onStop } from './worker.js';
+import { listen, listenForMetrics, originOf } from './listen.js';
+import { onStop, stopAll } from './worker.js';
 
 /** `tally api`: serves the HTTP API alone until it is told to stop. */
 export async function serveApi(): Promise<void> {
   const context = createContext();
+  const { config, logger } = context;
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
-  const api = createApi(connectionOptions(context, redis));
-  const server = await listen(api.app, context).catch(async (error: unknown) => {
-    await api.close();
+  const metrics = createMetrics({ redis, prefix: config.TALLY_PREFIX, logger });
+  const api = createApi({ ...connectionOptions(context, redis), metrics });
+  const stops = [() => metrics.close(), () => api.close()];
+  try {
+    stops.push(await listenForMetrics(metrics, context));
+    const server = await listen(api.app, context);
+    stops.push(() => {
+      api.drain();
+      return server.closeInOrder(config.TALLY_CLOSE_TIMEOUT_MS);
+    });
+    onStop(context, () => stopAll(stops));
+    logger.info(`API        ${originOf(server)}/v1, documented at ${originOf(server)}/docs/`);
+  } catch (error) {
+    await stopAll(stops);
     throw error;
-  });
-  onStop(context, async () => {
-    api.drain();
-    await server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS);
-    await api.close();
-  });
-  context.logger.info(`API        ${originOf(server)}/v1, documented at ${originOf(server)}/docs/`);
+  }
 }

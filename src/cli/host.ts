@@ -1,16 +1,22 @@
 import { ConfigurationError } from '../errors.js';
 import { withKeyStore } from './key-store.js';
 import type { Context } from './context.js';
+import { withUserStore } from './users-store.js';
 
 /** Addresses that only this machine can reach. */
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** @throws ConfigurationError when others could reach the dashboard, which asks nobody who they are */
-export function requireLoopback({ config: { HOST } }: Context): void {
-  if (!LOOPBACK.has(HOST)) {
+/** @throws ConfigurationError when others could use the dashboard without signing in */
+export async function requireSignInOrLoopback(context: Context, redis: string): Promise<void> {
+  const { HOST, TALLY_DASHBOARD_USER_HEADER: userHeader } = context.config;
+  if (LOOPBACK.has(HOST) || userHeader !== undefined) {
+    return;
+  }
+  if ((await withUserStore(context, redis, (store) => store.count())) === 0) {
     throw new ConfigurationError(
-      `HOST is "${HOST}", but tally up also serves the dashboard, which has no sign-in: start it with HOST=127.0.0.1, ` +
-        `and beside it the API alone, HOST=${HOST} PORT=3001 tally api, with an API key from tally keys create`,
+      `HOST is "${HOST}", which others can reach, and nobody can sign in to the dashboard: add a user first, ` +
+        `tally users add ann --role operator, or serve this machine only with HOST=127.0.0.1, and beside it ` +
+        `the API alone, HOST=${HOST} PORT=3001 tally api`,
     );
   }
 }

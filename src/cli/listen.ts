@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../errors.js';
+import { METRICS_PATH, metricsListener } from '../metrics/answer-metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { ApiServer } from '../producers/http/server.js';
 import type { Context } from './context.js';
 
@@ -10,14 +12,39 @@ import type { Context } from './context.js';
  *
  * @throws ConfigurationError when that is not possible
  */
-export async function listen(listener: RequestListener, { config }: Context): Promise<ApiServer> {
-  const { HOST: host, PORT: port } = config;
+export function listen(listener: RequestListener, { config }: Context): Promise<ApiServer> {
+  return listenAt(config.HOST, config.PORT, listener, 'PORT');
+}
+
+/** A scrape that is cut off is made again: none is worth a longer stop. */
+const CLOSE_METRICS_MS = 100;
+
+/**
+ * Serves metrics on a port of their own when TALLY_METRICS_PORT is set: to whoever can reach it, since they tell nothing
+ * of keys and values.
+ *
+ * @returns what stops it
+ * @throws ConfigurationError when that is not possible
+ */
+export async function listenForMetrics(metrics: Metrics, { config, logger }: Context): Promise<() => Promise<void>> {
+  const { TALLY_METRICS_HOST: host, TALLY_METRICS_PORT: port } = config;
+  if (port === undefined) {
+    return () => Promise.resolve();
+  }
+  const server = await listenAt(host, port, metricsListener(metrics), 'TALLY_METRICS_PORT');
+  logger.info(`metrics    ${originOf(server)}${METRICS_PATH}`);
+  return () => server.closeInOrder(CLOSE_METRICS_MS);
+}
+
+async function listenAt(host: string, port: number, listener: RequestListener, variable: string): Promise<ApiServer> {
   const server = new ApiServer(listener).listen(port, host);
   try {
     await once(server, 'listening');
   } catch (error) {
     const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const hint = inUse ? 'it is in use; set PORT to another, for example PORT=3001' : (error as Error).message;
+    const hint = inUse
+      ? `it is in use; set ${variable} to another, for example ${variable}=${port + 1}`
+      : (error as Error).message;
     throw new ConfigurationError(`can't listen on ${host}:${port}: ${hint}`, { cause: error });
   }
   return server;

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { withLoadFlags } from '../../loadtest/load/flags.js';
+import type { LoadFlags } from '../../loadtest/load/flags.js';
 import { ConfigurationError, ValidationError } from '../errors.js';
 import type { GetFlags } from './get.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import type { SubmitFlags } from './submit.js';
+import type { AddUserFlags, ListUsersFlags } from './users.js';
 
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
 const EXIT_FAILED = 1;
@@ -32,6 +35,11 @@ program
   .action(async () => (await import('./api.js')).serveApi());
 
 program
+  .command('dashboard')
+  .description('serve the dashboard alone')
+  .action(async () => (await import('./dashboard.js')).serveDashboard());
+
+program
   .command('submit')
   .description('submit one update')
   .argument('<operation>', 'for example counter.increment')
@@ -56,6 +64,10 @@ program
   .description('check the Redis that Tally is pointed at')
   .action(async () => (await import('./doctor.js')).doctor());
 
+withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
+  (await import('./load.js')).load(scenario, flags),
+);
+
 const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
 
 keys
@@ -79,6 +91,40 @@ keys
   .description('make an API key invalid')
   .argument('<id>', 'as tally keys list prints it')
   .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
+
+const users = program.command('users').description('users of the dashboard: who may sign in there, and what for');
+
+users
+  .command('add')
+  .description('add a user; the password is asked for, or read from stdin when that is not a terminal')
+  .argument('<name>', 'for example ann')
+  .requiredOption('--role <role>', 'viewer, who may look, or operator, who may also retry, pause and remove')
+  .action(async (name: string, flags: AddUserFlags) => (await import('./users.js')).addUser(name, flags));
+
+users
+  .command('list')
+  .description('print all users; no passwords')
+  .option('--json', 'print JSON')
+  .action(async (flags: ListUsersFlags) => (await import('./users.js')).listUsers(flags));
+
+users
+  .command('password')
+  .description('give a user another password, which is asked for, or read from stdin when that is not a terminal')
+  .argument('<name>')
+  .action(async (name: string) => (await import('./users.js')).changePassword(name));
+
+users
+  .command('role')
+  .description('give a user another role')
+  .argument('<name>')
+  .argument('<role>', 'viewer or operator')
+  .action(async (name: string, role: string) => (await import('./users.js')).changeRole(name, role));
+
+users
+  .command('remove')
+  .description('remove a user')
+  .argument('<name>')
+  .action(async (name: string) => (await import('./users.js')).removeUser(name));
 
 try {
   await program.parseAsync();

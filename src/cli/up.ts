@@ -1,6 +1,7 @@
 import express from 'express';
 import type { Express } from 'express';
 import { createDashboard } from '../../dashboard/app.js';
+import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
 import type { ApiServer } from '../producers/http/server.js';
 import { describeTarget } from '../redis/connection.js';
@@ -8,11 +9,11 @@ import { claimEmbeddedRedis } from '../redis/embedded-record.js';
 import { withinTime } from '../within-time.js';
 import { connectionOptions, createContext } from './context.js';
 import type { Context } from './context.js';
-import { requireLoopback } from './host.js';
-import { listen, originOf } from './listen.js';
-import { onStop, startWorker } from './worker.js';
-
-type Stop = () => Promise<void>;
+import { dashboardOptions } from './dashboard.js';
+import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
+import { listen, listenForMetrics, originOf } from './listen.js';
+import { onStop, startWorker, stopAll } from './worker.js';
+import type { Stop } from './worker.js';
 
 /** A stop that comes while Tally starts waits this long for it, so that no Redis is left behind. */
 const START_GRACE_MS = 10_000;
@@ -20,7 +21,6 @@ const START_GRACE_MS = 10_000;
 /** `tally up`: all of Tally in one program. */
 export async function up(): Promise<void> {
   const context = createContext();
-  requireLoopback(context);
   const stops: Stop[] = [];
   const starting = start(context, stops);
   const stopping = onStop(context, async () => {
@@ -42,12 +42,17 @@ export async function up(): Promise<void> {
 /** Starts all parts and notes how to stop each. */
 async function start(context: Context, stops: Stop[]): Promise<void> {
   const redis = await startRedis(context, stops);
-  const worker = startWorker(context, redis);
+  await requireSignInOrLoopback(context, redis);
+  await requireKeysOrLoopback(context, redis);
+  const metrics = createMetrics({ redis, prefix: context.config.TALLY_PREFIX, logger: context.logger });
+  stops.push(() => metrics.close());
+  stops.push(await listenForMetrics(metrics, context));
+  const worker = startWorker(context, redis, metrics);
   stops.push(() => worker.close());
   await worker.ready();
-  const dashboard = createDashboard(connectionOptions(context, redis));
+  const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
-  const api = createApi(connectionOptions(context, redis));
+  const api = createApi({ ...connectionOptions(context, redis), metrics });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {
@@ -55,13 +60,6 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
     return server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS);
   });
   announce(context, redis, server);
-}
-
-/** Stops what was started, the last first. */
-async function stopAll(stops: Stop[]): Promise<void> {
-  for (const stop of stops.splice(0).reverse()) {
-    await stop();
-  }
 }
 
 async function startRedis({ config, logger }: Context, stops: Stop[]): Promise<string> {
@@ -86,6 +84,7 @@ async function startRedis({ config, logger }: Context, stops: Stop[]): Promise<s
 function onOnePort(dashboard: Express, api: Express): Express {
   const app = express();
   app.disable('x-powered-by');
+  app.set('env', 'production'); // what no part answers, such as /ops/%zz, gets no stack trace
   app.all(['/', '/ops', '/ops/*path'], dashboard);
   app.use(api);
   return app;

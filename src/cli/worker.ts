@@ -1,27 +1,52 @@
 import closeWithGrace from 'close-with-grace';
+import { createMetrics } from '../metrics/metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { createWorker } from '../workers/worker.js';
 import type { TallyWorker } from '../workers/worker.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
+import { operationsWithHistory } from './histories.js';
+import { listenForMetrics } from './listen.js';
+
+/** Ends something that was started. */
+export type Stop = () => Promise<void>;
 
 /** `tally worker`: applies updates until it is told to stop. */
 export async function work(): Promise<void> {
   const context = createContext();
-  const worker = startWorker(context, findRedis(context));
-  onStop(context, () => worker.close());
-  await worker.ready();
+  const redis = findRedis(context);
+  const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
+  const stopMetrics = metrics && (await listenForMetrics(metrics, context));
+  const worker = startWorker(context, redis, metrics);
+  onStop(context, async () => {
+    await worker.close();
+    await stopMetrics?.();
+  });
+  await worker.ready().catch(async (error: unknown) => {
+    await stopMetrics?.();
+    throw error;
+  });
 }
 
-export function startWorker(context: Context, redis: string): TallyWorker {
+export function startWorker(context: Context, redis: string, metrics: Metrics | undefined): TallyWorker {
   const { config } = context;
   return createWorker({
     ...connectionOptions(context, redis),
+    operations: operationsWithHistory(config),
+    metrics,
     concurrency: config.TALLY_CONCURRENCY,
     lockDurationMs: config.TALLY_LOCK_DURATION_MS,
     stalledIntervalMs: config.TALLY_STALLED_INTERVAL_MS,
     idempotencyWindowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });
+}
+
+/** Stops what was started, the last first. */
+export async function stopAll(stops: Stop[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop();
+  }
 }
 
 /** Runs `stop` on SIGTERM, SIGINT or an error that nothing caught, and then ends the process. */

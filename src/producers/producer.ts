@@ -6,8 +6,9 @@ import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
-import { checkOptions, commonShape, milliseconds } from '../options.js';
-import type { CommonOptions } from '../options.js';
+import { activeCarrier } from '../metrics/job-spans.js';
+import { checkOptions, commonShape, milliseconds, telemetryShape } from '../options.js';
+import type { CommonOptions, TelemetryOption } from '../options.js';
 import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
@@ -25,7 +26,7 @@ import type { FollowOutcome, Submission } from './submission.js';
 import { traceSchema } from './trace.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 
-export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom> {
+export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom>, TelemetryOption {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
   /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
@@ -51,6 +52,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 /** The options of a producer, for what has one. */
 export const producerShape = {
   ...commonShape,
+  ...telemetryShape,
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
@@ -104,6 +106,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       maxBatch,
       backlogLimit,
       logger = pino({ name: 'tally' }),
+      metrics,
+      telemetry,
     } = options;
     const keys = createKeys(options);
     this.#keys = keys;
@@ -111,7 +115,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
     this.#outcomes = new Outcomes({ target, prefix, keys, logger });
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
-    this.#sender = new Sender({ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, backlogLimit, follow, logger });
+    const updateCounters = metrics?.updates;
+    updateCounters?.expect(this.#context.registry.operations);
+    this.#sender = new Sender({
+      ...{ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, backlogLimit, follow, logger },
+      ...{ updateCounters, telemetry },
+    });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -178,7 +187,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const checked = checkUpdate(keyed, this.#context);
       permit?.([checked]);
       this.#requireRoom([checked]);
-      const item = departing(checked, Date.now(), trace);
+      const item = departing(checked, Date.now(), trace, this.#carrier());
       if (goesAlone(alone)) {
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
@@ -191,7 +200,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const { refuseConflicts, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
-    const sinceMs = Date.now();
+    const [sinceMs, carrier] = [Date.now(), this.#carrier()];
     const checked = checkUpdates(updates, this.#context);
     permit?.(checked);
     if (refuseConflicts) {
@@ -200,7 +209,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#requireRoom(checked);
     if (goesAlone(alone)) {
       return allOf(
-        checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs, trace), alone)),
+        checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs, trace, carrier), alone)),
       );
     }
     const lanes = new Set<Lane<Departing, Submission>>();
@@ -208,7 +217,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const lane = this.#lane(update.operation);
       lanes.add(lane);
       return new Promise<Submission>((resolve, reject) => {
-        lane.push({ item: departing(update, sinceMs, trace), resolve, reject });
+        lane.push({ item: departing(update, sinceMs, trace, carrier), resolve, reject });
       });
     });
     for (const lane of lanes) {
@@ -227,6 +236,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     } finally {
       this.#sendingAlone.delete(sending);
     }
+  }
+
+  /** Where the caller is in a trace: the update may leave in the course of another caller's. */
+  #carrier(): string | undefined {
+    const { telemetry } = this.options;
+    return telemetry && activeCarrier(telemetry);
   }
 
   #requireRoom(updates: readonly CheckedUpdate[]): void {

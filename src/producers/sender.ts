@@ -1,10 +1,12 @@
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, Telemetry } from 'bullmq';
 import type { Logger } from 'pino';
 import { IdempotencyConflictError, QueueUnavailableError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { newJobId, parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import { traceSending } from '../metrics/job-spans.js';
+import type { UpdateCounters } from '../metrics/update-counters.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
@@ -29,18 +31,21 @@ export interface Departing {
   readonly sinceMs: number;
   /** The request that brought it. */
   readonly trace: Trace | undefined;
+  /** With telemetry: where in a trace it was submitted. */
+  readonly carrier: string | undefined;
 }
 
 export function departing(
   { params, idempotencyKey, steps }: CheckedUpdate,
   sinceMs: number,
   trace: Trace | undefined,
+  carrier: string | undefined,
 ): Departing {
   let cells = 0;
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, cells, sinceMs, trace };
+  return { params, idempotencyKey, cells, sinceMs, trace, carrier };
 }
 
 /** Makes jobs of updates and puts them on the queues. */
@@ -60,6 +65,8 @@ export class Sender {
       /** Jobs that may wait in a queue. */
       readonly backlogLimit: number;
       readonly follow: FollowOutcome;
+      readonly updateCounters: UpdateCounters | undefined;
+      readonly telemetry: Telemetry | undefined;
       readonly logger: Logger;
     },
   ) {}
@@ -87,9 +94,14 @@ export class Sender {
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   async refuseConflicts(updates: readonly CheckedUpdate[]): Promise<void> {
-    const { redis, keys, timeoutMs } = this.deps;
+    const { redis, keys, timeoutMs, updateCounters } = this.deps;
     const conflicts = await askRedis(redis, timeoutMs, findConflicts(redis, keys, updates));
     if (conflicts.length > 0) {
+      for (const index of conflicts) {
+        const name = updates[index]?.operation.name ?? '';
+        updateCounters?.submitted(name, 1);
+        updateCounters?.ended(name, 'conflict', 1);
+      }
       throw new IdempotencyConflictError(conflicts);
     }
   }
@@ -110,7 +122,7 @@ export class Sender {
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
-    const { redis, keys, maxBatch, follow } = this.deps;
+    const { redis, keys, maxBatch, follow, updateCounters, telemetry } = this.deps;
     const recorded = await findRecorded(redis, keys, updates, () => operation.name);
     const jobs: { jobId: string; updates: Departing[] }[] = [];
     const submissions = updates.map((update, index) => {
@@ -131,7 +143,17 @@ export class Sender {
       data: toJobData(job.updates),
       opts: { ...options, ...traceOptions(job.updates), jobId: job.jobId },
     }));
-    await this.#add(this.#queue(operation.queue), bulk);
+    const queue = this.#queue(operation.queue);
+    if (telemetry === undefined) {
+      await this.#add(queue, bulk);
+    } else {
+      const origins = jobs.map((job) => job.updates);
+      await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
+    }
+    updateCounters?.submitted(operation.name, updates.length);
+    for (const { outcome } of recorded.values()) {
+      updateCounters?.completed(operation.name, outcome, 1);
+    }
     return submissions;
   }
 

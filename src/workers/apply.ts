@@ -1,4 +1,4 @@
-import type { Job } from 'bullmq';
+import type { Job, JobsOptions } from 'bullmq';
 import { parseJobData, toJobData } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
@@ -12,6 +12,7 @@ import type { Redis } from 'ioredis';
 import { ValidationError } from '../errors.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Keys } from '../redis/keys.js';
+import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptError, outcomeError, PartlyAppliedError } from './failures.js';
 import { attemptAskedAtMs } from './queue-worker.js';
@@ -21,6 +22,9 @@ import type { ScriptCall } from './script-call.js';
 /** A receipt is not relied on in the last minute of its life. */
 const FORGETTING_MARGIN_MS = 60_000;
 
+/** Characters: about 20 requests. */
+const LONGEST_PUT_BACK_TRACE = 1_000;
+
 export interface ApplyDeps {
   readonly redis: Redis;
   readonly registry: Registry;
@@ -28,6 +32,7 @@ export interface ApplyDeps {
   readonly scripts: ScriptRunner;
   readonly script: Script;
   readonly clock: RedisClock;
+  readonly metrics: WorkerMetrics | undefined;
   readonly lockDurationMs: number;
   readonly idempotencyWindowMs: number;
 }
@@ -74,8 +79,12 @@ async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise
   } catch (error) {
     return await answerFromReceipt(job, error, deps);
   }
+  const { scripts, script, metrics } = deps;
+  const sentAtMs = performance.now();
   try {
-    return (await deps.scripts.run(deps.script, call.keys, call.args)) as JobResult;
+    const outcomes = (await scripts.run(script, call.keys, call.args)) as JobResult;
+    metrics?.scriptAnswered(job.queueName, performance.now() - sentAtMs);
+    return outcomes;
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('LEASE_EXPIRED')) {
       await clock.sample(); // in case it was the estimate of Redis' time that was off
@@ -132,7 +141,7 @@ async function handleFailures(
       throw outcomeError(outcome);
     }
   }
-  const { telemetry } = job.opts; // the requests that brought the batch: which brought which update is not kept
+  const telemetry = traceForPutBack(job);
   await queue.addBulk(
     failed.map(({ update, index }) => ({
       name: job.name,
@@ -140,6 +149,14 @@ async function handleFailures(
       opts: { ...JOB_OPTIONS, ...(telemetry && { telemetry }), jobId: putBackJobId(jobIdOf(job), index) },
     })),
   );
+}
+
+/**
+ * The requests that brought the batch: which brought which update is not kept. Of many requests none: 256 jobs with 256
+ * names each would be megabytes, and their ids lead to the batch, which has them.
+ */
+function traceForPutBack({ opts: { telemetry } }: Job): JobsOptions['telemetry'] {
+  return (telemetry?.metadata?.length ?? 0) <= LONGEST_PUT_BACK_TRACE ? telemetry : undefined;
 }
 
 /** Idempotency receipts hold the id between spaces. Producers make UUIDs; this is about jobs added by hand. */

@@ -8,8 +8,9 @@ import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import { checkOptions, commonShape, milliseconds } from '../options.js';
-import type { CommonOptions } from '../options.js';
+import { forgiving } from '../metrics/job-spans.js';
+import { checkOptions, commonShape, milliseconds, telemetryShape } from '../options.js';
+import type { CommonOptions, TelemetryOption } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
@@ -24,7 +25,7 @@ import { Janitor } from './janitor.js';
 import { QueueWorker } from './queue-worker.js';
 import { Settler } from './settler.js';
 
-export interface WorkerOptions extends CommonOptions {
+export interface WorkerOptions extends CommonOptions, TelemetryOption {
   /** The queues to serve. @defaultValue all */
   queues?: readonly string[];
   /** Jobs of one queue that run at a time, 1 to 1,000. @defaultValue 50 */
@@ -55,6 +56,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 const optionsSchema = z.strictObject({
   ...commonShape,
+  ...telemetryShape,
   queues: z.array(z.string()).min(1).optional(),
   concurrency: z.int().min(1).max(1000).default(50),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
@@ -120,7 +122,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#keys = createKeys(options);
     const script = applyScript(this.#registry);
     const settle = settleScript();
-    this.#scripts = new ScriptRunner(this.#redis, [script, settle]);
+    const metrics = options.metrics?.jobs;
+    this.#scripts = new ScriptRunner(this.#redis, [script, settle], () => metrics?.scriptsReloaded());
     this.#clock = new RedisClock(this.#redis, this.#logger);
     this.#settler = new Settler({
       scripts: this.#scripts,
@@ -136,6 +139,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       scripts: this.#scripts,
       script,
       clock: this.#clock,
+      metrics,
       lockDurationMs: options.lockDurationMs,
       idempotencyWindowMs: options.idempotencyWindowMs,
     };
@@ -199,7 +203,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   #work(queue: TallyQueue): QueueWorker {
     const { name } = queue;
-    const { prefix, concurrency, lockDurationMs, stalledIntervalMs } = this.options;
+    const { prefix, concurrency, lockDurationMs, stalledIntervalMs, telemetry } = this.options;
     const worker = new QueueWorker(name, (job) => applyJob(job, queue, this.#applyDeps), {
       connection: this.#redis,
       prefix,
@@ -208,6 +212,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       stalledInterval: stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
       runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
+      ...(telemetry && { telemetry: forgiving(telemetry) }),
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     const log = this.#logger.child({ queue: name });
@@ -225,6 +230,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     worker.on('error', (error) => {
       log.debug({ err: error }, error.message);
     });
+    this.options.metrics?.jobs.watch(worker, this.#registry.operations);
     return worker;
   }
 

@@ -22,6 +22,9 @@ test.each([
   ['REDIS_URL', 'localhost:6379', 'must be a redis:// or rediss:// URL'],
   ['LOG_LEVEL', 'loud', 'must be trace, debug'],
   ['HOST', 'http://localhost', 'must be an IP address or the name of a machine'],
+  ['TALLY_HISTORY', '1001', 'must be a number from 0 to 1000, or such numbers by operation'],
+  ['TALLY_HISTORY', 'xp.award:20', 'must be a number from 0 to 1000, or such numbers by operation'],
+  ['TALLY_HISTORY', 'xp.award=2000', 'must be a number from 0 to 1000, or such numbers by operation'],
 ])('%s=%s is refused with what to write instead', (name, value, message) => {
   expect(() => readConfig({ [name]: value })).toThrow(`${name}: `);
   expect(() => readConfig({ [name]: value })).toThrow(message);
@@ -37,4 +40,14 @@ test('a misspelt TALLY_ variable is refused with the nearest known one', () => {
 
 test('a password in a wrong REDIS_URL is not repeated', () => {
   expect(() => readConfig({ REDIS_URL: 'http://user:secret@host' })).toThrow(/^(?!.*secret)/s);
+});
+
+test('histories are of all operations or by operation', () => {
+  expect(readConfig({ TALLY_HISTORY: '100' }).TALLY_HISTORY).toBe(100);
+  expect(readConfig({ TALLY_HISTORY: 'inventory.take=100,xp.award=0' }).TALLY_HISTORY).toEqual(
+    new Map([
+      ['inventory.take', 100],
+      ['xp.award', 0],
+    ]),
+  );
 });

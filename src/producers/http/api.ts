@@ -23,7 +23,7 @@ export { ApiServer } from './server.js';
 /** Everything that a producer takes: the API is one. */
 export interface ApiOptions extends ProducerOptions<Operation> {
   /**
-   * Runs before every endpoint under `/v1`, in place of Tally's own API keys: to refuse a request, throw a
+   * Runs before `/metrics` and every endpoint under `/v1`, in place of Tally's own API keys: to refuse a request, throw a
    * {@link Problem}; to limit it, call {@link grantAccess}. @defaultValue the keys made with `tally keys create`; while
    * there are none, requests are taken from this machine only
    */
@@ -65,7 +65,7 @@ export function createApi(options: ApiOptions): Api {
   return {
     app: createApp({
       ...{ producer, redis, registry, keys, logger, stopping, timeoutMs },
-      authorize: authorize ?? guard.handler,
+      ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
     }),
     drain: () => {
       stopping.begin();

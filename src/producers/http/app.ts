@@ -2,6 +2,8 @@ import { parse } from 'node:querystring';
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
+import { answerMetrics, METRICS_PATH } from '../../metrics/answer-metrics.js';
+import type { Metrics } from '../../metrics/metrics.js';
 import { cellsEndpoints } from './cells.js';
 import type { CellsDeps } from './cells.js';
 import { docsPage } from './docs-page.js';
@@ -20,8 +22,10 @@ import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
 export interface AppDeps extends UpdatesDeps, CellsDeps {
-  /** Runs before the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
+  /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
+  /** Served to those who may use the API. */
+  readonly metrics: Metrics | undefined;
 }
 
 /**
@@ -64,6 +68,9 @@ export function createApp(deps: AppDeps): Express {
   app.use('/v1', deps.authorize);
   app.use(routerOf(endpointsOf(deps)));
   app.use(docsPage());
+  if (deps.metrics !== undefined) {
+    app.get(METRICS_PATH, deps.authorize, answerMetrics(deps.metrics));
+  }
   app.use(({ method, path }) => {
     throw new Problem('NOT_FOUND', `there is no ${method} ${path}; /openapi.json lists what there is`);
   });

@@ -12,8 +12,8 @@ const REQUEST_ID = /^[\w.:=+/-]{1,128}$/;
 /** Version, trace id, parent id and flags, see https://www.w3.org/TR/trace-context/. Ids of zeros are not valid. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** Probes come every few seconds and say nothing new. */
-const NOT_LOGGED = new Set(['/healthz', '/readyz']);
+/** Probes and scrapes come every few seconds and say nothing new. */
+const NOT_LOGGED = new Set(['/healthz', '/readyz', '/metrics']);
 
 /** Gives each request an id and logs a line when it is answered. */
 export function logRequests(logger: Logger): RequestHandler {

@@ -1,0 +1,85 @@
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { z } from 'zod';
+import type { Operation } from '../operations/operation.js';
+import { createRegistry } from '../operations/registry.js';
+import { checkOptions, commonShape } from '../options.js';
+import { connectPromptly } from '../redis/connection.js';
+import type { Connection, RedisTarget } from '../redis/connection.js';
+import { RedisGauges } from './redis-gauges.js';
+import { UpdateCounters } from './update-counters.js';
+import { WorkerMetrics } from './worker-metrics.js';
+
+export interface MetricsOptions {
+  /**
+   * Redis URL, or options of ioredis, from which the gauges of queues and of Redis are read at each scrape.
+   * @defaultValue none: only what this process counts itself
+   */
+  redis?: RedisTarget;
+  /** First part of BullMQ's keys. @defaultValue `bull` */
+  prefix?: string;
+  /** The user's own operations, whose queues are read too. @defaultValue none */
+  operations?: readonly Operation[];
+  /** @defaultValue a pino logger at level `info` */
+  logger?: Logger;
+}
+
+/** A command whose answer takes longer is given up, long after the scrape has gone on without it. */
+const COMMAND_TIMEOUT_MS = 5_000;
+
+const optionsSchema = z.strictObject({
+  redis: commonShape.redis.optional(),
+  prefix: commonShape.prefix,
+  operations: commonShape.operations,
+  logger: commonShape.logger,
+});
+
+/**
+ * Metrics of this process for Prometheus. Hand them to `createProducer`, `createWorker` and `createApi`, which count in
+ * them, and serve {@link Metrics.text}.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  return new Metrics(checkOptions('createMetrics', optionsSchema, options));
+}
+
+export class Metrics {
+  readonly #register = new Registry();
+  readonly #redis: Connection | undefined;
+  readonly #gauges: RedisGauges | undefined;
+  /** @internal what producers and workers count updates with */
+  readonly updates: UpdateCounters;
+  /** @internal what workers count jobs with */
+  readonly jobs: WorkerMetrics;
+
+  /** @internal use {@link createMetrics} */
+  constructor({ redis: target, prefix, operations, logger = pino({ name: 'tally' }) }: z.output<typeof optionsSchema>) {
+    collectDefaultMetrics({ register: this.#register });
+    this.updates = new UpdateCounters(this.#register);
+    this.jobs = new WorkerMetrics(this.#register, this.updates);
+    if (target !== undefined) {
+      this.#redis = connectPromptly(target, 'tally-metrics', COMMAND_TIMEOUT_MS, logger);
+      const { queues } = createRegistry(operations);
+      this.#gauges = new RedisGauges(this.#register, { redis: this.#redis, prefix, queues, logger });
+    }
+  }
+
+  /** The media type of {@link text}. */
+  get contentType(): string {
+    return this.#register.contentType;
+  }
+
+  /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is away. */
+  async text(): Promise<string> {
+    await this.#gauges?.refresh();
+    return this.#register.metrics();
+  }
+
+  /** Closes the connection to Redis, if there is one. */
+  close(): Promise<void> {
+    this.#redis?.disconnectAll();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,60 @@
+import { QueueKeys } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+/** What is read of one queue. */
+export interface QueueReading {
+  readonly queue: string;
+  readonly jobs: Readonly<Record<'waiting' | 'active' | 'delayed' | 'completed' | 'failed', number>>;
+  readonly isPaused: boolean;
+  /** 0 when no job waits. */
+  readonly oldestWaitingAgeMs: number;
+}
+
+/** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
+const SCORES_PER_PRIORITY = 2 ** 32;
+
+/** Reads a queue with at most 14 commands, none of which takes longer the more jobs there are. */
+export async function readQueue(redis: Redis, prefix: string, queue: string, nowMs: number): Promise<QueueReading> {
+  const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
+  const [wait, prioritized, active, delayed, completed, failed, paused, since] = await Promise.all([
+    redis.llen(toKey('wait')),
+    redis.zcard(toKey('prioritized')),
+    redis.llen(toKey('active')),
+    redis.zcard(toKey('delayed')),
+    redis.zcard(toKey('completed')),
+    redis.zcard(toKey('failed')),
+    redis.hexists(toKey('meta'), 'paused'),
+    oldestWaitingSince(redis, toKey),
+  ]);
+  return {
+    queue,
+    jobs: { waiting: wait + prioritized, active, delayed, completed, failed },
+    isPaused: paused === 1,
+    oldestWaitingAgeMs: since === undefined ? 0 : Math.max(0, nowMs - since),
+  };
+}
+
+/**
+ * When the job that has waited longest was added. Of jobs with a priority, the one that is next and the first of the
+ * lowest priority are looked at: a starving one is the latter.
+ */
+async function oldestWaitingSince(redis: Redis, toKey: (type: string) => string): Promise<number | undefined> {
+  const [next, nextPrioritized, [, lastScore]] = await Promise.all([
+    redis.lindex(toKey('wait'), -1),
+    redis.zrange(toKey('prioritized'), '0', '0'),
+    redis.zrange(toKey('prioritized'), '-1', '-1', 'WITHSCORES'),
+  ]);
+  const ids = [...(next === null ? [] : [next]), ...nextPrioritized];
+  if (lastScore !== undefined) {
+    const lowest = Math.floor(Number(lastScore) / SCORES_PER_PRIORITY) * SCORES_PER_PRIORITY;
+    ids.push(...(await redis.zrangebyscore(toKey('prioritized'), lowest, '+inf', 'LIMIT', 0, 1)));
+  }
+  const jobs = await Promise.all([...new Set(ids)].map((id) => redis.hmget(toKey(id), 'timestamp', 'opts')));
+  const times = jobs.flatMap(([timestamp, opts]) => (timestamp ? [Number(timestamp) + delayMsOf(opts)] : []));
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** A job waits from the moment on at which it was to run. Not parsed: someone may have edited the job. */
+function delayMsOf(opts: string | null | undefined): number {
+  return Number(/"delay":(\d+)/.exec(opts ?? '')?.[1] ?? 0);
+}

@@ -1,0 +1,133 @@
+import type { Job, Worker } from 'bullmq';
+import { Counter, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import type { JobData } from '../jobs/job-data.js';
+import { settledOutcomes } from '../jobs/queues.js';
+import type { JobResult } from '../jobs/queues.js';
+import type { Operation } from '../operations/operation.js';
+import type { UpdateCounters } from './update-counters.js';
+
+/** A job that meets an idle worker takes a few ms; one that Redis refuses is tried for about 5 minutes. */
+const JOB_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** From one update on a Redis nearby to the lock duration, past which no script writes. */
+const SCRIPT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+/** Batches of up to 256 by default, 1,000 at most. */
+const JOB_UPDATES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000];
+
+/** Counts what workers do: once for each job, not for each update. */
+export class WorkerMetrics {
+  readonly #attempts: Counter<'queue'>;
+  readonly #retries: Counter<'queue'>;
+  readonly #stalled: Counter<'queue'>;
+  readonly #reloads: Counter;
+  readonly #jobSeconds: Histogram<'queue'>;
+  readonly #scriptSeconds: Histogram<'queue'>;
+  readonly #jobUpdates: Histogram<'operation'>;
+
+  constructor(
+    register: Registry,
+    private readonly updates: UpdateCounters,
+  ) {
+    const ofQueue = { labelNames: ['queue'] as const, registers: [register] };
+    this.#attempts = new Counter({
+      ...ofQueue,
+      name: 'tally_job_attempts_total',
+      help: 'Attempts at jobs that workers of this process began.',
+    });
+    this.#retries = new Counter({
+      ...ofQueue,
+      name: 'tally_job_retries_total',
+      help: 'Attempts at jobs that failed and are followed by another one.',
+    });
+    this.#stalled = new Counter({
+      ...ofQueue,
+      name: 'tally_stalled_jobs_total',
+      help: 'Jobs that were found without a living worker and given to another one.',
+    });
+    this.#reloads = new Counter({
+      name: 'tally_script_reloads_total',
+      help: 'Times that Redis had lost the scripts and they were loaded again.',
+      registers: [register],
+    });
+    this.#jobSeconds = new Histogram({
+      ...ofQueue,
+      name: 'tally_job_duration_seconds',
+      help: 'Time from the moment a job was added until it was completed.',
+      buckets: JOB_SECONDS,
+    });
+    this.#scriptSeconds = new Histogram({
+      ...ofQueue,
+      name: 'tally_script_duration_seconds',
+      help: 'Round trip of the script that applies a job.',
+      buckets: SCRIPT_SECONDS,
+    });
+    this.#jobUpdates = new Histogram({
+      name: 'tally_job_updates',
+      help: 'Updates in a completed job.',
+      labelNames: ['operation'],
+      registers: [register],
+      buckets: JOB_UPDATES,
+    });
+  }
+
+  /**
+   * Counts what happens to the jobs of this worker.
+   *
+   * @param known the operations that it knows. A job may have any name: another one is counted by its queue only, so
+   * nobody can make more series than there are operations
+   */
+  watch(worker: Worker<JobData, JobResult>, known: readonly Operation[]): void {
+    const { name: queue } = worker;
+    const operations = new Set(known.map(({ name }) => name));
+    this.updates.expect(known.filter((operation) => operation.queue === queue));
+    for (const counter of [this.#attempts, this.#retries, this.#stalled]) {
+      counter.inc({ queue }, 0);
+    }
+    worker.on('active', () => {
+      this.#attempts.inc({ queue });
+    });
+    worker.on('stalled', () => {
+      this.#stalled.inc({ queue });
+    });
+    worker.on('completed', (job, outcomes) => {
+      if (settledOutcomes(job.progress) === undefined) {
+        this.#completed(job, outcomes); // otherwise it had been completed before, and counted
+      }
+    });
+    worker.on('failed', (job) => {
+      if (job === undefined) {
+        return;
+      }
+      if (job.finishedOn === undefined) {
+        this.#retries.inc({ queue });
+      } else if (operations.has(job.name)) {
+        this.updates.ended(job.name, 'failed', updatesIn(job));
+      }
+    });
+  }
+
+  scriptAnswered(queue: string, durationMs: number): void {
+    this.#scriptSeconds.observe({ queue }, durationMs / 1000);
+  }
+
+  scriptsReloaded(): void {
+    this.#reloads.inc();
+  }
+
+  #completed(job: Job<JobData, JobResult>, outcomes: string): void {
+    const { name: operation, queueName: queue, timestamp, finishedOn = timestamp } = job;
+    const updates = updatesIn(job);
+    // The clocks of the producer and of this machine may differ.
+    this.#jobSeconds.observe({ queue }, Math.max(0, finishedOn - timestamp) / 1000);
+    this.#jobUpdates.observe({ operation }, updates);
+    this.updates.completed(operation, outcomes, updates);
+  }
+}
+
+/** Someone may have added a job whose data is not even an object. */
+function updatesIn({ data }: Job): number {
+  const { updates } = (data ?? {}) as Partial<JobData>;
+  return Array.isArray(updates) ? updates.length : 0;
+}
