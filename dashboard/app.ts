@@ -1,20 +1,39 @@
 import express from 'express';
-import type { Express } from 'express';
+import type { Express, RequestHandler } from 'express';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { openQueue } from '../src/jobs/queues.js';
+import type { TallyQueue } from '../src/jobs/queues.js';
 import { createRegistry } from '../src/operations/registry.js';
+import type { Registry } from '../src/operations/registry.js';
 import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
+import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
+import { createMetrics } from '../src/metrics/metrics.js';
 import { connectPromptly } from '../src/redis/connection.js';
+import { createKeys } from '../src/redis/keys.js';
 import { withinTime } from '../src/within-time.js';
+import { createAccess } from './access/access.js';
+import { proxySchema, trustOf } from './access/proxy.js';
+import type { ProxyOptions } from './access/proxy.js';
+import { signedInOf } from './access/signed-in.js';
+import { AuditLog } from './audit/audit-log.js';
+import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
+import { recordActions } from './audit/record-actions.js';
+import { leaveOutOutsideFonts } from './board-fonts.js';
 import { BOARD_PATH, createBoard } from './board.js';
 import { answerErrors } from './errors.js';
-import { refuseOtherSites } from './other-sites.js';
+import { ICON_PATH, sendIcon } from './pages/icon.js';
+import { keysPages } from './keys/keys-pages.js';
+import { STYLESHEET_PATH } from './pages/page.js';
+import { sendStylesheet } from './pages/stylesheet.js';
 import { securityHeaders } from './security-headers.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
-export type DashboardOptions = CommonOptions;
+export interface DashboardOptions extends CommonOptions {
+  /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
+  proxy?: ProxyOptions | undefined;
+}
 
 export interface Dashboard {
   /** Serves the dashboard; hand it to `http.createServer`. */
@@ -31,35 +50,62 @@ const ANSWER_TIMEOUT_MS = 20_000;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject(commonShape);
+const optionsSchema = z.strictObject({ ...commonShape, proxy: proxySchema.optional() });
 
 /**
- * The dashboard: Bull Board over all queues, at `/ops/queues`.
+ * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.
  *
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const checked = checkOptions('createDashboard', optionsSchema, options);
+  const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
   const logger = checked.logger ?? pino({ name: 'tally' });
   const registry = createRegistry(checked.operations);
   const redis = connectPromptly(checked.redis, 'tally-dashboard', ANSWER_TIMEOUT_MS, logger);
   const queues = registry.queues.map((name) => openQueue(name, checked.prefix, redis, logger));
+  const keys = createKeys(checked);
+  const { redis: target, prefix, operations } = checked;
+  const metrics = checked.metrics ?? createMetrics({ redis: target, prefix, operations, logger });
+  const audit = new AuditLog({ redis, keys, logger });
+  const access = createAccess({ redis, keys, proxy });
 
   const app = express();
   app.disable('x-powered-by');
+  app.enable('case sensitive routing');
+  app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(securityHeaders);
-  app.use(refuseOtherSites);
+  app.use(recordActions(audit));
+  app.get(STYLESHEET_PATH, sendStylesheet);
+  app.get(ICON_PATH, sendIcon);
+  app.use(access.handlers);
+  // From here on, whoever asks has signed in, and may do what is asked.
   app.get(['/', '/ops'], (_request, response) => {
     response.redirect(BOARD_PATH);
   });
-  app.use(BOARD_PATH, createBoard(queues, registry));
+  app.get(AUDIT_PATH, auditPage(audit));
+  app.use(keysPages({ redis, keys, registry, queues }));
+  app.get(METRICS_PATH, answerMetrics(metrics));
+  app.use(BOARD_PATH, leaveOutOutsideFonts, boardOfRole(queues, registry));
   app.use(answerErrors(logger));
 
   return {
     app,
     close: async () => {
-      await withinTime(Promise.allSettled(queues.map((queue) => queue.close())), CLOSE_TIMEOUT_MS);
+      access.close();
+      const closed = [audit.written(), ...queues.map((queue) => queue.close())];
+      await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       redis.disconnectAll();
+      await (metrics === checked.metrics ? undefined : metrics.close());
     },
+  };
+}
+
+/** The board has a look for each role. */
+function boardOfRole(queues: readonly TallyQueue[], registry: Registry): RequestHandler {
+  const viewers = createBoard(queues, registry, 'viewer');
+  const operators = createBoard(queues, registry, 'operator');
+  return (request, response, next) => {
+    const board = signedInOf(response)?.role === 'operator' ? operators : viewers;
+    board(request, response, next);
   };
 }

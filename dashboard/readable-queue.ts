@@ -17,8 +17,9 @@ export class ReadableQueue extends BullMQAdapter {
   constructor(
     queue: TallyQueue,
     private readonly registry: Registry,
+    readOnlyMode: boolean,
   ) {
-    super(queue, { ...describeQueue(queue.name, registry), allowRetries: true });
+    super(queue, { ...describeQueue(queue.name, registry), allowRetries: !readOnlyMode, readOnlyMode });
   }
 
   override async getJob(id: string): Promise<Job | undefined> {

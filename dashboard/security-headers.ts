@@ -15,12 +15,18 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Scripts and styles of the board are the same for everyone; all else is kept by no browser past a sign-out. */
+const STATIC_FILES = '/ops/queues/static/';
+
 /** Headers for every answer of the dashboard. */
-export const securityHeaders: RequestHandler = (_request, response, next) => {
+export const securityHeaders: RequestHandler = ({ path }, response, next) => {
   response.set({
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'same-origin',
   });
+  if (!path.startsWith(STATIC_FILES)) {
+    response.set('Cache-Control', 'no-store');
+  }
   next();
 };

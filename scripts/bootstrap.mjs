@@ -3,12 +3,24 @@
 // Has no dependencies: it runs before there are any.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const BUILD_INPUTS = [
   'src',
   'dashboard',
@@ -23,6 +35,10 @@ process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 requireNode();
 whenChanged('node_modules/.tally-packages', ['package.json', 'package-lock.json'], installPackages);
 requireRedisServer();
+if (process.env.npm_lifecycle_event === 'pretest') {
+  requireBrowser();
+  fetchPromtool();
+}
 whenChanged('dist/.tally-build', BUILD_INPUTS, build);
 
 function requireNode() {
@@ -110,16 +126,58 @@ function redisInstaller() {
   if (!isOnPath('apt-get')) {
     return undefined;
   }
+  const aptGet = aptGetAsRoot();
+  return (
+    aptGet && [
+      [...aptGet, 'update'],
+      [...aptGet, 'install', '-y', '--no-install-recommends', 'redis-server'],
+    ]
+  );
+}
+
+/** The pages of the dashboard are tested in a real browser. */
+function requireBrowser() {
+  if (BROWSERS.some(isOnPath)) {
+    return;
+  }
+  const aptGet = isOnPath('apt-get') && aptGetAsRoot();
+  if (!aptGet) {
+    say(`none of ${BROWSERS.join(', ')} is on the PATH: the tests of pages will fail. Install one.`);
+    return;
+  }
+  say('no chromium found; installing it');
+  const [program, ...args] = aptGet;
+  run([program], [...args, 'update']);
+  run([program], [...args, 'install', '-y', '--no-install-recommends', 'chromium']);
+}
+
+/**
+ * CI checks the alert rules as well; elsewhere that test says what it lacks. Only promtool is taken out of the package:
+ * installed, it would start a Prometheus.
+ */
+function fetchPromtool() {
+  const aptGet = process.env.CI && !isOnPath('promtool') && isOnPath('apt-get') && aptGetAsRoot();
+  if (!aptGet) {
+    return;
+  }
+  say('fetching promtool');
+  const [program, ...args] = aptGet;
+  run([program], [...args, 'update']);
+  const folder = mkdtempSync(join(tmpdir(), 'tally-promtool-'));
+  const steps = 'apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg-deb -x prometheus_*.deb .';
+  run(['sh', '-c', `cd '${folder}' && ${steps}`], []);
+  cpSync(join(folder, 'usr/bin/promtool'), 'node_modules/.bin/promtool'); // on the PATH of npm's scripts
+  rmSync(folder, { recursive: true });
+}
+
+/** How to call apt-get as root here, if this program may. */
+function aptGetAsRoot() {
   const root = process.getuid?.() === 0;
   if (!root && !maySudo()) {
     return undefined;
   }
   const asRoot = root ? ['env'] : ['sudo', '-n', 'env'];
-  const aptGet = [...asRoot, 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
-  return [
-    [...aptGet, 'update'],
-    [...aptGet, 'install', '-y', '--no-install-recommends', 'redis-server'],
-  ];
+  return [...asRoot, 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
 }
 
 function maySudo() {

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
-import { createServer, get } from 'node:http';
+import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
 import { ConfigurationError } from '../../src/index.js';
 import type { JobData } from '../../src/jobs/job-data.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
+import { addUser, startDashboard } from '../support/dashboard.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -28,6 +28,7 @@ interface ShownQueue {
   description: string;
   allowRetries: boolean;
   allowCompletedRetries: boolean;
+  readOnlyMode: boolean;
   jobs: ShownJob[];
 }
 
@@ -38,18 +39,8 @@ interface Board {
 }
 
 /** A running dashboard, closed at the end of the test. */
-async function board(here: Place, options: Partial<DashboardOptions> = {}): Promise<Board> {
-  const { redis, namespace, prefix, logger } = here;
-  const dashboard = createDashboard({ redis, namespace, prefix, logger, ...options });
-  const server = createServer(dashboard.app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.close();
-    server.closeAllConnections();
-    await dashboard.close();
-  });
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const request: Board['request'] = (path, init) => fetch(origin + path, { redirect: 'manual', ...init });
+async function board(here: Place): Promise<Board> {
+  const { request } = await startDashboard(here);
   const read = async (path: string) => (await request(`/ops/queues/api${path}`)).json();
   return {
     request,
@@ -257,8 +248,9 @@ test('a change that another site asks for is refused, and one from the dashboard
   expect(await pause({})).toBe(200);
 });
 
-test('a page whose name was made to lead to this machine gets nothing from the dashboard', async () => {
-  const { request } = await board(place());
+test('while there are no users, a page whose name was made to lead to this machine gets nothing', async () => {
+  const here = place();
+  const { request } = await board(here);
   const { port } = new URL((await request('/ops/queues')).url);
   const statusAs = async (host: string) => {
     const asked = get({ port, host: '127.0.0.1', path: '/ops/queues', headers: { host } });
@@ -268,6 +260,28 @@ test('a page whose name was made to lead to this machine gets nothing from the d
   };
   expect(await statusAs(`rebound.example:${port}`)).toBe(421);
   expect(await statusAs('localhost')).toBe(200);
+  await addUser(here, 'ann', 'viewer'); // now it asks who comes, and has a name of its own perhaps
+  expect(await statusAs('tally.example')).toBe(401);
+});
+
+test('viewers see the board without its buttons, and both roles find the other pages in its menu', async () => {
+  const here = place();
+  await Promise.all([addUser(here, 'vera', 'viewer'), addUser(here, 'olaf', 'operator')]);
+  const dashboard = await startDashboard(here);
+  for (const [name, isViewer] of [
+    ['vera', true],
+    ['olaf', false],
+  ] as const) {
+    const headers = { cookie: await dashboard.signIn(name) };
+    const { body } = await dashboard.raw({ path: '/ops/queues/api/queues?jobsPerPage=10&page=1', headers });
+    for (const queue of (JSON.parse(body) as { queues: ShownQueue[] }).queues) {
+      expect(queue).toMatchObject({ readOnlyMode: isViewer, allowRetries: !isViewer, allowCompletedRetries: false });
+    }
+    const page = await dashboard.raw({ path: '/ops/queues', headers });
+    for (const url of ['/ops/keys', '/ops/audit', '/ops/sign-out']) {
+      expect(page.body).toContain(`"url":"${url}"`);
+    }
+  }
 });
 
 test('no answer names the software, and the page may load nothing from outside', async () => {

@@ -1,0 +1,87 @@
+import express, { Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { z } from 'zod';
+import { noteTriedName } from '../audit/tried-name.js';
+import { sendPage } from '../pages/page.js';
+import { signInForm, signOutForm } from '../pages/sign-in-form.js';
+import { WINDOW_MINUTES } from './attempts.js';
+import type { AttemptLimits } from './attempts.js';
+import { isPassword } from './password.js';
+import { SIGN_IN_PATH, SIGN_OUT_PATH, wayBack } from './paths.js';
+import type { Sessions } from './sessions.js';
+import { noteSignedIn, signedInOf } from './signed-in.js';
+import type { UserStore } from './user-store.js';
+
+interface Deps {
+  readonly users: UserStore;
+  readonly sessions: Sessions;
+  readonly limits: AttemptLimits;
+}
+
+const formSchema = z.object({ name: z.string(), password: z.string(), to: z.string().optional() });
+
+/** The pages on which people sign in and out: all that there is for those who have not signed in. */
+export function signInPages(deps: Deps): Router {
+  const router = Router({ caseSensitive: true });
+  const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 10 });
+  router.get(SIGN_IN_PATH, (request, response) => {
+    const to = wayBack(request.query['to']);
+    if (signedInOf(response) !== undefined) {
+      response.redirect(303, to);
+      return;
+    }
+    const comesByLink = request.headers['sec-fetch-site'] === 'cross-site';
+    sendPage(response, { title: 'Sign in', user: undefined, content: signInForm({ to, comesByLink }) });
+  });
+  router.post(SIGN_IN_PATH, form, ...deps.limits.handlers, signIn(deps));
+  router.get(SIGN_OUT_PATH, (_request, response) => {
+    const user = signedInOf(response);
+    sendPage(response, { title: 'Sign out', user, content: signOutForm(user) });
+  });
+  router.post(SIGN_OUT_PATH, async (request, response) => {
+    if (signedInOf(response)?.by === 'password') {
+      await deps.sessions.end(request);
+    }
+    response.redirect(303, SIGN_IN_PATH);
+  });
+  return router;
+}
+
+/** The name that an attempt to sign in is for. */
+export function nameOf(body: unknown): string {
+  return formOf(body).name ?? '';
+}
+
+/** Answers an attempt after too many that failed. */
+export const refuseAttempt: RequestHandler = (request, response) => {
+  answerAttempt(
+    request,
+    response.status(429),
+    `There were too many attempts to sign in: try again in ${WINDOW_MINUTES} minutes.`,
+  );
+};
+
+function signIn({ users, sessions }: Deps): RequestHandler {
+  return async (request, response) => {
+    const { name = '', password = '', to } = formOf(request.body);
+    const user = await users.find(name);
+    noteTriedName(response, user?.name);
+    if (!(await isPassword(password, user?.password)) || user === undefined) {
+      answerAttempt(request, response.status(401), 'The name or the password is not right.');
+      return;
+    }
+    await sessions.begin(request, response, user);
+    noteSignedIn(response, { name: user.name, role: user.role, by: 'password' });
+    response.redirect(303, wayBack(to));
+  };
+}
+
+/** The sign-in page again, with what was wrong. */
+function answerAttempt(request: Request, response: Response, error: string): void {
+  const content = signInForm({ to: wayBack(formOf(request.body).to), error });
+  sendPage(response, { title: 'Sign in', user: undefined, content });
+}
+
+function formOf(body: unknown): Partial<z.output<typeof formSchema>> {
+  return formSchema.safeParse(body).data ?? {};
+}

@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+import type { Connection } from '../../src/redis/connection.js';
+import type { Keys } from '../../src/redis/keys.js';
+import { entrySchema } from './entry.js';
+import type { AuditEntry } from './entry.js';
+
+/** How many entries are kept in Redis, of users and of strangers each; the log has them all. */
+const KEPT_ENTRIES = 1_000;
+
+/** Who did what, the latest first. */
+export interface AuditTrail {
+  readonly ofUsers: readonly AuditEntry[];
+  /** What was tried by requests that nobody had signed in for. */
+  readonly ofStrangers: readonly AuditEntry[];
+}
+
+interface Deps {
+  readonly redis: Connection;
+  readonly keys: Keys;
+  readonly logger: Logger;
+}
+
+/** Notes every action in the log, and the last ones in Redis. */
+export class AuditLog {
+  readonly #writing = new Set<Promise<void>>();
+
+  constructor(private readonly deps: Deps) {}
+
+  /** Whoever acted has the answer already, so nobody waits for it; {@link written} does. */
+  record(entry: AuditEntry): void {
+    this.deps.logger.info({ audit: entry }, wordsOf(entry));
+    const writing = this.#keep(entry)
+      .catch((error: unknown) => {
+        this.deps.logger.error({ err: error, audit: entry }, 'an action is in the log only: Redis did not take it');
+      })
+      .finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  /** Resolves when all that was recorded is in Redis. */
+  async written(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  async read(): Promise<AuditTrail> {
+    const { audit, auditOfStrangers } = this.deps.keys;
+    const [ofUsers, ofStrangers] = await Promise.all([this.#list(audit), this.#list(auditOfStrangers)]);
+    return { ofUsers, ofStrangers };
+  }
+
+  async #list(key: string): Promise<AuditEntry[]> {
+    return (await this.deps.redis.lrange(key, 0, KEPT_ENTRIES - 1)).flatMap(readEntry);
+  }
+
+  async #keep(entry: AuditEntry): Promise<void> {
+    const { redis, keys } = this.deps;
+    const key = entry.role === undefined ? keys.auditOfStrangers : keys.audit;
+    await redis.lpush(key, JSON.stringify(entry));
+    await redis.ltrim(key, 0, KEPT_ENTRIES - 1);
+  }
+}
+
+/** An entry of another version that can't be read is left out. */
+function readEntry(text: string): AuditEntry[] {
+  try {
+    return [entrySchema.parse(JSON.parse(text))];
+  } catch {
+    return [];
+  }
+}
+
+function wordsOf({ who = 'someone', role, action, queue, job, result, from }: AuditEntry): string {
+  const whose = role === undefined ? who : `${who} (${role})`;
+  const what = [action, queue && `queue ${queue}`, job && `job ${job}`].filter(Boolean).join(', ');
+  return `${whose} from ${from}: ${what}: ${result}`;
+}

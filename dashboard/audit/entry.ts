@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { ROLES } from '../access/signed-in.js';
+
+/** What became of an action; `unanswered` when the browser went away before it was done. */
+const RESULTS = ['done', 'refused', 'failed', 'unanswered'] as const;
+
+export const entrySchema = z.object({
+  at: z.iso.datetime(),
+  /** A user; with no role, one whose name was tried. */
+  who: z.string().optional(),
+  role: z.enum(ROLES).optional(),
+  /** For example `retry` or `sign in`. */
+  action: z.string(),
+  queue: z.string().optional(),
+  job: z.string().optional(),
+  result: z.enum(RESULTS),
+  /** The status of the answer. */
+  status: z.int().optional(),
+  /** The address that it came from. */
+  from: z.string(),
+});
+
+/** One action in the dashboard. */
+export type AuditEntry = z.output<typeof entrySchema>;
+
+/** What the status of an answer says of an action. */
+export function resultOf(status: number | undefined): AuditEntry['result'] {
+  if (status === undefined) {
+    return 'unanswered';
+  }
+  if (status >= 500) {
+    return 'failed';
+  }
+  return status >= 400 ? 'refused' : 'done';
+}

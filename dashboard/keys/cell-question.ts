@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { cellName, cellObject } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/operations/cell.js';
+import type { Keys } from '../../src/redis/keys.js';
+
+/** What was typed into the form, to stand in it again. */
+export interface CellFields {
+  readonly key: string;
+  readonly field: string;
+  readonly member: string;
+}
+
+/** What the form asks for: nothing yet, a cell, or something that can't be shown, for this reason. */
+export type CellQuestion =
+  | { readonly is: 'empty' }
+  | { readonly is: 'cell'; readonly cell: Cell }
+  | { readonly is: 'refused'; readonly status: 400 | 403; readonly reason: string };
+
+const fieldsSchema = z.object({
+  key: z.string().default(''),
+  field: z.string().default(''),
+  member: z.string().default(''),
+});
+
+const cellSchema = cellObject({});
+
+/** Reads the form. A field that was left empty is one that is not meant. */
+export function readCellQuestion(query: unknown, { isReserved }: Keys): { fields: CellFields; question: CellQuestion } {
+  const { data: fields = { key: '', field: '', member: '' } } = fieldsSchema.safeParse(query);
+  return { fields, question: questionOf(fields, isReserved) };
+}
+
+function questionOf({ key, field, member }: CellFields, isReserved: Keys['isReserved']): CellQuestion {
+  if (key === '' && field === '' && member === '') {
+    return { is: 'empty' };
+  }
+  const parsed = cellSchema.safeParse({ key, ...(field !== '' && { field }), ...(member !== '' && { member }) });
+  if (!parsed.success) {
+    return { is: 'refused', status: 400, reason: parsed.error.issues.map(({ message }) => message).join('; ') };
+  }
+  if (isReserved(key)) {
+    return { is: 'refused', status: 403, reason: `"${key}" belongs to Tally or BullMQ, and is not shown here` };
+  }
+  return { is: 'cell', cell: cellName(parsed.data) };
+}

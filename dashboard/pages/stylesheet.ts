@@ -1,0 +1,101 @@
+import type { RequestHandler } from 'express';
+
+/** Colours, fonts and measures are those of Bull Board, so that both look like one product. */
+const STYLESHEET = `:root {
+  color-scheme: light dark;
+  --background: #f3f5f7;
+  --foreground: #20262c;
+  --card: #fff;
+  --muted: #eaeef2;
+  --muted-foreground: #5f6b76;
+  --primary: #0f6f64;
+  --primary-foreground: #f0faf8;
+  --destructive: #b3261e;
+  --border: #e2e7ec;
+  --input: #d4dbe2;
+  --series: #2563eb;
+  --radius: .375rem;
+  --font-sans: "IBM Plex Sans", system-ui, -apple-system, "Segoe UI", sans-serif;
+  --font-mono: "IBM Plex Mono", ui-monospace, SFMono-Regular, Menlo, monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --background: #151a21;
+    --foreground: #d5dce4;
+    --card: #1c232d;
+    --muted: #232b36;
+    --muted-foreground: #8b96a5;
+    --primary: #3ecfb2;
+    --primary-foreground: #0c1f1b;
+    --destructive: #f0857e;
+    --border: #2a3340;
+    --input: #333e4d;
+    --series: #5b8ad7;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--background); color: var(--foreground); font: 1rem/1.5 var(--font-sans); }
+a { color: var(--primary); }
+:focus-visible { outline: 3px solid var(--primary); outline-offset: 2px; }
+.bar {
+  display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.5rem; min-height: 64px;
+  padding: .5rem 2rem; background: var(--card); border-bottom: 1px solid var(--border);
+}
+.bar a { text-decoration: none; }
+.brand { display: flex; align-items: center; gap: .5rem; color: var(--foreground); font-size: 1.25rem; font-weight: 600; }
+nav { display: flex; gap: .25rem; }
+nav a { padding: .375rem .75rem; border-radius: var(--radius); color: var(--foreground); }
+nav a:hover { background: var(--muted); }
+nav a[aria-current] { background: var(--muted); color: var(--primary); font-weight: 600; }
+.user { display: flex; align-items: center; gap: .75rem; margin-left: auto; }
+main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 2rem 3rem; }
+h1 { margin: 0 0 1rem; font-size: 1.5rem; font-weight: 600; }
+h2 { margin: 2rem 0 .75rem; font-size: 1.125rem; font-weight: 600; }
+.card { padding: 1rem; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
+.narrow { max-width: 24rem; }
+.muted { color: var(--muted-foreground); }
+.tag { padding: .0625rem .5rem; border-radius: 1rem; background: var(--muted); color: var(--muted-foreground); font-size: .8125rem; }
+.error { color: var(--destructive); }
+code, .code { font-family: var(--font-mono); font-size: .875em; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
+table { width: 100%; border-collapse: collapse; font-size: .9375rem; }
+th, td { padding: .5rem .75rem; border-bottom: 1px solid var(--border); text-align: left; vertical-align: top; }
+tr:last-child > td { border-bottom: 0; }
+th { color: var(--muted-foreground); font-size: .8125rem; font-weight: 600; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.nowrap { white-space: nowrap; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .375rem 1.5rem; margin: 0; }
+dt { color: var(--muted-foreground); }
+dd { margin: 0; overflow-wrap: anywhere; }
+form { margin: 0; }
+.fields { display: flex; flex-wrap: wrap; align-items: end; gap: .75rem; }
+.fields > label { flex: 1 1 12rem; }
+label { display: block; font-size: .875rem; color: var(--muted-foreground); }
+input, select {
+  display: block; width: 100%; margin-top: .25rem; padding: .5rem .75rem; border: 1px solid var(--input);
+  border-radius: var(--radius); background: var(--background); color: var(--foreground); font: inherit;
+}
+button {
+  padding: .5rem 1rem; border: 1px solid transparent; border-radius: var(--radius); background: var(--primary);
+  color: var(--primary-foreground); font: inherit; font-weight: 600; cursor: pointer;
+}
+button.quiet { padding: .25rem .75rem; border-color: var(--input); background: transparent; color: var(--foreground); font-weight: 400; }
+.stack > * + * { margin-top: 1rem; }
+figure { margin: 0; }
+figure svg { display: block; width: 100%; height: auto; }
+.series { fill: none; stroke: var(--series); stroke-width: 2; vector-effect: non-scaling-stroke; }
+.point { fill: var(--series); }
+.axis { stroke: var(--border); }
+svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
+@media (max-width: 40rem) {
+  .bar, main { padding-left: 1rem; padding-right: 1rem; }
+  .user { margin-left: 0; width: 100%; justify-content: space-between; }
+  dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .75rem; }
+}
+`;
+
+/** Serves the stylesheet of the pages, also to those who have not signed in. */
+export const sendStylesheet: RequestHandler = (_request, response) => {
+  response.set('Cache-Control', 'public, max-age=300').type('css').send(STYLESHEET);
+};
