@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-/** Imports run one way: cli, dashboard -> producers, workers -> jobs -> operations, redis. */
+/** Imports run one way: cli, dashboard -> producers, workers -> metrics -> jobs -> operations, redis. */
 const mayNotImport = (folder, forbidden) => ({
   files: [`${folder}/**/*.ts`],
   rules: {
@@ -37,9 +37,10 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
     },
   },
-  mayNotImport('src/operations', ['jobs', ...entryPoints]),
-  mayNotImport('src/redis', ['jobs', ...entryPoints]),
-  mayNotImport('src/jobs', entryPoints),
+  mayNotImport('src/operations', ['jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/redis', ['jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/jobs', ['metrics', ...entryPoints]),
+  mayNotImport('src/metrics', entryPoints),
   mayNotImport('src/producers', ['workers', 'cli', 'dashboard', 'loadtest']),
   mayNotImport('src/workers', ['producers', 'cli', 'dashboard', 'loadtest']),
   mayNotImport('dashboard', ['cli', 'loadtest']),

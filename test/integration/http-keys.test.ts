@@ -124,7 +124,7 @@ test('keys with settings that make no sense are refused, with the flag to change
   expect(await here.client.exists(`${here.namespace}:api-keys`)).toBe(0);
 });
 
-test('an address that others can reach is refused without keys, and for the dashboard always', async () => {
+test('an address that others can reach is refused without keys, and for the dashboard without users', async () => {
   const here = place();
   const environment = { ...environmentOf(here), HOST: '0.0.0.0', PORT: '0' };
   const [api, up] = await Promise.all([tally(environment, 'api'), tally(environment, 'up')]);
