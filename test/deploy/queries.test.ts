@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../src/metrics/metrics.js';
+import { place } from '../support/tally.js';
+import { alertRules } from './alert-rules.js';
+import { grafanaExpressions } from './dashboard-panels.js';
+import { documentsOf } from './files.js';
+import { readPromql } from './promql.js';
+
+/** Labels that Prometheus itself gives, beside those of the metrics. */
+const PROMETHEUS_LABELS = ['job', 'instance'];
+
+/** The metrics of a Tally that has applied an update: names, and labels. */
+async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string> }> {
+  const here = place();
+  const metrics = createMetrics({ redis: here.redis, prefix: here.prefix, logger: here.logger });
+  await here.worker({ metrics });
+  const submission = await here.producer({ metrics }).counters.increment({ key: here.key('n') });
+  expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+  const text = await metrics.text();
+  await metrics.close();
+  const names = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+    type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+  );
+  const labels = [...text.matchAll(/[{,](\w+)="/g)].map(([, label = '']) => label);
+  return { names: new Set(names), labels: new Set([...labels, ...PROMETHEUS_LABELS]) };
+}
+
+/** The query by which KEDA scales workers. */
+function scalerQueries(): string[] {
+  const [scaler] = documentsOf<{ spec: { triggers: { metadata: { query: string } }[] } }>(
+    'deploy/kubernetes/keda.yaml',
+  );
+  return scaler!.spec.triggers.map(({ metadata }) => metadata.query);
+}
+
+test('alerts, Grafana and KEDA ask only for metrics and labels that Tally serves', async () => {
+  const { names, labels } = await servedMetrics();
+  const expressions = [...alertRules().map(({ expr }) => expr), ...grafanaExpressions(), ...scalerQueries()];
+  expect(expressions.length).toBeGreaterThan(50);
+  for (const expression of expressions) {
+    const reading = readPromql(expression);
+    expect(reading.metrics.size, expression).toBeGreaterThan(0);
+    expect(
+      [...reading.metrics].filter((name) => !names.has(name)),
+      expression,
+    ).toEqual([]);
+    expect(
+      [...reading.labels].filter((label) => !labels.has(label)),
+      expression,
+    ).toEqual([]);
+  }
+});
+
+test('Grafana shows every metric of Tally', async () => {
+  const shown = grafanaExpressions().join('\n');
+  const { names } = await servedMetrics();
+  const own = [...names]
+    .filter((name) => name.startsWith('tally_'))
+    .map((name) => name.replace(/_(bucket|sum|count)$/, ''));
+  expect(own.length).toBeGreaterThan(15);
+  expect([...new Set(own)].filter((name) => !shown.includes(name))).toEqual([]);
+});
