@@ -10,6 +10,10 @@ import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics } from '../src/metrics/metrics.js';
+import { routerOf } from '../src/producers/http/endpoint.js';
+import { healthEndpoints } from '../src/producers/http/health.js';
+import { answerProblem } from '../src/producers/http/problem-of.js';
+import { Stopping } from '../src/producers/http/stopping.js';
 import { connectPromptly } from '../src/redis/connection.js';
 import { createKeys } from '../src/redis/keys.js';
 import { withinTime } from '../src/within-time.js';
@@ -75,6 +79,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(securityHeaders);
   app.use(recordActions(audit));
+  app.use(routerOf(healthEndpoints({ redis, stopping: new Stopping() })), answerProblem);
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);

@@ -319,3 +319,16 @@ test('a mistyped option is refused with the nearest known one', () => {
   expect(() => createDashboard({ redis, prefxi: 'bull' } as DashboardOptions)).toThrow(ConfigurationError);
   expect(() => createDashboard({ redis, prefxi: 'bull' } as DashboardOptions)).toThrow('did you mean "prefix"?');
 });
+
+test('probes are answered without a sign-in, and say when Redis is away', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  await addUser(here, 'ann', 'viewer');
+  const { request } = await startDashboard(here);
+  expect(await (await request('/readyz')).json()).toEqual({ status: 'ready' });
+  await redis.stop();
+  expect(await (await request('/healthz')).json()).toEqual({ status: 'ok' });
+  const answer = await request('/readyz');
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ code: 'NOT_READY' });
+});
