@@ -16,7 +16,7 @@ test('tally up, submit and get work together in one folder, and the values outli
   expect(await submit()).toMatchObject({ code: 0, stdout: 'applied {"value":10}\n' });
   expect(await tally(environment, 'get', 'count')).toMatchObject({ code: 0, stdout: '10\n' });
 
-  const [, origin = ''] = /dashboard  (http:[^ ]+)\/ops/.exec(up.output.stdout) ?? [];
+  const [, origin = ''] = /dashboard {2}(http:[^ ]+)\/ops/.exec(up.output.stdout) ?? [];
   const keysPage = await (await fetch(`${origin}/ops/keys?key=count`)).text();
   expect(keysPage, 'the page of the key').toContain('+5'); // on the private Redis changes are kept
   expect(await (await fetch(`${origin}/ops/%zz`)).text(), 'an answer without a stack').not.toContain('    at ');

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { connectPromptly, describeTarget } from '../../src/redis/connection.js';
+import { readServerFacts } from '../../src/redis/requirements.js';
+import { Cells } from './cells.js';
+import { Ledger } from './ledger.js';
+import type { LiveView } from './live-view.js';
+import { readMachine } from './machine.js';
+import { plainTarget } from './plain/target-plain.js';
+import type { Plan } from './plan.js';
+import { requireThisMachine } from './remote.js';
+import { removeCells } from './remove-cells.js';
+import type { LoadResult, LoadSettings, SideResult } from './result.js';
+import { OwnProcess } from './self/own-process.js';
+import { startOwnSetUp, TIMING, WORKERS } from './self/own-set-up.js';
+import { runSide } from './side.js';
+import type { SideDeps } from './side.js';
+import type { Stopping } from './stopping.js';
+import { httpTarget } from './target-http.js';
+import { queueTarget } from './target-queue.js';
+
+/** Where the Tally under load is, by its configuration. */
+export interface Place {
+  readonly redisUrl: string;
+  readonly namespace: string;
+  readonly prefix: string;
+  /** Of the API. */
+  readonly origin: string;
+  readonly apiKey: string | undefined;
+}
+
+export interface LoadDeps {
+  readonly logger: Logger;
+  readonly view: LiveView;
+  readonly stopping: Stopping;
+}
+
+/** A set-up under load: what the configuration names, or what the load started. */
+interface SetUp extends Place {
+  readonly workers: readonly OwnProcess[];
+  readonly stop: () => Promise<void>;
+}
+
+const REDIS_TIMEOUT_MS = 15_000;
+
+/**
+ * Puts a load on Tally, and on the side that it is compared with, and removes the cells that it made.
+ *
+ * @param place where Tally is; not called for a set-up of the load's own
+ * @throws ConfigurationError when it is on another machine and that was not allowed
+ */
+export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): Promise<LoadResult> {
+  const setUp = plan.self ? await ownSetUp(plan) : foundSetUp(plan, place());
+  const redis = connectPromptly(setUp.redisUrl, 'tally-load', REDIS_TIMEOUT_MS, deps.logger);
+  try {
+    const runId = randomBytes(6).toString('hex');
+    const facts = await readServerFacts(redis);
+    deps.view.say(`the cells of this load are load:${runId}:…, and removed at its end`);
+    const tally = await runTally({ plan, runId, setUp, redis, ...deps });
+    const mayCompare = plan.compare && !deps.stopping.submitting.aborted;
+    const compared = mayCompare ? await runPlain({ plan, runId, setUp, redis, ...deps }) : undefined;
+    return {
+      settings: settingsOf(plan, runId, setUp),
+      machine: readMachine(facts),
+      tally,
+      ...(compared && { compared }),
+      interrupted: deps.stopping.submitting.aborted,
+      passed: tally.verdict.exact,
+    };
+  } finally {
+    deps.view.done();
+    redis.disconnect();
+    await setUp.stop();
+  }
+}
+
+function foundSetUp(plan: Plan, place: Place): SetUp {
+  const found = { ...place, origin: plan.url ?? place.origin };
+  if (!plan.allowRemote) {
+    requireThisMachine(found.redisUrl);
+    if (plan.target === 'http') {
+      requireThisMachine(found.origin);
+    }
+  }
+  return { ...found, workers: [], stop: () => Promise.resolve() };
+}
+
+async function ownSetUp({ target, work }: Plan): Promise<SetUp> {
+  const own = await startOwnSetUp({ withApi: target === 'http', concurrency: work.workerConcurrency });
+  const { redisUrl, origin = '', workers, stop } = own;
+  return { redisUrl, origin, namespace: 'tally', prefix: 'bull', apiKey: undefined, workers, stop };
+}
+
+interface Run extends LoadDeps {
+  readonly plan: Plan;
+  readonly runId: string;
+  readonly setUp: SetUp;
+  readonly redis: Redis;
+}
+
+function runTally(run: Run): Promise<SideResult> {
+  const { plan, runId, setUp, logger } = run;
+  const { redisUrl, namespace, prefix, origin, apiKey, workers } = setUp;
+  const { maxBatch } = plan.work;
+  const target =
+    plan.target === 'http'
+      ? httpTarget({ origin, apiKey })
+      : queueTarget({ redis: redisUrl, namespace, prefix, logger, ...(maxBatch !== undefined && { maxBatch }) });
+  return runAndRemove(run, { name: 'tally', target, workers }, `load:${runId}:`);
+}
+
+async function runPlain(run: Run): Promise<SideResult> {
+  const { plan, runId, setUp } = run;
+  const prefix = `load:${runId}:bull`;
+  const task = { role: 'plain-worker', redis: setUp.redisUrl, prefix, ...TIMING } as const;
+  const concurrency = plan.work.workerConcurrency;
+  const workers = await Promise.all(
+    Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start({ ...task, concurrency })),
+  );
+  const target = await plainTarget(setUp.redisUrl, prefix);
+  const stopsFirst = async () => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await target.close();
+  };
+  return runAndRemove(
+    run,
+    { name: 'plain-bullmq', target: { ...target, close: stopsFirst }, workers },
+    `load:${runId}:plain:`,
+  );
+}
+
+async function runAndRemove(
+  { plan, runId, redis, view, stopping }: Run,
+  side: Pick<SideDeps, 'name' | 'target' | 'workers'>,
+  keysPrefix: string,
+): Promise<SideResult> {
+  const cells = new Cells(keysPrefix, plan.work.keys, plan.work.leaderboard);
+  const ledger = new Ledger(cells.size);
+  try {
+    const result = await runSide({ ...side, plan, runId, cells, ledger, redis, view, stopping });
+    if (result.verdict.undrained + result.verdict.uncertain > 0) {
+      view.say(`updates that are applied after the load make cells ${keysPrefix}… again: remove them then`);
+    }
+    return result;
+  } finally {
+    await side.target.close();
+    await removeCells(redis, cells, ledger.touched);
+  }
+}
+
+function settingsOf({ work, search, ...plan }: Plan, runId: string, { redisUrl, origin }: SetUp): LoadSettings {
+  const { rate, callers = 1, ramp } = work;
+  return {
+    ...(plan.scenario && { scenario: plan.scenario.name, scenarioText: plan.scenario.text }),
+    target: plan.target,
+    targetUrl: plan.target === 'http' ? origin : describeTarget(redisUrl),
+    self: plan.self,
+    seed: plan.seed,
+    runId,
+    loop:
+      search !== undefined
+        ? { kind: 'search', p99LimitMs: search.p99LimitMs }
+        : rate !== undefined
+          ? { kind: 'open', perSecond: rate, ramp }
+          : { kind: 'closed', callers, ramp },
+    durationMs: work.durationMs,
+    updateLimit: work.updates,
+    mix: work.mix,
+    keys: work.keys,
+    skew: work.skew,
+    idempotentShare: work.idempotentShare,
+    sendings: work.sendings,
+    batch: work.batch,
+    nemeses: plan.nemeses,
+  };
+}

@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { ServerFacts } from '../../src/redis/requirements.js';
+import type { Machine } from './result.js';
+
+const PACKAGE = new URL(
+  import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json',
+  import.meta.url,
+);
+
+/** Where a load ran. */
+export function readMachine({ software, version }: ServerFacts): Machine {
+  return {
+    tally: z.object({ version: z.string() }).parse(JSON.parse(readFileSync(PACKAGE, 'utf8'))).version,
+    node: process.version,
+    redis: `${software} ${version}`,
+    platform: `${process.platform} ${process.arch}`,
+    cores: availableParallelism(),
+  };
+}

@@ -1,0 +1,12 @@
+import type { Redis } from 'ioredis';
+import type { Cells } from './cells.js';
+
+const AT_ONCE = 500;
+
+/** Removes the cells that the load made, by their names; it looks at no other key. */
+export async function removeCells(redis: Redis, cells: Cells, numbers: Iterable<number>): Promise<void> {
+  const keys = [...new Set([...numbers].map((number) => cells.cell(number).key))];
+  for (let first = 0; first < keys.length; first += AT_ONCE) {
+    await redis.unlink(keys.slice(first, first + AT_ONCE));
+  }
+}

@@ -1,0 +1,59 @@
+import type { LoadResult, LoadSettings, LoopSettings } from '../result.js';
+import { commandOf } from './command.js';
+import { count, countOf, milliseconds, percent, seconds } from './figures.js';
+import { html } from './html.js';
+import type { Html } from './html.js';
+
+/** What was asked for, on which machine, and how to ask for it again. */
+export function settingsSection(result: LoadResult): Html {
+  const rows = [...settingsOf(result.settings), ...machineOf(result)];
+  return html`<section>
+    <h2>Settings</h2>
+    <dl class="card">
+      ${rows.map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+    <h2>Run it again</h2>
+    <pre><code>${commandOf(result)}</code></pre>
+  </section>`;
+}
+
+function settingsOf(settings: LoadSettings): [name: string, value: string][] {
+  const { scenario, target, targetUrl, self, loop, mix, keys, skew, nemeses, runId } = settings;
+  const shares = Object.entries(mix).filter(([, share]) => share > 0);
+  return [
+    ['Scenario', scenario ?? 'none, flags alone'],
+    ['Target', `${target}, ${targetUrl}${self ? ', started for the load' : ''}`],
+    ['Load', loopOf(loop)],
+    ['Time', `${seconds(settings.durationMs)}, ${countOf(settings.updateLimit, 'update')} at most`],
+    ['Mix', shares.map(([family, share]) => `${family} ${percent(share)}`).join(', ')],
+    ['Keys', `${count(keys)} of each kind, ${skew === 0 ? 'all alike' : `skew ${skew} (Zipf)`}`],
+    ['Idempotency keys', `${percent(settings.idempotentShare)} of the updates`],
+    ['Each update sent', settings.sendings === 1 ? 'once' : `${settings.sendings} times`],
+    ['Updates by one call', count(settings.batch)],
+    ['Nemeses', nemeses.length === 0 ? 'none' : nemeses.join(', ')],
+    ['Seed', String(settings.seed)],
+    ['Keys of the run', `load:${runId}:…`],
+  ];
+}
+
+function machineOf({ machine: { tally, node, redis, platform, cores } }: LoadResult): [name: string, value: string][] {
+  return [
+    ['Versions', `Tally ${tally}, Node ${node}, ${redis}`],
+    ['Machine', `${platform}, ${countOf(cores, 'core')}`],
+  ];
+}
+
+function loopOf(loop: LoopSettings): string {
+  switch (loop.kind) {
+    case 'open':
+      return `open loop, ${loop.ramp ? 'up to ' : ''}${countOf(loop.perSecond, 'update')} a second`;
+    case 'closed':
+      return `closed loop, ${loop.ramp ? 'up to ' : ''}${countOf(loop.callers, 'caller')}`;
+    case 'search':
+      return `search for the highest rate with a p99 of ${milliseconds(loop.p99LimitMs)} ms`;
+  }
+}

@@ -1,0 +1,107 @@
+import type { Difference, LoadResult, Verdict } from '../result.js';
+import { count, countOf } from './figures.js';
+import { html } from './html.js';
+import type { Html } from './html.js';
+import type { Side } from './sides.js';
+import { tableOf } from './table.js';
+
+/** Of Tally's side. The others are behind a click. */
+const DIFFERENCES_SHOWN = 20;
+
+const KINDS: Readonly<Record<Difference['kind'], string>> = {
+  lost: 'lost',
+  doubled: 'doubled',
+  'negative-stock': 'stock below zero',
+};
+
+/** The verdict on totals: the first thing that the report says. */
+export function verdictSection({ passed, interrupted }: LoadResult, sides: readonly Side[]): Html {
+  const [tally, ...others] = sides;
+  return html`<section class="card verdict ${!passed && 'wrong'}" aria-label="Verdict">
+    <p class="word ${!passed && 'wrong'}">${passed ? 'Passed' : 'Failed'}</p>
+    ${
+      tally &&
+      html`<h1 class="${!tally.found.verdict.exact && 'error'}">${verdictLine(tally)}</h1>
+        ${
+          !passed &&
+          tally.found.verdict.exact &&
+          html`<p>The totals are right, but not all went well: see outcomes and errors.</p>`
+        }
+        ${interrupted && html`<p>The load was stopped early; its totals were judged all the same.</p>`}
+        ${evidenceOf(tally, DIFFERENCES_SHOWN)}`
+    }
+    ${others.map(
+      (side) =>
+        html`<div class="beside">
+          <p class="${!side.found.verdict.exact && 'error'}">${side.title}: ${verdictLine(side)}</p>
+          ${evidenceOf(side, 0)}
+        </div>`,
+    )}
+  </section>`;
+}
+
+/** `12,345 updates acknowledged, every total exact`, or what is lost, doubled or negative. */
+export function verdictLine({ found: { counts, verdict } }: Side): string {
+  if (verdict.exact && counts.acknowledged === 0) {
+    return 'No update was acknowledged, there are no totals to judge';
+  }
+  const acknowledged = `${countOf(counts.acknowledged, 'update')} acknowledged`;
+  return verdict.exact ? `${acknowledged}, every total exact` : `${acknowledged}, but ${wrongsOf(verdict).join(', ')}`;
+}
+
+function wrongsOf({ differing, cells, lost, doubled, negativeStocks, undrained, complaints }: Verdict): string[] {
+  const wrongs = [
+    differing > 0 && `${count(differing)} of ${countOf(cells, 'total')} wrong`,
+    lost > 0 && `${count(lost)} lost`,
+    doubled > 0 && `${count(doubled)} doubled`,
+    negativeStocks > 0 && `${countOf(negativeStocks, 'stock')} below zero`,
+    undrained > 0 && `${count(undrained)} without an outcome`,
+  ].filter((wrong) => wrong !== false);
+  return wrongs.length > 0 ? wrongs : [countOf(complaints.length, 'complaint')];
+}
+
+function evidenceOf({ title, found: { verdict } }: Side, shownAtOnce: number): Html {
+  const { cells, uncertain, complaints, differences, differing } = verdict;
+  const shown = differences.slice(0, shownAtOnce);
+  const more = differences.slice(shownAtOnce);
+  return html`${complaints.map((complaint) => html`<p class="error">${complaint}</p>`)}
+    <p class="muted">
+      ${countOf(cells, 'total')} compared with what Redis
+      holds.${uncertain > 0 && ` ${countOf(uncertain, 'update')} may or may not have been accepted, and count as zero or one.`}
+    </p>
+    ${shown.length > 0 && differencesTable(`${title}: totals that differ`, shown)}
+    ${
+      more.length > 0 &&
+      html`<details>
+        <summary>${count(more.length)}${shown.length > 0 && ' more'} of ${count(differing)} totals that differ</summary>
+        ${differencesTable(`${title}: more totals that differ`, more)}
+      </details>`
+    }`;
+}
+
+function differencesTable(title: string, differences: readonly Difference[]): Html {
+  return tableOf({
+    title,
+    columns: [
+      { title: 'Total' },
+      { title: 'What is wrong' },
+      { title: 'By', number: true },
+      { title: 'Expected', number: true },
+      { title: 'Found', number: true },
+    ],
+    rows: differences.map(({ cell, kind, amount, expectedLow, expectedHigh, found }) => [
+      html`<span class="code">${cell}</span>`,
+      html`<span class="error">${KINDS[kind]}</span>`,
+      count(amount),
+      expectedLow === expectedHigh ? count(expectedLow) : `${count(expectedLow)} to ${count(expectedHigh)}`,
+      foundText(found),
+    ]),
+  });
+}
+
+function foundText(found: Difference['found']): string {
+  if (found === null) {
+    return 'nothing';
+  }
+  return typeof found === 'number' ? count(found) : `"${found}"`;
+}

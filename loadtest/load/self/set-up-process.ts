@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { createWorker } from '../../../src/index.js';
+import { ApiServer, createApi } from '../../../src/producers/http/api.js';
+import { startPlainWorker } from '../plain/plain-worker.js';
+import type { ProcessTask } from './own-process.js';
+
+interface Running {
+  /** What the load has to know of it. */
+  readonly facts?: unknown;
+  close(): Promise<void>;
+}
+
+// The load may end early, even before this process has begun.
+process.on('disconnect', () => process.exit(1));
+if (!process.connected) {
+  process.exit(1);
+}
+
+const logger = pino({ name: 'tally', level: 'error' }, pino.destination(2));
+const running = await start(JSON.parse(process.argv[2] ?? '') as ProcessTask);
+
+async function start(task: ProcessTask): Promise<Running> {
+  switch (task.role) {
+    case 'worker': {
+      const { role: _, ...options } = task;
+      const worker = createWorker({ ...options, logger });
+      await worker.ready();
+      return { close: () => worker.close() };
+    }
+    case 'api':
+      return startApi(task.redis);
+    case 'plain-worker':
+      return startPlainWorker(task);
+  }
+}
+
+async function startApi(redis: string): Promise<Running> {
+  const api = createApi({ redis, logger });
+  const server = new ApiServer(api.app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    facts: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      api.drain();
+      await server.closeInOrder(1_000);
+      await api.close();
+    },
+  };
+}
+
+process.on('message', () => {
+  void running.close().then(() => process.exit(0));
+});
+process.send?.({ ready: running.facts ?? null });

@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis';
+import { describeCell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/index.js';
+import type { Cells } from './cells.js';
+import type { Expected, Ledger } from './ledger.js';
+import type { Difference, Family, Verdict } from './result.js';
+
+/** Cells read in one round trip. */
+const READ_AT_ONCE = 1_000;
+
+const MAX_DIFFERENCES = 1_000;
+
+/**
+ * Compares what Redis holds with what it has to hold.
+ *
+ * @param complaints what else is wrong with the load
+ */
+export async function judge(
+  redis: Redis,
+  cells: Cells,
+  ledger: Ledger,
+  complaints: readonly string[],
+): Promise<Verdict> {
+  const numbers = [...ledger.touched];
+  const differences: Difference[] = [];
+  let negativeStocks = 0;
+  for (let first = 0; first < numbers.length; first += READ_AT_ONCE) {
+    const part = numbers.slice(first, first + READ_AT_ONCE);
+    const texts = await readTexts(
+      redis,
+      part.map((number) => cells.cell(number)),
+    );
+    for (const [place, number] of part.entries()) {
+      const family = cells.familyOf(number);
+      const text = texts[place] ?? null;
+      negativeStocks += family === 'inventory' && Number(text) < 0 ? 1 : 0;
+      const difference = compare(cells.cell(number), family, ledger.expected(number), text);
+      if (difference !== undefined) {
+        differences.push(difference);
+      }
+    }
+  }
+  differences.sort((a, b) => b.amount - a.amount);
+  const all = [...complaints, ...complaintsOf(ledger)];
+  return {
+    exact: differences.length === 0 && negativeStocks === 0 && all.length === 0,
+    cells: numbers.length,
+    differing: differences.length,
+    differences: differences.slice(0, MAX_DIFFERENCES),
+    lost: sumOf(differences, 'lost'),
+    doubled: sumOf(differences, 'doubled'),
+    negativeStocks,
+    uncertain: ledger.uncertain,
+    undrained: ledger.undrained,
+    complaints: all,
+  };
+}
+
+function complaintsOf({ undrained, appliedTwice }: Ledger): string[] {
+  return [
+    ...(undrained > 0 ? [`${undrained} accepted updates had no outcome when waiting for them was given up`] : []),
+    ...(appliedTwice > 0 ? [`${appliedTwice} updates were answered as applied for the first time more than once`] : []),
+  ];
+}
+
+function sumOf(differences: readonly Difference[], kind: Difference['kind']): number {
+  return differences.reduce((sum, difference) => sum + (difference.kind === kind ? difference.amount : 0), 0);
+}
+
+/** What the cells hold, as texts; a key of another type counts as missing. */
+async function readTexts(redis: Redis, cells: readonly Cell[]): Promise<(string | null)[]> {
+  const pipeline = redis.pipeline();
+  for (const { key, member } of cells) {
+    if (member === undefined) {
+      pipeline.get(key);
+    } else {
+      pipeline.zscore(key, member);
+    }
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, text]) => {
+    if (error !== null && !error.message.startsWith('WRONGTYPE')) {
+      throw error;
+    }
+    return error === null ? (text as string | null) : error.message;
+  });
+}
+
+function compare(cell: Cell, family: Family, { low, high }: Expected, text: string | null): Difference | undefined {
+  const value = text === null ? 0 : Number(text);
+  const facts = { cell: describeCell(cell), family, expectedLow: low, expectedHigh: high };
+  if (text === '' || !Number.isSafeInteger(value)) {
+    return { ...facts, kind: 'lost', found: text, amount: Math.max(Math.abs(low), Math.abs(high)) };
+  }
+  const found = text === null ? null : value;
+  if (value >= low && value <= high) {
+    return undefined;
+  }
+  if (family === 'inventory' && value < 0) {
+    return { ...facts, kind: 'negative-stock', found, amount: low - value };
+  }
+  // Stock goes down as updates take effect, all else goes up.
+  const tooLow = value < low;
+  const kind = tooLow === (family === 'inventory') ? 'doubled' : 'lost';
+  return { ...facts, kind, found, amount: tooLow ? low - value : value - high };
+}

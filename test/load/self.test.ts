@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import type { LoadResult } from '../../loadtest/load/result.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const NEEDED = ['src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
+
+test(
+  'a load on a set-up of its own is right though workers die, stop and lose their scripts',
+  { timeout: 90_000 },
+  async () => {
+    const nemeses = ['kill-worker', 'pause-worker', 'flush-scripts'];
+    const { code, result, files } = await loadOf(
+      ROOT,
+      '--nemesis',
+      nemeses.join(','),
+      '--rate',
+      '500',
+      '--duration',
+      '10s',
+    );
+    expect(result.tally.verdict).toMatchObject({ exact: true, undrained: 0 });
+    expect(code).toBe(0);
+    expect(new Set(result.tally.nemeses.map(({ name }) => name))).toEqual(new Set(nemeses));
+    expect(result.tally.nemeses.every(({ startMs, endMs }) => endMs >= startMs)).toBe(true);
+    expect(files).toEqual([]);
+  },
+);
+
+test('a load on a set-up of its own goes over HTTP too', { timeout: 60_000 }, async () => {
+  const { code, result } = await loadOf(ROOT, '--target', 'http', '--rate', '100', '--duration', '1s');
+  expect(code).toBe(0);
+  expect(result.settings).toMatchObject({ self: true, target: 'http' });
+  expect(result.tally.counts).toMatchObject({ submitted: 100, completed: 100 });
+});
+
+test('the same load on a plain BullMQ worker is judged beside Tally', { timeout: 60_000 }, async () => {
+  const args = ['--compare', 'plain-bullmq', '--rate', '200', '--duration', '1s', '--idempotent', '50%'];
+  const { code, result } = await loadOf(ROOT, ...args);
+  expect(code).toBe(0);
+  expect(result.compared).toMatchObject({ name: 'plain-bullmq', counts: { submitted: 200, completed: 200 } });
+  expect(result.compared?.verdict).toMatchObject({ exact: true, cells: result.tally.verdict.cells });
+  expect(result.compared?.batchSizes).toEqual([{ from: 1, to: 1, jobs: 200, updates: 200 }]);
+});
+
+test('events that are delivered twice show when idempotency receipts are off', { timeout: 60_000 }, async () => {
+  const copy = mutatedCopy('if receipt then', 'if false then');
+  const { code, result } = await loadOf(copy, 'redelivery', '--rate', '200', '--duration', '1s');
+  expect(code).toBe(1);
+  expect(result.tally.verdict.exact).toBe(false);
+  expect(result.tally.verdict.doubled).toBeGreaterThan(0);
+  expect(result.tally.verdict.lost).toBe(0);
+});
+
+test('jobs that run twice, as their worker was killed, show when receipts are off', { timeout: 120_000 }, async () => {
+  const copy = mutatedCopy('if recorded_outcomes then', 'if false then');
+  let doubled = 0;
+  for (let seed = 1; doubled === 0 && seed <= 3; seed += 1) {
+    const args = ['--nemesis', 'kill-worker', '--rate', '3000', '--duration', '6s', '--seed', String(seed)];
+    const { result } = await loadOf(copy, ...args);
+    doubled = result.tally.verdict.doubled;
+  }
+  expect(doubled).toBeGreaterThan(0);
+});
+
+/** Runs `tally load --self` of a tree, and returns what it found and what it left in its folder for temporary files. */
+async function loadOf(root: string, ...args: string[]): Promise<{ code: number; result: LoadResult; files: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-self-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const temporary = mkdtempSync(join(folder, 'temporary-'));
+  const json = join(folder, 'load.json');
+  const main = join(root, 'src/cli/main.ts');
+  const child = spawn(process.execPath, ['--import', 'tsx', main, 'load', '--self', ...args, '--json', json], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], TMPDIR: temporary },
+    stdio: 'ignore',
+  });
+  const [code] = (await once(child, 'exit')) as [number];
+  const files = readdirSync(temporary).filter((name) => !name.startsWith('tsx-')); // its cache of compiled files
+  return { code, result: JSON.parse(readFileSync(json, 'utf8')) as LoadResult, files };
+}
+
+/** A copy of Tally whose script lacks a protection. */
+function mutatedCopy(from: string, to: string): string {
+  const copy = mkdtempSync(join(tmpdir(), 'tally-broken-'));
+  onTestFinished(() => {
+    rmSync(copy, { recursive: true });
+  });
+  for (const name of NEEDED) {
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const frame = join(copy, 'lua/frame.lua');
+  const text = readFileSync(frame, 'utf8');
+  expect(text.split(from)).toHaveLength(2);
+  writeFileSync(frame, text.replace(from, to));
+  return copy;
+}
