@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import { withKeyStore } from './key-store.js';
 import type { Context } from './context.js';
-import { withUserStore } from './users-store.js';
+import { withKeyStore, withUserStore } from './stores.js';
 
 /** Addresses that only this machine can reach. */
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);

@@ -7,7 +7,7 @@ import { createRegistry } from '../operations/registry.js';
 import { createContext, findRedis } from './context.js';
 import { keySettings } from './key-flags.js';
 import type { CreateKeyFlags } from './key-flags.js';
-import { withKeyStore } from './key-store.js';
+import { withKeyStore } from './stores.js';
 
 export type { CreateKeyFlags } from './key-flags.js';
 

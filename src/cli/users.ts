@@ -7,7 +7,7 @@ import type { User } from '../../dashboard/access/user.js';
 import { ConfigurationError } from '../errors.js';
 import { createContext, findRedis } from './context.js';
 import { askNewPassword } from './users-password.js';
-import { withUserStore } from './users-store.js';
+import { withUserStore } from './stores.js';
 
 export interface AddUserFlags {
   readonly role: string;
