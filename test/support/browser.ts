@@ -54,7 +54,7 @@ async function watch(context: BrowserContext): Promise<Visitor> {
   const errors: string[] = [];
   const outside: string[] = [];
   await context.route(
-    ({ hostname }) => hostname !== '127.0.0.1',
+    ({ protocol, hostname }) => protocol !== 'file:' && hostname !== '127.0.0.1',
     async (route) => {
       outside.push(route.request().url());
       await route.abort();

@@ -5,7 +5,7 @@
 export const CHART_SCRIPT = `(() => {
   const root = document.documentElement;
   const charts = JSON.parse(document.getElementById('charts').textContent);
-  const paperWidth = 640;
+  const paper = { width: 640, height: 190 };
   let drawn = [];
 
   const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -35,12 +35,14 @@ export const CHART_SCRIPT = `(() => {
       along.incrs = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400];
       along.values = (plot, splits) => splits.map(short);
     }
+    const wholes = [...Array(13).keys()].flatMap((zeros) => [1, 2, 5].map((digit) => digit * 10 ** zeros));
     // Of an axis of powers of ten, the grid shows just those.
     const filter = (plot, splits) =>
       splits.map((value) => (logarithmic && Math.abs(Math.log10(value) % 1) > 1e-6 ? null : value));
     const up = {
-      ...shared, grid: { ...lines, filter }, ticks: { show: false }, gap: 8, space: logarithmic ? 24 : 36,
-      size: axisWidth, values: (plot, splits) => splits.map((value) => (value === null ? null : short(value))),
+      ...shared, grid: { ...lines, filter }, ticks: { show: false }, gap: 8, space: logarithmic ? 24 : 28,
+      values: (plot, splits) => splits.map((value) => (value === null ? null : short(value))), size: axisWidth,
+      ...(logarithmic ? {} : { incrs: wholes }),
     };
     return [along, up];
   }
@@ -58,14 +60,15 @@ export const CHART_SCRIPT = `(() => {
     });
   }
 
-  function scales({ x, shape, logarithmic }) {
+  function scales({ x, shape, logarithmic, marks }) {
+    const headroom = marks.length > 0 ? 1.25 : 1.08; // for the numbers of the marks
     const first = x[0];
     const last = x[x.length - 1];
     const across = shape === 'bars' ? [first - 0.5, last + 0.5] : [Math.min(first, 0), Math.max(last, first + 1)];
     const up = (plot, least, most) =>
       logarithmic
         ? uPlot.rangeLog(least ?? 1, most ?? 10, 10, false)
-        : [0, most > 0 ? most * 1.08 : 1];
+        : [0, most > 0 ? most * headroom : 1];
     return { x: { time: false, range: () => across }, y: { distr: logarithmic ? 3 : 1, range: up } };
   }
 
@@ -131,11 +134,11 @@ export const CHART_SCRIPT = `(() => {
     return { init: (plot) => plot.over.append(box), setCursor: tell };
   }
 
-  function draw(chart, width) {
+  function draw(chart, size) {
     const place = document.getElementById(chart.id);
     const told = teller(chart);
     const options = {
-      width: width ?? place.clientWidth, height: place.clientHeight, legend: { show: false },
+      ...(size ?? { width: place.clientWidth, height: place.clientHeight }), legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: chart.shape === 'lines' } },
       padding: [8, 12, 0, 0],
       scales: scales(chart), axes: axes(chart), series: [{}, ...chart.lines.map((line) => lineOf(chart, line))],
@@ -147,9 +150,9 @@ export const CHART_SCRIPT = `(() => {
     return new uPlot(options, [chart.x, ...chart.lines.map(({ values }) => values)], place);
   }
 
-  function drawAll(width) {
+  function drawAll(size) {
     drawn.forEach((plot) => plot.destroy());
-    drawn = charts.map((chart) => draw(chart, width));
+    drawn = charts.map((chart) => draw(chart, size));
   }
 
   drawAll();
@@ -163,7 +166,7 @@ export const CHART_SCRIPT = `(() => {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => drawAll());
   addEventListener('beforeprint', () => {
     root.classList.add('printing');
-    drawAll(paperWidth);
+    drawAll(paper);
   });
   addEventListener('afterprint', () => {
     root.classList.remove('printing');

@@ -1,42 +1,67 @@
-import type { LoadResult, LoadSettings } from '../result.js';
+import { isLoopbackHost } from '../../../src/producers/http/access/loopback.js';
+import type { LoadResult, LoadSettings, LoopSettings } from '../result.js';
+import { SCENARIOS } from '../scenarios.js';
+import type { Workload } from '../scenarios.js';
 
-/** The command that makes the same load again: same seed, same choices of keys and amounts. */
+/** The command that puts the same load on Tally again: the same seed, so the same updates in the same order. */
 export function commandOf({ settings, compared }: LoadResult): string {
-  const mix = Object.entries(settings.mix).filter(([, share]) => share > 0);
-  const words = [
+  const { scenario, nemeses } = settings;
+  return [
     'npx tally load',
-    ...(settings.scenario === undefined ? [] : [settings.scenario]),
-    ...(settings.self ? ['--self'] : []),
-    `--target ${settings.target}`,
-    loopFlags(settings),
+    ...(scenario === undefined ? [] : [scenario]),
+    ...placeFlags(settings),
+    ...loopFlags(settings.loop),
     `--duration ${durationText(settings.durationMs)}`,
-    `--mix ${mix.map(([family, share]) => `${family}=${rounded(share * 100)}`).join(',')}`,
-    `--keys ${settings.keys}`,
-    `--skew ${settings.skew}`,
-    `--idempotent ${rounded(settings.idempotentShare * 100)}%`,
-    `--batch ${settings.batch}`,
-    ...(settings.nemeses.length === 0 ? [] : [`--nemesis ${settings.nemeses.join(',')}`]),
+    ...workFlags(settings),
+    ...(nemeses.length === 0 ? [] : [`--nemesis ${nemeses.join(',')}`]),
     ...(compared === undefined ? [] : [`--compare ${compared.name}`]),
     `--seed ${settings.seed}`,
-  ];
-  return words.join(' ');
+  ].join(' ');
 }
 
-function loopFlags({ loop }: LoadSettings): string {
+function placeFlags({ target, targetUrl, self }: LoadSettings): string[] {
+  if (self) {
+    return ['--self', `--target ${target}`];
+  }
+  const isRemote = !isLoopbackHost(new URL(targetUrl).hostname);
+  return [
+    `--target ${target}`,
+    ...(target === 'http' ? [`--url ${targetUrl}`] : []),
+    ...(isRemote ? ['--allow-remote'] : []),
+  ];
+}
+
+function loopFlags(loop: LoopSettings): string[] {
   switch (loop.kind) {
     case 'open':
-      return `--rate ${loop.perSecond}${loop.ramp ? ' --ramp' : ''}`;
+      return [`--rate ${loop.perSecond}`, ...(loop.ramp ? ['--ramp'] : [])];
     case 'closed':
-      return `--concurrency ${loop.callers}${loop.ramp ? ' --ramp' : ''}`;
+      return [`--concurrency ${loop.callers}`, ...(loop.ramp ? ['--ramp'] : [])];
     case 'search':
-      return `--search ${loop.p99LimitMs}`;
+      return ['--search', `--p99 ${loop.p99LimitMs}ms`];
   }
+}
+
+/** What a scenario is made of can't be said by flags, and need not be. */
+function workFlags({ scenario, mix, keys, skew, idempotentShare, batch, updateLimit }: LoadSettings): string[] {
+  const fixed = SCENARIOS.find(({ name }) => name === scenario)?.fixed ?? {};
+  const shares = Object.entries(mix).filter(([, share]) => share > 0);
+  const flags: [keyof Workload, string][] = [
+    ['mix', `--mix ${shares.map(([family, share]) => `${family}=${inHundredths(share)}`).join(',')}`],
+    ['keys', `--keys ${keys}`],
+    ['skew', `--skew ${skew}`],
+    ['idempotentShare', `--idempotent ${inHundredths(idempotentShare)}%`],
+    ['batch', `--batch ${batch}`],
+    ['updates', `--updates ${updateLimit}`],
+  ];
+  return flags.flatMap(([name, flag]) => (name in fixed ? [] : [flag]));
 }
 
 function durationText(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 
-function rounded(number: number): number {
-  return Math.round(number * 100) / 100;
+/** Without the last digits of 0.07 * 100. */
+function inHundredths(share: number): number {
+  return Number((share * 100).toPrecision(12));
 }

@@ -1,12 +1,12 @@
 import type { LoadResult, LoadSettings, LoopSettings } from '../result.js';
 import { commandOf } from './command.js';
-import { count, countOf, milliseconds, percent, seconds } from './figures.js';
+import { count, countOf, milliseconds, moment, percent, seconds } from './figures.js';
 import { html } from './html.js';
 import type { Html } from './html.js';
 
 /** What was asked for, on which machine, and how to ask for it again. */
 export function settingsSection(result: LoadResult): Html {
-  const rows = [...settingsOf(result.settings), ...machineOf(result)];
+  const rows = [...settingsOf(result.settings), ...circumstancesOf(result)];
   return html`<section>
     <h2>Settings</h2>
     <dl class="card">
@@ -18,6 +18,13 @@ export function settingsSection(result: LoadResult): Html {
     </dl>
     <h2>Run it again</h2>
     <pre><code>${commandOf(result)}</code></pre>
+    ${
+      result.settings.target === 'queue' &&
+      !result.settings.self &&
+      html`<p class="muted">
+        With the same Redis in <code>REDIS_URL</code>: <code>${result.settings.targetUrl}</code>
+      </p>`
+    }
   </section>`;
 }
 
@@ -40,10 +47,14 @@ function settingsOf(settings: LoadSettings): [name: string, value: string][] {
   ];
 }
 
-function machineOf({ machine: { tally, node, redis, platform, cores } }: LoadResult): [name: string, value: string][] {
+function circumstancesOf({ tally, compared, machine }: LoadResult): [name: string, value: string][] {
   return [
-    ['Versions', `Tally ${tally}, Node ${node}, ${redis}`],
-    ['Machine', `${platform}, ${countOf(cores, 'core')}`],
+    [
+      'Started',
+      [tally, ...(compared === undefined ? [] : [compared])].map(({ startedAt }) => moment(startedAt)).join(', then '),
+    ],
+    ['Versions', `Tally ${machine.tally}, Node ${machine.node}, ${machine.redis}`],
+    ['Machine', `${machine.platform}, ${countOf(machine.cores, 'core')}`],
   ];
 }
 

@@ -59,6 +59,7 @@ p { margin: .375rem 0; }
 .verdict .word.wrong { color: var(--destructive); }
 .verdict .scroll { margin-top: 1rem; }
 .beside { margin-top: 1rem; padding-top: .75rem; border-top: 1px solid var(--border); }
+.verdict + p { margin-top: 1rem; }
 .muted { color: var(--muted-foreground); }
 .error { color: var(--destructive); font-weight: 600; }
 td .code, th .code { display: inline-block; min-width: 16rem; }
@@ -70,11 +71,13 @@ th, td { padding: .5rem .75rem; border-bottom: 1px solid var(--border); text-ali
 tr:last-child > td, tbody tr:last-child > th { border-bottom: 0; }
 thead th { color: var(--muted-foreground); font-size: .8125rem; font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 400; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+tbody .number { white-space: nowrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .375rem 1.5rem; margin: 0; }
 dt { color: var(--muted-foreground); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
+@media (min-width: 66rem) { .charts > :last-child:nth-child(odd) { grid-column: 1 / -1; } }
 figure { min-width: 0; margin: 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .125rem 1.25rem; margin: .5rem 0; padding: 0; list-style: none; font-size: .875rem; }
 .legend svg { width: 1.75rem; height: .75rem; margin-right: .375rem; vertical-align: -.0625rem; }
@@ -97,6 +100,7 @@ details thead th { position: sticky; top: 0; background: var(--card); }
   .bar, main { padding-left: 1rem; padding-right: 1rem; }
   .card { padding: .75rem; }
   .drawing { height: 13rem; }
+  td .code, th .code { min-width: 9rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .75rem; }
 }
@@ -110,9 +114,11 @@ details thead th { position: sticky; top: 0; background: var(--card); }
   .bar { padding: 0; min-height: 0; border-bottom: 0; }
   .charts { display: block; }
   .charts > * + * { margin-top: 1rem; }
-  figure, tr, .verdict { break-inside: avoid; }
+  .drawing { height: auto; }
+  figure, tr { break-inside: avoid; }
   h2 { break-after: avoid; }
   details { display: none; }
+  td .code, th .code { min-width: 0; }
   .scroll { overflow: visible; }
 }
 `;

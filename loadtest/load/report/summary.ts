@@ -1,5 +1,5 @@
 import type { SideResult } from '../result.js';
-import { count, milliseconds, moment, seconds } from './figures.js';
+import { count, milliseconds, seconds } from './figures.js';
 import { html } from './html.js';
 import type { Html } from './html.js';
 import type { Side } from './sides.js';
@@ -14,7 +14,6 @@ const ROWS: readonly { readonly name: string; readonly of: (found: SideResult) =
   { name: 'Refused', of: ({ counts }) => count(counts.refused) },
   { name: 'Answer lost: accepted or not', of: ({ counts }) => count(counts.unknown) },
   { name: 'With an outcome', of: ({ counts }) => count(counts.completed) },
-  { name: 'Started', of: ({ startedAt }) => moment(startedAt) },
   { name: 'Submitting took', of: ({ submittingMs }) => seconds(submittingMs) },
   { name: 'From then to the last outcome', of: ({ drainMs }) => seconds(drainMs) },
 ];

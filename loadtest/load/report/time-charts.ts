@@ -37,8 +37,8 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Backlog',
     unit: 'updates',
     figures: [
-      { name: 'accepted, without an outcome', dashed: false, of: ({ backlog }) => backlog },
-      { name: 'on their way to Tally', dashed: true, of: ({ inFlight }) => inFlight },
+      { name: 'accepted, no outcome yet', dashed: false, of: ({ backlog }) => backlog },
+      { name: 'in flight', dashed: true, of: ({ inFlight }) => inFlight },
     ],
   },
   {

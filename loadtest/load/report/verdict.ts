@@ -22,11 +22,6 @@ export function verdictSection({ passed, interrupted }: LoadResult, sides: reado
     ${
       tally &&
       html`<h1 class="${!tally.found.verdict.exact && 'error'}">${verdictLine(tally)}</h1>
-        ${
-          !passed &&
-          tally.found.verdict.exact &&
-          html`<p>The totals are right, but not all went well: see outcomes and errors.</p>`
-        }
         ${interrupted && html`<p>The load was stopped early; its totals were judged all the same.</p>`}
         ${evidenceOf(tally, DIFFERENCES_SHOWN)}`
     }
@@ -41,23 +36,33 @@ export function verdictSection({ passed, interrupted }: LoadResult, sides: reado
 }
 
 /** `12,345 updates acknowledged, every total exact`, or what is lost, doubled or negative. */
-export function verdictLine({ found: { counts, verdict } }: Side): string {
-  if (verdict.exact && counts.acknowledged === 0) {
-    return 'No update was acknowledged, there are no totals to judge';
+function verdictLine({ found: { counts, verdict } }: Side): string {
+  if (counts.acknowledged === 0 && verdict.differing === 0) {
+    return 'No update was acknowledged: there are no totals to judge';
   }
   const acknowledged = `${countOf(counts.acknowledged, 'update')} acknowledged`;
-  return verdict.exact ? `${acknowledged}, every total exact` : `${acknowledged}, but ${wrongsOf(verdict).join(', ')}`;
+  return verdict.exact ? `${acknowledged}, every total exact` : `${acknowledged}, but ${wrongsOf(verdict).join('; ')}`;
 }
 
-function wrongsOf({ differing, cells, lost, doubled, negativeStocks, undrained, complaints }: Verdict): string[] {
+function wrongsOf({ differing, cells, undrained, complaints, ...verdict }: Verdict): readonly string[] {
   const wrongs = [
-    differing > 0 && `${count(differing)} of ${countOf(cells, 'total')} wrong`,
+    differing > 0 && `${count(differing)} of ${countOf(cells, 'total')} wrong: ${differencesText(verdict)}`,
+    undrained > 0 && `${countOf(undrained, 'update')} without an outcome`,
+  ].filter((wrong) => wrong !== false);
+  return wrongs.length > 0 ? wrongs : complaints;
+}
+
+function differencesText({
+  lost,
+  doubled,
+  negativeStocks,
+}: Pick<Verdict, 'lost' | 'doubled' | 'negativeStocks'>): string {
+  const kinds = [
     lost > 0 && `${count(lost)} lost`,
     doubled > 0 && `${count(doubled)} doubled`,
     negativeStocks > 0 && `${countOf(negativeStocks, 'stock')} below zero`,
-    undrained > 0 && `${count(undrained)} without an outcome`,
-  ].filter((wrong) => wrong !== false);
-  return wrongs.length > 0 ? wrongs : [countOf(complaints.length, 'complaint')];
+  ];
+  return kinds.filter((kind) => kind !== false).join(', ');
 }
 
 function evidenceOf({ title, found: { verdict } }: Side, shownAtOnce: number): Html {
@@ -73,10 +78,17 @@ function evidenceOf({ title, found: { verdict } }: Side, shownAtOnce: number): H
     ${
       more.length > 0 &&
       html`<details>
-        <summary>${count(more.length)}${shown.length > 0 && ' more'} of ${count(differing)} totals that differ</summary>
+        <summary>${restText(shown.length, more.length, differing)}</summary>
         ${differencesTable(`${title}: more totals that differ`, more)}
       </details>`
     }`;
+}
+
+function restText(shown: number, more: number, all: number): string {
+  if (shown > 0) {
+    return `${count(more)} more of ${countOf(all, 'total')} that differ`;
+  }
+  return more < all ? `The ${count(more)} largest of ${count(all)} differences` : `All ${count(all)} differences`;
 }
 
 function differencesTable(title: string, differences: readonly Difference[]): Html {
