@@ -1,7 +1,7 @@
 import { describeCell } from '../../src/operations/cell.js';
 import type { Cell } from '../../src/operations/cell.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import { KEYS_PATH } from './paths.js';
 
 /** A link to the page of a cell. */

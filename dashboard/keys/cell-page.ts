@@ -1,7 +1,7 @@
 import { describeCell } from '../../src/operations/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import { changesTable } from './changes-table.js';
 import { chart } from './chart.js';
 import { historyAdvice } from './history-advice.js';

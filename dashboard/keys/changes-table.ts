@@ -1,8 +1,8 @@
 import { deltaOf } from '../../src/history/read-history.js';
 import type { Change } from '../../src/history/read-history.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import { jobLink } from './job-link.js';
 
 /** The last changes of a cell; between them what changed it without leaving a history. */

@@ -1,5 +1,5 @@
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import type { InspectedCell } from './inspect-cell.js';
 
 /** The value over time, drawn by `chart-script.ts`; the table below it says the same to those who can't see it. */

@@ -1,8 +1,8 @@
 import type { Registry } from '../../src/operations/registry.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Outcome } from '../../src/operations/outcome.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import { cellLink } from './cell-link.js';
 import type { Found, RecordedUpdate } from './find-updates.js';
 import { findForm } from './forms.js';

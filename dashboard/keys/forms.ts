@@ -1,5 +1,5 @@
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import type { CellFields } from './cell-question.js';
 import { FIND_PATH, KEYS_PATH } from './paths.js';
 

@@ -1,7 +1,7 @@
 import type { Operation } from '../../src/operations/operation.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 
 /** For which operations changes are kept, as the dashboard was told, and how to keep those of others. */
 export function historyAdvice(registry: Registry): Html {

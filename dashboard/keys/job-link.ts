@@ -1,6 +1,6 @@
 import { BOARD_PATH } from '../board.js';
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 
 /** A link to a job on the board. */
 export function jobLink(queue: string | undefined, jobId: string): Html {

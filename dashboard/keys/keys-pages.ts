@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
-import { html } from '../pages/html.js';
+import { html } from '../../src/html.js';
 import { sendPage } from '../pages/page.js';
 import { assets, CHART_ASSETS } from './assets.js';
 import { cellContent } from './cell-page.js';

@@ -1,5 +1,5 @@
-import { html } from '../pages/html.js';
-import type { Html } from '../pages/html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 import { jobLink } from './job-link.js';
 import type { WaitingJob, WaitingJobs, WaitingState } from './waiting-jobs.js';
 

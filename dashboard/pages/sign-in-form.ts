@@ -1,7 +1,7 @@
 import { SIGN_IN_PATH, SIGN_OUT_PATH } from '../access/paths.js';
 import type { SignedIn } from '../access/signed-in.js';
-import { html } from './html.js';
-import type { Html } from './html.js';
+import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
 
 interface SignInForm {
   /** Where to go afterwards. */

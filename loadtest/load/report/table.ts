@@ -1,5 +1,5 @@
-import { html } from './html.js';
-import type { Html } from './html.js';
+import { html } from '../../../src/html.js';
+import type { Html } from '../../../src/html.js';
 
 export interface Table {
   /** What it lists, for those who do not see it. */

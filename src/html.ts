@@ -1,6 +1,6 @@
 import { htmlEscape } from 'escape-goat';
 
-/** What may stand in the report: text and numbers are escaped, `Html` is not, `undefined` and `false` are left out. */
+/** What may stand in a page: text and numbers are escaped, `Html` is not, `undefined` and `false` are left out. */
 type Content = Html | string | number | false | undefined | readonly Content[];
 
 /** A piece of HTML in which every value is escaped. Made in this file alone, so no text passes for one. */
@@ -30,7 +30,7 @@ export class Html {
 }
 
 /**
- * A piece of the report: html`<td>${key}</td>`. Values may stand in text and in quoted attributes; never in the name of
+ * A piece of a page: html`<td>${key}</td>`. Values may stand in text and in quoted attributes; never in the name of
  * a tag or attribute, nor in a script or style.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Html {
