@@ -2,7 +2,9 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
 import type { TallyQueue } from '../src/jobs/queues.js';
 import type { Registry } from '../src/operations/registry.js';
+import { updateId } from '../src/jobs/job-id.js';
 import { describeJob } from './formatters.js';
+import { findLink } from './keys/paths.js';
 import { describeQueue } from './queue-words.js';
 
 /**
@@ -19,7 +21,11 @@ export class ReadableQueue extends BullMQAdapter {
     private readonly registry: Registry,
     readOnlyMode: boolean,
   ) {
-    super(queue, { ...describeQueue(queue.name, registry), allowRetries: !readOnlyMode, readOnlyMode });
+    super(queue, {
+      ...describeQueue(queue.name, registry),
+      ...{ allowRetries: !readOnlyMode, readOnlyMode },
+      externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
+    });
   }
 
   override async getJob(id: string): Promise<Job | undefined> {

@@ -23,6 +23,7 @@ test('an operator sees a result and a failure with its reason, retries it once i
   await page.getByText(applied.jobId).first().waitFor();
   await page.getByText('"applied"').first().waitFor();
   await screenshot(page, 'board.png');
+  expect(await page.getByRole('link', { name: 'Keys' }).first().getAttribute('href')).toContain(applied.id);
 
   await page.goto(`${dashboard.origin}/ops/queues/queue/counters?status=failed`);
   await page.getByText(failed.jobId).first().waitFor();
