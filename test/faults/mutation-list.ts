@@ -4,7 +4,7 @@ export interface Mutation {
   readonly edits: readonly Edit[];
 }
 
-interface Edit {
+export interface Edit {
   readonly file: string;
   readonly from: string;
   readonly to: string;
