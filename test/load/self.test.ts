@@ -66,7 +66,7 @@ test('events that are delivered twice show when idempotency receipts are off', {
 test('jobs that run twice, as their worker was killed, show when receipts are off', { timeout: 120_000 }, async () => {
   const copy = mutatedCopy({ file: 'lua/frame.lua', from: 'if recorded_outcomes then', to: 'if false then' });
   let doubled = 0;
-  for (let seed = 1; doubled === 0 && seed <= 3; seed += 1) {
+  for (let seed = 1; doubled === 0 && seed <= 6; seed += 1) {
     const args = ['--nemesis', 'kill-worker', '--rate', '3000', '--duration', '6s', '--seed', String(seed)];
     const { result } = await loadOf(copy, ...args);
     doubled = result.tally.verdict.doubled;
