@@ -72,12 +72,9 @@ test('a page of another site can not act with the session of who visits it', asy
   const { page } = await (await startBrowser()).visit();
   await signIn(page, dashboard.origin, 'olga');
   await page.goto(`${other.origin}/ops/sign-in`); // another origin, though of the same machine
-  await page.evaluate(
-    async (url) => {
-      await fetch(url, { method: 'PUT', mode: 'no-cors', credentials: 'include' }).catch(() => undefined);
-    },
-    `${dashboard.origin}/ops/queues/api/queues/counters/${failed.jobId}/retry/failed`,
-  );
+  await page.evaluate(async (url) => {
+    await fetch(url, { method: 'PUT', mode: 'no-cors', credentials: 'include' }).catch(() => undefined);
+  }, `${dashboard.origin}/ops/queues/api/queues/counters/${failed.jobId}/retry/failed`);
   await page.setContent(`<form method="post" action="${dashboard.origin}/ops/queues/api/queues/counters/pause">`);
   await page.evaluate('document.forms[0].submit()');
   await page.waitForLoadState();
