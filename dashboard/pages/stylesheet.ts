@@ -1,42 +1,8 @@
 import type { RequestHandler } from 'express';
+import { LOOK } from '../../src/look.js';
 
-/** Colours, fonts and measures are those of Bull Board, so that both look like one product. */
-const STYLESHEET = `:root {
-  color-scheme: light dark;
-  --background: #f3f5f7;
-  --foreground: #20262c;
-  --card: #fff;
-  --muted: #eaeef2;
-  --muted-foreground: #5f6b76;
-  --primary: #0f6f64;
-  --primary-foreground: #f0faf8;
-  --destructive: #b3261e;
-  --border: #e2e7ec;
-  --input: #d4dbe2;
-  --series: #2563eb;
-  --radius: .375rem;
-  --font-sans: "IBM Plex Sans", system-ui, -apple-system, "Segoe UI", sans-serif;
-  --font-mono: "IBM Plex Mono", ui-monospace, SFMono-Regular, Menlo, monospace;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --background: #151a21;
-    --foreground: #d5dce4;
-    --card: #1c232d;
-    --muted: #232b36;
-    --muted-foreground: #8b96a5;
-    --primary: #3ecfb2;
-    --primary-foreground: #0c1f1b;
-    --destructive: #f0857e;
-    --border: #2a3340;
-    --input: #333e4d;
-    --series: #5b8ad7;
-  }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--background); color: var(--foreground); font: 1rem/1.5 var(--font-sans); }
+const STYLESHEET = `${LOOK}
 a { color: var(--primary); }
-:focus-visible { outline: 3px solid var(--primary); outline-offset: 2px; }
 .bar {
   display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.5rem; min-height: 64px;
   padding: .5rem 2rem; background: var(--card); border-bottom: 1px solid var(--border);

@@ -1,46 +1,9 @@
-const LIGHT = `
-  --background: #f3f5f7;
-  --foreground: #20262c;
-  --card: #fff;
-  --muted: #eaeef2;
-  --muted-foreground: #5f6b76;
-  --primary: #0f6f64;
-  --destructive: #b3261e;
-  --border: #e2e7ec;
-  --series: #2563eb;
-  --compared: #b45309;`;
+import { LIGHT_COLOURS, LOOK } from '../../../src/look.js';
 
-const DARK = `
-  --background: #151a21;
-  --foreground: #d5dce4;
-  --card: #1c232d;
-  --muted: #232b36;
-  --muted-foreground: #8b96a5;
-  --primary: #3ecfb2;
-  --destructive: #f0857e;
-  --border: #2a3340;
-  --series: #5b8ad7;
-  --compared: #e0a03c;`;
-
-/**
- * Colours, fonts and measures are those of the dashboard's pages. `printing` stands on the root while charts are drawn
- * for paper: a canvas keeps the colours it was drawn with.
- */
-export const STYLESHEET = `:root {
-  color-scheme: light dark;${LIGHT}
-  --radius: .375rem;
-  --font-sans: "IBM Plex Sans", system-ui, -apple-system, "Segoe UI", sans-serif;
-  --font-mono: "IBM Plex Mono", ui-monospace, SFMono-Regular, Menlo, monospace;
+/** `printing` stands on the root while charts are drawn for paper: a canvas keeps the colours it was drawn with. */
+export const STYLESHEET = `${LOOK}
+:root.printing { color-scheme: light;${LIGHT_COLOURS}
 }
-@media (prefers-color-scheme: dark) {
-  :root {${DARK}
-  }
-}
-:root.printing { color-scheme: light;${LIGHT}
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--background); color: var(--foreground); font: 1rem/1.5 var(--font-sans); }
-:focus-visible { outline: 3px solid var(--primary); outline-offset: 2px; }
 .bar {
   display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1.5rem; min-height: 64px;
   padding: .5rem 2rem; background: var(--card); border-bottom: 1px solid var(--border);
@@ -106,7 +69,7 @@ details thead th { position: sticky; top: 0; background: var(--card); }
 }
 @media print {
   @page { margin: 14mm; }
-  :root { color-scheme: light;${LIGHT}
+  :root { color-scheme: light;${LIGHT_COLOURS}
     --background: #fff;
   }
   body { font-size: .8125rem; }
