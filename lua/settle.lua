@@ -4,18 +4,25 @@
 --
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
--- KEYS     for each job its hash and its receipt, in turn
+-- KEYS     the hash of each job, and then the receipt of each; no receipts where those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
 --          2 for each job '1' when its receipt may be cut, else '0', as one text
+-- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
 
 local life, may_cut = ARGV[1], ARGV[2]
-for n = 1, #KEYS / 2 do
-  local job_key, receipt_key = KEYS[2 * n - 1], KEYS[2 * n]
+local jobs, cut = #may_cut, {}
+for n = 1, jobs do
+  local job_key, receipt_key = KEYS[n], KEYS[jobs + n]
   local outcomes = redis.call('HGET', job_key, 'returnvalue')
   if outcomes then
     redis.call('HSET', job_key, 'progress', '{"outcomes":' .. outcomes .. '}')
   end
+  cut[n] = '0'
   if string.sub(may_cut, n, n) == '1' and (outcomes or redis.call('EXISTS', job_key) == 0) then
-    redis.call('EXPIRE', receipt_key, life)
+    cut[n] = '1'
+    if receipt_key then
+      redis.call('EXPIRE', receipt_key, life)
+    end
   end
 end
+return table.concat(cut)

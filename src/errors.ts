@@ -19,7 +19,8 @@ export interface ValidationIssue {
   readonly message: string;
 }
 
-export type ValidationCode = 'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'TOO_OLD';
+export type ValidationCode =
+  'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'CROSS_SLOT' | 'TOO_OLD';
 
 /** The update was refused before it was queued; nothing was accepted. `code` is that of the first issue. */
 export class ValidationError extends TallyError {

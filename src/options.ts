@@ -4,18 +4,25 @@ import { ConfigurationError } from './errors.js';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics/metrics.js';
 import type { Operation } from './operations/operation.js';
-import type { RedisTarget } from './redis/connection.js';
+import type { RedisTarget } from './redis/target.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
+import { MAX_PARTITIONS } from './jobs/partitions.js';
 import { nearest } from './nearest.js';
 
 /** Options of everything that opens connections of its own. */
 export interface CommonOptions<Custom extends Operation = Operation> {
-  /** Redis URL, or options of ioredis. */
+  /** A URL, or options of ioredis; one server, Sentinel or Cluster, see there. */
   redis: RedisTarget;
   /** First part of Tally's own keys. @defaultValue `tally` */
   namespace?: string;
   /** First part of BullMQ's keys. @defaultValue `bull` */
   prefix?: string;
+  /**
+   * Into how many partitions queues are split, 1 to 256: each lies in a slot of its own, so that they spread over the
+   * masters of a Cluster. Workers serve, and dashboards show, what any producer was told. @defaultValue 8 on a Cluster;
+   * else queues are not split
+   */
+  partitions?: number | undefined;
   /** The user's own operations. @defaultValue none */
   operations?: readonly Custom[];
   /** @defaultValue a pino logger at level `info` */
@@ -30,6 +37,7 @@ export const commonShape = {
   }),
   namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
   prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
+  partitions: z.int().min(1).max(MAX_PARTITIONS).optional(),
   operations: z.array(z.custom<Operation>()).default([]),
   logger: z.custom<Logger>().optional(),
   metrics: z
@@ -37,6 +45,26 @@ export const commonShape = {
       error: 'give what createMetrics() returns',
     })
     .optional(),
+};
+
+/** Of producers and workers: what a write has to reach before it counts, so that a failover can't lose it. */
+export interface DurabilityOptions {
+  /**
+   * Replicas that must have a job before `submit` resolves, and its changes before the job completes: 0 to 10. What too few
+   * confirm within a second is not taken back: a submit fails, and says so; a job is tried again until they do.
+   * @defaultValue 0
+   */
+  replicasToConfirm?: number | undefined;
+  /**
+   * Whether it must also be on the disk of the master, and of these replicas. Needs Redis 7.2 or Valkey, and the append-only
+   * file. @defaultValue false
+   */
+  confirmOnDisk?: boolean | undefined;
+}
+
+export const durabilityShape = {
+  replicasToConfirm: z.int().min(0).max(10).default(0),
+  confirmOnDisk: z.boolean().default(false),
 };
 
 /** Of producers and workers, which can be traced. */

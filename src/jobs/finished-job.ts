@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import { splitOutcomes } from '../operations/outcome.js';
 import type { Keys } from '../redis/keys.js';
+import type { Partition } from './partitions.js';
 
 /** How a job ended: with the outcomes of its updates, or not at all. */
 export type JobEnd = { readonly outcomes: readonly string[] } | { readonly failedReason: string };
@@ -9,27 +10,34 @@ export type JobEnd = { readonly outcomes: readonly string[] } | { readonly faile
 export type JobState = JobEnd | 'unfinished' | 'unknown';
 
 /**
- * Reads how jobs ended, many in one round trip. A job that BullMQ has removed is answered from its receipt
- * while that lives.
+ * Reads how jobs of one partition ended, many in one round trip. A job that BullMQ has removed is answered from its
+ * receipt while that lives; where receipts lie in slots, a job has one in each and there is no such answer.
  */
 export async function readJobStates(
-  redis: Redis,
+  redis: RedisClient,
   keys: Keys,
-  jobs: readonly { queue: string; jobId: string }[],
+  jobs: readonly { queue: string; partition: Partition; jobId: string }[],
 ): Promise<JobState[]> {
   const pipeline = redis.pipeline();
-  for (const { queue, jobId } of jobs) {
-    pipeline.hmget(keys.job(queue, jobId), 'returnvalue', 'finishedOn', 'failedReason', 'timestamp');
-    pipeline.get(keys.jobReceipt(jobId));
+  for (const { queue, partition, jobId } of jobs) {
+    const { prefix, isSplit } = partition;
+    pipeline.hmget(keys.job(queue, jobId, prefix), 'returnvalue', 'finishedOn', 'failedReason', 'timestamp');
+    if (!isSplit) {
+      pipeline.get(keys.jobReceipt(jobId));
+    }
   }
   const replies = (await pipeline.exec()) ?? [];
-  return jobs.map((_, index) => {
-    const [fieldsError, fields] = replies[index * 2] ?? [];
-    const [receiptError, receipt] = replies[index * 2 + 1] ?? [];
-    if (fieldsError || receiptError) {
-      throw fieldsError ?? receiptError ?? new Error('no reply');
+  const next = replies.values();
+  const read = () => {
+    const [error, reply] = next.next().value ?? [new Error('no reply')];
+    if (error) {
+      throw error;
     }
-    return stateOf(fields as (string | null)[], receipt as string | null);
+    return reply;
+  };
+  return jobs.map(({ partition }) => {
+    const fields = read() as (string | null)[];
+    return stateOf(fields, partition.isSplit ? null : (read() as string | null));
   });
 }
 

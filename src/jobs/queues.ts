@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import type { Logger } from 'pino';
 import type { JobData } from './job-data.js';
 import { JOB_OPTIONS } from './job-options.js';
@@ -21,7 +21,7 @@ export function settledOutcomes(progress: unknown): JobResult | undefined {
 export type TallyQueue = Queue<JobData, JobResult>;
 
 /** Opens a BullMQ queue that fails at once, rather than waits, when Redis is away. */
-export function openQueue(name: string, prefix: string, connection: Redis, logger: Logger): TallyQueue {
+export function openQueue(name: string, prefix: string, connection: RedisClient, logger: Logger): TallyQueue {
   const queue = new Queue<JobData, JobResult>(name, {
     connection,
     prefix,

@@ -34,6 +34,11 @@ export function splitOutcomes(outcomes: string): string[] {
   return outcomes.split(SEPARATOR);
 }
 
+/** The opposite of {@link splitOutcomes}. */
+export function joinOutcomes(outcomes: readonly string[]): string {
+  return outcomes.join(SEPARATOR);
+}
+
 /** Whether this text of an outcome says `failed`. */
 export function isFailure(outcome: string): boolean {
   return outcome.startsWith('?');

@@ -1,6 +1,7 @@
 import { cellId, describeCell, isName, isTtlSeconds } from './cell.js';
 import type { Cell } from './cell.js';
 import type { Step } from './operation.js';
+import { slotOf } from '../redis/slots.js';
 
 /**
  * What is wrong with a step that an operation made. The schemas of the built-in operations leave nothing to find;
@@ -26,6 +27,23 @@ export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | 
   }
   const repeated = repeatedCell(cells);
   return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;
+}
+
+/** The slot in which all keys of an update lie, any if it has none; or two of its keys which lie in different slots. */
+export function commonSlot(steps: readonly Step[]): number | { first: string; other: string } {
+  let slot = 0;
+  let first: string | undefined;
+  for (const { cells } of steps) {
+    for (const { key } of cells) {
+      if (first === undefined) {
+        first = key;
+        slot = slotOf(key);
+      } else if (key !== first && slotOf(key) !== slot) {
+        return { first, other: key };
+      }
+    }
+  }
+  return slot;
 }
 
 /** A plan gets each cell once: of two new values for one cell, the first would be lost. */

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { ValidationError } from '../errors.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
-import { faultOf } from './step.js';
+import { commonSlot, faultOf } from './step.js';
 import type { Registry } from './registry.js';
+import type { Slot } from '../redis/keys.js';
 
 /** One requested change. */
 export interface Update<Name extends string = string, Params = unknown> {
@@ -21,6 +22,8 @@ export interface CheckedUpdate {
   readonly params: unknown;
   readonly steps: readonly Step[];
   readonly idempotencyKey: string | undefined;
+  /** The slot of all its keys, where the receipts of updates lie in slots. */
+  readonly slot: Slot;
 }
 
 /** Whether a key belongs to Tally or BullMQ, so that no update may write it. */
@@ -45,6 +48,8 @@ const updateSchema = z.strictObject(
 export interface CheckContext {
   readonly registry: Registry;
   readonly isReservedKey: IsReservedKey;
+  /** Whether all keys of an update must lie in one slot of a Redis Cluster. @defaultValue false */
+  readonly oneSlot?: boolean;
 }
 
 /**
@@ -167,7 +172,7 @@ function tryParams(
   operation: Operation,
   params: unknown,
   idempotencyKey: string | undefined,
-  { isReservedKey }: CheckContext,
+  { isReservedKey, oneSlot = false }: CheckContext,
 ): Checked {
   const parsed = operation.params.safeParse(params);
   if (!parsed.success) {
@@ -190,7 +195,19 @@ function tryParams(
       return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
   }
-  return { operation, params: parsed.data, steps, idempotencyKey };
+  const slot = oneSlot ? commonSlot(steps) : undefined;
+  if (typeof slot === 'object') {
+    const path = placeOfKey(parsed.data, slot.other);
+    return { issues: [{ path, code: 'CROSS_SLOT', message: crossSlotMessage(slot) }] };
+  }
+  return { operation, params: parsed.data, steps, idempotencyKey, slot };
+}
+
+function crossSlotMessage({ first, other }: { first: string; other: string }): string {
+  return (
+    `"${other}" and "${first}" lie in different slots of the Redis Cluster, so one update can't change both: put the same ` +
+    `text in braces into the keys that change together, for example "{order-7}:${first}" and "{order-7}:${other}"`
+  );
 }
 
 /** 96 bits of SHA-256 over the operation and its params in canonical form, as base64url. */

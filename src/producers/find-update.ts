@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { readJobStates } from '../jobs/finished-job.js';
 import type { JobEnd } from '../jobs/finished-job.js';
 import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
+import type { PartitionCounts } from '../jobs/partition-counts.js';
+import { Partitions } from '../jobs/partitions.js';
+import type { Partition } from '../jobs/partitions.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
@@ -28,11 +31,14 @@ interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
   readonly registry: Registry;
+  readonly partitions: Partitions;
+  readonly counts: PartitionCounts;
   readonly timeoutMs: number;
 }
 
 interface StoredJob {
   readonly queue: string;
+  readonly partition: Partition;
   readonly jobId: string;
   readonly name: string;
   readonly updates: readonly unknown[];
@@ -43,7 +49,8 @@ interface StoredJob {
 const storedData = z.object({ updates: z.array(z.unknown()) });
 
 /**
- * Looks an update up by its id: in two round trips, since an id does not tell the queue.
+ * Looks an update up by its id: in two round trips, since an id does not tell the queue; in two more when it was put into
+ * partitions of another number.
  *
  * @returns undefined when there is no such update, or its job was removed or can't be read any more
  * @throws QueueUnavailableError when Redis does not answer in time
@@ -55,8 +62,8 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   }
   const { jobId: batchId, index } = place;
   const putBackId = putBackJobId(batchId, index);
-  const hashes = await askRedis(deps.redis, deps.timeoutMs, readHashes(deps, [putBackId, batchId]));
-  const jobs = hashes.flatMap(parseJob);
+  const reading = readJobs(deps, [putBackId, batchId]);
+  const jobs = await askRedis(deps.redis, deps.timeoutMs, reading);
   const job = jobs.find(({ jobId }) => jobId === putBackId) ?? jobs[0];
   const operation = job && deps.registry.find(job.name);
   if (job === undefined || operation === undefined) {
@@ -66,8 +73,7 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
   if (indexInJob >= job.updates.length) {
     return undefined;
   }
-  const reading = readJobStates(deps.redis, deps.keys, [job]);
-  const [state = 'unknown'] = await askRedis(deps.redis, deps.timeoutMs, reading);
+  const [state = 'unknown'] = await askRedis(deps.redis, deps.timeoutMs, readJobStates(deps.redis, deps.keys, [job]));
   if (state === 'unknown') {
     return undefined;
   }
@@ -86,30 +92,45 @@ function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unk
     : decodeOutcome(end.outcomes[index] ?? '', operation, params);
 }
 
-interface JobHash {
+interface JobPlace {
   readonly queue: string;
+  readonly partition: Partition;
   readonly jobId: string;
-  readonly fields: readonly (string | null)[];
 }
 
-/** What is stored under these job ids, in any queue. */
-function readHashes({ redis, keys, registry }: Deps, jobIds: readonly string[]): Promise<JobHash[]> {
-  const places = jobIds.flatMap((jobId) => registry.queues.map((queue) => ({ jobId, queue })));
-  return Promise.all(
-    places.map(async (place) => ({
-      ...place,
-      fields: await redis.hmget(keys.job(place.queue, place.jobId), 'name', 'data', 'atm'),
-    })),
+/** The jobs of these ids, which tell the same partition. */
+async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Promise<StoredJob[]> {
+  const { partitions, counts, redis } = deps;
+  const found = await readJobsIn(deps, partitions.ofJob(jobIds[0]), jobIds);
+  if (found.length > 0) {
+    return found;
+  }
+  const others = [...(await counts.read()), ...(redis.isCluster ? [] : [undefined])];
+  const elsewhere = others
+    .filter((count) => count !== partitions.count)
+    .map((count) => readJobsIn(deps, new Partitions(partitions.prefix, count).ofJob(jobIds[0]), jobIds));
+  return (await Promise.all(elsewhere)).flat();
+}
+
+async function readJobsIn(
+  { redis, keys, registry }: Deps,
+  partition: Partition,
+  jobIds: readonly string[],
+): Promise<StoredJob[]> {
+  const places = jobIds.flatMap((jobId) => registry.queues.map((queue) => ({ jobId, queue, partition })));
+  const jobs = places.map(async (place) =>
+    parseJob(place, await redis.hmget(keys.job(place.queue, place.jobId, partition.prefix), 'name', 'data', 'atm')),
   );
+  return (await Promise.all(jobs)).flat();
 }
 
 /** No job where there is none, or where its data is not that of one. */
-function parseJob({ queue, jobId, fields: [name, data, attempts] }: JobHash): StoredJob[] {
+function parseJob(place: JobPlace, [name, data, attempts]: readonly (string | null)[]): StoredJob[] {
   if (!name || !data) {
     return [];
   }
   const parsed = storedData.safeParse(parseJson(data));
-  return parsed.success ? [{ queue, jobId, name, updates: parsed.data.updates, attempts: Number(attempts ?? 0) }] : [];
+  return parsed.success ? [{ ...place, name, updates: parsed.data.updates, attempts: Number(attempts ?? 0) }] : [];
 }
 
 function parseJson(text: string): unknown {

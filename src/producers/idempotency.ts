@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import type { Keys } from '../redis/keys.js';
+import type { Keys, Slot } from '../redis/keys.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
 export interface Recorded {
@@ -17,6 +17,7 @@ const CONFLICT = '~';
 interface Keyed {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
+  readonly slot: Slot;
 }
 
 /**
@@ -25,18 +26,23 @@ interface Keyed {
  * @returns what is recorded, by the index of the update
  */
 export async function findRecorded<Item extends Keyed>(
-  redis: Redis,
+  redis: RedisClient,
   keys: Keys,
   updates: readonly Item[],
   operationOf: (update: Item) => string,
 ): Promise<Map<number, Recorded>> {
   const keyed = updates.flatMap((update, index) =>
-    update.idempotencyKey === undefined ? [] : [{ index, update, key: keys.idempotencyReceipt(update.idempotencyKey) }],
+    update.idempotencyKey === undefined
+      ? []
+      : [{ index, update, key: keys.idempotencyReceipt(update.idempotencyKey, update.slot) }],
   );
   if (keyed.length === 0) {
     return new Map();
   }
-  const receipts = await redis.mget(keyed.map(({ key }) => key));
+  const receipts = await readAll(
+    redis,
+    keyed.map(({ key }) => key),
+  );
   return new Map(
     keyed.flatMap(({ index, update }, place) => {
       const recorded = readReceipt(receipts[place] ?? null, operationOf(update), update.params);
@@ -45,8 +51,17 @@ export async function findRecorded<Item extends Keyed>(
   );
 }
 
+/** In a Cluster, no command can read keys of several slots. */
+function readAll(redis: RedisClient, receiptKeys: readonly string[]): Promise<(string | null)[]> {
+  return redis.isCluster ? Promise.all(receiptKeys.map((key) => redis.get(key))) : redis.mget(...receiptKeys);
+}
+
 /** The indexes of the updates whose idempotency keys are recorded for other updates. */
-export async function findConflicts(redis: Redis, keys: Keys, updates: readonly CheckedUpdate[]): Promise<number[]> {
+export async function findConflicts(
+  redis: RedisClient,
+  keys: Keys,
+  updates: readonly CheckedUpdate[],
+): Promise<number[]> {
   const recorded = await findRecorded(redis, keys, updates, ({ operation }) => operation.name);
   return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
 }

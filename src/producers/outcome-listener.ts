@@ -1,5 +1,6 @@
 import { QueueEvents } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Connection } from '../redis/connection.js';
+import { slotOf } from '../redis/slots.js';
 import type { Logger } from 'pino';
 import { OutcomeTimeoutError, TallyError } from '../errors.js';
 import { readJobStates } from '../jobs/finished-job.js';
@@ -7,6 +8,7 @@ import type { JobEnd } from '../jobs/finished-job.js';
 import { updateId } from '../jobs/job-id.js';
 import { splitOutcomes } from '../operations/outcome.js';
 import type { Keys } from '../redis/keys.js';
+import type { Partition } from '../jobs/partitions.js';
 
 /** First look at a job whose event may have passed before its caller waited, doubling up to the second. */
 const FIRST_LOOK_MS = 100;
@@ -32,7 +34,7 @@ interface Waiter {
 }
 
 /**
- * Tells how the jobs of one queue end, over one connection for all who wait. Events may be missed (they are
+ * Tells how the jobs of one queue in one partition end, over one connection for all who wait. Events may be missed (they are
  * trimmed, connections break), so it also looks at the jobs themselves now and then.
  */
 export class OutcomeListener {
@@ -45,14 +47,17 @@ export class OutcomeListener {
   constructor(
     private readonly deps: {
       readonly queue: string;
-      readonly prefix: string;
+      readonly partition: Partition;
       /** A patient connection; BullMQ makes a copy of it for its blocking read. */
-      readonly redis: Redis;
+      readonly redis: Connection;
       readonly keys: Keys;
       readonly logger: Logger;
     },
   ) {
-    this.#events = new QueueEvents(deps.queue, { connection: deps.redis, prefix: deps.prefix });
+    this.#events = new QueueEvents(deps.queue, {
+      connection: deps.redis.forSlot(slotOf(deps.partition.prefix)),
+      prefix: deps.partition.prefix,
+    });
     this.#events.on('completed', ({ jobId, returnvalue }: { jobId: string; returnvalue: string }) => {
       if (this.#jobs.has(jobId)) {
         this.#end(jobId, { outcomes: splitOutcomes(returnvalue) });
@@ -167,13 +172,13 @@ export class OutcomeListener {
       job.lookAgainMs = Math.min(LAST_LOOK_MS, job.lookAgainMs * 2);
       job.lookAt = now + job.lookAgainMs;
     }
-    const { redis, keys, queue, logger } = this.deps;
+    const { redis, keys, queue, partition, logger } = this.deps;
     this.#lookUnderWay = true;
     try {
       const states = await readJobStates(
         redis,
         keys,
-        due.map(([jobId]) => ({ queue, jobId })),
+        due.map(([jobId]) => ({ queue, partition, jobId })),
       );
       for (const [place, [jobId]] of due.entries()) {
         const state = states[place];

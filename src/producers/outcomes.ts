@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import { TallyError } from '../errors.js';
 import { putBackJobId } from '../jobs/job-id.js';
+import type { Partitions } from '../jobs/partitions.js';
 import { decodeOutcome, isFailure, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import { connectPatiently } from '../redis/connection.js';
-import type { Connection, RedisTarget } from '../redis/connection.js';
+import type { Connection } from '../redis/connection.js';
+import type { RedisTarget } from '../redis/target.js';
 import type { Keys } from '../redis/keys.js';
 import { OutcomeListener } from './outcome-listener.js';
 import type { SubmittedUpdate } from './submission.js';
@@ -18,7 +20,7 @@ export class Outcomes {
   constructor(
     private readonly deps: {
       readonly target: RedisTarget;
-      readonly prefix: string;
+      readonly partitions: Partitions;
       readonly keys: Keys;
       readonly logger: Logger;
     },
@@ -34,7 +36,7 @@ export class Outcomes {
     }
     const { operation, params, jobId, index } = update;
     const endsAt = Date.now() + timeoutMs;
-    const end = await this.#listener(operation.queue).wait(jobId, index, timeoutMs);
+    const end = await this.#listener(operation.queue, jobId).wait(jobId, index, timeoutMs);
     if ('failedReason' in end) {
       return outcomeOfFailedJob(end.failedReason);
     }
@@ -55,15 +57,17 @@ export class Outcomes {
     this.#redis?.disconnectAll();
   }
 
-  #listener(queue: string): OutcomeListener {
-    const known = this.#listeners.get(queue);
+  #listener(queue: string, jobId: string): OutcomeListener {
+    const { target, partitions, keys, logger } = this.deps;
+    const partition = partitions.ofJob(jobId);
+    const place = `${partition.prefix}:${queue}`;
+    const known = this.#listeners.get(place);
     if (known !== undefined) {
       return known;
     }
-    const { target, prefix, keys, logger } = this.deps;
     this.#redis ??= connectPatiently(target, 'tally-outcomes', logger);
-    const listener = new OutcomeListener({ queue, prefix, redis: this.#redis, keys, logger });
-    this.#listeners.set(queue, listener);
+    const listener = new OutcomeListener({ queue, partition, redis: this.#redis, keys, logger });
+    this.#listeners.set(place, listener);
     return listener;
   }
 }

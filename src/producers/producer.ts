@@ -7,16 +7,20 @@ import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { activeCarrier } from '../metrics/job-spans.js';
-import { checkOptions, commonShape, milliseconds, telemetryShape } from '../options.js';
-import type { CommonOptions, TelemetryOption } from '../options.js';
+import { checkOptions, commonShape, durabilityShape, milliseconds, telemetryShape } from '../options.js';
+import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
+import { PartitionCounts } from '../jobs/partition-counts.js';
+import { partitionCountOf, Partitions } from '../jobs/partitions.js';
 import { createKeys } from '../redis/keys.js';
+import { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
 import { findUpdate } from './find-update.js';
 import type { FoundUpdate } from './find-update.js';
-import { Lane } from './lane.js';
+import { Lanes } from './lanes.js';
+import type { UpdateLane } from './lanes.js';
 import { Outcomes } from './outcomes.js';
 import { departing, Sender } from './sender.js';
 import type { Departing } from './sender.js';
@@ -26,7 +30,8 @@ import type { FollowOutcome, Submission } from './submission.js';
 import { traceSchema } from './trace.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
 
-export interface ProducerOptions<Custom extends Operation = never> extends CommonOptions<Custom>, TelemetryOption {
+export interface ProducerOptions<Custom extends Operation = never>
+  extends CommonOptions<Custom>, TelemetryOption, DurabilityOptions {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
   /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
@@ -37,15 +42,6 @@ export interface ProducerOptions<Custom extends Operation = never> extends Commo
   backlogLimit?: number;
 }
 
-/** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
-const MAX_CELLS_PER_JOB = 1_000;
-
-/** Updates that leave together at least, if so many wait: as one job, or as several when `maxBatch` is smaller. */
-const FLIGHT = 256;
-
-/** Flights on their way at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
-const MAX_FLIGHTS = 4;
-
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -53,6 +49,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 export const producerShape = {
   ...commonShape,
   ...telemetryShape,
+  ...durabilityShape,
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
@@ -93,7 +90,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #redis: Connection;
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
-  readonly #lanes = new Map<string, Lane<Departing, Submission>>();
+  readonly #partitions: Partitions;
+  readonly #counts: PartitionCounts;
+  readonly #lanes: Lanes;
   readonly #sendingAlone = new Set<Promise<Submission[]>>();
   #closed = false;
 
@@ -111,16 +110,34 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     } = options;
     const keys = createKeys(options);
     this.#keys = keys;
-    this.#context = { registry: createRegistry(options.operations), isReservedKey: keys.isReserved };
+    const partitions = new Partitions(prefix, partitionCountOf(options));
+    this.#partitions = partitions;
+    this.#context = {
+      registry: createRegistry(options.operations),
+      isReservedKey: keys.isReserved,
+      oneSlot: partitions.count !== undefined,
+    };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
-    this.#outcomes = new Outcomes({ target, prefix, keys, logger });
+    this.#counts = new PartitionCounts(this.#redis, keys);
+    this.#outcomes = new Outcomes({ target, partitions, keys, logger });
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     const updateCounters = metrics?.updates;
     updateCounters?.expect(this.#context.registry.operations);
     this.#sender = new Sender({
-      ...{ redis: this.#redis, keys, prefix, timeoutMs, maxBatch, backlogLimit, follow, logger },
-      ...{ updateCounters, telemetry },
+      ...{
+        redis: this.#redis,
+        keys,
+        partitions,
+        counts: this.#counts,
+        timeoutMs,
+        maxBatch,
+        backlogLimit,
+        follow,
+        logger,
+      },
+      ...{ confirmation: new ReplicaConfirmation(this.#redis, options), updateCounters, telemetry },
     });
+    this.#lanes = new Lanes({ sender: this.#sender, partitions, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -158,13 +175,15 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    */
   find(id: string): Promise<FoundUpdate | undefined> {
     const { submitTimeoutMs: timeoutMs } = this.options;
-    return findUpdate({ redis: this.#redis, keys: this.#keys, registry: this.#context.registry, timeoutMs }, id);
+    const { registry } = this.#context;
+    const deps = { redis: this.#redis, keys: this.#keys, registry, partitions: this.#partitions, counts: this.#counts };
+    return findUpdate({ ...deps, timeoutMs }, id);
   }
 
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([...[...this.#lanes.values()].map((lane) => lane.flush()), ...this.#sendingAlone]);
+    await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
     await withinTime(Promise.all([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
     this.#redis.disconnectAll();
     this.#outcomes.disconnect();
@@ -192,7 +211,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
       }
-      const lane = this.#lane(checked.operation);
+      const lane = this.#lanes.laneOf(checked);
       lane.push({ item, resolve, reject });
       lane.depart();
     });
@@ -212,9 +231,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
         checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs, trace, carrier), alone)),
       );
     }
-    const lanes = new Set<Lane<Departing, Submission>>();
+    const lanes = new Set<UpdateLane>();
     const submissions = checked.map((update) => {
-      const lane = this.#lane(update.operation);
+      const lane = this.#lanes.laneOf(update);
       lanes.add(lane);
       return new Promise<Submission>((resolve, reject) => {
         lane.push({ item: departing(update, sinceMs, trace, carrier), resolve, reject });
@@ -249,40 +268,15 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
-    let waiting = this.#sendingAlone.size;
-    for (const lane of this.#lanes.values()) {
-      waiting += lane.waiting;
-    }
+    const waiting = this.#sendingAlone.size + this.#lanes.waiting;
     if (waiting + updates.length > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,
       );
     }
-    for (const { operation } of updates) {
-      this.#sender.requireRoom(operation);
+    for (const update of updates) {
+      this.#sender.requireRoom(update);
     }
-  }
-
-  #lane(operation: Operation): Lane<Departing, Submission> {
-    const known = this.#lanes.get(operation.name);
-    if (known !== undefined) {
-      return known;
-    }
-    const { maxBatch } = this.options;
-    const lane = new Lane<Departing, Submission>({
-      maxBatch: Math.max(maxBatch, FLIGHT),
-      maxCells: MAX_CELLS_PER_JOB,
-      maxInFlight: MAX_FLIGHTS,
-      cellsOf: ({ cells }) => cells,
-      send: (items) => this.#sender.send(operation, items),
-      notSent: (cause) =>
-        new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', {
-          cause,
-          accepted: 'none',
-        }),
-    });
-    this.#lanes.set(operation.name, lane);
-    return lane;
   }
 }
 

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { IdempotencyConflictError, QueueUnavailableError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { newJobId, parseUpdateId } from '../jobs/job-id.js';
+import type { PartitionCounts } from '../jobs/partition-counts.js';
+import type { Partition, Partitions } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import { traceSending } from '../metrics/job-spans.js';
@@ -11,7 +13,10 @@ import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Connection } from '../redis/connection.js';
-import type { Keys } from '../redis/keys.js';
+import type { Keys, Slot } from '../redis/keys.js';
+import { NotReplicatedError } from '../redis/replicas.js';
+import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { slotOf } from '../redis/slots.js';
 import { askRedis, reasonOf, withDeadline } from './ask-redis.js';
 import { Backlog } from './backlog.js';
 import { findConflicts, findRecorded } from './idempotency.js';
@@ -25,6 +30,7 @@ import type { Trace } from './trace.js';
 export interface Departing {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
+  readonly slot: Slot;
   /** How many cells it touches. */
   readonly cells: number;
   /** Since when its caller waits, in local ms. */
@@ -36,7 +42,7 @@ export interface Departing {
 }
 
 export function departing(
-  { params, idempotencyKey, steps }: CheckedUpdate,
+  { params, idempotencyKey, slot, steps }: CheckedUpdate,
   sinceMs: number,
   trace: Trace | undefined,
   carrier: string | undefined,
@@ -45,26 +51,32 @@ export function departing(
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, cells, sinceMs, trace, carrier };
+  return { params, idempotencyKey, slot, cells, sinceMs, trace, carrier };
 }
+
+const ANNOUNCE_EVERY_MS = 60_000;
 
 /** Makes jobs of updates and puts them on the queues. */
 export class Sender {
-  readonly #queues = new Map<string, TallyQueue>();
-  readonly #backlogs = new Map<string, Backlog>();
+  /** By name and prefix. */
+  readonly #queues = new Map<string, Map<string, TallyQueue>>();
+  readonly #backlogs = new Map<TallyQueue, Backlog>();
+  #announcedAtMs = -Infinity;
 
   constructor(
     private readonly deps: {
       /** A prompt connection. */
       readonly redis: Connection;
       readonly keys: Keys;
-      readonly prefix: string;
+      readonly partitions: Partitions;
+      readonly counts: PartitionCounts;
       readonly timeoutMs: number;
       /** Updates in one job at most. */
       readonly maxBatch: number;
       /** Jobs that may wait in a queue. */
       readonly backlogLimit: number;
       readonly follow: FollowOutcome;
+      readonly confirmation: ReplicaConfirmation;
       readonly updateCounters: UpdateCounters | undefined;
       readonly telemetry: Telemetry | undefined;
       readonly logger: Logger;
@@ -72,7 +84,7 @@ export class Sender {
   ) {}
 
   /**
-   * Sends updates of one operation, as one job or as several when there are more than `maxBatch`.
+   * Sends updates of one operation and one partition, as one job or as several when there are more than `maxBatch`.
    *
    * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
    */
@@ -106,23 +118,26 @@ export class Sender {
     }
   }
 
-  /** @throws BackpressureError when as many jobs wait in the operation's queue as may */
-  requireRoom({ queue }: Operation): void {
+  /** @throws BackpressureError when as many jobs wait in the update's queue, or in its part of a split one, as may */
+  requireRoom({ operation, slot }: CheckedUpdate): void {
+    const { partitions, backlogLimit, logger } = this.deps;
+    const queue = this.#queue(operation.queue, partitions.ofSlot(slot));
     let backlog = this.#backlogs.get(queue);
     if (backlog === undefined) {
-      backlog = new Backlog(this.#queue(queue), this.deps.backlogLimit, this.deps.logger);
+      backlog = new Backlog(queue, Math.ceil(backlogLimit / partitions.all.length), logger);
       this.#backlogs.set(queue, backlog);
     }
     backlog.requireRoom();
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+    const queues = [...this.#queues.values()].flatMap((ofName) => [...ofName.values()]);
+    await Promise.all(queues.map((queue) => queue.close()));
   }
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
-    const { redis, keys, maxBatch, follow, updateCounters, telemetry } = this.deps;
+    const { redis, keys, partitions, maxBatch, follow, confirmation, updateCounters, telemetry } = this.deps;
     const recorded = await findRecorded(redis, keys, updates, () => operation.name);
     const jobs: { jobId: string; updates: Departing[] }[] = [];
     const submissions = updates.map((update, index) => {
@@ -132,7 +147,7 @@ export class Sender {
       }
       let job = jobs.at(-1);
       if (job === undefined || job.updates.length === maxBatch) {
-        job = { jobId: newJobId(), updates: [] };
+        job = { jobId: newJobId(update.slot), updates: [] };
         jobs.push(job);
       }
       const place = job.updates.push(update) - 1;
@@ -143,12 +158,16 @@ export class Sender {
       data: toJobData(job.updates),
       opts: { ...options, ...traceOptions(job.updates), jobId: job.jobId },
     }));
-    const queue = this.#queue(operation.queue);
+    const queue = this.#queue(operation.queue, partitions.ofSlot(updates[0]?.slot));
+    await this.#announce();
     if (telemetry === undefined) {
       await this.#add(queue, bulk);
     } else {
       const origins = jobs.map((job) => job.updates);
       await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
+    }
+    if (confirmation.isNeeded) {
+      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')]);
     }
     updateCounters?.submitted(operation.name, updates.length);
     for (const { outcome } of recorded.values()) {
@@ -166,14 +185,28 @@ export class Sender {
     }
   }
 
-  #queue(name: string): TallyQueue {
-    const known = this.#queues.get(name);
+  /** Now and then, in case someone has removed the number: nobody would serve its partitions. */
+  async #announce(): Promise<void> {
+    const { counts, partitions } = this.deps;
+    if (partitions.count !== undefined && performance.now() - this.#announcedAtMs > ANNOUNCE_EVERY_MS) {
+      await counts.announce(partitions.count);
+      this.#announcedAtMs = performance.now();
+    }
+  }
+
+  #queue(name: string, { prefix }: Partition): TallyQueue {
+    let ofName = this.#queues.get(name);
+    if (ofName === undefined) {
+      ofName = new Map();
+      this.#queues.set(name, ofName);
+    }
+    const known = ofName.get(prefix);
     if (known !== undefined) {
       return known;
     }
-    const { redis, prefix, logger } = this.deps;
+    const { redis, logger } = this.deps;
     const queue = openQueue(name, prefix, redis, logger);
-    this.#queues.set(name, queue);
+    ofName.set(prefix, queue);
     return queue;
   }
 }
@@ -190,6 +223,12 @@ function recordedSubmission(operation: Operation, params: unknown, { updateId: i
  * it may have been sent twice and accepted the first time.
  */
 function unavailable(error: Error, redis: Connection, sentOnce: boolean): QueueUnavailableError {
+  if (error instanceof NotReplicatedError) {
+    return new QueueUnavailableError(
+      `${error.message}, and a failover may lose the update: send it again with the same idempotency key, and it takes effect once`,
+      { cause: error },
+    );
+  }
   if (error.name === 'ReplyError' && sentOnce) {
     const message = `Redis refused the job: ${error.message}; the update was not accepted`;
     return new QueueUnavailableError(message, { cause: error, accepted: 'none' });

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Connection } from './connection.js';
+import type { Slot } from './keys.js';
 
 const SAMPLE_INTERVAL_MS = 10_000;
 const SAMPLES_KEPT = 6;
@@ -10,13 +12,18 @@ const SAMPLES_KEPT = 6;
  * A sample is `Redis time - monotonic time here at the arrival of the answer`. The answer is older than its arrival, so
  * a sample never overstates Redis' time; the largest of the last few is the nearest. An understated time only
  * makes a lease end early. The wall clock of this machine plays no part: it may be off by any amount, and be set.
+ *
+ * Each master of a Cluster has a time of its own, and so has the one that takes its place. A lease that is too long by the
+ * difference does no harm: receipts outlive leases by minutes.
  */
 export class RedisClock {
-  #offsetsMs: number[] = [];
+  /** By the address of the master. */
+  readonly #offsetsMs = new Map<string, number[]>();
   readonly #timer: NodeJS.Timeout;
+  #latestMs = -Infinity;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: Connection,
     private readonly logger: Logger,
   ) {
     this.#timer = setInterval(() => {
@@ -27,18 +34,39 @@ export class RedisClock {
     this.#timer.unref();
   }
 
+  /** @throws when no master answers */
   async sample(): Promise<void> {
-    const [seconds, microseconds] = (await this.redis.time()) as unknown as [number | string, number | string];
-    const offsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - performance.now();
-    this.#offsetsMs = [...this.#offsetsMs, offsetMs].slice(-SAMPLES_KEPT);
+    const masters = this.redis.masters();
+    await Promise.any(masters.map((master) => this.#sample(master)));
+    const addresses = new Set(masters.map(addressOf));
+    for (const gone of [...this.#offsetsMs.keys()].filter((address) => !addresses.has(address))) {
+      this.#offsetsMs.delete(gone);
+    }
+    this.#latestMs = Math.max(...[...this.#offsetsMs.values()].flat());
   }
 
-  /** Redis' time at a time of `performance.now()`, in ms, at most a little early. Needs a sample. */
-  at(monotonicMs: number): number {
-    return Math.floor(monotonicMs + Math.max(...this.#offsetsMs));
+  /**
+   * Redis' time at a time of `performance.now()`, in ms, at most a little early: that of the master of a slot, or else the
+   * latest of all. Needs a sample.
+   */
+  at(monotonicMs: number, slot?: Slot): number {
+    const master = slot === undefined ? undefined : this.redis.masterOf(slot);
+    const offsets = master && this.#offsetsMs.get(addressOf(master));
+    return Math.floor(monotonicMs + (offsets === undefined ? this.#latestMs : Math.max(...offsets)));
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
+
+  async #sample(master: Redis): Promise<void> {
+    const [seconds, microseconds] = (await master.time()) as unknown as [number | string, number | string];
+    const offsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - performance.now();
+    const address = addressOf(master);
+    this.#offsetsMs.set(address, [...(this.#offsetsMs.get(address) ?? []), offsetMs].slice(-SAMPLES_KEPT));
+  }
+}
+
+function addressOf({ options: { host, port } }: Redis): string {
+  return `${host}:${port}`;
 }

@@ -1,18 +1,27 @@
-import { Redis } from 'ioredis';
-import type { RedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { describeTarget, readTarget } from './target.js';
+import type { ClusterTarget, RedisTarget, ServerOptions } from './target.js';
 
-/** How to reach Redis: a URL (`redis://` or `rediss://`), or options of ioredis. */
-export type RedisTarget = string | ConnectionOptions;
+/** Something that runs commands: one server, or a Cluster. */
+export type RedisClient = Redis | Cluster;
 
-type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+/** A connection of Tally's. */
+export type Connection = ServerConnection | ClusterConnection;
+
+/** What a connection is for, see {@link connectPatiently} and {@link connectPromptly}. */
+interface Manner {
+  readonly connectionName: string;
+  /** Milliseconds after which a command fails; undefined when it waits for as long as it takes. */
+  readonly timeoutMs: number | undefined;
+}
 
 /**
  * Opens a connection that never gives up: commands wait while Redis is away and are sent when it is back.
  * BullMQ's workers need this. `connectionName` shows in CLIENT LIST.
  */
 export function connectPatiently(target: RedisTarget, connectionName: string, logger: Logger): Connection {
-  return connect(target, { connectionName, maxRetriesPerRequest: null }, logger);
+  return connect(target, { connectionName, timeoutMs: undefined }, logger);
 }
 
 /**
@@ -25,20 +34,64 @@ export function connectPromptly(
   timeoutMs: number,
   logger: Logger,
 ): Connection {
-  const options = { connectionName, maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs };
-  return connect(target, options, logger);
+  return connect(target, { connectionName, timeoutMs }, logger);
+}
+
+function connect(target: RedisTarget, manner: Manner, logger: Logger): Connection {
+  const options = readTarget(target);
+  const connection =
+    options.nodes === undefined
+      ? new ServerConnection(serverOptions(options, manner))
+      : new ClusterConnection(options, manner);
+  connection.address = describeTarget(target);
+  const noteError = (error: Error) => {
+    // ioredis repeats the error at every attempt, up to 20 times a second: say it once.
+    if (error.message !== connection.lastError?.message) {
+      connection.lastError = error;
+      const { connectionName } = manner;
+      logger.warn({ err: error, connection: connectionName }, `Redis: ${error.message || String(error)}`);
+    }
+  };
+  connection.on('error', noteError);
+  connection.on('ready', () => {
+    connection.lastError = undefined;
+  });
+  return connection;
+}
+
+function serverOptions(options: ServerOptions, { connectionName, timeoutMs }: Manner): ServerOptions {
+  return {
+    ...options,
+    connectionName,
+    ...(timeoutMs === undefined
+      ? { maxRetriesPerRequest: null }
+      : { maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs }),
+    // After a failover, Sentinel knows the new master. The command was refused, so sending it again is safe.
+    ...(options.sentinels !== undefined && {
+      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+    }),
+  };
 }
 
 /**
- * A connection that knows the copies which BullMQ makes of it for its blocking reads. BullMQ's own `close` waits
- * for ever when Redis is away, so the copies have to be ended from here.
+ * A connection to one server. It knows the copies which BullMQ makes of it for its blocking reads: BullMQ's own `close`
+ * waits for ever when Redis is away, so the copies have to be ended from here.
  */
-export class Connection extends Redis {
+export class ServerConnection extends Redis {
   readonly #copies: Redis[] = [];
+  /** Where it leads to, without passwords. */
+  address = '';
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
   /** How often the connection was lost. */
   losses = 0;
+
+  constructor(options: ServerOptions) {
+    super(options);
+    this.on('close', () => {
+      this.losses += 1;
+    });
+  }
 
   override duplicate(...override: Parameters<Redis['duplicate']>): Redis {
     const copy = super.duplicate(...override);
@@ -55,9 +108,24 @@ export class Connection extends Redis {
     return isSettled ? command.promise : super.sendCommand(command, stream);
   }
 
-  /** Where it connects to, without a password. */
-  get address(): string {
-    return describeTarget(this.options);
+  /** This connection: see {@link ClusterConnection.forSlot}. */
+  forSlot(_slot: number): Redis {
+    return this;
+  }
+
+  /** The servers that are written to. */
+  masters(): Redis[] {
+    return [this];
+  }
+
+  /** The server that a slot's keys are written to. */
+  masterOf(_slot: number): Redis {
+    return this;
+  }
+
+  /** Whether another server may take the place of this one without what this one wrote last, while others go on. */
+  hasReplicas(_slot: number): boolean {
+    return false;
   }
 
   /** Ends this connection and its copies at once. */
@@ -68,33 +136,148 @@ export class Connection extends Redis {
   }
 }
 
-function connect(target: RedisTarget, options: ConnectionOptions, logger: Logger): Connection {
-  const redis =
-    typeof target === 'string' ? new Connection(target, options) : new Connection({ ...target, ...options });
-  redis.on('error', (error: Error) => {
-    // ioredis repeats the error at every attempt, up to 20 times a second: say it once.
-    if (error.message !== redis.lastError?.message) {
-      redis.lastError = error;
-      logger.warn({ err: error, connection: options.connectionName }, `Redis: ${error.message || String(error)}`);
+/** ioredis waits this long before it sends a command again that a Cluster in motion has refused. */
+const RESEND_DELAY_MS = 100;
+
+const LONGEST_RECONNECT_DELAY_MS = 1_000;
+
+/** A command for a slot that is half moved goes back and forth before it waits: ASK, TRYAGAIN, MOVED. */
+const REDIRECTIONS_PER_RESEND = 4;
+
+/** How long a command of a patient connection is sent again before its caller, who may do better, is told. */
+const PATIENCE_MS = 1_000;
+
+/** A busy node answers CLUSTER SLOTS late. */
+const SLOTS_REFRESH_TIMEOUT_MS = 3_000;
+
+/** How often to ask for the slots without need: an idle connection learns of new masters. */
+const SLOTS_REFRESH_INTERVAL_MS = 10_000;
+
+/** A connection to all masters of a Cluster, with what {@link ServerConnection} has. */
+export class ClusterConnection extends Cluster {
+  readonly #copies: (Redis | Cluster)[] = [];
+  /** By slot. */
+  readonly #forSlots = new Map<number, Cluster>();
+  readonly #nodes: ClusterTarget['nodes'];
+  readonly #timeoutMs: number | undefined;
+  address = '';
+  lastError: Error | undefined;
+  /** How often the connection to a node was lost. */
+  losses = 0;
+
+  constructor(target: ClusterTarget, { connectionName, timeoutMs }: Manner) {
+    super([...target.nodes], clusterOptions(target, connectionName, timeoutMs));
+    this.#nodes = target.nodes;
+    this.#timeoutMs = timeoutMs;
+    this.on('-node', () => {
+      this.losses += 1;
+    });
+  }
+
+  override duplicate(...override: Parameters<Cluster['duplicate']>): Cluster {
+    const copy = super.duplicate(...override);
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  /**
+   * This connection as BullMQ gets it for queues in one slot: its copies, for blocking reads, are connections to the master
+   * of that slot alone. Copies of the whole would be many connections for each queue, and after a failover some of them
+   * never came back: ioredis notes that a Cluster is closed once for each node that goes, also after its end.
+   */
+  forSlot(slot: number): Cluster {
+    const known = this.#forSlots.get(slot);
+    if (known !== undefined) {
+      return known;
     }
-  });
-  redis.on('close', () => {
-    redis.losses += 1;
-  });
-  redis.on('ready', () => {
-    redis.lastError = undefined;
-  });
-  return redis;
+    const duplicate = (_nodes?: unknown, options?: { redisOptions?: ServerOptions }) => this.#follow(slot, options);
+    const view = new Proxy<Cluster>(this, {
+      get: (cluster, name) => {
+        const value: unknown = name === 'duplicate' ? duplicate : Reflect.get(cluster, name, cluster);
+        return typeof value === 'function' ? (value.bind(cluster) as unknown) : value;
+      },
+    });
+    this.#forSlots.set(slot, view);
+    return view;
+  }
+
+  #follow(slot: number, { redisOptions }: { redisOptions?: ServerOptions } = {}): Redis {
+    const copy = new Redis({
+      ...redisOptions,
+      ...this.#addressOf(slot),
+      lazyConnect: true,
+      retryStrategy: (times) => {
+        this.refreshSlotsCache();
+        Object.assign(copy.options, this.#addressOf(slot)); // where the next attempt connects to
+        return Math.min(times * RESEND_DELAY_MS, LONGEST_RECONNECT_DELAY_MS);
+      },
+      // What was refused is sent again to the new master.
+      reconnectOnError: ({ message }) => (/^(MOVED|READONLY|MASTERDOWN) /.test(message) ? 2 : false),
+    });
+    copy.connect().catch(() => undefined); // it goes on trying
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  #addressOf(slot: number): { host: string; port: number } {
+    const key = this.slots[slot]?.[0];
+    if (key === undefined) {
+      return this.#nodes[0]; // the first answer names the right one
+    }
+    const colon = key.lastIndexOf(':');
+    return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
+  }
+
+  /** Also bounds the time that a command waits for the Cluster to be found; see {@link ServerConnection.sendCommand}. */
+  override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): ReturnType<Cluster['sendCommand']> {
+    const { isSettled } = command as unknown as { isSettled: boolean };
+    if (isSettled) {
+      return command.promise;
+    }
+    if (this.#timeoutMs !== undefined) {
+      command.setTimeout(this.#timeoutMs);
+    }
+    return super.sendCommand(command, ...rest);
+  }
+
+  masters(): Redis[] {
+    return this.nodes('master');
+  }
+
+  masterOf(slot: number): Redis | undefined {
+    const key = this.slots[slot]?.[0];
+    return this.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === key);
+  }
+
+  hasReplicas(slot: number): boolean {
+    return (this.slots[slot]?.length ?? 0) > 1;
+  }
+
+  disconnectAll(): void {
+    for (const connection of [this, ...this.#copies]) {
+      connection.disconnect();
+    }
+  }
 }
 
-/** The URL without its password. */
-export function describeTarget(target: RedisTarget): string {
-  if (typeof target !== 'string') {
-    return `redis://${target.host ?? '127.0.0.1'}:${target.port ?? 6379}`;
-  }
-  const url = new URL(target);
-  if (url.password !== '') {
-    url.password = '***';
-  }
-  return url.href;
+function clusterOptions(
+  { nodes: _, redisOptions, ...options }: ClusterTarget,
+  connectionName: string,
+  timeoutMs: number | undefined,
+): ConstructorParameters<typeof Cluster<'legacy'>>[1] {
+  return {
+    ...{ slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS, slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS },
+    ...options,
+    retryDelayOnFailover: RESEND_DELAY_MS,
+    retryDelayOnClusterDown: RESEND_DELAY_MS,
+    retryDelayOnTryAgain: RESEND_DELAY_MS,
+    maxRedirections: Math.ceil((timeoutMs ?? PATIENCE_MS) / RESEND_DELAY_MS) * REDIRECTIONS_PER_RESEND,
+    redisOptions: {
+      ...redisOptions,
+      connectionName,
+      ...(timeoutMs === undefined
+        ? { maxRetriesPerRequest: null }
+        : { maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs }),
+    },
+  };
 }

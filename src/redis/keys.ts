@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { cellId } from '../operations/cell.js';
 import type { Cell } from '../operations/cell.js';
+import { tagOf } from './slots.js';
 
 /** Where Tally keeps its own keys. */
 export interface Namespace {
@@ -12,14 +13,19 @@ export interface Namespace {
 
 export const DEFAULT_NAMESPACE: Namespace = { namespace: 'tally', prefix: 'bull' };
 
+/** The slot in which a key has to lie, beside the cells that the same script writes; undefined when it may lie anywhere. */
+export type Slot = number | undefined;
+
 /** Every key that Tally itself writes, beside the cells that updates name. */
 export interface Keys {
-  /** Kept until 10 minutes after a job is settled: its outcomes, written together with its changes. */
-  jobReceipt(jobId: string): string;
+  /** Kept until 10 minutes after a job is settled: its outcomes in this slot, written together with its changes. */
+  jobReceipt(jobId: string, slot?: Slot): string;
   /** Kept for the idempotency window: "fingerprint update-id outcome". */
-  idempotencyReceipt(idempotencyKey: string): string;
+  idempotencyReceipt(idempotencyKey: string, slot?: Slot): string;
   /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/frame.lua`. */
-  history(cell: Cell): string;
+  history(cell: Cell, slot?: Slot): string;
+  /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
+  readonly partitionCounts: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/producers/http/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
@@ -32,28 +38,37 @@ export interface Keys {
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly auditOfStrangers: string;
-  /** BullMQ's hash of a job. */
-  job(queue: string, jobId: string): string;
+  /** BullMQ's hash of a job, in a partition with this prefix. */
+  job(queue: string, jobId: string, partitionPrefix?: string): string;
   /** Whether no update may write this key. */
   readonly isReserved: (key: string) => boolean;
 }
 
-/** @throws ConfigurationError when the two are the same: receipts and BullMQ's keys would meet */
+/**
+ * @throws ConfigurationError when the two are the same, since receipts and BullMQ's keys would meet; or hold a brace, which
+ * would decide on slots in place of the tags
+ */
 export function createKeys({ namespace, prefix }: Namespace): Keys {
+  const braced = [namespace, prefix].find((name) => name.includes('{'));
+  if (braced !== undefined) {
+    throw new ConfigurationError(`namespace and prefix must not hold braces, but one is "${braced}": leave them out`);
+  }
   if (namespace === prefix) {
     throw new ConfigurationError(`namespace and prefix are both "${namespace}": give them different names`);
   }
+  const within = (slot?: Slot) => (slot === undefined ? namespace : `${namespace}:{${tagOf(slot)}}`);
   return {
-    jobReceipt: (jobId) => `${namespace}:job:${jobId}`,
-    idempotencyReceipt: (idempotencyKey) => `${namespace}:idem:${idempotencyKey}`,
-    history: (cell) => `${namespace}:history:${cellId(cell)}`,
+    jobReceipt: (jobId, slot) => `${within(slot)}:job:${jobId}`,
+    idempotencyReceipt: (idempotencyKey, slot) => `${within(slot)}:idem:${idempotencyKey}`,
+    history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
+    partitionCounts: `${namespace}:partitions`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     auditOfStrangers: `${namespace}:audit-of-strangers`,
-    job: (queue, jobId) => `${prefix}:${queue}:${jobId}`,
+    job: (queue, jobId, partitionPrefix = prefix) => `${partitionPrefix}:${queue}:${jobId}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
 }

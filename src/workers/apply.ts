@@ -3,21 +3,34 @@ import { parseJobData, toJobData } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
 import { putBackJobId } from '../jobs/job-id.js';
+import type { Partition } from '../jobs/partitions.js';
 import type { JobResult, TallyQueue } from '../jobs/queues.js';
 import { settledOutcomes } from '../jobs/queues.js';
-import { decodeOutcome, isFailure, splitOutcomes } from '../operations/outcome.js';
+import { decodeOutcome, isFailure, joinOutcomes, splitOutcomes } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import type { Redis } from 'ioredis';
+import type { Connection } from '../redis/connection.js';
 import { ValidationError } from '../errors.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Keys } from '../redis/keys.js';
+import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
-import { attemptError, outcomeError, PartlyAppliedError } from './failures.js';
+import { attemptError, isClusterInMotion, outcomeError, PartlyAppliedError } from './failures.js';
 import { attemptAskedAtMs } from './queue-worker.js';
-import { buildScriptCall, UNSETTLED_RECEIPT_MS } from './script-call.js';
-import type { ScriptCall } from './script-call.js';
+import type { PutOff } from './put-off.js';
+import { buildScriptCall, groupBySlot, UNSETTLED_RECEIPT_MS } from './script-call.js';
+import type { SlotGroup } from './script-call.js';
+
+export type TallyJob = Job<JobData, JobResult>;
+
+/** Where a worker has its jobs from. */
+export interface JobPlace {
+  readonly queue: TallyQueue;
+  readonly partition: Partition;
+  /** Gets the groups of each job that was applied, for when it is settled. */
+  rememberSlots(job: TallyJob, groups: readonly SlotGroup[]): void;
+}
 
 /** A receipt is not relied on in the last minute of its life. */
 const FORGETTING_MARGIN_MS = 60_000;
@@ -26,13 +39,15 @@ const FORGETTING_MARGIN_MS = 60_000;
 const LONGEST_PUT_BACK_TRACE = 1_000;
 
 export interface ApplyDeps {
-  readonly redis: Redis;
+  readonly redis: Connection;
   readonly registry: Registry;
   readonly keys: Keys;
   readonly scripts: ScriptRunner;
   readonly script: Script;
   readonly clock: RedisClock;
+  readonly confirmation: ReplicaConfirmation;
   readonly metrics: WorkerMetrics | undefined;
+  readonly putOff: PutOff;
   readonly lockDurationMs: number;
   readonly idempotencyWindowMs: number;
 }
@@ -43,16 +58,19 @@ export interface ApplyDeps {
  * @returns the outcomes, kept as the job's return value
  * @throws an error whose message says whether anything was applied; `UnrecoverableError` when a retry is of no use
  */
-export async function applyJob(job: Job<JobData, JobResult>, queue: TallyQueue, deps: ApplyDeps): Promise<JobResult> {
+export async function applyJob(job: TallyJob, token: string, place: JobPlace, deps: ApplyDeps): Promise<JobResult> {
   const settled = settledOutcomes(job.progress);
   if (settled !== undefined) {
     return settled;
   }
-  const outcomes = await runScript(job, deps).catch((error: unknown) => {
+  const outcomes = await runScripts(job, place, deps).catch(async (error: unknown) => {
+    await deps.putOff.ifPassing(error, job, token);
     throw attemptError(error);
   });
   if (outcomes.includes('?')) {
-    await handleFailures(job, queue, readUpdates(job, deps), splitOutcomes(outcomes)).catch((error: unknown) => {
+    const updates = readUpdates(job, place, deps);
+    await handleFailures(job, place.queue, updates, splitOutcomes(outcomes)).catch(async (error: unknown) => {
+      await deps.putOff.ifPassing(error, job, token);
       throw attemptError(error, { afterScript: true });
     });
   }
@@ -63,23 +81,52 @@ export async function applyJob(job: Job<JobData, JobResult>, queue: TallyQueue, 
  * The job's updates, checked. Read again after a failure rather than kept while the script runs: a busy worker has
  * many jobs under way, and what is kept for each costs the garbage collector more than the rare second reading.
  */
-function readUpdates(job: Job<JobData, JobResult>, { registry, keys }: ApplyDeps): CheckedUpdate[] {
-  return parseJobData(job.name, job.data, { registry, isReservedKey: keys.isReserved });
+function readUpdates(job: TallyJob, { partition }: JobPlace, { registry, keys }: ApplyDeps): CheckedUpdate[] {
+  return parseJobData(job.name, job.data, { registry, isReservedKey: keys.isReserved, oneSlot: partition.isSplit });
 }
 
-async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise<JobResult> {
-  const { keys, clock, lockDurationMs, idempotencyWindowMs } = deps;
-  const startedMs = clock.at(attemptAskedAtMs(job)); // so the lease ends before the lock could be lost
-  let call: ScriptCall;
+/** Runs the script once for each slot that the job's updates lie in, all at the same time. */
+async function runScripts(job: TallyJob, place: JobPlace, deps: ApplyDeps): Promise<JobResult> {
+  const { clock, idempotencyWindowMs, confirmation } = deps;
+  let groups: [SlotGroup, ...SlotGroup[]];
   try {
-    const updates = readUpdates(job, deps); // first: someone may have added a job whose data is not even an object
-    requireRemembered(job, startedMs, idempotencyWindowMs);
-    const leaseMs = startedMs + lockDurationMs;
-    call = buildScriptCall(jobIdOf(job), updates, { keys, leaseMs, idempotencyWindowMs });
+    const updates = readUpdates(job, place, deps); // first: someone may have added a job whose data is not even an object
+    requireRemembered(job, clock.at(attemptAskedAtMs(job)), idempotencyWindowMs);
+    groups = groupBySlot(updates);
+    jobIdOf(job);
   } catch (error) {
-    return await answerFromReceipt(job, error, deps);
+    return await answerFromReceipt(job, place, error, deps);
   }
-  const { scripts, script, metrics } = deps;
+  const outcomes = groups.length === 1 ? await runScript(job, groups[0], deps) : await runAll(job, groups, deps);
+  if (confirmation.isNeeded) {
+    await confirmation.confirm(groups.map(({ slot }) => slot));
+  }
+  place.rememberSlots(job, groups);
+  return outcomes;
+}
+
+/** Those that can be applied are, also when others can't: they are not applied again by the next attempt. */
+async function runAll(job: TallyJob, groups: readonly SlotGroup[], deps: ApplyDeps): Promise<JobResult> {
+  const results = await Promise.allSettled(groups.map((group) => runScript(job, group, deps)));
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  const [first] = failures;
+  if (first !== undefined) {
+    throw failures.find((failure) => !isClusterInMotion(failure)) ?? first;
+  }
+  const outcomes: string[] = [];
+  for (const [place, { indexes }] of groups.entries()) {
+    const { value } = results[place] as PromiseFulfilledResult<JobResult>;
+    for (const [placeInGroup, outcome] of splitOutcomes(value).entries()) {
+      outcomes[indexes?.[placeInGroup] ?? placeInGroup] = outcome;
+    }
+  }
+  return joinOutcomes(outcomes);
+}
+
+async function runScript(job: TallyJob, group: SlotGroup, deps: ApplyDeps): Promise<JobResult> {
+  const { keys, clock, lockDurationMs, idempotencyWindowMs, scripts, script, metrics } = deps;
+  const leaseMs = clock.at(attemptAskedAtMs(job), group.slot) + lockDurationMs; // it ends before the lock could be lost
+  const call = buildScriptCall(jobIdOf(job), group, { keys, leaseMs, idempotencyWindowMs });
   const sentAtMs = performance.now();
   try {
     const outcomes = (await scripts.run(script, call.keys, call.args)) as JobResult;
@@ -95,9 +142,18 @@ async function runScript(job: Job<JobData, JobResult>, deps: ApplyDeps): Promise
 
 /**
  * A job that this worker can't read may have been applied by one that could, before that one died: by a worker of
- * another version, or that knew an operation more. No other attempt can write any more, so its receipt decides.
+ * another version, or that knew an operation more. No other attempt can write any more, so its receipt decides. Where
+ * receipts lie in slots, they can't be found without the updates.
  */
-async function answerFromReceipt(job: Job, reason: unknown, { redis, keys }: ApplyDeps): Promise<JobResult> {
+async function answerFromReceipt(
+  job: TallyJob,
+  { partition }: JobPlace,
+  reason: unknown,
+  { redis, keys }: ApplyDeps,
+): Promise<JobResult> {
+  if (partition.isSplit) {
+    throw job.attemptsStarted > 1 ? new PartlyAppliedError((reason as Error).message) : reason;
+  }
   const receipt = await redis.get(keys.jobReceipt(jobIdOf(job)));
   if (receipt === null) {
     throw reason;
@@ -125,7 +181,7 @@ function requireRemembered(job: Job<JobData>, nowMs: number, idempotencyWindowMs
 
 /** A job of one update fails itself; a batch puts each failed update back as a job of its own and completes. */
 async function handleFailures(
-  job: Job<JobData, JobResult>,
+  job: TallyJob,
   queue: TallyQueue,
   updates: readonly CheckedUpdate[],
   outcomes: readonly string[],

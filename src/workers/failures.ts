@@ -11,6 +11,22 @@ const NOT_APPLIED = new Set(['LEASE_EXPIRED', 'OOM', 'NOREPLICAS', 'MISCONF']);
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
+/** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
+const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|LEASE_EXPIRED) /;
+
+/** What ioredis says when it can't reach a master. */
+const AWAY =
+  /Too many Cluster redirections|Connection is closed|None of startup nodes|Failed to refresh slots cache|Stream isn't writeable|ECONN|EPIPE/;
+
+/**
+ * Whether an attempt failed because the Cluster was in motion, or a part of it away: it counts for nothing, and is made
+ * again soon. With one server, ioredis itself waits until it is back.
+ */
+export function isClusterInMotion(error: unknown): boolean {
+  const { message } = error as Error;
+  return IN_MOTION.test(message) || AWAY.test(message);
+}
+
 /** The job can't be read any more, but a part of it was applied before. */
 export class PartlyAppliedError extends Error {}
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import type { Logger } from 'pino';
 import { KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import type { TallyQueue } from '../jobs/queues.js';
@@ -19,7 +19,7 @@ export class Janitor {
 
   constructor(
     private readonly queues: readonly TallyQueue[],
-    private readonly deps: { readonly redis: Redis; readonly clock: RedisClock; readonly logger: Logger },
+    private readonly deps: { readonly redis: RedisClient; readonly clock: RedisClock; readonly logger: Logger },
   ) {
     this.#timer = setInterval(() => void this.clean(), INTERVAL_MS);
     this.#timer.unref();

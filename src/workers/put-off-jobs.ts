@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import { LONGEST_BACKOFF_MS } from '../jobs/job-options.js';
 import type { TallyQueue } from '../jobs/queues.js';
 
@@ -19,13 +19,13 @@ const SCORES_PER_MS = 0x1000;
  * @param nowMs Redis' time
  * @returns the ids of the jobs
  */
-export async function takeUpPutOffJobs(queue: TallyQueue, redis: Redis, nowMs: number): Promise<string[]> {
+export async function takeUpPutOffJobs(queue: TallyQueue, redis: RedisClient, nowMs: number): Promise<string[]> {
   const latest = (nowMs + LONGEST_BACKOFF_MS + MARGIN_MS) * SCORES_PER_MS;
   const ids = await redis.zrangebyscore(queue.toKey('delayed'), latest, '+inf', 'LIMIT', 0, MAX_PER_CALL);
   const takenUp: string[] = [];
   for (const id of ids) {
     const job = await queue.getJob(id);
-    const isRetry = job !== undefined && job.attemptsMade > 0; // one that never ran was delayed on purpose
+    const isRetry = job !== undefined && job.attemptsStarted > 0; // one that never ran was delayed on purpose
     if (isRetry && (await job.isDelayed())) {
       await job.promote();
       takenUp.push(id);

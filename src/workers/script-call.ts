@@ -4,7 +4,7 @@ import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import { updateId } from '../jobs/job-id.js';
-import type { Keys } from '../redis/keys.js';
+import type { Keys, Slot } from '../redis/keys.js';
 
 /** Life of a cell's history after its latest entry. */
 export const HISTORY_LIFE_MS = 30 * 24 * 3600 * 1000;
@@ -17,10 +17,34 @@ export interface ScriptCall {
   readonly args: readonly [leaseMs: number, request: string];
 }
 
+/** Updates of a job that one script call applies: those in one slot, or all where receipts don't lie in slots. */
+export interface SlotGroup {
+  readonly slot: Slot;
+  readonly updates: readonly CheckedUpdate[];
+  /** The place of each in the job; undefined when these are all. */
+  readonly indexes: readonly number[] | undefined;
+}
+
+/** The updates of a job by their slots, in the order in which the slots first come. */
+export function groupBySlot(updates: readonly CheckedUpdate[]): [SlotGroup, ...SlotGroup[]] {
+  const slot = updates[0]?.slot;
+  if (updates.every((update) => update.slot === slot)) {
+    return [{ slot, updates, indexes: undefined }];
+  }
+  const groups = new Map<Slot, { slot: Slot; updates: CheckedUpdate[]; indexes: number[] }>();
+  for (const [index, update] of updates.entries()) {
+    const group = groups.get(update.slot) ?? { slot: update.slot, updates: [], indexes: [] };
+    groups.set(update.slot, group);
+    group.updates.push(update);
+    group.indexes.push(index);
+  }
+  return [...groups.values()] as unknown as [SlotGroup, ...SlotGroup[]];
+}
+
 /** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
 export function buildScriptCall(
   jobId: string,
-  updates: readonly CheckedUpdate[],
+  { slot, updates, indexes }: SlotGroup,
   { keys, leaseMs, idempotencyWindowMs }: { keys: Keys; leaseMs: number; idempotencyWindowMs: number },
 ): ScriptCall {
   const operation = updates[0]?.operation.name ?? '';
@@ -30,27 +54,27 @@ export function buildScriptCall(
       steps.add(step);
     }
   }
-  const scriptKeys = [keys.jobReceipt(jobId), ...steps.cells.strings];
+  const scriptKeys = [keys.jobReceipt(jobId, slot), ...steps.cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
   const hashes = encodeGroups(steps.cells.hashes);
   const sortedSets = encodeGroups(steps.cells.sortedSets);
-  const keyed = updates.flatMap(({ idempotencyKey, params }, index) => {
+  const keyed = updates.flatMap(({ idempotencyKey, params }, place) => {
     if (idempotencyKey === undefined) {
       return [];
     }
-    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey));
-    return [[index + 1, position, fingerprint(operation, params), updateId(jobId, index)]];
+    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey, slot));
+    return [[place + 1, position, fingerprint(operation, params), updateId(jobId, indexes?.[place] ?? place)]];
   });
   const histories = steps.cells.histories();
   const firstHistory = scriptKeys.length + 1;
-  scriptKeys.push(...histories.cells.map((cell) => keys.history(cell)));
+  scriptKeys.push(...histories.cells.map((cell) => keys.history(cell, slot)));
   const request = {
     strings: steps.cells.strings.length,
     ...(hashes.length > 0 && { hashes }),
     ...(sortedSets.length > 0 && { sortedSets }),
     updates: updates.length,
-    ...(operation === TRANSACTION && { steps: updates.map((update) => update.steps.length) }),
+    ...(operation === TRANSACTION && { steps: updates.map(({ steps: ofUpdate }) => ofUpdate.length) }),
     cells: steps.cellNumbers,
     args: steps.args,
     columns: steps.columns.map((column) => column.encode()),

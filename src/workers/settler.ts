@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
 import { isPutBack } from '../jobs/job-id.js';
-import type { Keys } from '../redis/keys.js';
+import type { Partition } from '../jobs/partitions.js';
+import type { Keys, Slot } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
+import { slotOf } from '../redis/slots.js';
+import type { ReceiptCutter } from './receipt-cutter.js';
 
 /** How long completed jobs gather: a call for each would double the calls of single jobs. */
 const GATHER_MS = 100;
@@ -13,11 +16,13 @@ const MAX_WAITING = 100_000;
 interface JobToSettle {
   readonly queue: string;
   readonly jobId: string;
+  /** Where its receipts lie. */
+  readonly slots: readonly Slot[];
 }
 
 /**
- * Settles completed jobs, many at once and off the path of the jobs: leaves a mark on each and then cuts its
- * receipt. One that is not settled, because the worker died, only keeps its receipt for 30 days.
+ * Settles completed jobs of one partition, many at once and off the path of the jobs: leaves a mark on each and then cuts
+ * its receipt. One that is not settled, because the worker died, only keeps its receipt for 30 days.
  */
 export class Settler {
   #waiting: JobToSettle[] = [];
@@ -29,6 +34,9 @@ export class Settler {
       readonly scripts: ScriptRunner;
       readonly settle: Script;
       readonly keys: Keys;
+      readonly partition: Partition;
+      /** Cuts receipts that lie in other slots than the jobs. */
+      readonly cutter: ReceiptCutter;
       /** Life of a receipt after its job was settled. */
       readonly settledReceiptMs: number;
       readonly logger: Logger;
@@ -67,10 +75,19 @@ export class Settler {
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
-    const { scripts, settle, keys, settledReceiptMs } = this.deps;
-    const jobAndReceiptKeys = jobs.flatMap(({ queue, jobId }) => [keys.job(queue, jobId), keys.jobReceipt(jobId)]);
+    const { scripts, settle, keys, partition, cutter, settledReceiptMs } = this.deps;
+    const hashes = jobs.map(({ queue, jobId }) => keys.job(queue, jobId, partition.prefix));
+    const receipts = partition.isSplit ? [] : jobs.map(({ jobId }) => keys.jobReceipt(jobId));
     // The batch that put a job back may run once more at any time, and would put it back once more.
     const mayCut = jobs.map(({ jobId }) => (isPutBack(jobId) ? '0' : '1')).join('');
-    await scripts.run(settle, jobAndReceiptKeys, [Math.ceil(settledReceiptMs / 1000), mayCut]);
+    const args = [Math.ceil(settledReceiptMs / 1000), mayCut];
+    const cut = (await scripts.run(settle, [...hashes, ...receipts], args)) as string;
+    if (partition.isSplit) {
+      const settled = jobs.filter((_, place) => cut[place] === '1');
+      cutter.add(
+        slotOf(partition.prefix),
+        settled.flatMap(({ jobId, slots }) => slots.map((slot) => keys.jobReceipt(jobId, slot))),
+      );
+    }
   }
 }

@@ -3,32 +3,33 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
-import { backoffMs } from '../jobs/job-options.js';
-import { openQueue } from '../jobs/queues.js';
-import type { TallyQueue } from '../jobs/queues.js';
+import { PartitionCounts } from '../jobs/partition-counts.js';
+import { partitionCountOf, Partitions } from '../jobs/partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import { forgiving } from '../metrics/job-spans.js';
-import { checkOptions, commonShape, milliseconds, telemetryShape } from '../options.js';
-import type { CommonOptions, TelemetryOption } from '../options.js';
+import { checkOptions, commonShape, durabilityShape, milliseconds, telemetryShape } from '../options.js';
+import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
-import { readServerFacts, requireServer } from '../redis/requirements.js';
+import { requireMasters } from '../redis/masters.js';
+import { ReplicaConfirmation } from '../redis/replicas.js';
 import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/scripts.js';
 import { withinTime } from '../within-time.js';
-import { applyJob } from './apply.js';
-import type { ApplyDeps } from './apply.js';
 import { Janitor } from './janitor.js';
-import { QueueWorker } from './queue-worker.js';
-import { Settler } from './settler.js';
+import { shareOf, shareSchema } from './partition-share.js';
+import type { PartitionShare } from './partition-share.js';
+import { PutOff } from './put-off.js';
+import { ServedQueues } from './served-queues.js';
 
-export interface WorkerOptions extends CommonOptions, TelemetryOption {
+export interface WorkerOptions extends CommonOptions, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
   queues?: readonly string[];
-  /** Jobs of one queue that run at a time, 1 to 1,000. @defaultValue 50 */
+  /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
+  partitionShare?: PartitionShare | undefined;
+  /** Jobs of one queue, in one partition, that run at a time, 1 to 1,000. @defaultValue 50 */
   concurrency?: number;
   /**
    * How long a worker may hold a job without renewing its lock, 500 to 300,000 ms. It is also the lease: an
@@ -52,12 +53,17 @@ export interface WorkerOptions extends CommonOptions, TelemetryOption {
   closeTimeoutMs?: number;
 }
 
+/** How soon partitions are served of a number that a producer begins to use. */
+const FOLLOW_EVERY_MS = 5_000;
+
 const DAY_MS = 24 * 3600 * 1000;
 
 const optionsSchema = z.strictObject({
   ...commonShape,
   ...telemetryShape,
+  ...durabilityShape,
   queues: z.array(z.string()).min(1).optional(),
+  partitionShare: shareSchema.optional(),
   concurrency: z.int().min(1).max(1000).default(50),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
@@ -105,11 +111,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #keys: Keys;
   readonly #scripts: ScriptRunner;
   readonly #clock: RedisClock;
-  readonly #settler: Settler;
-  readonly #applyDeps: ApplyDeps;
+  readonly #counts: PartitionCounts;
+  readonly #served: ServedQueues;
   readonly #logger: Logger;
   readonly #started: Promise<void>;
-  #workers: QueueWorker[] = [];
+  #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
   #closing: Promise<void> | undefined;
 
@@ -125,24 +131,20 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(this.#redis, [script, settle], () => metrics?.scriptsReloaded());
     this.#clock = new RedisClock(this.#redis, this.#logger);
-    this.#settler = new Settler({
-      scripts: this.#scripts,
-      settle,
-      keys: this.#keys,
-      settledReceiptMs: options.settledReceiptMs,
-      logger: this.#logger,
-    });
-    this.#applyDeps = {
+    const confirmation = new ReplicaConfirmation(this.#redis, options);
+    this.#counts = new PartitionCounts(this.#redis, this.#keys);
+    this.#served = new ServedQueues({
       redis: this.#redis,
-      registry: this.#registry,
-      keys: this.#keys,
-      scripts: this.#scripts,
-      script,
-      clock: this.#clock,
-      metrics,
-      lockDurationMs: options.lockDurationMs,
-      idempotencyWindowMs: options.idempotencyWindowMs,
-    };
+      apply: {
+        ...{ redis: this.#redis, registry: this.#registry, keys: this.#keys, scripts: this.#scripts, script },
+        ...{ clock: this.#clock, confirmation, metrics },
+        putOff: new PutOff({ redis: this.#redis, logger: this.#logger }),
+        lockDurationMs: options.lockDurationMs,
+        idempotencyWindowMs: options.idempotencyWindowMs,
+      },
+      ...{ settle, registry: this.#registry, queues: this.#queueNames(), options, logger: this.#logger },
+      completed: (job) => this.emit('completed', job),
+    });
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
       this.#logger.error({ err: error }, 'the worker did not start');
@@ -169,7 +171,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   async #start(): Promise<void> {
     try {
-      for (const { message } of requireServer(await readServerFacts(this.#redis))) {
+      for (const { message } of await requireMasters(this.#redis, this.options)) {
         this.#logger.warn(message);
       }
       await checkPlans(this.#redis, this.#registry);
@@ -181,12 +183,36 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       throw error;
     }
     if (this.#closing === undefined) {
-      const queues = this.#queueNames().map((name) => openQueue(name, this.options.prefix, this.#redis, this.#logger));
-      this.#janitor = new Janitor(queues, { redis: this.#redis, clock: this.#clock, logger: this.#logger });
+      await this.#counts.announce(partitionCountOf(this.options));
+      await this.#serve();
+      this.#janitor = new Janitor(this.#served.queues, {
+        redis: this.#redis,
+        clock: this.#clock,
+        logger: this.#logger,
+      });
       await this.#janitor.clean();
-      this.#workers = queues.map((queue) => this.#work(queue));
-      await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+      this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
+    }
+  }
+
+  /** Serves its share of all partitions that producers use or have used. */
+  async #serve(): Promise<number> {
+    const { prefix, partitionShare } = this.options;
+    const own = partitionCountOf(this.options);
+    const counts = new Set([...(this.#redis.isCluster ? [] : [undefined]), own, ...(await this.#counts.read())]);
+    const partitions = [...counts].flatMap((count) => shareOf(new Partitions(prefix, count), partitionShare));
+    return this.#served.serve(partitions);
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      const added = await this.#serve();
+      if (added > 0) {
+        this.#logger.info({ partitions: added }, 'serving partitions that a producer has begun to use');
+      }
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'could not look for partitions, trying again soon');
     }
   }
 
@@ -201,50 +227,17 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     return queues;
   }
 
-  #work(queue: TallyQueue): QueueWorker {
-    const { name } = queue;
-    const { prefix, concurrency, lockDurationMs, stalledIntervalMs, telemetry } = this.options;
-    const worker = new QueueWorker(name, (job) => applyJob(job, queue, this.#applyDeps), {
-      connection: this.#redis,
-      prefix,
-      concurrency,
-      lockDuration: lockDurationMs,
-      stalledInterval: stalledIntervalMs,
-      maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
-      runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
-      ...(telemetry && { telemetry: forgiving(telemetry) }),
-      settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
-    });
-    const log = this.#logger.child({ queue: name });
-    worker.on('completed', ({ id: jobId = '', name: operation, data }) => {
-      this.#settler.add({ queue: name, jobId });
-      this.emit('completed', { queue: name, jobId, operation, updates: data.updates.length });
-    });
-    worker.on('failed', (job, error) => {
-      const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
-      log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
-    });
-    worker.on('stalled', (jobId) => {
-      log.warn({ jobId }, 'taking over a job whose worker went silent');
-    });
-    worker.on('error', (error) => {
-      log.debug({ err: error }, error.message);
-    });
-    this.options.metrics?.jobs.watch(worker, this.#registry.operations);
-    return worker;
-  }
-
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
     await withinTime(
       this.#started.catch(() => undefined),
       closeTimeoutMs,
     );
-    const finished = Promise.all(this.#workers.map((worker) => worker.close())).then(() => this.#settler.flush());
-    const inTime = await withinTime(finished, closeTimeoutMs);
+    clearInterval(this.#following);
+    const inTime = await withinTime(this.#served.close(), closeTimeoutMs);
     if (!inTime) {
       this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
-      await Promise.all(this.#workers.map((worker) => worker.abandonJobs()));
+      await this.#served.abandonJobs();
     }
     this.#clock.close();
     this.#janitor?.close();

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   INVALID_PARAMS: { status: 422, title: 'The params of an update are not valid' },
   UNKNOWN_OPERATION: { status: 422, title: 'There is no such operation' },
   RESERVED_KEY: { status: 422, title: 'The key belongs to Tally or BullMQ' },
+  CROSS_SLOT: { status: 422, title: 'The keys of one update lie in several slots of the Cluster' },
   INVALID_EVENT: { status: 422, title: 'An event is not a valid CloudEvent' },
   INVALID_HEADER: { status: 422, title: 'A header is not valid' },
   INVALID_QUERY: { status: 422, title: 'The query is not valid' },

@@ -1,0 +1,88 @@
+import type { Redis } from 'ioredis';
+import type { Connection } from './connection.js';
+import type { Slot } from './keys.js';
+
+/** A write is on fewer replicas, or disks, than it has to be. It is not undone. */
+export class NotReplicatedError extends Error {
+  override readonly name = 'NotReplicatedError';
+}
+
+/** What a write has to reach before it counts. */
+export interface Durability {
+  /** Replicas of the master that must have it. */
+  readonly replicasToConfirm: number;
+  /** Whether it must be on the disks of the master and these replicas, by their append-only files. */
+  readonly confirmOnDisk: boolean;
+}
+
+/** The calls of one connection to a master. */
+interface Line {
+  last: Promise<void>;
+  /** The one that has not been sent yet. */
+  next: Promise<void> | undefined;
+}
+
+/** Long enough for a busy replica, and a fraction of any lock: whoever waits keeps the commands behind it waiting. */
+const TIMEOUT_MS = 1_000;
+
+/**
+ * Waits until what this connection has written is on replicas, by WAIT, or on disks, by WAITAOF. Both speak for all that
+ * the connection wrote before, so one call under way and one to follow do for all who ask.
+ */
+export class ReplicaConfirmation {
+  readonly #lines = new WeakMap<Redis, Line>();
+
+  constructor(
+    private readonly redis: Connection,
+    private readonly durability: Durability,
+  ) {}
+
+  /** Whether there is anything to wait for. */
+  get isNeeded(): boolean {
+    return this.durability.replicasToConfirm > 0 || this.durability.confirmOnDisk;
+  }
+
+  /**
+   * Confirms what was written to the masters of these slots, all of it before this call.
+   *
+   * @throws NotReplicatedError when it is not confirmed within a second
+   */
+  async confirm(slots: Iterable<Slot>): Promise<void> {
+    const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot ?? 0)));
+    await Promise.all([...masters].map((master) => this.#join(master)));
+  }
+
+  /** Joins the call that is next: the one under way was sent before what is to be confirmed now, perhaps. */
+  #join(master: Redis | undefined): Promise<void> {
+    if (master === undefined) {
+      throw new NotReplicatedError('NOT_REPLICATED the master that was written to is not known any more');
+    }
+    const line: Line = this.#lines.get(master) ?? { last: Promise.resolve(), next: undefined };
+    this.#lines.set(master, line);
+    const afterLast = () => {
+      line.next = undefined;
+      return this.#ask(master);
+    };
+    line.next ??= line.last = line.last.then(afterLast, afterLast);
+    return line.next;
+  }
+
+  async #ask(master: Redis): Promise<void> {
+    const { replicasToConfirm, confirmOnDisk } = this.durability;
+    if (confirmOnDisk) {
+      const [own, replicas] = (await master.call('WAITAOF', 1, replicasToConfirm, TIMEOUT_MS)) as [number, number];
+      requireReached('disks of the master', own, 1);
+      requireReached('disks of replicas', replicas, replicasToConfirm);
+    } else {
+      requireReached('replicas', await master.wait(replicasToConfirm, TIMEOUT_MS), replicasToConfirm);
+    }
+  }
+}
+
+function requireReached(what: string, reached: number, wanted: number): void {
+  if (reached < wanted) {
+    throw new NotReplicatedError(
+      `NOT_REPLICATED what was written is on ${reached} ${what} instead of ${wanted} after ${TIMEOUT_MS} ms`,
+    );
+  }
+}

@@ -1,0 +1,73 @@
+/** How many slots a Redis Cluster spreads its keys over. */
+export const SLOTS = 16_384;
+
+/** CRC-16/XMODEM by byte, which Redis Cluster takes: see "Key distribution model" of its specification. */
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) {
+    crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  }
+  return crc;
+});
+
+/** The slot of a key, 0 to 16,383: of the part between its first `{` and the next `}`, unless that is empty or missing. */
+export function slotOf(key: string): number {
+  const open = key.indexOf('{');
+  if (open !== -1) {
+    const close = key.indexOf('}', open + 1);
+    if (close > open + 1) {
+      return checksum(key.slice(open + 1, close)) % SLOTS;
+    }
+  }
+  return checksum(key) % SLOTS;
+}
+
+/** Of the bytes that Redis sees; those of ASCII are the character codes. */
+function checksum(text: string): number {
+  let crc = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code > 127) {
+      return checksumOfBytes(Buffer.from(text));
+    }
+    crc = addByte(crc, code);
+  }
+  return crc;
+}
+
+function checksumOfBytes(bytes: Uint8Array): number {
+  return bytes.reduce(addByte, 0);
+}
+
+function addByte(crc: number, byte: number): number {
+  return ((crc << 8) ^ (CRC_TABLE[((crc >> 8) ^ byte) & 0xff] ?? 0)) & 0xffff;
+}
+
+let tags: readonly string[] | undefined;
+
+/**
+ * The hash tag of a slot: `{tagOf(slot)}` in a key puts it there. A key of the user's can't be wrapped in braces for this,
+ * since it may hold braces itself. Tags are part of stored keys: they must never change.
+ */
+export function tagOf(slot: number): string {
+  tags ??= makeTags();
+  const tag = tags[slot];
+  if (tag === undefined) {
+    throw new RangeError(`there is no slot ${slot}: slots are 0 to ${SLOTS - 1}`);
+  }
+  return tag;
+}
+
+/** For each slot the first number that falls into it, written to base 36. */
+function makeTags(): string[] {
+  const found = new Array<string>(SLOTS);
+  for (let [number, left] = [0, SLOTS]; left > 0; number += 1) {
+    const text = number.toString(36);
+    const slot = checksum(text) % SLOTS;
+    if (found[slot] === undefined) {
+      found[slot] = text;
+      left -= 1;
+    }
+  }
+  return found;
+}

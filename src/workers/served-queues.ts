@@ -1,0 +1,138 @@
+import type { Telemetry } from 'bullmq';
+import type { Logger } from 'pino';
+import { backoffMs } from '../jobs/job-options.js';
+import type { Partition } from '../jobs/partitions.js';
+import { openQueue } from '../jobs/queues.js';
+import type { TallyQueue } from '../jobs/queues.js';
+import { forgiving } from '../metrics/job-spans.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { Registry } from '../operations/registry.js';
+import type { Connection } from '../redis/connection.js';
+import type { Slot } from '../redis/keys.js';
+import type { Script } from '../redis/scripts.js';
+import { slotOf } from '../redis/slots.js';
+import { applyJob } from './apply.js';
+import type { ApplyDeps, JobPlace, TallyJob } from './apply.js';
+import { QueueWorker } from './queue-worker.js';
+import { ReceiptCutter } from './receipt-cutter.js';
+import { Settler } from './settler.js';
+
+interface Deps {
+  readonly redis: Connection;
+  readonly apply: ApplyDeps;
+  readonly settle: Script;
+  readonly registry: Registry;
+  /** Names of the queues. */
+  readonly queues: readonly string[];
+  readonly options: {
+    readonly concurrency: number;
+    readonly lockDurationMs: number;
+    readonly stalledIntervalMs: number;
+    readonly settledReceiptMs: number;
+    readonly telemetry?: Telemetry | undefined;
+    readonly metrics?: Metrics | undefined;
+  };
+  readonly completed: (job: { queue: string; jobId: string; operation: string; updates: number }) => void;
+  readonly logger: Logger;
+}
+
+/** A BullMQ worker for every queue in every partition that this process serves. */
+export class ServedQueues {
+  readonly queues: TallyQueue[] = [];
+  readonly #prefixes = new Set<string>();
+  readonly #workers: QueueWorker[] = [];
+  readonly #settlers: Settler[] = [];
+  readonly #cutter: ReceiptCutter;
+
+  constructor(private readonly deps: Deps) {
+    const { redis, options, logger } = deps;
+    this.#cutter = new ReceiptCutter({ redis, settledReceiptMs: options.settledReceiptMs, logger });
+  }
+
+  /**
+   * Begins to serve those partitions that are not served yet.
+   *
+   * @returns how many these were
+   */
+  async serve(partitions: readonly Partition[]): Promise<number> {
+    const added = partitions.filter(({ prefix }) => !this.#prefixes.has(prefix));
+    const workers = added.flatMap((partition) => this.#open(partition));
+    await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+    return added.length;
+  }
+
+  /** Takes no more jobs and lets the running ones finish, for as long as they take. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await Promise.all(this.#settlers.map((settler) => settler.flush()));
+    await this.#cutter.flush();
+  }
+
+  /** Leaves running jobs to other workers. */
+  async abandonJobs(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.abandonJobs()));
+  }
+
+  #open(partition: Partition): QueueWorker[] {
+    const { redis, queues, settle, apply, options, logger } = this.deps;
+    this.#prefixes.add(partition.prefix);
+    const settler = new Settler({
+      ...{ scripts: apply.scripts, settle, keys: apply.keys, partition, cutter: this.#cutter, logger },
+      settledReceiptMs: options.settledReceiptMs,
+    });
+    this.#settlers.push(settler);
+    const opened = queues.map((name) => openQueue(name, partition.prefix, redis, logger));
+    this.queues.push(...opened);
+    const workers = opened.map((queue) => this.#work(queue, partition, settler));
+    this.#workers.push(...workers);
+    return workers;
+  }
+
+  #work(queue: TallyQueue, partition: Partition, settler: Settler): QueueWorker {
+    const { redis, apply, registry, options, completed, logger } = this.deps;
+    const { concurrency, lockDurationMs, stalledIntervalMs, telemetry } = options;
+    const { name } = queue;
+    const slotsOf = new WeakMap<TallyJob, readonly Slot[]>();
+    const place: JobPlace = {
+      queue,
+      partition,
+      rememberSlots: (job, groups) => {
+        if (partition.isSplit) {
+          slotsOf.set(
+            job,
+            groups.map(({ slot }) => slot),
+          );
+        }
+      },
+    };
+    const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
+      connection: redis.forSlot(slotOf(partition.prefix)),
+      prefix: partition.prefix,
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
+      runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
+      ...(telemetry && { telemetry: forgiving(telemetry) }),
+      settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
+    });
+    const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
+    worker.on('completed', (job) => {
+      const { id: jobId = '', name: operation, data } = job;
+      settler.add({ queue: name, jobId, slots: slotsOf.get(job) ?? [] });
+      completed({ queue: name, jobId, operation, updates: data.updates.length });
+    });
+    worker.on('failed', (job, error) => {
+      const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
+      log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
+    });
+    worker.on('stalled', (jobId) => {
+      log.warn({ jobId }, 'taking over a job whose worker went silent');
+    });
+    worker.on('error', (error) => {
+      log.debug({ err: error }, error.message);
+    });
+    options.metrics?.jobs.watch(worker, registry.operations);
+    return worker;
+  }
+}
