@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { describeTarget, readTarget } from './target.js';
-import type { ClusterTarget, RedisTarget, ServerOptions } from './target.js';
+import type { ClusterNode, ClusterTarget, RedisTarget, ServerOptions } from './target.js';
 
 /** Something that runs commands: one server, or a Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -123,9 +123,9 @@ export class ServerConnection extends Redis {
     return this;
   }
 
-  /** Whether another server may take the place of this one without what this one wrote last, while others go on. */
-  hasReplicas(_slot: number): boolean {
-    return false;
+  /** Whether a replica may take over from the master of a slot alone, and forget what other masters still know. */
+  mayForget(_slot: number): Promise<boolean> {
+    return Promise.resolve(false); // there is one master: what is forgotten in a failover, is forgotten in all keys
   }
 
   /** Ends this connection and its copies at once. */
@@ -158,7 +158,7 @@ export class ClusterConnection extends Cluster {
   readonly #copies: (Redis | Cluster)[] = [];
   /** By slot. */
   readonly #forSlots = new Map<number, Cluster>();
-  readonly #nodes: ClusterTarget['nodes'];
+  readonly #anyNode: ClusterNode;
   readonly #timeoutMs: number | undefined;
   address = '';
   lastError: Error | undefined;
@@ -167,7 +167,7 @@ export class ClusterConnection extends Cluster {
 
   constructor(target: ClusterTarget, { connectionName, timeoutMs }: Manner) {
     super([...target.nodes], clusterOptions(target, connectionName, timeoutMs));
-    this.#nodes = target.nodes;
+    [this.#anyNode] = target.nodes as [ClusterNode];
     this.#timeoutMs = timeoutMs;
     this.on('-node', () => {
       this.losses += 1;
@@ -219,10 +219,10 @@ export class ClusterConnection extends Cluster {
     return copy;
   }
 
-  #addressOf(slot: number): { host: string; port: number } {
+  #addressOf(slot: number): ClusterNode {
     const key = this.slots[slot]?.[0];
     if (key === undefined) {
-      return this.#nodes[0]; // the first answer names the right one
+      return this.#anyNode; // its first answer names the right one
     }
     const colon = key.lastIndexOf(':');
     return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
@@ -249,8 +249,11 @@ export class ClusterConnection extends Cluster {
     return this.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === key);
   }
 
-  hasReplicas(slot: number): boolean {
-    return (this.slots[slot]?.length ?? 0) > 1;
+  /** Also while no replica answers: CLUSTER SLOTS leaves such a one out. */
+  async mayForget(slot: number): Promise<boolean> {
+    const nodes = String(await this.masterOf(slot)?.cluster('NODES'));
+    const [, master] = /^(\w+) .*\bmyself\b/m.exec(nodes) ?? [];
+    return master === undefined || new RegExp(`\\bslave\\S* ${master} `).test(nodes);
   }
 
   disconnectAll(): void {

@@ -13,6 +13,8 @@ export interface Durability {
   readonly replicasToConfirm: number;
   /** Whether it must be on the disks of the master and these replicas, by their append-only files. */
   readonly confirmOnDisk: boolean;
+  /** How long to wait for it, in ms. @defaultValue 1,000: enough for a busy replica, and a fraction of any lock */
+  readonly timeoutMs?: number;
 }
 
 /** The calls of one connection to a master. */
@@ -22,12 +24,11 @@ interface Line {
   next: Promise<void> | undefined;
 }
 
-/** Long enough for a busy replica, and a fraction of any lock: whoever waits keeps the commands behind it waiting. */
-const TIMEOUT_MS = 1_000;
+const DEFAULT_TIMEOUT_MS = 1_000;
 
 /**
  * Waits until what this connection has written is on replicas, by WAIT, or on disks, by WAITAOF. Both speak for all that
- * the connection wrote before, so one call under way and one to follow do for all who ask.
+ * the connection wrote before, so one call under way and one to follow do for all who ask. Commands behind it wait as well.
  */
 export class ReplicaConfirmation {
   readonly #lines = new WeakMap<Redis, Line>();
@@ -45,7 +46,7 @@ export class ReplicaConfirmation {
   /**
    * Confirms what was written to the masters of these slots, all of it before this call.
    *
-   * @throws NotReplicatedError when it is not confirmed within a second
+   * @throws NotReplicatedError when it is not confirmed in time
    */
   async confirm(slots: Iterable<Slot>): Promise<void> {
     const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot ?? 0)));
@@ -68,21 +69,20 @@ export class ReplicaConfirmation {
   }
 
   async #ask(master: Redis): Promise<void> {
-    const { replicasToConfirm, confirmOnDisk } = this.durability;
+    const { replicasToConfirm, confirmOnDisk, timeoutMs = DEFAULT_TIMEOUT_MS } = this.durability;
+    const requireReached = (what: string, reached: number, wanted: number) => {
+      if (reached < wanted) {
+        throw new NotReplicatedError(
+          `NOT_REPLICATED what was written is on ${reached} ${what} instead of ${wanted} after ${timeoutMs} ms`,
+        );
+      }
+    };
     if (confirmOnDisk) {
-      const [own, replicas] = (await master.call('WAITAOF', 1, replicasToConfirm, TIMEOUT_MS)) as [number, number];
+      const [own, replicas] = (await master.call('WAITAOF', 1, replicasToConfirm, timeoutMs)) as [number, number];
       requireReached('disks of the master', own, 1);
       requireReached('disks of replicas', replicas, replicasToConfirm);
     } else {
-      requireReached('replicas', await master.wait(replicasToConfirm, TIMEOUT_MS), replicasToConfirm);
+      requireReached('replicas', await master.wait(replicasToConfirm, timeoutMs), replicasToConfirm);
     }
-  }
-}
-
-function requireReached(what: string, reached: number, wanted: number): void {
-  if (reached < wanted) {
-    throw new NotReplicatedError(
-      `NOT_REPLICATED what was written is on ${reached} ${what} instead of ${wanted} after ${TIMEOUT_MS} ms`,
-    );
   }
 }

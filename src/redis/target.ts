@@ -26,7 +26,7 @@ export type ServerOptions = Omit<RedisOptions, 'replyMapping'> & { readonly url?
 
 type NodeOptions = Omit<NonNullable<ClusterOptions['redisOptions']>, 'replyMapping'>;
 
-interface ClusterNode {
+export interface ClusterNode {
   readonly host: string;
   readonly port: number;
 }
@@ -34,7 +34,7 @@ interface ClusterNode {
 export interface ClusterTarget extends Omit<ClusterOptions, 'redisOptions'> {
   readonly url?: never;
   /** Some of the nodes: the others are learnt from them. */
-  readonly nodes: readonly [ClusterNode, ...ClusterNode[]];
+  readonly nodes: readonly ClusterNode[];
   /** For the connection to each node: `username`, `password`, `tls` ... */
   readonly redisOptions?: NodeOptions | undefined;
 }
@@ -54,6 +54,9 @@ export function isCluster(target: RedisTarget): boolean {
 export function readTarget(target: RedisTarget): ServerOptions | ClusterTarget {
   if (typeof target === 'string') {
     return readUrl(target, undefined);
+  }
+  if (target.nodes?.length === 0) {
+    throw new ConfigurationError('nodes is empty: name at least one node of the Cluster, as { host, port }');
   }
   return target.url === undefined ? target : readUrl(target.url, target.tls);
 }

@@ -1,10 +1,19 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../redis/connection.js';
-import { ReplicaConfirmation } from '../redis/replicas.js';
+import { NotReplicatedError, ReplicaConfirmation } from '../redis/replicas.js';
 
 /** `appendfsync everysec` writes to the disk within two seconds. */
 const UNTIL_ON_DISK_MS = 2_500;
 
+/**
+ * Life of a receipt whose mark no replica has confirmed: long after such a replica would be too old to take over by itself.
+ */
+const UNCONFIRMED_MS = 24 * 3600 * 1000;
+
+/** It was written long before, and jobs wait behind the question. */
+const CONFIRM_TIMEOUT_MS = 50;
+
+const KNOWLEDGE_LIFE_MS = 30_000;
 const LOOK_EVERY_MS = 500;
 const MAX_RECEIPTS = 1_000_000;
 
@@ -20,17 +29,22 @@ interface Marked {
  *
  * A master that dies may forget that a job was completed and marked. If its receipts on other masters were gone by the
  * time that the job runs again, it would take effect twice. So they are cut only when the mark is safe: on the disk, and
- * on a replica where there is one that could take over.
+ * on a replica if the Cluster has any; and less while no replica answers.
  */
 export class ReceiptCutter {
   readonly #confirmation: ReplicaConfirmation;
+  /** By slot. */
+  readonly #knowledge = new Map<number, { mayForget: boolean; atMs: number }>();
   #marked: Marked[] = [];
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
   #cutting: Promise<void> = Promise.resolve();
 
   constructor(private readonly deps: { redis: Connection; settledReceiptMs: number; logger: Logger }) {
-    this.#confirmation = new ReplicaConfirmation(deps.redis, { replicasToConfirm: 1, confirmOnDisk: false });
+    this.#confirmation = new ReplicaConfirmation(deps.redis, {
+      ...{ replicasToConfirm: 1, confirmOnDisk: false },
+      timeoutMs: CONFIRM_TIMEOUT_MS,
+    });
   }
 
   /** @param slot that of the marks */
@@ -81,10 +95,31 @@ export class ReceiptCutter {
 
   async #cut({ slot, receipts }: Marked): Promise<void> {
     const { redis, settledReceiptMs } = this.deps;
-    if (redis.hasReplicas(slot)) {
-      await this.#confirmation.confirm([slot]);
-    }
-    const seconds = Math.ceil(settledReceiptMs / 1000);
+    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot));
+    const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
     await Promise.all(receipts.map((receipt) => redis.expire(receipt, seconds)));
+  }
+
+  /** Asked now and then: replicas come and go seldom. */
+  async #mayForget(slot: number): Promise<boolean> {
+    const known = this.#knowledge.get(slot);
+    if (known !== undefined && performance.now() - known.atMs < KNOWLEDGE_LIFE_MS) {
+      return known.mayForget;
+    }
+    const mayForget = await this.deps.redis.mayForget(slot);
+    this.#knowledge.set(slot, { mayForget, atMs: performance.now() });
+    return mayForget;
+  }
+
+  async #isOnReplica(slot: number): Promise<boolean> {
+    try {
+      await this.#confirmation.confirm([slot]);
+      return true;
+    } catch (error) {
+      if (error instanceof NotReplicatedError) {
+        return false;
+      }
+      throw error;
+    }
   }
 }

@@ -1,0 +1,91 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { startCluster } from '../support/topology/cluster.js';
+import type { Cluster } from '../support/topology/cluster.js';
+import { keysLike, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { KeyedLoad } from './keyed-load.js';
+
+const CELLS = 300;
+const CALLERS = 50;
+
+/** Locks short enough for a test: jobs of a dead worker, or that a failover forgot, run again soon. */
+const QUICK = { lockDurationMs: 2_000, stalledIntervalMs: 500 };
+
+async function ownCluster(): Promise<Cluster> {
+  const cluster = await startCluster({ masters: 3, replicasPerMaster: 1 });
+  onTestFinished(() => cluster.stop());
+  return cluster;
+}
+
+/** Cells in many slots, over all masters. */
+function loadOn(here: Place, replicasToConfirm: number): KeyedLoad {
+  const producer = here.producer({ replicasToConfirm });
+  return new KeyedLoad(producer, (number) => `{${number % 30}-${here.key('c')}}:${(number * 7) % CELLS}`, CALLERS);
+}
+
+async function untilMoreAreSent(load: KeyedLoad, more: number): Promise<void> {
+  const goal = load.sent + more;
+  await until(`${more} more updates are sent`, () => load.sent >= goal, 60_000);
+}
+
+/** Kills two masters, one after the other, each time with load before, during and after it. */
+async function failOverTwice(cluster: Cluster, load: KeyedLoad): Promise<void> {
+  for (const place of [0, 1]) {
+    await untilMoreAreSent(load, 1_000);
+    const [first, second] = await cluster.masters();
+    const victim = place === 0 ? first! : second!;
+    await victim.kill();
+    await cluster.untilHealthy();
+    await victim.start();
+    await cluster.untilHealthy();
+    await untilMoreAreSent(load, 1_000);
+  }
+}
+
+async function failedJobs(here: Place): Promise<number> {
+  const lists = await keysLike(here, `${here.prefix}:*:failed`);
+  const counts = await Promise.all(lists.map((list) => here.client.zcard(list)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+test('killed masters double nothing, and work goes on with their replicas', { timeout: 240_000 }, async () => {
+  const cluster = await ownCluster();
+  const here = place(cluster.url);
+  await here.worker(QUICK);
+  await here.worker(QUICK);
+  const load = loadOn(here, 0);
+
+  await failOverTwice(cluster, load);
+  await load.stop();
+
+  const totals = await load.totals(here.client);
+  expect(totals.doubled).toBe(0);
+  // Only what a dead master had not yet sent to its replica: a moment's worth.
+  expect(totals.lostApplied).toBeLessThan(totals.sent / 100);
+  expect(await failedJobs(here)).toBe(0);
+});
+
+test(
+  'with replicasToConfirm 1, nothing that was accepted or reported as applied is lost with a master',
+  { timeout: 240_000 },
+  async () => {
+    const cluster = await ownCluster();
+    const here = place(cluster.url);
+    await here.worker({ ...QUICK, replicasToConfirm: 1 });
+    await here.worker({ ...QUICK, replicasToConfirm: 1 });
+    const load = loadOn(here, 1);
+
+    await failOverTwice(cluster, load);
+    await load.stop();
+    await until(
+      'every accepted update has taken effect',
+      async () => (await load.totals(here.client)).lostAccepted === 0,
+      30_000,
+    );
+
+    const totals = await load.totals(here.client);
+    expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0 });
+    expect(totals.applied).toBe(totals.sent);
+    expect(await failedJobs(here)).toBe(0);
+  },
+);

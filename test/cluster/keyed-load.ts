@@ -1,0 +1,97 @@
+import type { Producer } from '../../src/index.js';
+import type { Connection } from '../../src/redis/connection.js';
+
+/** A failover and the retries after it take less. */
+const OUTCOME_TIMEOUT_MS = 30_000;
+
+/** What is known of one update. */
+interface Sent {
+  readonly key: string;
+  /** Its submit was answered. */
+  accepted: boolean;
+  /** It was reported as applied. */
+  applied: boolean;
+}
+
+export interface Totals {
+  readonly sent: number;
+  readonly applied: number;
+  /** By how much cells are short of what was accepted. */
+  readonly lostAccepted: number;
+  /** By how much cells are short of what was reported as applied. */
+  readonly lostApplied: number;
+  /** By how much cells exceed what was sent at all. */
+  readonly doubled: number;
+}
+
+/** Increments of 1 under idempotency keys, each sent again until its submit is answered; and what must come of them. */
+export class KeyedLoad {
+  readonly #sent: Sent[] = [];
+  readonly #loops: Promise<void>[];
+  #stopping = false;
+  /** Submits that failed, and were sent again. */
+  refusals = 0;
+
+  constructor(
+    private readonly producer: Producer,
+    /** Names the cell of an update by its number. */
+    private readonly keyOf: (number: number) => string,
+    callers: number,
+  ) {
+    this.#loops = Array.from({ length: callers }, () => this.#call());
+  }
+
+  get sent(): number {
+    return this.#sent.length;
+  }
+
+  /** Resolves when no update is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#loops);
+  }
+
+  async totals(redis: Connection): Promise<Totals> {
+    const byKey = new Map<string, { sent: number; accepted: number; applied: number }>();
+    for (const { key, accepted, applied } of this.#sent) {
+      const sums = byKey.get(key) ?? { sent: 0, accepted: 0, applied: 0 };
+      byKey.set(key, sums);
+      sums.sent += 1;
+      sums.accepted += Number(accepted);
+      sums.applied += Number(applied);
+    }
+    let [lostAccepted, lostApplied, doubled] = [0, 0, 0];
+    for (const [key, sums] of byKey) {
+      const value = Number((await redis.get(key)) ?? 0);
+      lostAccepted += Math.max(0, sums.accepted - value);
+      lostApplied += Math.max(0, sums.applied - value);
+      doubled += Math.max(0, value - sums.sent);
+    }
+    const applied = this.#sent.filter((it) => it.applied).length;
+    return { sent: this.sent, applied, lostAccepted, lostApplied, doubled };
+  }
+
+  async #call(): Promise<void> {
+    while (!this.#stopping) {
+      const number = this.#sent.length;
+      const sent: Sent = { key: this.keyOf(number), accepted: false, applied: false };
+      this.#sent.push(sent);
+      await this.#submit(sent, `update-${number}`);
+    }
+  }
+
+  async #submit(sent: Sent, idempotencyKey: string): Promise<void> {
+    while (!sent.accepted) {
+      const submission = await this.producer.counters
+        .increment({ key: sent.key }, { idempotencyKey })
+        .catch(() => undefined);
+      if (submission === undefined) {
+        this.refusals += 1;
+      } else {
+        sent.accepted = true;
+        const outcome = await submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }).catch(() => undefined);
+        sent.applied = outcome?.status === 'applied';
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { Partitions } from '../../src/jobs/partitions.js';
+import { slotOf } from '../../src/redis/slots.js';
+import { startCluster } from '../support/topology/cluster.js';
+import type { Cluster } from '../support/topology/cluster.js';
+import { keysLike, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { KeyedLoad } from './keyed-load.js';
+
+const PARTITIONS = 4;
+const TAGS = 12;
+const CELLS_OF_A_TAG = 25;
+
+/** For as long as a large slot takes to move. */
+const HALF_MOVED_MS = 2_000;
+
+interface Moved {
+  readonly here: Place;
+  readonly load: KeyedLoad;
+}
+
+/** Moves slots to other masters while workers and producers are busy with them, each held half moved for a while. */
+async function moveUnderLoad(slotsOf: (here: Place) => readonly number[]): Promise<Moved> {
+  const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
+  onTestFinished(() => cluster.stop());
+  const here = place(cluster.url);
+  await here.worker({ partitions: PARTITIONS });
+  await here.worker({ partitions: PARTITIONS });
+  const producer = here.producer({ partitions: PARTITIONS });
+  const load = new KeyedLoad(producer, (number) => cellOf(here, number), 50);
+  for (const slot of slotsOf(here)) {
+    const goal = load.sent + 500;
+    await until('some updates are sent', () => load.sent >= goal, 60_000);
+    await moveSlowly(cluster, slot);
+  }
+  const goal = load.sent + 500;
+  await until('some updates are sent after the last move', () => load.sent >= goal, 60_000);
+  await load.stop();
+  return { here, load };
+}
+
+function cellOf(here: Place, number: number): string {
+  return `{${tagOf(here, number % TAGS)}}:${number % CELLS_OF_A_TAG}`;
+}
+
+function tagOf(here: Place, number: number): string {
+  return `${here.namespace}-${number}`;
+}
+
+async function moveSlowly(cluster: Cluster, slot: number): Promise<void> {
+  const source = await cluster.masterOfSlot(slot);
+  const target = (await cluster.masters()).find(({ id }) => id !== source.id)!;
+  let isHeld = false;
+  await cluster.moveSlot(slot, target, {
+    between: async () => {
+      if (!isHeld) {
+        isHeld = true;
+        await new Promise((resolve) => setTimeout(resolve, HALF_MOVED_MS));
+      }
+    },
+  });
+}
+
+async function expectExactTotals({ here, load }: Moved): Promise<void> {
+  const totals = await load.totals(here.client);
+  expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0 });
+  expect(totals.applied).toBe(totals.sent);
+  expect(await keysLike(here, `${here.prefix}:*:failed`)).toEqual([]);
+}
+
+test(
+  'slots of cells move under load: totals are exact, no job fails or uses up an attempt',
+  { timeout: 180_000 },
+  async () => {
+    const moved = await moveUnderLoad((here) => [0, 1, 2].map((number) => slotOf(`{${tagOf(here, number)}}`)));
+
+    await expectExactTotals(moved);
+    const { here } = moved;
+    const lists = await keysLike(here, `${here.prefix}:*:counters:completed`);
+    expect(lists).toHaveLength(PARTITIONS);
+    for (const list of lists) {
+      const jobs = await here.client.zrange(list, '0', '-1');
+      const attempts = await Promise.all(jobs.map((id) => here.client.hget(list.replace(/completed$/, id), 'atm')));
+      expect(new Set(attempts)).toEqual(new Set(['1']));
+    }
+  },
+);
+
+test('slots of queues move under load: totals are exact and no job fails', { timeout: 180_000 }, async () => {
+  const moved = await moveUnderLoad((here) =>
+    new Partitions(here.prefix, PARTITIONS).all.slice(0, 2).map(({ prefix }) => slotOf(prefix)),
+  );
+
+  await expectExactTotals(moved);
+});
