@@ -1,15 +1,15 @@
 import express from 'express';
-import type { Express, RequestHandler } from 'express';
+import type { Express } from 'express';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { openQueue } from '../src/jobs/queues.js';
-import type { TallyQueue } from '../src/jobs/queues.js';
+import { PartitionCounts } from '../src/jobs/partition-counts.js';
+import { partitionCountOf, Partitions } from '../src/jobs/partitions.js';
 import { createRegistry } from '../src/operations/registry.js';
-import type { Registry } from '../src/operations/registry.js';
 import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics } from '../src/metrics/metrics.js';
+import { UsedPartitions } from '../src/jobs/used-partitions.js';
 import { routerOf } from '../src/producers/http/endpoint.js';
 import { healthEndpoints } from '../src/producers/http/health.js';
 import { answerProblem } from '../src/producers/http/problem-of.js';
@@ -20,18 +20,19 @@ import { withinTime } from '../src/within-time.js';
 import { createAccess } from './access/access.js';
 import { proxySchema, trustOf } from './access/proxy.js';
 import type { ProxyOptions } from './access/proxy.js';
-import { signedInOf } from './access/signed-in.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
 import { leaveOutOutsideFonts } from './board-fonts.js';
-import { BOARD_PATH, createBoard } from './board.js';
+import { BOARD_PATH } from './board.js';
+import { boardOfRole } from './board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon } from './pages/icon.js';
 import { keysPages } from './keys/keys-pages.js';
 import { STYLESHEET_PATH } from './pages/page.js';
 import { sendStylesheet } from './pages/stylesheet.js';
 import { securityHeaders } from './security-headers.js';
+import { ShownQueues } from './shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
 export interface DashboardOptions extends CommonOptions {
@@ -66,10 +67,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const logger = checked.logger ?? pino({ name: 'tally' });
   const registry = createRegistry(checked.operations);
   const redis = connectPromptly(checked.redis, 'tally-dashboard', ANSWER_TIMEOUT_MS, logger);
-  const queues = registry.queues.map((name) => openQueue(name, checked.prefix, redis, logger));
   const keys = createKeys(checked);
-  const { redis: target, prefix, operations } = checked;
-  const metrics = checked.metrics ?? createMetrics({ redis: target, prefix, operations, logger });
+  const { redis: target, namespace, prefix, operations } = checked;
+  const partitions = new Partitions(prefix, partitionCountOf(checked));
+  const used = new UsedPartitions(redis, new PartitionCounts(redis, keys), partitions);
+  const queues = new ShownQueues({ redis, names: registry.queues, partitions: used, logger });
+  const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
   const audit = new AuditLog({ redis, keys, logger });
   const access = createAccess({ redis, keys, proxy });
 
@@ -88,29 +91,19 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     response.redirect(BOARD_PATH);
   });
   app.get(AUDIT_PATH, auditPage(audit));
-  app.use(keysPages({ redis, keys, registry, queues }));
+  app.use(keysPages({ redis, keys, registry, queues, partitions, used }));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, leaveOutOutsideFonts, boardOfRole(queues, registry));
+  app.use(BOARD_PATH, leaveOutOutsideFonts, boardOfRole({ redis, queues, registry }));
   app.use(answerErrors(logger));
 
   return {
     app,
     close: async () => {
       access.close();
-      const closed = [audit.written(), ...queues.map((queue) => queue.close())];
+      const closed = [audit.written(), queues.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       redis.disconnectAll();
       await (metrics === checked.metrics ? undefined : metrics.close());
     },
-  };
-}
-
-/** The board has a look for each role. */
-function boardOfRole(queues: readonly TallyQueue[], registry: Registry): RequestHandler {
-  const viewers = createBoard(queues, registry, 'viewer');
-  const operators = createBoard(queues, registry, 'operator');
-  return (request, response, next) => {
-    const board = signedInOf(response)?.role === 'operator' ? operators : viewers;
-    board(request, response, next);
   };
 }

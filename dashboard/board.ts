@@ -1,14 +1,15 @@
 import { createBullBoard } from '@bull-board/api';
 import { ExpressAdapter } from '@bull-board/express';
 import type { Express } from 'express';
-import type { TallyQueue } from '../src/jobs/queues.js';
 import type { Registry } from '../src/operations/registry.js';
 import { ReadableQueue } from './readable-queue.js';
+import type { ReadWorkers } from './readable-queue.js';
 import { SIGN_OUT_PATH } from './access/paths.js';
 import type { Role } from './access/signed-in.js';
 import { ICON_PATH } from './pages/icon.js';
 import { SECTIONS } from './pages/page.js';
 import { refuseAction } from './refused-actions.js';
+import type { ShownQueue } from './shown-queues.js';
 
 /** Where the board stands, as the browser sees it. */
 export const BOARD_PATH = '/ops/queues';
@@ -19,14 +20,22 @@ const LINKS = [
   { text: 'Sign out', url: SIGN_OUT_PATH },
 ];
 
+/** Bull Board for people of one role. */
+export interface Board {
+  /** To be mounted at {@link BOARD_PATH}. */
+  readonly app: Express;
+  /** Has it show these queues, and no others. */
+  show(queues: readonly ShownQueue[]): void;
+}
+
 /**
- * Bull Board over these queues for people of one role, to be mounted at {@link BOARD_PATH}. For viewers it has no
- * buttons; what they may not do is refused before it comes here, see `access/permit.ts`.
+ * Bull Board without queues so far. For viewers it has no buttons; what they may not do is refused before it comes here,
+ * see `access/permit.ts`.
  */
-export function createBoard(queues: readonly TallyQueue[], registry: Registry, role: Role): Express {
+export function createBoard(registry: Registry, role: Role, readWorkers: ReadWorkers): Board {
   const serverAdapter = new ExpressAdapter().setBasePath(BOARD_PATH);
-  createBullBoard({
-    queues: queues.map((queue) => new ReadableQueue(queue, registry, role === 'viewer')),
+  const { replaceQueues } = createBullBoard({
+    queues: [],
     serverAdapter,
     options: {
       uiConfig: {
@@ -35,12 +44,22 @@ export function createBoard(queues: readonly TallyQueue[], registry: Registry, r
         favIcon: { default: ICON_PATH, alternative: ICON_PATH },
         hideDocsLink: true,
         miscLinks: LINKS,
+        overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
       },
       handlerHooks: { before: refuseAction },
     },
   });
-  const board = serverAdapter.getRouter() as Express;
+  const app = serverAdapter.getRouter() as Express;
   // It is an Express app of its own, with a setting of its own.
-  board.disable('x-powered-by');
-  return board;
+  app.disable('x-powered-by');
+  let shown: readonly ShownQueue[] = [];
+  return {
+    app,
+    show: (queues) => {
+      if (queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])) {
+        replaceQueues(queues.map((queue) => new ReadableQueue(queue, registry, role === 'viewer', readWorkers)));
+        shown = queues;
+      }
+    },
+  };
 }

@@ -1,11 +1,17 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
-import type { TallyQueue } from '../src/jobs/queues.js';
+import { WORKER_NAME_SEPARATOR } from '../src/metrics/connected-workers.js';
+import type { ConnectedWorkers } from '../src/metrics/connected-workers.js';
 import type { Registry } from '../src/operations/registry.js';
 import { updateId } from '../src/jobs/job-id.js';
+import { GROUP_DELIMITER, partitionWords } from './board-name.js';
 import { describeJob } from './formatters.js';
 import { findLink } from './keys/paths.js';
 import { describeQueue } from './queue-words.js';
+import type { ShownQueue } from './shown-queues.js';
+
+/** Reads who is connected, once for all queues that ask at a time. */
+export type ReadWorkers = () => Promise<ConnectedWorkers>;
 
 /**
  * A queue as the board shows it. The board's own formatters get a job's data or its return value, but an outcome
@@ -17,15 +23,30 @@ export class ReadableQueue extends BullMQAdapter {
   override readonly allowCompletedRetries = false;
 
   constructor(
-    queue: TallyQueue,
+    private readonly shown: ShownQueue,
     private readonly registry: Registry,
     readOnlyMode: boolean,
+    private readonly readWorkers: ReadWorkers,
   ) {
+    const { queue, partition } = shown;
+    const { displayName, description } = describeQueue(queue.name, registry);
     super(queue, {
-      ...describeQueue(queue.name, registry),
+      ...{ displayName: displayName + partitionWords(partition), description },
+      ...(partition.isSplit && { delimiter: GROUP_DELIMITER }),
       ...{ allowRetries: !readOnlyMode, readOnlyMode },
       externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
     });
+  }
+
+  override getName(): string {
+    return this.shown.boardName;
+  }
+
+  /** The board asks for each queue at each refresh; BullMQ would list all clients for each. */
+  override async getWorkers(): ReturnType<BullMQAdapter['getWorkers']> {
+    const { queue, partition } = this.shown;
+    const lines = (await this.readWorkers()).of(queue.name, partition);
+    return this.normalizeWorkers(lines.map(parseClient), WORKER_NAME_SEPARATOR);
   }
 
   override async getJob(id: string): Promise<Job | undefined> {
@@ -44,4 +65,12 @@ export class ReadableQueue extends BullMQAdapter {
       value: () => ({ ...toJSON(), ...describeJob(job, this.registry) }),
     });
   }
+}
+
+/** A line of CLIENT LIST. */
+function parseClient(line: string): Record<string, string> {
+  const fields = line
+    .split(' ')
+    .map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]);
+  return Object.fromEntries(fields) as Record<string, string>;
 }

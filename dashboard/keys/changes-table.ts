@@ -1,12 +1,12 @@
 import { deltaOf } from '../../src/history/read-history.js';
 import type { Change } from '../../src/history/read-history.js';
-import type { Registry } from '../../src/operations/registry.js';
 import { html } from '../../src/html.js';
 import type { Html } from '../../src/html.js';
+import type { BoardNames } from './board-names.js';
 import { jobLink } from './job-link.js';
 
 /** The last changes of a cell; between them what changed it without leaving a history. */
-export function changesTable(changes: readonly Change[], value: number | undefined, registry: Registry): Html {
+export function changesTable(changes: readonly Change[], value: number | undefined, boardNames: BoardNames): Html {
   if (changes.length === 0) {
     return html`<p class="card muted">No change of it is kept.</p>`;
   }
@@ -24,14 +24,14 @@ export function changesTable(changes: readonly Change[], value: number | undefin
       <tbody>
         ${changes.map((change, index) => {
           const found = index === 0 ? value : changes[index - 1]?.before;
-          return [found !== undefined && found !== change.after && gap(change.after, found), row(change, registry)];
+          return [found !== undefined && found !== change.after && gap(change.after, found), row(change, boardNames)];
         })}
       </tbody>
     </table>
   </div>`;
 }
 
-function row(change: Change, registry: Registry): Html {
+function row(change: Change, boardNames: BoardNames): Html {
   const { atMs, operation, after, jobId } = change;
   const at = new Date(atMs).toISOString();
   const delta = deltaOf(change);
@@ -40,7 +40,7 @@ function row(change: Change, registry: Registry): Html {
     <td class="nowrap">${operation}</td>
     <td class="number">${delta > 0n ? '+' : ''}${delta.toString()}</td>
     <td class="number">${after}</td>
-    <td>${jobLink(registry.find(operation)?.queue, jobId)}</td>
+    <td>${jobLink(boardNames.get(jobId), jobId)}</td>
   </tr> `;
 }
 

@@ -3,27 +3,29 @@ import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { html } from '../../src/html.js';
 import type { Html } from '../../src/html.js';
+import type { BoardNames } from './board-names.js';
 import { cellLink } from './cell-link.js';
 import type { Found, RecordedUpdate } from './find-updates.js';
-import { findForm } from './forms.js';
 import { jobLink } from './job-link.js';
 import { waitingTable } from './waiting-table.js';
 
-/** The form, and what was found under the text, if there is one. */
-export function findContent(text: string, found: Found | undefined, registry: Registry): Html {
-  return html`<div class="stack">${findForm(text)} ${found && answer(found, registry)}</div>`;
+interface Context {
+  readonly registry: Registry;
+  readonly boardNames: BoardNames;
 }
 
-function answer({ byId, recorded, waiting }: Found, registry: Registry): Html {
-  if (byId === undefined && recorded === undefined && waiting.found.length === 0) {
+/** What was found. */
+export function findContent({ byId, recorded, waiting, boardNames }: Found, registry: Registry): Html {
+  const context = { registry, boardNames };
+  if (byId === undefined && recorded.length === 0 && waiting.found.length === 0) {
     return html`<p class="card">
         Nothing was found. Completed jobs are kept for a day, failed ones for 14; idempotency keys as long as the
         workers are told to, a day unless told otherwise.
       </p>
       ${waitingTable(waiting)}`;
   }
-  return html`${byId && section('Update with this id', describeUpdate(byId, registry))}
-  ${recorded && section('First update with this idempotency key', describeRecorded(recorded, registry))}
+  return html`${byId && section('Update with this id', describeUpdate(byId, context))}
+  ${recorded.map((each) => section('First update with this idempotency key', describeRecorded(each, context)))}
   ${section('Jobs with this idempotency key that wait, run or have failed', waitingTable(waiting))}`;
 }
 
@@ -34,9 +36,9 @@ function section(title: string, content: Html): Html {
   </section>`;
 }
 
-function describeRecorded({ updateId, outcome, update }: RecordedUpdate, registry: Registry): Html {
+function describeRecorded({ updateId, outcome, update }: RecordedUpdate, context: Context): Html {
   if (update !== undefined) {
-    return describeUpdate(update, registry);
+    return describeUpdate(update, context);
   }
   const words = outcome.startsWith('!') ? `rejected, ${outcome.slice(1)}` : `applied, with the numbers ${outcome}`;
   return html`<dl class="card">
@@ -49,7 +51,8 @@ function describeRecorded({ updateId, outcome, update }: RecordedUpdate, registr
   </dl>`;
 }
 
-function describeUpdate({ id, operation, params, jobId, attempts, outcome }: FoundUpdate, registry: Registry): Html {
+function describeUpdate(found: FoundUpdate, { registry, boardNames }: Context): Html {
+  const { id, operation, params, jobId, attempts, outcome } = found;
   return html`<dl class="card">
     <dt>Update</dt>
     <dd class="code">${id}</dd>
@@ -64,7 +67,7 @@ function describeUpdate({ id, operation, params, jobId, attempts, outcome }: Fou
     <dt>Attempts</dt>
     <dd>${attempts}</dd>
     <dt>Job</dt>
-    <dd>${jobLink(registry.find(operation)?.queue, jobId)}</dd>
+    <dd>${jobLink(boardNames.get(jobId), jobId)}</dd>
   </dl>`;
 }
 

@@ -1,10 +1,16 @@
-import type { TallyQueue } from '../../src/jobs/queues.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
+import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Registry } from '../../src/operations/registry.js';
+import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
 import type { Connection } from '../../src/redis/connection.js';
-import type { Keys } from '../../src/redis/keys.js';
+import type { Keys, Slot } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
+import type { ShownQueues } from '../shown-queues.js';
+import { boardNamesOf } from './board-names.js';
+import type { BoardNames } from './board-names.js';
+import type { FindFields } from './forms.js';
 import { findWaiting } from './waiting-jobs.js';
 import type { WaitingJobs } from './waiting-jobs.js';
 
@@ -12,17 +18,21 @@ export interface FindDeps {
   readonly redis: Connection;
   readonly keys: Keys;
   readonly registry: Registry;
-  readonly queues: readonly TallyQueue[];
+  readonly queues: ShownQueues;
+  readonly partitions: Partitions;
+  readonly used: UsedPartitions;
 }
 
 /** What is known under a text that is an update id or an idempotency key. */
 export interface Found {
   /** The update of this id. */
   readonly byId?: FoundUpdate;
-  /** What the receipt of this idempotency key says. */
-  readonly recorded?: RecordedUpdate;
+  /** What the receipts of this idempotency key say; one server may have had split queues and others. */
+  readonly recorded: readonly RecordedUpdate[];
   /** Jobs that wait, run or have failed with this idempotency key: it has no receipt before it is applied. */
   readonly waiting: WaitingJobs;
+  /** Of the jobs of these updates. */
+  readonly boardNames: BoardNames;
 }
 
 export interface RecordedUpdate {
@@ -35,21 +45,26 @@ export interface RecordedUpdate {
 
 const TIMEOUT_MS = 5_000;
 
-export async function findUpdates(deps: FindDeps, text: string): Promise<Found> {
+export async function findUpdates(deps: FindDeps, { update: text, key }: FindFields): Promise<Found> {
+  const isIdempotencyKey = idempotencyKeySchema.safeParse(text).success;
+  const slots = [...(deps.redis.isCluster ? [] : [undefined]), ...(key === '' ? [] : [slotOf(key)])];
   const [byId, recorded, waiting] = await Promise.all([
     find(deps, text),
-    idempotencyKeySchema.safeParse(text).success ? findRecorded(deps, text) : undefined,
-    findWaiting(deps.queues, ({ idempotencyKey }) => idempotencyKey === text),
+    Promise.all(isIdempotencyKey ? slots.map((slot) => findRecorded(deps, text, slot)) : []),
+    deps.queues.look().then((queues) => findWaiting(queues, ({ idempotencyKey }) => idempotencyKey === text)),
   ]);
-  return { ...(byId && { byId }), ...(recorded && { recorded }), waiting };
+  const known = recorded.flatMap((each) => each ?? []);
+  const updates = [byId, ...known.map(({ update }) => update)].flatMap((each) => each ?? []);
+  const boardNames = await boardNamesOf(deps, updates);
+  return { ...(byId && { byId }), recorded: known, waiting, boardNames };
 }
 
-function find({ redis, keys, registry }: FindDeps, id: string): Promise<FoundUpdate | undefined> {
-  return findUpdate({ redis, keys, registry, timeoutMs: TIMEOUT_MS }, id);
+function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
+  return findUpdate({ ...deps, timeoutMs: TIMEOUT_MS }, id);
 }
 
-async function findRecorded(deps: FindDeps, idempotencyKey: string): Promise<RecordedUpdate | undefined> {
-  const receipt = await deps.redis.get(deps.keys.idempotencyReceipt(idempotencyKey));
+async function findRecorded(deps: FindDeps, idempotencyKey: string, slot: Slot): Promise<RecordedUpdate | undefined> {
+  const receipt = await deps.redis.get(deps.keys.idempotencyReceipt(idempotencyKey, slot));
   const [, updateId, outcome] = /^\S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
   if (updateId === undefined || outcome === undefined) {
     return undefined;

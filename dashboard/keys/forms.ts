@@ -14,12 +14,33 @@ export function cellForm({ key, field, member }: CellFields): Html {
   </form>`;
 }
 
-export function findForm(text: string): Html {
+/** What was typed into the form that finds an update. */
+export interface FindFields {
+  readonly update: string;
+  /** Only where {@link asksForKey}. */
+  readonly key: string;
+}
+
+/** Where queues are split, what is recorded of an idempotency key lies beside the keys that its update changes. */
+export function findForm({ update, key }: FindFields, asksForKey: boolean): Html {
   return html`<form class="card fields" method="get" action="${FIND_PATH}">
     <label>
       Idempotency key or update id
-      <input name="update" value="${text}" required autocomplete="off" spellcheck="false" />
+      <input name="update" value="${update}" required autocomplete="off" spellcheck="false" />
     </label>
+    ${
+      asksForKey &&
+      html`<label>
+        Key that it changes <input name="key" value="${key}" autocomplete="off" spellcheck="false" />
+      </label>`
+    }
     <button type="submit">Find</button>
+    ${
+      asksForKey &&
+      html`<p class="muted">
+        Queues are split here, so what became of an idempotency key is recorded beside the key that its update changed:
+        without that key, only jobs that wait, run or have failed are found by an idempotency key.
+      </p>`
+    }
   </form>`;
 }

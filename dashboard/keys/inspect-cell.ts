@@ -1,10 +1,12 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/connection.js';
 import { TallyError } from '../../src/errors.js';
 import { readHistory } from '../../src/history/read-history.js';
 import type { Change } from '../../src/history/read-history.js';
+import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { describeCell } from '../../src/operations/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
 import { readCell } from '../../src/redis/read-cell.js';
 
 /** A cell as Redis holds it. */
@@ -22,17 +24,24 @@ export interface InspectedCell {
   readonly changes: readonly Change[];
 }
 
-export async function inspectCell(redis: Redis, keys: Keys, cell: Cell): Promise<InspectedCell> {
+/** @param ways how queues are or were split: it decides where the changes are kept */
+export async function inspectCell(
+  redis: RedisClient,
+  keys: Keys,
+  cell: Cell,
+  ways: readonly Partitions[],
+): Promise<InspectedCell> {
+  const slots = new Set(ways.map(({ count }) => (count === undefined ? undefined : slotOf(cell.key))));
   const [type, expiresInMs, value, changes] = await Promise.all([
     redis.type(cell.key),
     redis.pttl(cell.key),
     valueOf(redis, cell),
-    readHistory(redis, keys, cell),
+    readHistory(redis, keys, cell, [...slots]),
   ]);
   return { cell, type, ...(expiresInMs >= 0 && { expiresInMs }), ...value, changes };
 }
 
-async function valueOf(redis: Redis, cell: Cell): Promise<Pick<InspectedCell, 'value' | 'problem'>> {
+async function valueOf(redis: RedisClient, cell: Cell): Promise<Pick<InspectedCell, 'value' | 'problem'>> {
   try {
     const found = await readCell(redis, cell);
     return found === undefined ? { problem: `${describeCell(cell)} does not exist` } : { value: found.value };

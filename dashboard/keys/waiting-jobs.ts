@@ -4,6 +4,7 @@ import type { JobResult, TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { cellId } from '../../src/operations/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
+import type { ShownQueue } from '../shown-queues.js';
 
 /** States of jobs that may still change a cell: those that failed when someone retries them. */
 const STATES = ['active', 'wait', 'prioritized', 'delayed', 'failed'] as const;
@@ -18,7 +19,8 @@ const MAX_UPDATES = 50_000;
 
 /** A job that waits or failed, with those of its updates that were looked for. */
 export interface WaitingJob {
-  readonly queue: string;
+  /** The board's name of its queue. */
+  readonly boardName: string;
   readonly jobId: string;
   readonly operation: string;
   readonly state: WaitingState;
@@ -40,13 +42,12 @@ type IsWanted = (update: { params: unknown; idempotencyKey: string | undefined; 
 type StoredJob = Job<JobData, JobResult>;
 
 /** Looks for updates among the jobs that wait or failed, up to a bounded number of them. */
-export async function findWaiting(queues: readonly TallyQueue[], isWanted: IsWanted): Promise<WaitingJobs> {
+export async function findWaiting(shown: readonly ShownQueue[], isWanted: IsWanted): Promise<WaitingJobs> {
   const found: WaitingJob[] = [];
-  const counts = await Promise.all(queues.map((queue) => queue.getJobCountByTypes(...STATES)));
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  const { queues, total } = await withJobs(shown);
   let [looked, updatesLooked] = [0, 0];
   for (const state of STATES) {
-    for (const queue of queues) {
+    for (const { queue, boardName } of queues) {
       const jobs = updatesLooked < MAX_UPDATES ? await readJobs(queue, state) : [];
       for (const job of jobs) {
         const updates = wantedOf(job, isWanted);
@@ -54,12 +55,22 @@ export async function findWaiting(queues: readonly TallyQueue[], isWanted: IsWan
         updatesLooked += updates.length;
         const indexes = updates.flatMap((wanted, index) => (wanted ? [index] : []));
         if (indexes.length > 0) {
-          found.push(describe(job, queue.name, state, indexes));
+          found.push(describe(job, boardName, state, indexes));
         }
       }
     }
   }
   return { found, looked, total: Math.max(total, looked) };
+}
+
+/** Those that have such jobs, each once: a partition may be one of several numbers. Most of many partitions are empty. */
+async function withJobs(shown: readonly ShownQueue[]): Promise<{ queues: ShownQueue[]; total: number }> {
+  const distinct = [...new Map(shown.map((each) => [each.queue.qualifiedName, each])).values()];
+  const counts = await Promise.all(distinct.map(({ queue }) => queue.getJobCountByTypes(...STATES)));
+  return {
+    queues: distinct.filter((_, index) => counts[index] !== 0),
+    total: counts.reduce((sum, count) => sum + count, 0),
+  };
 }
 
 /** Whether an update touches a cell. */
@@ -89,7 +100,7 @@ function wantedOf({ name, data }: StoredJob, isWanted: IsWanted): boolean[] {
   });
 }
 
-function describe(job: StoredJob, queue: string, state: WaitingState, updates: readonly number[]): WaitingJob {
+function describe(job: StoredJob, boardName: string, state: WaitingState, updates: readonly number[]): WaitingJob {
   const { id: jobId = '', name: operation, failedReason } = job;
-  return { queue, jobId, operation, state, updates, ...(state === 'failed' && failedReason && { failedReason }) };
+  return { boardName, jobId, operation, state, updates, ...(state === 'failed' && failedReason && { failedReason }) };
 }

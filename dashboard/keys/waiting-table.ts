@@ -42,12 +42,12 @@ function table(jobs: readonly WaitingJob[]): Html {
   </div>`;
 }
 
-function row({ state, operation, updates, queue, jobId, failedReason }: WaitingJob): Html {
+function row({ state, operation, updates, boardName, jobId, failedReason }: WaitingJob): Html {
   return html`<tr>
     <td class="nowrap">${STATE_WORDS[state]}</td>
     <td class="nowrap">${operation}</td>
     <td class="number">${updates.length}</td>
-    <td>${jobLink(queue, jobId)}</td>
+    <td>${jobLink(boardName, jobId)}</td>
     <td>${failedReason}</td>
   </tr> `;
 }

@@ -3,12 +3,17 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
+import { PartitionCounts } from '../jobs/partition-counts.js';
+import { partitionCountOf, Partitions } from '../jobs/partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import { checkOptions, commonShape } from '../options.js';
 import { connectPromptly } from '../redis/connection.js';
-import type { Connection, RedisTarget } from '../redis/connection.js';
+import type { Connection } from '../redis/connection.js';
+import { createKeys } from '../redis/keys.js';
+import type { RedisTarget } from '../redis/target.js';
 import { RedisGauges } from './redis-gauges.js';
 import { UpdateCounters } from './update-counters.js';
+import { UsedPartitions } from '../jobs/used-partitions.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 export interface MetricsOptions {
@@ -17,6 +22,8 @@ export interface MetricsOptions {
    * @defaultValue none: only what this process counts itself
    */
   redis?: RedisTarget;
+  /** First part of Tally's own keys, which tell how queues are split. @defaultValue `tally` */
+  namespace?: string;
   /** First part of BullMQ's keys. @defaultValue `bull` */
   prefix?: string;
   /** The user's own operations, whose queues are read too. @defaultValue none */
@@ -30,6 +37,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 
 const optionsSchema = z.strictObject({
   redis: commonShape.redis.optional(),
+  namespace: commonShape.namespace,
   prefix: commonShape.prefix,
   operations: commonShape.operations,
   logger: commonShape.logger,
@@ -55,14 +63,18 @@ export class Metrics {
   readonly jobs: WorkerMetrics;
 
   /** @internal use {@link createMetrics} */
-  constructor({ redis: target, prefix, operations, logger = pino({ name: 'tally' }) }: z.output<typeof optionsSchema>) {
+  constructor(options: z.output<typeof optionsSchema>) {
     collectDefaultMetrics({ register: this.#register });
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
+    const { redis: target, prefix, operations, logger = pino({ name: 'tally' }) } = options;
     if (target !== undefined) {
-      this.#redis = connectPromptly(target, 'tally-metrics', COMMAND_TIMEOUT_MS, logger);
+      const redis = connectPromptly(target, 'tally-metrics', COMMAND_TIMEOUT_MS, logger);
       const { queues } = createRegistry(operations);
-      this.#gauges = new RedisGauges(this.#register, { redis: this.#redis, prefix, queues, logger });
+      const own = new Partitions(prefix, partitionCountOf({ redis: target }));
+      const partitions = new UsedPartitions(redis, new PartitionCounts(redis, createKeys(options)), own);
+      this.#redis = redis;
+      this.#gauges = new RedisGauges(this.#register, { redis, partitions, queues, logger });
     }
   }
 

@@ -1,10 +1,13 @@
 import { QueueKeys } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 
-/** What is read of one queue. */
+const JOB_STATES = ['waiting', 'active', 'delayed', 'completed', 'failed'] as const;
+
+type JobState = (typeof JOB_STATES)[number];
+
+/** What is read of a queue, or of one partition of it. */
 export interface QueueReading {
-  readonly queue: string;
-  readonly jobs: Readonly<Record<'waiting' | 'active' | 'delayed' | 'completed' | 'failed', number>>;
+  readonly jobs: Readonly<Record<JobState, number>>;
   readonly isPaused: boolean;
   /** 0 when no job waits. */
   readonly oldestWaitingAgeMs: number;
@@ -13,8 +16,13 @@ export interface QueueReading {
 /** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
 const SCORES_PER_PRIORITY = 2 ** 32;
 
-/** Reads a queue with at most 14 commands, none of which takes longer the more jobs there are. */
-export async function readQueue(redis: Redis, prefix: string, queue: string, nowMs: number): Promise<QueueReading> {
+/** Reads a partition of a queue with at most 14 commands, none of which takes longer the more jobs there are. */
+export async function readQueue(
+  redis: RedisClient,
+  prefix: string,
+  queue: string,
+  nowMs: number,
+): Promise<QueueReading> {
   const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
   const [wait, prioritized, active, delayed, completed, failed, paused, since] = await Promise.all([
     redis.llen(toKey('wait')),
@@ -27,10 +35,19 @@ export async function readQueue(redis: Redis, prefix: string, queue: string, now
     oldestWaitingSince(redis, toKey),
   ]);
   return {
-    queue,
     jobs: { waiting: wait + prioritized, active, delayed, completed, failed },
     isPaused: paused === 1,
     oldestWaitingAgeMs: since === undefined ? 0 : Math.max(0, nowMs - since),
+  };
+}
+
+/** What is true of a queue as a whole, of the readings of all its partitions. */
+export function sumReadings(readings: readonly QueueReading[]): QueueReading {
+  const sum = (state: JobState) => readings.reduce((total, { jobs }) => total + jobs[state], 0);
+  return {
+    jobs: Object.fromEntries(JOB_STATES.map((state) => [state, sum(state)])) as QueueReading['jobs'],
+    isPaused: readings.some(({ isPaused }) => isPaused),
+    oldestWaitingAgeMs: Math.max(0, ...readings.map(({ oldestWaitingAgeMs }) => oldestWaitingAgeMs)),
   };
 }
 
@@ -38,7 +55,7 @@ export async function readQueue(redis: Redis, prefix: string, queue: string, now
  * When the job that has waited longest was added. Of jobs with a priority, the one that is next and the first of the
  * lowest priority are looked at: a starving one is the latter.
  */
-async function oldestWaitingSince(redis: Redis, toKey: (type: string) => string): Promise<number | undefined> {
+async function oldestWaitingSince(redis: RedisClient, toKey: (type: string) => string): Promise<number | undefined> {
   const [next, nextPrioritized, [, lastScore]] = await Promise.all([
     redis.lindex(toKey('wait'), -1),
     redis.zrange(toKey('prioritized'), '0', '0'),

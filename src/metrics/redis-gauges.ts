@@ -1,26 +1,13 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { readServerFacts } from '../redis/requirements.js';
-import type { ServerFacts } from '../redis/requirements.js';
-import { readQueue } from './queue-reading.js';
-import type { QueueReading } from './queue-reading.js';
+import { readRedis } from './redis-reading.js';
+import type { RedisReading, ReadingDeps } from './redis-reading.js';
 
 /** Prometheus gives up after 10 s by default; the counters of the process should reach it in any case. */
 const READ_TIMEOUT_MS = 2_000;
 
-interface Reading {
-  readonly facts: ServerFacts;
-  readonly queues: readonly QueueReading[];
-  /** Workers by queue; undefined where Redis does not let us list its clients. */
-  readonly workers: ReadonlyMap<string, number> | undefined;
-}
-
-interface Deps {
-  readonly redis: Redis;
-  readonly prefix: string;
-  readonly queues: readonly string[];
+interface Deps extends ReadingDeps {
   readonly logger: Logger;
 }
 
@@ -33,7 +20,7 @@ export class RedisGauges {
   readonly #oldest: Gauge<'queue'>;
   readonly #paused: Gauge<'queue'>;
   readonly #workers: Gauge<'queue'>;
-  #reading: Promise<Reading | undefined> | undefined;
+  #reading: Promise<RedisReading | undefined> | undefined;
 
   constructor(
     register: Registry,
@@ -42,9 +29,12 @@ export class RedisGauges {
     const registers = [register];
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
     const ofQueue = (name: string, help: string) => new Gauge({ name, help, registers, labelNames: ['queue'] });
-    this.#up = gauge('tally_redis_up', 'Whether Redis answered this scrape, 1 or 0.');
-    this.#memoryUsed = gauge('tally_redis_memory_used_bytes', 'Memory that Redis uses.');
-    this.#memoryMax = gauge('tally_redis_memory_max_bytes', 'Memory that Redis may use; 0 when there is no limit.');
+    this.#up = gauge('tally_redis_up', 'Whether Redis answered this scrape, in a Cluster every master of it, 1 or 0.');
+    this.#memoryUsed = gauge('tally_redis_memory_used_bytes', 'Memory that Redis uses, in a Cluster all its masters.');
+    this.#memoryMax = gauge(
+      'tally_redis_memory_max_bytes',
+      'Memory that Redis may use, in a Cluster all its masters; 0 when one has no limit.',
+    );
     this.#jobs = new Gauge({
       name: 'tally_jobs',
       help: 'Jobs of a queue by their state.',
@@ -55,8 +45,11 @@ export class RedisGauges {
       'tally_oldest_waiting_job_age_seconds',
       'Time since the job that has waited longest was added, or was to run; 0 when none waits.',
     );
-    this.#paused = ofQueue('tally_queue_paused', 'Whether a queue is paused, 1 or 0.');
-    this.#workers = ofQueue('tally_workers', 'Workers that are connected to a queue.');
+    this.#paused = ofQueue('tally_queue_paused', 'Whether a queue, or a partition of it, is paused, 1 or 0.');
+    this.#workers = ofQueue(
+      'tally_workers',
+      'Workers that are connected to a queue: to that partition of it which has the fewest.',
+    );
   }
 
   /** Reads all gauges anew. Without an answer of Redis in time there are none but `tally_redis_up`. */
@@ -68,43 +61,16 @@ export class RedisGauges {
     this.#show(await orUndefinedAfter(this.#reading, READ_TIMEOUT_MS));
   }
 
-  async #read(): Promise<Reading | undefined> {
-    const { redis, prefix, queues, logger } = this.deps;
+  async #read(): Promise<RedisReading | undefined> {
     try {
-      const [seconds, microseconds] = (await redis.time()) as unknown as [number | string, number | string];
-      const nowMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
-      const [facts, workers, ...readings] = await Promise.all([
-        readServerFacts(redis),
-        this.#countWorkers(),
-        ...queues.map((queue) => readQueue(redis, prefix, queue, nowMs)),
-      ]);
-      return { facts, workers, queues: readings };
+      return await readRedis(this.deps);
     } catch (error) {
-      logger.debug({ err: error }, 'could not read metrics from Redis');
+      this.deps.logger.debug({ err: error }, 'could not read metrics from Redis');
       return undefined;
     }
   }
 
-  /** A BullMQ worker gives its connection the name of its queue. */
-  async #countWorkers(): Promise<Map<string, number> | undefined> {
-    const { redis, prefix, queues, logger } = this.deps;
-    let clients: string;
-    try {
-      clients = (await redis.client('LIST')) as string;
-    } catch (error) {
-      logger.debug({ err: error }, 'could not list the clients of Redis, so tally_workers is left out');
-      return undefined;
-    }
-    const names = [...clients.matchAll(/ name=(\S*)/g)].map(([, name = '']) => name);
-    return new Map(
-      queues.map((queue) => {
-        const clientName = `${prefix}:${Buffer.from(queue).toString('base64')}`;
-        return [queue, names.filter((name) => name === clientName || name.startsWith(`${clientName}:w:`)).length];
-      }),
-    );
-  }
-
-  #show(reading: Reading | undefined): void {
+  #show(reading: RedisReading | undefined): void {
     this.#up.set(reading === undefined ? 0 : 1);
     if (reading === undefined) {
       this.#memoryUsed.remove();
@@ -114,18 +80,18 @@ export class RedisGauges {
       }
       return;
     }
-    this.#memoryUsed.set(reading.facts.usedMemoryBytes);
-    this.#memoryMax.set(reading.facts.maxmemoryBytes);
-    for (const { queue, jobs, isPaused, oldestWaitingAgeMs } of reading.queues) {
+    this.#memoryUsed.set(reading.usedMemoryBytes);
+    this.#memoryMax.set(reading.maxmemoryBytes);
+    this.#workers.reset();
+    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, workers } of reading.queues) {
       for (const [state, count] of Object.entries(jobs)) {
         this.#jobs.set({ queue, state }, count);
       }
       this.#paused.set({ queue }, isPaused ? 1 : 0);
       this.#oldest.set({ queue }, oldestWaitingAgeMs / 1000);
-    }
-    this.#workers.reset();
-    for (const [queue, count] of reading.workers ?? []) {
-      this.#workers.set({ queue }, count);
+      if (workers !== undefined) {
+        this.#workers.set({ queue }, workers);
+      }
     }
   }
 }

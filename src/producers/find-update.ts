@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { readJobStates } from '../jobs/finished-job.js';
 import type { JobEnd } from '../jobs/finished-job.js';
 import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
-import type { PartitionCounts } from '../jobs/partition-counts.js';
-import { Partitions } from '../jobs/partitions.js';
-import type { Partition } from '../jobs/partitions.js';
+import type { Partition, Partitions } from '../jobs/partitions.js';
+import type { UsedPartitions } from '../jobs/used-partitions.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
@@ -32,7 +31,8 @@ interface Deps {
   readonly keys: Keys;
   readonly registry: Registry;
   readonly partitions: Partitions;
-  readonly counts: PartitionCounts;
+  /** For updates that were put into partitions of another number. */
+  readonly used: UsedPartitions;
   readonly timeoutMs: number;
 }
 
@@ -100,15 +100,14 @@ interface JobPlace {
 
 /** The jobs of these ids, which tell the same partition. */
 async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Promise<StoredJob[]> {
-  const { partitions, counts, redis } = deps;
+  const { partitions, used } = deps;
   const found = await readJobsIn(deps, partitions.ofJob(jobIds[0]), jobIds);
   if (found.length > 0) {
     return found;
   }
-  const others = [...(await counts.read()), ...(redis.isCluster ? [] : [undefined])];
-  const elsewhere = others
-    .filter((count) => count !== partitions.count)
-    .map((count) => readJobsIn(deps, new Partitions(partitions.prefix, count).ofJob(jobIds[0]), jobIds));
+  const elsewhere = (await used.read())
+    .filter(({ count }) => count !== partitions.count)
+    .map((others) => readJobsIn(deps, others.ofJob(jobIds[0]), jobIds));
   return (await Promise.all(elsewhere)).flat();
 }
 

@@ -13,6 +13,7 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { PartitionCounts } from '../jobs/partition-counts.js';
 import { partitionCountOf, Partitions } from '../jobs/partitions.js';
+import { UsedPartitions } from '../jobs/used-partitions.js';
 import { createKeys } from '../redis/keys.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Keys } from '../redis/keys.js';
@@ -91,7 +92,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
   readonly #partitions: Partitions;
-  readonly #counts: PartitionCounts;
+  readonly #used: UsedPartitions;
   readonly #lanes: Lanes;
   readonly #sendingAlone = new Set<Promise<Submission[]>>();
   #closed = false;
@@ -118,7 +119,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       oneSlot: partitions.count !== undefined,
     };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
-    this.#counts = new PartitionCounts(this.#redis, keys);
+    const counts = new PartitionCounts(this.#redis, keys);
+    this.#used = new UsedPartitions(this.#redis, counts, partitions);
     this.#outcomes = new Outcomes({ target, partitions, keys, logger });
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     const updateCounters = metrics?.updates;
@@ -128,7 +130,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
         redis: this.#redis,
         keys,
         partitions,
-        counts: this.#counts,
+        counts,
         timeoutMs,
         maxBatch,
         backlogLimit,
@@ -176,7 +178,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   find(id: string): Promise<FoundUpdate | undefined> {
     const { submitTimeoutMs: timeoutMs } = this.options;
     const { registry } = this.#context;
-    const deps = { redis: this.#redis, keys: this.#keys, registry, partitions: this.#partitions, counts: this.#counts };
+    const deps = { redis: this.#redis, keys: this.#keys, registry, partitions: this.#partitions, used: this.#used };
     return findUpdate({ ...deps, timeoutMs }, id);
   }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import { PartitionCounts } from '../jobs/partition-counts.js';
 import { partitionCountOf, Partitions } from '../jobs/partitions.js';
+import { UsedPartitions } from '../jobs/used-partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
 import { checkOptions, commonShape, durabilityShape, milliseconds, telemetryShape } from '../options.js';
@@ -111,7 +112,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #keys: Keys;
   readonly #scripts: ScriptRunner;
   readonly #clock: RedisClock;
+  readonly #partitions: Partitions;
   readonly #counts: PartitionCounts;
+  readonly #used: UsedPartitions;
   readonly #served: ServedQueues;
   readonly #logger: Logger;
   readonly #started: Promise<void>;
@@ -132,7 +135,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#scripts = new ScriptRunner(this.#redis, [script, settle], () => metrics?.scriptsReloaded());
     this.#clock = new RedisClock(this.#redis, this.#logger);
     const confirmation = new ReplicaConfirmation(this.#redis, options);
+    this.#partitions = new Partitions(options.prefix, partitionCountOf(options));
     this.#counts = new PartitionCounts(this.#redis, this.#keys);
+    this.#used = new UsedPartitions(this.#redis, this.#counts, this.#partitions);
     this.#served = new ServedQueues({
       redis: this.#redis,
       apply: {
@@ -183,7 +188,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       throw error;
     }
     if (this.#closing === undefined) {
-      await this.#counts.announce(partitionCountOf(this.options));
+      await this.#counts.announce(this.#partitions.count);
       await this.#serve();
       this.#janitor = new Janitor(this.#served.queues, {
         redis: this.#redis,
@@ -198,11 +203,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   /** Serves its share of all partitions that producers use or have used. */
   async #serve(): Promise<number> {
-    const { prefix, partitionShare } = this.options;
-    const own = partitionCountOf(this.options);
-    const counts = new Set([...(this.#redis.isCluster ? [] : [undefined]), own, ...(await this.#counts.read())]);
-    const partitions = [...counts].flatMap((count) => shareOf(new Partitions(prefix, count), partitionShare));
-    return this.#served.serve(partitions);
+    const ways = await this.#used.read();
+    return this.#served.serve(ways.flatMap((way) => shareOf(way, this.options.partitionShare)));
   }
 
   async #follow(): Promise<void> {

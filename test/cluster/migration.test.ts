@@ -11,8 +11,8 @@ const PARTITIONS = 4;
 const TAGS = 12;
 const CELLS_OF_A_TAG = 25;
 
-/** For as long as a large slot takes to move. */
-const HALF_MOVED_MS = 2_000;
+/** For as long as a large slot takes to move, and longer than a lease. */
+const HALF_MOVED_MS = 6_000;
 
 interface Moved {
   readonly here: Place;

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { addUser, PASSWORD, signInRequest, startDashboard } from '../support/dashboard.js';
 import { addJobs } from '../support/dashboard-jobs.js';
 import { boardRequests } from '../support/dashboard-routes.js';
+import { boardName } from '../../dashboard/board-name.js';
 import { describeAction } from '../../dashboard/audit/action-words.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -29,18 +30,20 @@ function readableLogger() {
 
 test('every action is on the page, in Redis and in the log: who, role, what, which queue and job, from where', async () => {
   const here = place();
+  const queue = boardName('counters', here.partition);
+  const path = encodeURIComponent(queue);
   const jobs = await addJobs(here);
   await Promise.all([addUser(here, 'vera', 'viewer'), addUser(here, 'olaf', 'operator')]);
   const { lines, logger } = readableLogger();
   const dashboard = await startDashboard(here, { logger });
   const [viewer, operator] = [await dashboard.signIn('vera'), await dashboard.signIn('olaf')];
-  const put = (path: string, headers: Record<string, string>) =>
-    dashboard.raw({ method: 'PUT', path: `/ops/queues/api/queues${path}`, headers });
-  await put(`/counters/${jobs.failed}/retry`, { cookie: operator });
-  await put(`/counters/${jobs.completed}/retry`, { cookie: operator });
-  await put('/counters/clean/wait', { cookie: viewer });
+  const put = (action: string, headers: Record<string, string>) =>
+    dashboard.raw({ method: 'PUT', path: `/ops/queues/api/queues${action}`, headers });
+  await put(`/${path}/${jobs.failed}/retry`, { cookie: operator });
+  await put(`/${path}/${jobs.completed}/retry`, { cookie: operator });
+  await put(`/${path}/clean/wait`, { cookie: viewer });
   await put('/pause', { cookie: operator, 'sec-fetch-site': 'cross-site' });
-  await put('/counters/obliterate', {});
+  await put(`/${path}/obliterate`, {});
   await dashboard.raw(signInRequest('olaf', 'wrong'));
   await dashboard.raw(signInRequest(PASSWORD, 'olaf'));
   await dashboard.raw({ method: 'POST', path: '/ops/sign-out', headers: { cookie: operator } });
@@ -56,14 +59,14 @@ test('every action is on the page, in Redis and in the log: who, role, what, whi
   const ofUsers = [
     { ...vera, action: 'sign in', result: 'done', status: 303, from },
     { ...olaf, action: 'sign in', result: 'done', status: 303, from },
-    { ...olaf, action: 'retry', queue: 'counters', job: jobs.failed, result: 'done', status: 204, from },
-    { ...olaf, action: 'retry', queue: 'counters', job: jobs.completed, result: 'refused', status: 409, from },
-    { ...vera, action: 'clean wait', queue: 'counters', result: 'refused', status: 403, from },
+    { ...olaf, action: 'retry', queue, job: jobs.failed, result: 'done', status: 204, from },
+    { ...olaf, action: 'retry', queue, job: jobs.completed, result: 'refused', status: 409, from },
+    { ...vera, action: 'clean wait', queue, result: 'refused', status: 403, from },
     { ...olaf, action: 'pause all queues', result: 'refused', status: 403, from },
     { ...olaf, action: 'sign out', result: 'done', status: 303, from },
   ];
   const ofStrangers = [
-    { action: 'obliterate', queue: 'counters', result: 'refused', status: 401, from },
+    { action: 'obliterate', queue, result: 'refused', status: 401, from },
     { who: 'olaf', action: 'sign in', result: 'refused', status: 401, from },
     { action: 'sign in', result: 'refused', status: 401, from },
   ];
@@ -73,9 +76,9 @@ test('every action is on the page, in Redis and in the log: who, role, what, whi
   const logged = lines.map((line) => JSON.parse(line) as { audit?: Entry; msg: string }).filter(({ audit }) => audit);
   expect(logged).toHaveLength(ofUsers.length + ofStrangers.length);
   expect(logged.map(({ msg }) => msg)).toContain(
-    `olaf (operator) from 127.0.0.1: retry, queue counters, job ${jobs.failed}: done`,
+    `olaf (operator) from 127.0.0.1: retry, queue ${queue}, job ${jobs.failed}: done`,
   );
-  expect(page.body).toContain(`href="/ops/queues/queue/counters/${jobs.failed}"`);
+  expect(page.body).toContain(`href="/ops/queues/queue/${path}/${jobs.failed}"`);
   // A password that was typed in place of the name is nowhere.
   expect(lines.join('') + page.body + JSON.stringify(await kept(here, 'audit-of-strangers'))).not.toContain(PASSWORD);
 });

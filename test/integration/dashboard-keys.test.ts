@@ -1,8 +1,8 @@
 import { htmlUnescape } from 'escape-goat';
 import { describe, expect, test } from 'vitest';
+import { boardName } from '../../dashboard/board-name.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
-import type { Cell } from '../../src/operations/cell.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { CELL_KINDS, cellOf, store } from '../lua/cells.js';
@@ -26,7 +26,7 @@ async function begin(options: Parameters<typeof startDashboard>[1] = { operation
     here,
     origin,
     cellPage: (cell: object) => read('/ops/keys', cell),
-    findPage: (update: string) => read('/ops/find', { update }),
+    findPage: (update: string, key = '') => read('/ops/find', { update, key }),
   };
 }
 
@@ -36,15 +36,16 @@ function textOf(source: string): string {
 
 /** Puts a job on a queue without a worker that would take it. */
 async function addJob(here: Place, name: string, updates: unknown[], more: { keys?: object; delay?: number } = {}) {
-  const queue = openQueue('counters', here.prefix, here.client, here.logger);
-  const jobId = newJobId();
+  const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
+  const jobId = newJobId(here.slot);
   const data = { updates, ...(more.keys && { idempotencyKeys: more.keys as Record<string, string> }) };
   await queue.add(name, data, { jobId, ...(more.delay !== undefined && { delay: more.delay }) });
   await queue.close();
   return jobId;
 }
 
-const boardPath = (queue: string, jobId: string) => `href="/ops/queues/queue/${queue}/${jobId}"`;
+const boardPath = (here: Place, queue: string, jobId: string) =>
+  `href="/ops/queues/queue/${encodeURIComponent(boardName(queue, here.partition))}/${jobId}"`;
 
 describe.each(CELL_KINDS)('the page of a %s', (kind) => {
   test('shows value, type, life and the last changes with links to their jobs, also when it is gone', async () => {
@@ -69,8 +70,8 @@ describe.each(CELL_KINDS)('the page of a %s', (kind) => {
           `\\d{4}-\\d\\d-\\d\\d [\\d:.]+ inventory.take -7 33 ${sale.jobId}`,
       ),
     );
-    expect(source).toContain(boardPath('counters', count.jobId));
-    expect(source).toContain(boardPath('inventory', sale.jobId));
+    expect(source).toContain(boardPath(here, 'counters', count.jobId));
+    expect(source).toContain(boardPath(here, 'inventory', sale.jobId));
     expect(text).not.toContain('keeps no history.');
     await here.client.del(cell.key);
     const gone = (await cellPage(cell)).text;
@@ -89,7 +90,7 @@ describe.each(CELL_KINDS)('the page of a %s', (kind) => {
     const { text, source } = await cellPage(cell);
 
     expect(text).toContain(`waiting counter.increment 2 ${waiting} delayed counter.increment 1 ${delayed}`);
-    expect(source).toContain(boardPath('counters', waiting));
+    expect(source).toContain(boardPath(here, 'counters', waiting));
     expect(text).not.toContain(other);
     expect(text).toContain('Looked at all jobs that wait, run or have failed: 3.');
   });
@@ -110,11 +111,11 @@ test('a failed job stands there with its reason', async () => {
 
 test('the look for jobs ends after 100 of a queue and state, and the page says so', async () => {
   const { here, cellPage } = await begin();
-  const queue = openQueue('counters', here.prefix, here.client, here.logger);
+  const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const jobs = Array.from({ length: 130 }, (_none, n) => ({
     name: 'counter.increment',
     data: { updates: [{ key: here.key(`n${n}`), by: 1 }] },
-    opts: { jobId: newJobId() },
+    opts: { jobId: newJobId(here.slot) },
   }));
   await queue.addBulk(jobs);
   await queue.close();
@@ -130,7 +131,11 @@ test('what can not be read of a job that someone edited hides no other job', asy
   await addJob(here, 'counter.increment', [null, 'nonsense', { key: 5 }]);
   await addJob(here, 'energy.spend', [{ key: here.key('n') }]);
   const jobId = await addJob(here, 'counter.increment', [{ key: here.key('n'), by: 1 }]);
-  await here.client.hset(`${here.prefix}:counters:${await addJob(here, 'counter.increment', [1])}`, 'data', '[]');
+  await here.client.hset(
+    `${here.partition.prefix}:counters:${await addJob(here, 'counter.increment', [1])}`,
+    'data',
+    '[]',
+  );
 
   const { status, text } = await cellPage({ key: here.key('n') });
 
@@ -226,7 +231,7 @@ test('keys of Tally and of BullMQ are not shown', async () => {
     { key: keys.idempotencyReceipt(here.key('k')) },
     { key: keys.history({ key: here.key('n') }) },
     { key: keys.users, field: 'ann' },
-    { key: `${here.prefix}:counters:${submission.jobId}`, field: 'data' },
+    { key: `${here.partition.prefix}:counters:${submission.jobId}`, field: 'data' },
   ];
 
   for (const cell of reserved) {
@@ -269,7 +274,7 @@ describe('an update is found', () => {
 
     expect(first.text).toContain(`Update ${applied!.id} Operation counter.increment`);
     expect(first.text).toContain('Outcome applied: {"value":3} Attempts 1');
-    expect(first.source).toContain(boardPath('counters', applied!.jobId));
+    expect(first.source).toContain(boardPath(here, 'counters', applied!.jobId));
     expect(first.source).toContain(`href="/ops/keys?${new URLSearchParams({ key }).toString()}"`);
     expect(second.text).toContain('Outcome rejected, INSUFFICIENT_STOCK: ');
   });
@@ -280,13 +285,13 @@ describe('an update is found', () => {
     const params = { key: here.key('n'), by: 3 };
     const jobId = await addJob(here, 'counter.increment', [params, params], { keys: { 1: idempotencyKey } });
 
-    const waiting = await findPage(idempotencyKey);
+    const waiting = await findPage(idempotencyKey, params.key);
     await here.worker();
     await until('it has run', async () => (await here.client.get(params.key)) === '6');
-    await until('BullMQ knows', async () => !(await findPage(idempotencyKey)).text.includes('none yet'));
-    const ran = await findPage(idempotencyKey);
-    await here.client.del(`${here.prefix}:counters:${jobId}`);
-    const gone = await findPage(idempotencyKey);
+    await until('BullMQ knows', async () => !(await findPage(idempotencyKey, params.key)).text.includes('none yet'));
+    const ran = await findPage(idempotencyKey, params.key);
+    await here.client.del(`${here.partition.prefix}:counters:${jobId}`);
+    const gone = await findPage(idempotencyKey, params.key);
 
     expect(waiting.text).toContain(`waiting counter.increment 1 ${jobId}`);
     expect(ran.text).toContain(`Update ${jobId}.1 Operation counter.increment`);
@@ -327,7 +332,7 @@ test(
   async () => {
     const { here, origin } = await begin();
     await here.worker({ operations });
-    const cell: Cell = { key: here.key('<b>n</b>') };
+    const cell = { key: here.key('<b>n</b>') };
     for (const by of [5, 2, 9]) {
       await (await here.producer().counters.increment({ ...cell, by })).outcome();
     }

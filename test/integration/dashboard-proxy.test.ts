@@ -7,7 +7,7 @@ import type { RawRequest } from '../support/dashboard.js';
 import { place } from '../support/tally.js';
 
 const HEADERS = { userHeader: 'X-Forwarded-User', roleHeader: 'X-Forwarded-Role' };
-const PAUSE = { method: 'PUT', path: '/ops/queues/api/queues/xp/pause' };
+const PAUSE = { method: 'PUT', path: '/ops/queues/api/queues/pause' };
 
 test('users of the proxy are signed in, as far as the role that it names goes', async () => {
   const here = place();
@@ -55,7 +55,7 @@ test('beside the proxy, users with passwords sign in, and the address in the aud
   expect(paused.status).toBe(200);
   await dashboard.close();
   const [latest = ''] = await here.client.lrange(`${here.namespace}:audit`, 0, 0);
-  expect(JSON.parse(latest)).toMatchObject({ who: 'olaf', action: 'pause', from: '203.0.113.7' });
+  expect(JSON.parse(latest)).toMatchObject({ who: 'olaf', action: 'pause all queues', from: '203.0.113.7' });
 });
 
 test('settings of a proxy that make no sense are refused', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
+import { boardName } from '../../dashboard/board-name.js';
 import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
 import { ConfigurationError } from '../../src/index.js';
@@ -45,39 +46,31 @@ async function board(here: Place): Promise<Board> {
   return {
     request,
     queues: async (activeQueue = '') =>
-      ((await read(`/queues?activeQueue=${activeQueue}&jobsPerPage=10&page=1`)) as { queues: ShownQueue[] }).queues,
-    job: async (queue, id) => (await read(`/queues/${queue}/${id}`)) as { job: ShownJob; status: string },
+      (
+        (await read(`/queues?activeQueue=${boardPath(here, activeQueue)}&jobsPerPage=10&page=1`)) as {
+          queues: ShownQueue[];
+        }
+      ).queues,
+    job: async (queue, id) =>
+      (await read(`/queues/${boardPath(here, queue)}/${id}`)) as { job: ShownJob; status: string },
   };
+}
+
+/** The board's name of a queue, where the cells of the test have their jobs, as part of a path. */
+function boardPath(here: Place, queue: string): string {
+  return encodeURIComponent(boardName(queue, here.partition));
 }
 
 /** Puts a job of many updates on a queue, as a busy producer would. */
 async function addBatch(here: Place, queueName: string, operation: string, data: JobData): Promise<string> {
-  const jobId = newJobId();
-  const queue = openQueue(queueName, here.prefix, here.client, here.logger);
+  const jobId = newJobId(here.slot);
+  const queue = openQueue(queueName, here.partition.prefix, here.client, here.logger);
   await queue.add(operation, data, { jobId });
   await queue.close();
   return jobId;
 }
 
 const jsonHeaders = { 'content-type': 'application/json' };
-
-test('the board lists the five queues and says in words what each carries', async () => {
-  const { queues } = await board(place());
-  const shown = await queues();
-  expect(shown.map(({ name, displayName }) => `${name} ${displayName}`).sort()).toEqual([
-    'counters Counters',
-    'inventory Inventory',
-    'scores Scores',
-    'transactions Transactions',
-    'xp XP',
-  ]);
-  for (const queue of shown) {
-    expect(queue).toMatchObject({ allowRetries: true, allowCompletedRetries: false });
-  }
-  expect(shown.find(({ name }) => name === 'counters')?.description).toContain(
-    'counter.increment: Adds `by` to a counter',
-  );
-});
 
 test('a completed job shows its update and its outcome, not the compact form that is stored', async () => {
   const here = place();
@@ -99,7 +92,7 @@ test('a completed job shows its update and its outcome, not the compact form tha
       returnValue: { status: 'applied', result: { value: 5 } },
     },
   });
-  const listed = (await queues('counters')).find(({ name }) => name === 'counters')!;
+  const listed = (await queues('counters')).find(({ name }) => name === boardName('counters', here.partition))!;
   expect(listed.jobs).toEqual([shown.job]);
   expect((await job('inventory', rejected.jobId)).job.returnValue).toMatchObject({
     status: 'rejected',
@@ -122,7 +115,9 @@ test('a failed job shows its reason and, once the cause is mended, completes whe
   });
 
   await here.client.del(key);
-  const retried = await request(`/ops/queues/api/queues/counters/${submission.jobId}/retry`, { method: 'PUT' });
+  const retried = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/${submission.jobId}/retry`, {
+    method: 'PUT',
+  });
   expect(retried.status).toBe(204);
   await until('the job completes', async () => (await job('counters', submission.jobId)).status === 'completed');
   expect((await job('counters', submission.jobId)).job.returnValue).toEqual({
@@ -141,7 +136,9 @@ test('all failed jobs of a queue can be retried from the board, and each takes e
   const submissions = await Promise.all(Array.from({ length: 5 }, () => producer.counters.increment({ key })));
   await Promise.all(submissions.map((submission) => submission.outcome()));
   await here.client.del(key);
-  const retried = await request('/ops/queues/api/queues/counters/retry/failed', { method: 'PUT' });
+  const retried = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/retry/failed`, {
+    method: 'PUT',
+  });
   expect(await retried.json()).toEqual({ retried: 5, skipped: 0 });
   await until('all are applied', async () => (await here.client.get(key)) === '5');
 });
@@ -200,7 +197,7 @@ test('a completed job can not be retried, alone or with all others', async () =>
   const submission = await producer.counters.increment({ key: here.key('count') });
   await submission.outcome();
   for (const path of [`${submission.jobId}/retry`, 'retry/completed']) {
-    const response = await request(`/ops/queues/api/queues/counters/${path}`, { method: 'PUT' });
+    const response = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/${path}`, { method: 'PUT' });
     expect(response.status).toBe(409);
     expect(await response.json()).toMatchObject({ message: expect.stringContaining('has taken effect') as string });
   }
@@ -217,27 +214,30 @@ test('jobs can be neither added nor edited from the board', async () => {
     ],
   };
   const jobId = await addBatch(here, 'counters', 'counter.increment', data);
-  const added = await request('/ops/queues/api/queues/counters/add', {
+  const added = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/add`, {
     method: 'POST',
     headers: jsonHeaders,
     body: JSON.stringify({ name: 'counter.increment', data, options: {} }),
   });
   expect(added.status).toBe(405);
   expect(await added.json()).toMatchObject({ message: expect.stringContaining('tally submit') as string });
-  const edited = await request(`/ops/queues/api/queues/counters/${jobId}/update-data`, {
+  const edited = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/${jobId}/update-data`, {
     method: 'PATCH',
     headers: jsonHeaders,
     body: JSON.stringify({ jobData: { operation: 'counter.increment', updates: 2 } }),
   });
   expect(edited.status).toBe(405);
-  expect((await queues('counters')).find(({ name }) => name === 'counters')?.jobs).toHaveLength(1);
-  expect(JSON.parse((await here.client.hget(`${here.prefix}:counters:${jobId}`, 'data'))!)).toEqual(data);
+  expect(
+    (await queues('counters')).find(({ name }) => name === boardName('counters', here.partition))?.jobs,
+  ).toHaveLength(1);
+  expect(JSON.parse((await here.client.hget(`${here.partition.prefix}:counters:${jobId}`, 'data'))!)).toEqual(data);
 });
 
 test('a change that another site asks for is refused, and one from the dashboard itself is not', async () => {
-  const { request } = await board(place());
+  const here = place();
+  const { request } = await board(here);
   const pause = async (headers: Record<string, string>) =>
-    (await request('/ops/queues/api/queues/xp/pause', { method: 'PUT', headers })).status;
+    (await request(`/ops/queues/api/queues/${boardPath(here, 'xp')}/pause`, { method: 'PUT', headers })).status;
   expect(await pause({ 'sec-fetch-site': 'cross-site' })).toBe(403);
   expect(await pause({ 'sec-fetch-site': 'same-site' })).toBe(403);
   expect(await pause({ origin: 'https://elsewhere.example' })).toBe(403);

@@ -21,8 +21,8 @@ const parse = require('parse-prometheus-text-format') as (text: string) => Famil
 const PROMTOOL = 'promtool';
 
 /** Metrics with the gauges of the test's place. */
-function metricsOf({ redis, prefix, logger }: Place): Metrics {
-  const metrics = createMetrics({ redis, prefix, logger });
+function metricsOf({ redis, namespace, prefix, logger }: Place): Metrics {
+  const metrics = createMetrics({ redis, namespace, prefix, logger });
   onTestFinished(() => metrics.close());
   return metrics;
 }
@@ -73,7 +73,7 @@ test('the age of the oldest waiting job is found, also that of a starving one', 
   const age = async () => (await gauges(metrics))['tally_oldest_waiting_job_age_seconds counters']!;
   const added = async (options: { priority?: number; delay?: number }, secondsAgo: number) => {
     const { jobId } = await producer.submit(increment(here.key('n')), options);
-    await here.client.hset(`${here.prefix}:counters:${jobId}`, 'timestamp', Date.now() - secondsAgo * 1000);
+    await here.client.hset(`${here.partition.prefix}:counters:${jobId}`, 'timestamp', Date.now() - secondsAgo * 1000);
     return jobId;
   };
   const expectAge = async (seconds: number) => {
@@ -95,7 +95,7 @@ test('a job that was to run later waits from then on', async () => {
   const here = place();
   const metrics = metricsOf(here);
   const { jobId } = await here.producer().submit(increment(here.key('n')), { delay: 800_000 });
-  await here.client.hset(`${here.prefix}:counters:${jobId}`, 'timestamp', Date.now() - 900_000);
+  await here.client.hset(`${here.partition.prefix}:counters:${jobId}`, 'timestamp', Date.now() - 900_000);
   await (await openQueue(here).getJob(jobId))!.promote();
   const { 'tally_oldest_waiting_job_age_seconds counters': age } = await gauges(metrics);
   expect(age).toBeGreaterThanOrEqual(99);
@@ -217,8 +217,8 @@ test('promtool can read the metrics, and has nothing to say about those of Tally
   expect([0, 3]).toContain(status); // 3: names that prom-client gives to the metrics of Node
 });
 
-function openQueue({ client, prefix }: Place): Queue {
-  const queue = new Queue('counters', { connection: client, prefix });
+function openQueue({ client, partition }: Place): Queue {
+  const queue = new Queue('counters', { connection: client, prefix: partition.prefix });
   onTestFinished(() => queue.close());
   return queue;
 }

@@ -61,7 +61,7 @@ test('one trace leads from an HTTP request with traceparent to the applied updat
   expect(sent.attributes).toMatchObject({ 'bullmq.job.id': jobId, 'tally.job.updates': 1 });
   expect(processed.events.map(({ name }) => name)).toContain('job completed');
 
-  const opts = (await here.client.hget(`${here.prefix}:counters:${jobId}`, 'opts'))!;
+  const opts = (await here.client.hget(`${here.partition.prefix}:counters:${jobId}`, 'opts'))!;
   const { tm } = JSON.parse(opts) as { tm: string };
   expect(JSON.parse(tm)).toEqual({ requestIds: ['shop-42'], traceparent: traceparentOf(idOf(sent)) });
 });
@@ -143,7 +143,7 @@ test('an update that failed within a batch stays in the trace with the job that 
 
 test('a job whose trace someone has spoilt is applied, in no trace', async () => {
   const here = place();
-  const queue = new Queue('counters', { connection: here.client, prefix: here.prefix });
+  const queue = new Queue('counters', { connection: here.client, prefix: here.partition.prefix });
   const data = { updates: [increment(here.key('n')).params] };
   await queue.add('counter.increment', data, { telemetry: { metadata: 'nonsense' } });
   await queue.close();

@@ -78,7 +78,7 @@ test('a job lasts from the moment it was added, not from that of its last attemp
   const here = place();
   const metrics = createMetrics();
   const { jobId } = await here.producer().submit(increment(here.key('n')));
-  await here.client.hset(`${here.prefix}:counters:${jobId}`, 'timestamp', Date.now() - 100_000);
+  await here.client.hset(`${here.partition.prefix}:counters:${jobId}`, 'timestamp', Date.now() - 100_000);
   await here.worker({ metrics });
   await until('it is counted', async () => 'counters' in (await completedJobs(metrics)));
   expect(await completedJobs(metrics)).toEqual({ counters: 1 });
@@ -117,7 +117,7 @@ test('a retry is counted as one, and the update once when it is applied', async 
   expect(await endedOf(metrics)).toEqual({});
   await client.acl('SETUSER', 'worker', `~${key}`);
   await until('it is applied', async () => 'counter.increment applied' in (await endedOf(metrics)));
-  const attempts = Number(await client.hget(`${here.prefix}:counters:${jobId}`, 'atm'));
+  const attempts = Number(await client.hget(`${here.partition.prefix}:counters:${jobId}`, 'atm'));
   expect(attempts).toBeGreaterThan(1);
   expect(await moved(metrics, 'tally_job_attempts_total')).toEqual({ counters: attempts });
   expect(await moved(metrics, 'tally_job_retries_total')).toEqual({ counters: attempts - 1 });
@@ -144,14 +144,14 @@ test('a completed job that is retried by hand is another attempt, but no other u
   await here.worker({ metrics });
   const submission = await here.producer().submit(increment(here.key('n')));
   await submission.outcome();
-  const key = `${here.prefix}:counters:${submission.jobId}`;
+  const key = `${here.partition.prefix}:counters:${submission.jobId}`;
   await until('it is settled', async () => (await here.client.hexists(key, 'progress')) === 1);
   const queue = openQueue(here, 'counters');
   await (await queue.getJob(submission.jobId))!.retry('completed');
   await until('it ran again', async () => (await samples(metrics, 'tally_job_attempts_total'))['counters'] === 2);
   await until(
     'it is completed again',
-    async () => (await here.client.zcard(`${here.prefix}:counters:completed`)) === 1,
+    async () => (await here.client.zcard(`${here.partition.prefix}:counters:completed`)) === 1,
   );
   expect(await endedOf(metrics)).toEqual({ 'counter.increment applied': 1 });
   expect(await completedJobs(metrics)).toEqual({ counters: 1 });
@@ -178,7 +178,7 @@ test('a job with a name or data that nobody knows gets no label', async () => {
   await queue.add('made.up', { updates: [{}] });
   await queue.add('counter.increment', 'nothing');
   await here.worker({ metrics });
-  const failed = () => here.client.zcard(`${here.prefix}:counters:failed`);
+  const failed = () => here.client.zcard(`${here.partition.prefix}:counters:failed`);
   await until('both have failed', async () => (await failed()) === 2);
   await until('both are counted', async () => (await samples(metrics, 'tally_job_attempts_total'))['counters'] === 2);
   expect(await metrics.text()).not.toContain('made.up');
@@ -211,8 +211,8 @@ test('the process itself is measured: event loop, memory, processor', async () =
   }
 });
 
-function openQueue({ client, prefix }: Place, name: string): Queue {
-  const queue = new Queue(name, { connection: client, prefix });
+function openQueue({ client, partition }: Place, name: string): Queue {
+  const queue = new Queue(name, { connection: client, prefix: partition.prefix });
   onTestFinished(() => queue.close());
   return queue;
 }

@@ -1,6 +1,10 @@
+import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Connection } from '../../redis/connection.js';
-import { judgeServer, readServerFacts } from '../../redis/requirements.js';
+import { addressOf, misdirectionOf } from '../../redis/masters.js';
+import { judgeServer, mergeFindings } from '../../redis/requirements.js';
+import { readServerFacts } from '../../redis/server-facts.js';
+import type { ServerFacts } from '../../redis/server-facts.js';
 import { withDeadline } from '../ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
@@ -39,7 +43,7 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       path: '/readyz',
       operationId: 'checkReadiness',
       summary: 'Whether updates can be taken.',
-      description: 'Redis runs a script and may not evict keys, and this server is not stopping.',
+      description: 'Redis, every master of it, runs a script and may not evict keys, and this server is not stopping.',
       answers: { 200: { description: 'They can.', schema: readyAnswer } },
       problems: ['INVALID_QUERY', 'NOT_READY'],
       handlers: [
@@ -59,15 +63,33 @@ async function faultsOf({ redis, stopping }: HealthDeps): Promise<ProblemError[]
   if (stopping.begun) {
     return [{ path: '', code: 'STOPPING', message: 'this server is stopping' }];
   }
+  const misdirection = misdirectionOf(redis);
+  if (misdirection !== undefined) {
+    return [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }];
+  }
+  const masters = redis.masters();
+  if (redis.isCluster && redis.status !== 'ready') {
+    return [{ path: '', code: 'REDIS_AWAY', message: 'the Cluster does not answer, or does not serve all slots' }];
+  }
+  const answers = await Promise.all(masters.map(askMaster));
+  const away = masters.filter((_, place) => answers[place] === undefined).map(addressOf);
+  if (away.length > 0) {
+    const which = masters.length === 1 ? 'Redis' : away.join(', ');
+    return [{ path: '', code: 'REDIS_AWAY', message: `${which} does not answer` }];
+  }
+  const findings = answers.map((facts) => (facts ? judgeServer(facts, { isCluster: redis.isCluster }) : []));
+  return mergeFindings(new Map(masters.map((master, place) => [addressOf(master), findings[place] ?? []])))
+    .filter(({ level }) => level === 'error')
+    .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+}
+
+/** Undefined when it does not answer in time. */
+async function askMaster(master: Redis): Promise<ServerFacts | undefined> {
   try {
-    const [facts] = await withDeadline(
-      Promise.all([readServerFacts(redis), redis.eval('return 1', 0)]),
-      PROBE_TIMEOUT_MS,
-    );
-    return judgeServer(facts)
-      .filter(({ level }) => level === 'error')
-      .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+    const asking = Promise.all([readServerFacts(master), master.eval('return 1', 0)]);
+    const [facts] = await withDeadline(asking, PROBE_TIMEOUT_MS);
+    return facts;
   } catch {
-    return [{ path: '', code: 'REDIS_AWAY', message: 'Redis does not answer' }];
+    return undefined;
   }
 }

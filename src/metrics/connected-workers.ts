@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import type { Partition } from '../jobs/partitions.js';
+import type { Connection } from '../redis/connection.js';
+import { slotOf } from '../redis/slots.js';
+
+/** Stands between the name of a queue and that of a worker which has one. */
+export const WORKER_NAME_SEPARATOR = ':w:';
+
+/** Who is connected to the masters: one reading for all queues. */
+export class ConnectedWorkers {
+  private constructor(
+    private readonly redis: Connection,
+    /** Lines of CLIENT LIST, by the names that they go by. */
+    private readonly clients: ReadonlyMap<Redis | undefined, ReadonlyMap<string, readonly string[]>>,
+  ) {}
+
+  static async read(redis: Connection): Promise<ConnectedWorkers> {
+    const lists = redis.masters().map(async (master) => {
+      const list = (await master.client('LIST')) as string;
+      return [master, byName(list.split('\n'))] as const;
+    });
+    return new ConnectedWorkers(redis, new Map(await Promise.all(lists)));
+  }
+
+  /** The lines of a queue's workers: in a Cluster of those on its master, since nobody takes a job elsewhere. */
+  of(queue: string, { prefix }: Partition): readonly string[] {
+    const master = this.redis.masterOf(slotOf(prefix));
+    const name = `${prefix}:${Buffer.from(queue).toString('base64')}`; // so BullMQ's workers name their connections
+    return this.clients.get(master)?.get(name) ?? [];
+  }
+}
+
+function byName(lines: readonly string[]): Map<string, string[]> {
+  const clients = new Map<string, string[]>();
+  for (const line of lines) {
+    const [, name = ''] = / name=(\S+)/.exec(line) ?? [];
+    const ends = [...name.matchAll(new RegExp(WORKER_NAME_SEPARATOR, 'g'))].map(({ index }) => index);
+    for (const end of [name.length, ...ends]) {
+      const known = name.slice(0, end);
+      clients.set(known, [...(clients.get(known) ?? []), line]);
+    }
+  }
+  return clients;
+}
