@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ConfigurationError } from './errors.js';
 import { nearest } from './nearest.js';
+import { MAX_PARTITIONS } from './jobs/partitions.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
+import { URL_PROTOCOL } from './redis/target.js';
 
 /** A variable's schema with an example for the message when it does not fit. */
 interface Variable {
@@ -23,6 +25,11 @@ function wholeNumber(min: number, max: number, fallback: number) {
   return wholeNumberOrNone(min, max).default(fallback);
 }
 
+const trueOrFalse = z
+  .enum(['true', 'false'], 'must be true or false')
+  .default('false')
+  .transform((text) => text === 'true');
+
 /** An IP address or the name of a machine. */
 const host = z
   .string()
@@ -40,6 +47,22 @@ function headerName() {
 function text(fallback: string) {
   return z.string().min(1, 'must not be empty').default(fallback);
 }
+
+/** Path of a PEM file; unset, there is none. */
+const pemFile = z.string().optional();
+
+const SHARE_ERROR = 'must be a part and the number of parts, as in 1/3';
+
+/** "1/3": part 1 of 3. */
+const partitionShare = z
+  .string()
+  .regex(/^[1-9]\d{0,2}\/[1-9]\d{0,2}$/, SHARE_ERROR)
+  .transform((text) => {
+    const [number = 0, of = 0] = text.split('/').map(Number);
+    return { number, of };
+  })
+  .refine(({ number, of }) => number <= of, { error: `${SHARE_ERROR}, and no part after the last` })
+  .optional();
 
 const HISTORY_ERROR =
   'must be a number from 0 to 1000, or such numbers by operation, as in inventory.take=100,xp.award=20';
@@ -60,11 +83,27 @@ const history = z
 
 /** Every environment variable that Tally reads. */
 const variables = {
-  /** The Redis to use. Unset: `tally up` starts a private one, and the other commands use that. */
+  /**
+   * The Redis to use: one server, a Cluster or Sentinels, see `src/redis/target.ts`. Unset: `tally up` starts a private
+   * one, and the other commands use that.
+   */
   REDIS_URL: {
-    schema: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }).optional(),
+    schema: z
+      .url({
+        protocol: URL_PROTOCOL,
+        error: 'must be a redis://, redis-cluster:// or redis-sentinel:// URL, with rediss in place of redis for TLS',
+      })
+      .optional(),
     example: 'redis://127.0.0.1:6379',
   },
+  /**
+   * Whose certificates Redis may show; for rediss URLs. Unset: the authorities that Node knows, and those of
+   * NODE_EXTRA_CA_CERTS.
+   */
+  TALLY_REDIS_CA_FILE: { schema: pemFile, example: '/etc/tally/redis-ca.pem' },
+  /** What Tally shows to a Redis that asks its clients for certificates: both or neither. */
+  TALLY_REDIS_CERT_FILE: { schema: pemFile, example: '/etc/tally/redis-client.pem' },
+  TALLY_REDIS_KEY_FILE: { schema: pemFile, example: '/etc/tally/redis-client.key' },
   /** Address on which the API and the dashboard listen; which ones they may is decided in `src/cli/host.ts`. */
   HOST: { schema: host, example: '127.0.0.1' },
   PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
@@ -83,6 +122,14 @@ const variables = {
   TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
   /** First part of BullMQ's keys. */
   TALLY_PREFIX: { schema: text(DEFAULT_NAMESPACE.prefix), example: DEFAULT_NAMESPACE.prefix },
+  /** Into how many partitions queues are split. Unset: 8 on a Cluster, else queues are not split. */
+  TALLY_PARTITIONS: { schema: wholeNumberOrNone(1, MAX_PARTITIONS), example: '8' },
+  /** The part of all partitions that a worker serves: others must serve the rest. Unset: all. */
+  TALLY_PARTITION_SHARE: { schema: partitionShare, example: '1/3' },
+  /** Replicas that must have what was written before it counts. */
+  TALLY_REPLICAS_TO_CONFIRM: { schema: wholeNumber(0, 10, 0), example: '1' },
+  /** Whether it must be on disk, too. */
+  TALLY_CONFIRM_ON_DISK: { schema: trueOrFalse, example: 'true' },
   TALLY_CONCURRENCY: { schema: wholeNumber(1, 1_000, 50), example: '50' },
   TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
   TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
@@ -155,7 +202,7 @@ function unknownVariables(
     });
 }
 
-/** A mistyped Redis URL may hold a password. */
+/** A mistyped Redis URL may hold passwords. */
 function withoutPassword(value = ''): string {
-  return value.replace(/:[^:@/]+@/, ':***@');
+  return value.replace(/:[^:@/]+@/, ':***@').replace(/(sentinelPassword=)[^&]+/i, '$1***');
 }

@@ -1,6 +1,6 @@
 import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
-import { connectionOptions, createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
 import { listen, listenForMetrics, originOf } from './listen.js';
 import { onStop, stopAll } from './worker.js';
@@ -11,8 +11,13 @@ export async function serveApi(): Promise<void> {
   const { config, logger } = context;
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
-  const metrics = createMetrics({ redis, prefix: config.TALLY_PREFIX, logger });
-  const api = createApi({ ...connectionOptions(context, redis), metrics });
+  const metrics = createMetrics({
+    redis,
+    namespace: config.TALLY_NAMESPACE,
+    prefix: config.TALLY_PREFIX,
+    logger,
+  });
+  const api = createApi({ ...connectionOptions(context, redis), ...durabilityOptions(context), metrics });
   const stops = [() => metrics.close(), () => api.close()];
   try {
     stops.push(await listenForMetrics(metrics, context));

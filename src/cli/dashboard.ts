@@ -4,6 +4,7 @@ import type { ProxyOptions } from '../../dashboard/access/proxy.js';
 import type { Config } from '../config.js';
 import { ConfigurationError } from '../errors.js';
 import { createMetrics } from '../metrics/metrics.js';
+import type { RedisTarget } from '../redis/target.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
@@ -20,7 +21,12 @@ export async function serveDashboard(): Promise<void> {
   await requireSignInOrLoopback(context, redis);
   const stops: Stop[] = [];
   try {
-    const metrics = createMetrics({ redis, prefix: context.config.TALLY_PREFIX, logger: context.logger });
+    const metrics = createMetrics({
+      redis,
+      namespace: context.config.TALLY_NAMESPACE,
+      prefix: context.config.TALLY_PREFIX,
+      logger: context.logger,
+    });
     stops.push(() => metrics.close());
     stops.push(await listenForMetrics(metrics, context));
     const dashboard = createDashboard({ ...options, metrics });
@@ -40,7 +46,7 @@ export async function serveDashboard(): Promise<void> {
  *
  * @throws ConfigurationError when the variables of the proxy don't go together
  */
-export function dashboardOptions(context: Context, redis: string): DashboardOptions {
+export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
   const operations = operationsWithHistory(config);
   return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config) };

@@ -1,65 +1,75 @@
-import { connectPromptly, describeTarget } from '../redis/connection.js';
-import { createRegistry } from '../operations/registry.js';
-import { judgeServer, readServerFacts } from '../redis/requirements.js';
+import { partitionCountOf } from '../jobs/partitions.js';
 import type { Finding } from '../redis/requirements.js';
-import { applyScript, ScriptRunner, settleScript } from '../redis/scripts.js';
-import { createContext, findRedis } from './context.js';
+import { createContext, durabilityOptions, findRedis } from './context.js';
+import { checkClocks } from './doctor/check-clocks.js';
+import { checkPartitions } from './doctor/check-partitions.js';
+import { checkRights, roleOf } from './doctor/check-rights.js';
+import { checkScripts } from './doctor/check-scripts.js';
+import { checkServers } from './doctor/check-servers.js';
+import { findMasters } from './doctor/find-masters.js';
+import type { Masters } from './doctor/masters.js';
+import { fault } from './doctor/finding.js';
+import { lineOf } from './doctor/line.js';
+import type { Context } from './context.js';
+import type { RightsOptions } from './doctor/check-rights.js';
+import type { RedisTarget } from '../redis/target.js';
+
+export interface DoctorFlags {
+  readonly as?: string;
+  readonly key?: readonly string[];
+}
 
 const TIMEOUT_MS = 5_000;
-const CLOCK_WARNING_MS = 1_000;
-const SIGNS: Readonly<Record<Finding['level'], string>> = { ok: 'ok  ', warning: 'WARN', error: 'FAIL' };
 
 /** `tally doctor`: says what it found of the Redis it is pointed at, and what to change. */
-export async function doctor(): Promise<void> {
+export async function doctor(flags: DoctorFlags): Promise<void> {
   const context = createContext(process.stderr);
-  const url = findRedis(context);
-  const redis = connectPromptly(url, 'tally-doctor', TIMEOUT_MS, context.logger);
+  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = context.config;
+  const rights = { namespace, prefix, role: roleOf(flags.as), cells: flags.key ?? [] };
+  const target = findRedis(context);
+  const masters = await findMasters(target, TIMEOUT_MS);
   try {
-    const facts = await readServerFacts(redis);
-    const findings = [
-      { level: 'ok', subject: 'connection', message: describeTarget(url) },
-      ...judgeServer(facts),
-      { level: 'ok', subject: 'memory', message: describeMemory(facts) },
-      await judgeScripts(redis),
-      await judgeClock(redis),
-    ] as const;
-    for (const { level, subject, message } of findings) {
-      console.log(`${SIGNS[level]}  ${subject.padEnd(18)}${message}`);
+    const findings = [...masters.findings, ...(await checkMasters(context, target, masters, rights))];
+    for (const finding of findings) {
+      console.log(lineOf(finding));
     }
     process.exitCode = findings.some(({ level }) => level === 'error') ? 1 : 0;
   } finally {
-    redis.disconnect();
+    for (const { redis } of masters.nodes) {
+      redis.disconnect();
+    }
   }
 }
 
-function describeMemory({
-  usedMemoryBytes,
-  maxmemoryBytes,
-}: {
-  usedMemoryBytes: number;
-  maxmemoryBytes: number;
-}): string {
-  const used = `${(usedMemoryBytes / 1024 ** 2).toFixed(1)} MiB used`;
-  return maxmemoryBytes === 0 ? `${used}, no limit` : `${used} of ${(maxmemoryBytes / 1024 ** 2).toFixed(1)} MiB`;
-}
-
-async function judgeScripts(redis: Parameters<typeof readServerFacts>[0]): Promise<Finding> {
-  try {
-    await new ScriptRunner(redis, [applyScript(createRegistry()), settleScript()]).load();
-    return { level: 'ok', subject: 'scripts', message: 'loaded' };
-  } catch (error) {
-    return { level: 'error', subject: 'scripts', message: (error as Error).message };
+async function checkMasters(
+  context: Context,
+  target: RedisTarget,
+  masters: Masters,
+  rights: RightsOptions,
+): Promise<Finding[]> {
+  const { nodes, isCluster } = masters;
+  if (nodes.length === 0) {
+    return [];
   }
-}
-
-/** Leases are reckoned in Redis' time, so a clock that is off does no harm; it only makes logs hard to compare. */
-async function judgeClock(redis: Parameters<typeof readServerFacts>[0]): Promise<Finding> {
-  const before = Date.now();
-  const [seconds, microseconds] = await redis.time();
-  const offsetMs = Math.round(Number(seconds) * 1000 + Number(microseconds) / 1000 - (before + Date.now()) / 2);
-  return {
-    level: Math.abs(offsetMs) > CLOCK_WARNING_MS ? 'warning' : 'ok',
-    subject: 'clock',
-    message: `Redis is ${Math.abs(offsetMs)} ms ${offsetMs < 0 ? 'behind' : 'ahead of'} this machine`,
-  };
+  const partitions = partitionCountOf({ redis: target, partitions: context.config.TALLY_PARTITIONS });
+  const { namespace, prefix } = rights;
+  const checks: [string, () => Promise<Finding[]>][] = [
+    ['server', () => checkServers(nodes, { isCluster, ...durabilityOptions(context) })],
+    ['scripts', () => checkScripts(nodes)],
+    ['clock', () => checkClocks(nodes)],
+    ['partitions', () => checkPartitions(masters, { namespace, prefix, partitions })],
+    ['permissions', () => checkRights(nodes, rights)],
+  ];
+  const findings: Finding[] = [];
+  for (const [subject, check] of checks) {
+    try {
+      findings.push(...(await check()));
+      if (findings.some(({ level, subject: what }) => level === 'error' && what === 'mode')) {
+        break; // it is another kind of server than the rest asks for
+      }
+    } catch (error) {
+      findings.push(fault(subject, `can't be checked: ${(error as Error).message}`));
+    }
+  }
+  return findings;
 }

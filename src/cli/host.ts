@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import type { RedisTarget } from '../redis/target.js';
 import type { Context } from './context.js';
 import { withKeyStore, withUserStore } from './stores.js';
 
@@ -6,7 +7,7 @@ import { withKeyStore, withUserStore } from './stores.js';
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** @throws ConfigurationError when others could use the dashboard without signing in */
-export async function requireSignInOrLoopback(context: Context, redis: string): Promise<void> {
+export async function requireSignInOrLoopback(context: Context, redis: RedisTarget): Promise<void> {
   const { HOST, TALLY_DASHBOARD_USER_HEADER: userHeader } = context.config;
   if (LOOPBACK.has(HOST) || userHeader !== undefined) {
     return;
@@ -21,7 +22,7 @@ export async function requireSignInOrLoopback(context: Context, redis: string): 
 }
 
 /** @throws ConfigurationError when others could use the API without an API key */
-export async function requireKeysOrLoopback(context: Context, redis: string): Promise<void> {
+export async function requireKeysOrLoopback(context: Context, redis: RedisTarget): Promise<void> {
   const { HOST } = context.config;
   if (LOOPBACK.has(HOST)) {
     return;

@@ -7,7 +7,7 @@ import { readPlan } from '../../loadtest/load/plan.js';
 import { renderReport } from '../../loadtest/load/report/render.js';
 import { stopOnSignals } from '../../loadtest/load/stopping.js';
 import { summaryOf } from '../../loadtest/load/summary.js';
-import { createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 
 /** `tally load`: puts a load on Tally and says whether the totals are right. */
@@ -32,7 +32,12 @@ export async function load(scenario: string | undefined, flags: LoadFlags): Prom
 }
 
 function placeOf(context: Context): Place {
-  const { HOST, PORT, TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix, TALLY_API_KEY: apiKey } = context.config;
+  const { HOST, PORT, TALLY_API_KEY: apiKey } = context.config;
   const host = HOST.includes(':') ? `[${HOST}]` : HOST;
-  return { redisUrl: findRedis(context), namespace, prefix, origin: `http://${host}:${PORT}`, apiKey };
+  return {
+    ...connectionOptions(context, findRedis(context)),
+    ...durabilityOptions(context),
+    origin: `http://${host}:${PORT}`,
+    apiKey,
+  };
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { withLoadFlags } from '../../loadtest/load/flags.js';
 import type { LoadFlags } from '../../loadtest/load/flags.js';
 import { ConfigurationError, ValidationError } from '../errors.js';
+import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import type { SubmitFlags } from './submit.js';
@@ -62,7 +63,9 @@ program
 program
   .command('doctor')
   .description('check the Redis that Tally is pointed at')
-  .action(async () => (await import('./doctor.js')).doctor());
+  .option('--as <role>', 'check that its user may do all that this needs: producer, api, worker, dashboard ...')
+  .option('--key <keys...>', 'keys that updates change, whose use to check too')
+  .action(async (flags: DoctorFlags) => (await import('./doctor.js')).doctor(flags));
 
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),

@@ -4,24 +4,33 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
+import type { RedisTarget } from '../redis/target.js';
 import { connectionOptions } from './context.js';
 import type { Context } from './context.js';
 
 const TIMEOUT_MS = 5_000;
 
 /** Does something with the API keys in this Redis. */
-export function withKeyStore<T>(context: Context, target: string, use: (store: KeyStore) => Promise<T>): Promise<T> {
+export function withKeyStore<T>(
+  context: Context,
+  target: RedisTarget,
+  use: (store: KeyStore) => Promise<T>,
+): Promise<T> {
   return withRedis(context, target, (redis, keys) => use(new KeyStore(redis, keys)));
 }
 
 /** Does something with the users of the dashboard in this Redis. */
-export function withUserStore<T>(context: Context, target: string, use: (store: UserStore) => Promise<T>): Promise<T> {
+export function withUserStore<T>(
+  context: Context,
+  target: RedisTarget,
+  use: (store: UserStore) => Promise<T>,
+): Promise<T> {
   return withRedis(context, target, (redis, keys) => use(new UserStore(redis, keys)));
 }
 
 async function withRedis<T>(
   context: Context,
-  target: string,
+  target: RedisTarget,
   use: (redis: Connection, keys: Keys) => Promise<T>,
 ): Promise<T> {
   const redis = connectPromptly(target, 'tally-access', TIMEOUT_MS, context.logger);

@@ -1,7 +1,7 @@
 import { createProducer } from '../index.js';
 import type { Outcome, Submission } from '../index.js';
 import { ConfigurationError } from '../errors.js';
-import { connectionOptions, createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 
 export interface SubmitFlags {
   readonly params: string;
@@ -16,7 +16,7 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   const context = createContext(process.stderr);
   const params = parseParams(flags.params);
   const timeoutMs = parseTimeout(flags.timeout);
-  const producer = createProducer(connectionOptions(context, findRedis(context)));
+  const producer = createProducer({ ...connectionOptions(context, findRedis(context)), ...durabilityOptions(context) });
   try {
     // The operation is the user's word: the producer checks it, not the compiler.
     const update = { operation, params, idempotencyKey: flags.idempotencyKey } as {

@@ -4,10 +4,11 @@ import { createDashboard } from '../../dashboard/app.js';
 import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
 import type { ApiServer } from '../producers/http/server.js';
-import { describeTarget } from '../redis/connection.js';
+import { describeTarget } from '../redis/target.js';
+import type { RedisTarget } from '../redis/target.js';
 import { claimEmbeddedRedis } from '../redis/embedded-record.js';
 import { withinTime } from '../within-time.js';
-import { connectionOptions, createContext } from './context.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
@@ -44,7 +45,12 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const redis = await startRedis(context, stops);
   await requireSignInOrLoopback(context, redis);
   await requireKeysOrLoopback(context, redis);
-  const metrics = createMetrics({ redis, prefix: context.config.TALLY_PREFIX, logger: context.logger });
+  const metrics = createMetrics({
+    redis,
+    namespace: context.config.TALLY_NAMESPACE,
+    prefix: context.config.TALLY_PREFIX,
+    logger: context.logger,
+  });
   stops.push(() => metrics.close());
   stops.push(await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
@@ -52,7 +58,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   await worker.ready();
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), metrics });
+  const api = createApi({ ...connectionOptions(context, redis), ...durabilityOptions(context), metrics });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {
@@ -62,9 +68,10 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   announce(context, redis, server);
 }
 
-async function startRedis({ config, logger }: Context, stops: Stop[]): Promise<string> {
+async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget> {
+  const { config, logger } = context;
   if (config.REDIS_URL !== undefined) {
-    return config.REDIS_URL;
+    return findRedis(context);
   }
   const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger);
   let stopping = false;
@@ -90,7 +97,7 @@ function onOnePort(dashboard: Express, api: Express): Express {
   return app;
 }
 
-function announce({ config, logger }: Context, redis: string, server: ApiServer): void {
+function announce({ config, logger }: Context, redis: RedisTarget, server: ApiServer): void {
   const origin = originOf(server);
   const where = config.REDIS_URL === undefined ? ` (private, data in ${config.TALLY_DATA_DIR})` : '';
   logger.info(`Redis      ${describeTarget(redis)}${where}`);

@@ -1,9 +1,10 @@
 import closeWithGrace from 'close-with-grace';
 import { createMetrics } from '../metrics/metrics.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { RedisTarget } from '../redis/target.js';
 import { createWorker } from '../workers/worker.js';
 import type { TallyWorker } from '../workers/worker.js';
-import { connectionOptions, createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { listenForMetrics } from './listen.js';
@@ -18,20 +19,23 @@ export async function work(): Promise<void> {
   const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
-  onStop(context, async () => {
+  const stopping = onStop(context, async () => {
     await worker.close();
     await stopMetrics?.();
   });
   await worker.ready().catch(async (error: unknown) => {
+    stopping.uninstall(); // it would end the process with exit code 0
     await stopMetrics?.();
     throw error;
   });
 }
 
-export function startWorker(context: Context, redis: string, metrics: Metrics | undefined): TallyWorker {
+export function startWorker(context: Context, redis: RedisTarget, metrics: Metrics | undefined): TallyWorker {
   const { config } = context;
   return createWorker({
     ...connectionOptions(context, redis),
+    ...durabilityOptions(context),
+    partitionShare: config.TALLY_PARTITION_SHARE,
     operations: operationsWithHistory(config),
     metrics,
     concurrency: config.TALLY_CONCURRENCY,

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.js';
 import { TallyError } from '../errors.js';
 import type { Cell } from '../operations/cell.js';
 import { cellName, describeCell } from '../operations/cell.js';
@@ -16,7 +16,7 @@ export interface CellValue extends Cell {
  * @returns undefined when it is missing
  * @throws TallyError `WRONG_TYPE` or `NOT_AN_INTEGER` when it holds something else
  */
-export async function readCell(redis: Redis, cell: Cell): Promise<CellValue | undefined> {
+export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValue | undefined> {
   const { key } = cell;
   const [[typeError, type], [readError, text], [ttlError, ttlMs]] = (await readAll(redis, cell)) as [
     [Error | null, string],
@@ -60,7 +60,7 @@ function kindOf({ field, member }: Cell): string {
   return member === undefined ? 'string' : 'zset';
 }
 
-async function readAll(redis: Redis, { key, field, member }: Cell) {
+async function readAll(redis: RedisClient, { key, field, member }: Cell) {
   const pipeline = redis.pipeline().type(key);
   if (field !== undefined) {
     pipeline.hget(key, field);

@@ -1,73 +1,105 @@
-import type { Redis } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
+import type { ServerFacts } from './server-facts.js';
 
-/** What Tally needs to know of a Redis server, read with INFO. */
-export interface ServerFacts {
-  readonly software: 'Redis' | 'Valkey';
-  readonly version: string;
-  readonly mode: string;
-  readonly role: string;
-  readonly maxmemoryPolicy: string;
-  readonly appendOnly: boolean;
-  readonly usedMemoryBytes: number;
-  readonly maxmemoryBytes: number;
-}
+export { readServerFacts } from './server-facts.js';
+export type { ServerFacts } from './server-facts.js';
 
-const MINIMUM_VERSION = [6, 2] as const;
-
-export async function readServerFacts(redis: Redis): Promise<ServerFacts> {
-  const info = parseInfo(await redis.info());
-  return {
-    software: info.has('valkey_version') ? 'Valkey' : 'Redis',
-    version: info.get('valkey_version') ?? info.get('redis_version') ?? 'unknown',
-    mode: info.get('redis_mode') ?? 'unknown',
-    role: info.get('role') ?? 'unknown',
-    maxmemoryPolicy: info.get('maxmemory_policy') ?? 'unknown',
-    appendOnly: info.get('aof_enabled') === '1',
-    usedMemoryBytes: Number(info.get('used_memory') ?? 0),
-    maxmemoryBytes: Number(info.get('maxmemory') ?? 0),
-  };
-}
-
-function parseInfo(text: string): Map<string, string> {
-  const lines = text.split('\r\n').filter((line) => line.includes(':') && !line.startsWith('#'));
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
-}
-
-/** Something about the server that the promise of exactly once depends on. */
+/** Something about a server that the promise of exactly once depends on. */
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error';
   readonly subject: string;
   readonly message: string;
 }
 
-export function judgeServer(facts: ServerFacts): Finding[] {
-  return [judgeVersion(facts), judgeRole(facts), judgePolicy(facts), judgePersistence(facts)];
+/** What a server has to be able to do beside the usual. */
+export interface Wanted {
+  /** Whether it is reached as a node of a Cluster. @defaultValue false */
+  readonly isCluster?: boolean;
+  /** Whether it has to tell what is on its disk. @defaultValue false */
+  readonly confirmOnDisk?: boolean;
+}
+
+const MINIMUM_VERSION = [6, 2] as const;
+
+/** The first with WAITAOF. */
+const WAITAOF_VERSION = [7, 2] as const;
+
+export function judgeServer(facts: ServerFacts, wanted: Wanted = {}): Finding[] {
+  if (facts.mode === 'sentinel') {
+    return [judgeMode(facts, wanted)]; // it has none of the rest
+  }
+  return [
+    judgeVersion(facts),
+    judgeMode(facts, wanted),
+    judgeRole(facts),
+    judgePolicy(facts),
+    judgePersistence(facts),
+    ...(wanted.confirmOnDisk === true ? [judgeConfirmation(facts)] : []),
+  ];
 }
 
 /**
- * Refuses a server on which updates could be lost or applied twice in ordinary operation.
+ * Findings that are the same of all servers stand once; others name their servers.
  *
- * @returns the warnings
- * @throws ConfigurationError naming what is wrong and the command that mends it
+ * @param findings those of each server, by its address
  */
-export function requireServer(facts: ServerFacts): Finding[] {
-  const findings = judgeServer(facts);
+export function mergeFindings(findings: ReadonlyMap<string, readonly Finding[]>): Finding[] {
+  const merged = new Map<string, { finding: Finding; addresses: string[] }>();
+  for (const [address, ofServer] of findings) {
+    for (const finding of ofServer) {
+      const id = `${finding.subject} ${finding.level} ${finding.message}`;
+      const same = merged.get(id) ?? { finding, addresses: [] };
+      same.addresses.push(address);
+      merged.set(id, same);
+    }
+  }
+  const subjects = [...new Set([...merged.values()].map(({ finding }) => finding.subject))];
+  return [...merged.values()]
+    .sort((one, other) => subjects.indexOf(one.finding.subject) - subjects.indexOf(other.finding.subject))
+    .map(({ finding, addresses }) =>
+      addresses.length === findings.size
+        ? finding
+        : { ...finding, message: `${addresses.join(', ')}: ${finding.message}` },
+    );
+}
+
+/** @throws ConfigurationError when there are errors, naming what is wrong and how to mend it */
+export function refuseErrors(findings: readonly Finding[]): void {
   const errors = findings.filter(({ level }) => level === 'error');
   if (errors.length > 0) {
     throw new ConfigurationError(errors.map(({ message }) => message).join('; '));
   }
-  return findings.filter(({ level }) => level === 'warning');
+}
+
+function isAtLeast(version: string, [wantedMajor, wantedMinor]: readonly [number, number]): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
 function judgeVersion({ software, version }: ServerFacts): Finding {
   const subject = 'version';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const recent = major > MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor >= MINIMUM_VERSION[1]);
-  return software === 'Valkey' || recent
+  return software === 'Valkey' || isAtLeast(version, MINIMUM_VERSION)
     ? { level: 'ok', subject, message: `${software} ${version}` }
     : { level: 'error', subject, message: `Redis ${version} is too old: Tally needs Redis 6.2 or later, or Valkey` };
 }
+
+function judgeMode({ mode }: ServerFacts, { isCluster = false }: Wanted): Finding {
+  const subject = 'mode';
+  if (mode === 'sentinel') {
+    const message = 'this is a Sentinel, which holds no data: write redis-sentinel://host:port?master=name';
+    return { level: 'error', subject, message };
+  }
+  if ((mode === 'cluster') === isCluster) {
+    return { level: 'ok', subject, message: isCluster ? 'a node of a Cluster' : 'one server, no Cluster' };
+  }
+  return { level: 'error', subject, message: isCluster ? NO_CLUSTER : CLUSTER_NODE };
+}
+
+/** Also where the connection finds out by itself. */
+export const NO_CLUSTER = 'this server is no node of a Cluster: write redis:// in place of redis-cluster://';
+
+const CLUSTER_NODE =
+  'this server is a node of a Cluster, which refuses the keys of the other nodes: write redis-cluster:// in place of redis://';
 
 function judgeRole({ role }: ServerFacts): Finding {
   const subject = 'role';
@@ -76,7 +108,7 @@ function judgeRole({ role }: ServerFacts): Finding {
     : {
         level: 'error',
         subject,
-        message: `this server is a ${role}, which refuses writes: point REDIS_URL at the master`,
+        message: `this server is a ${role === 'slave' ? 'replica' : role}, which refuses writes: point REDIS_URL at the master`,
       };
 }
 
@@ -91,8 +123,12 @@ function judgePolicy({ maxmemoryPolicy }: ServerFacts): Finding {
       };
 }
 
-function judgePersistence({ appendOnly }: ServerFacts): Finding {
+function judgePersistence({ appendOnly, appendOnlyFails }: ServerFacts): Finding {
   const subject = 'persistence';
+  if (appendOnlyFails) {
+    const message = "the append-only file can't be written, so Redis refuses writes: make room on its disk";
+    return { level: 'error', subject, message };
+  }
   return appendOnly
     ? { level: 'ok', subject, message: 'the append-only file is on' }
     : {
@@ -100,5 +136,20 @@ function judgePersistence({ appendOnly }: ServerFacts): Finding {
         subject,
         message:
           'the append-only file is off, so a crash of Redis loses the latest updates: run CONFIG SET appendonly yes',
+      };
+}
+
+function judgeConfirmation({ software, version, appendOnly }: ServerFacts): Finding {
+  const subject = 'confirm on disk';
+  if (software !== 'Valkey' && !isAtLeast(version, WAITAOF_VERSION)) {
+    const message = `Redis ${version} can't tell what is on its disk, which confirmOnDisk asks for: take Redis 7.2 or Valkey, or leave it out`;
+    return { level: 'error', subject, message };
+  }
+  return appendOnly
+    ? { level: 'ok', subject, message: 'Redis can tell what is on its disk' }
+    : {
+        level: 'error',
+        subject,
+        message: 'confirmOnDisk needs the append-only file, which is off: run CONFIG SET appendonly yes',
       };
 }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { dataDir, start, startUp, tally } from '../support/command.js';
-import { place, until } from '../support/tally.js';
+import { ownRedis, place, until } from '../support/tally.js';
 
 test('tally up, submit and get work together in one folder, and the values outlive a restart', async () => {
   const environment = { TALLY_DATA_DIR: dataDir() };
@@ -98,6 +98,38 @@ test('tally doctor says what it found and fails when something must change', asy
   expect(healthy.stdout).toMatch(/ok {4}version .*\n(.*\n)*ok {4}maxmemory-policy {2}noeviction\n/);
   const nobody = await tally({ REDIS_URL: 'redis://127.0.0.1:1' }, 'doctor');
   expect(nobody.code).toBe(1);
+});
+
+test('doctor and worker refuse a redis-cluster URL that leads to one server, and say what to write', async () => {
+  const environment = { REDIS_URL: `redis-cluster://${new URL(inject('redisUrl')).host}` };
+  const [doctor, worker] = await Promise.all([tally(environment, 'doctor'), tally(environment, 'worker')]);
+  expect(doctor.code).toBe(1);
+  expect(doctor.stdout).toMatch(/FAIL {2}mode .*no node of a Cluster: write redis:/);
+  expect(worker.code).toBe(2);
+  expect(worker.stderr).toContain('write redis:// in place of redis-cluster://');
+});
+
+test('a worker that is to confirm on disk does not start on a Redis that can not tell', async () => {
+  const { url } = await ownRedis(['--appendonly', 'no']);
+  const worker = await tally({ REDIS_URL: url, TALLY_CONFIRM_ON_DISK: 'true' }, 'worker');
+  expect(worker.code).toBe(2);
+  expect(worker.stderr).toContain('confirmOnDisk');
+});
+
+test('files for TLS that can not be used are named with their variables', async () => {
+  const redis = { REDIS_URL: 'rediss://127.0.0.1:1' };
+  const folder = dataDir();
+  const noPem = join(folder, 'ca.pem');
+  writeFileSync(noPem, 'no certificate');
+  const answers = await Promise.all([
+    tally({ ...redis, TALLY_REDIS_CA_FILE: join(folder, 'none.pem') }, 'get', 'count'),
+    tally({ ...redis, TALLY_REDIS_CA_FILE: noPem }, 'get', 'count'),
+    tally({ ...redis, TALLY_REDIS_CERT_FILE: noPem }, 'get', 'count'),
+  ]);
+  expect(answers.map(({ code }) => code)).toEqual([2, 2, 2]);
+  expect(answers[0].stderr).toContain(`TALLY_REDIS_CA_FILE: can't read ${join(folder, 'none.pem')}`);
+  expect(answers[1].stderr).toContain(`TALLY_REDIS_CA_FILE: ${noPem} is no PEM file`);
+  expect(answers[2].stderr).toContain('set TALLY_REDIS_CERT_FILE and TALLY_REDIS_KEY_FILE, or neither');
 });
 
 test('without a Redis a command says how to get one', async () => {

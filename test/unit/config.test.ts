@@ -19,7 +19,13 @@ test.each([
   ['PORT', 'http', 'must be a whole number from 0 to 65535, but is "http"; for example PORT=3000'],
   ['PORT', '70000', 'must be a whole number'],
   ['TALLY_CONCURRENCY', '0', 'must be a whole number from 1 to 1000'],
-  ['REDIS_URL', 'localhost:6379', 'must be a redis:// or rediss:// URL'],
+  ['REDIS_URL', 'localhost:6379', 'must be a redis://, redis-cluster:// or redis-sentinel:// URL'],
+  ['REDIS_URL', 'redis-clusters://localhost', 'must be a redis://'],
+  ['TALLY_PARTITIONS', '257', 'must be a whole number from 1 to 256'],
+  ['TALLY_PARTITION_SHARE', '0/3', 'must be a part and the number of parts, as in 1/3'],
+  ['TALLY_PARTITION_SHARE', '4/3', 'no part after the last'],
+  ['TALLY_REPLICAS_TO_CONFIRM', '11', 'must be a whole number from 0 to 10'],
+  ['TALLY_CONFIRM_ON_DISK', 'yes', 'must be true or false'],
   ['LOG_LEVEL', 'loud', 'must be trace, debug'],
   ['HOST', 'http://localhost', 'must be an IP address or the name of a machine'],
   ['TALLY_HISTORY', '1001', 'must be a number from 0 to 1000, or such numbers by operation'],
@@ -40,6 +46,37 @@ test('a misspelt TALLY_ variable is refused with the nearest known one', () => {
 
 test('a password in a wrong REDIS_URL is not repeated', () => {
   expect(() => readConfig({ REDIS_URL: 'http://user:secret@host' })).toThrow(/^(?!.*secret)/s);
+});
+
+test.each([
+  'redis://127.0.0.1:6379/1',
+  'rediss://user:secret@redis.example',
+  'redis-cluster://10.0.0.1:6379?node=10.0.0.2:6379&node=10.0.0.3',
+  'rediss-sentinel://10.0.0.1?node=10.0.0.2&master=tally',
+])('REDIS_URL may be %s', (url) => {
+  expect(readConfig({ REDIS_URL: url }).REDIS_URL).toBe(url);
+});
+
+test('a password for Sentinels in a wrong REDIS_URL is not repeated', () => {
+  const url = 'sentinel://10.0.0.1?master=tally&sentinelPassword=secret';
+  expect(() => readConfig({ REDIS_URL: url })).toThrow(/^(?!.*secret)/s);
+});
+
+test('partitions, their share and confirmations are read as numbers and words', () => {
+  const set = readConfig({
+    TALLY_PARTITIONS: '16',
+    TALLY_PARTITION_SHARE: '2/3',
+    TALLY_REPLICAS_TO_CONFIRM: '1',
+    TALLY_CONFIRM_ON_DISK: 'true',
+  });
+  expect(set).toMatchObject({
+    TALLY_PARTITIONS: 16,
+    TALLY_PARTITION_SHARE: { number: 2, of: 3 },
+    TALLY_REPLICAS_TO_CONFIRM: 1,
+    TALLY_CONFIRM_ON_DISK: true,
+  });
+  expect(readConfig({})).toMatchObject({ TALLY_REPLICAS_TO_CONFIRM: 0, TALLY_CONFIRM_ON_DISK: false });
+  expect(readConfig({}).TALLY_PARTITIONS).toBeUndefined();
 });
 
 test('histories are of all operations or by operation', () => {

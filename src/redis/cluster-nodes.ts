@@ -1,0 +1,56 @@
+import type { Node } from './connect-once.js';
+import { parseInfo } from './server-facts.js';
+import type { ClusterTarget, ServerOptions } from './target.js';
+
+/** What one node of a Cluster says of another. */
+export interface ClusterNode {
+  readonly id: string;
+  readonly address: string;
+  readonly isMaster: boolean;
+  /** Of a replica. */
+  readonly masterId: string | undefined;
+  readonly isDown: boolean;
+  readonly slots: readonly (readonly [number, number])[];
+}
+
+/** How to reach one node of a Cluster. */
+export function nodeOptions({ redisOptions }: ClusterTarget, address: string): ServerOptions {
+  const colon = address.lastIndexOf(':');
+  return { ...redisOptions, host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+}
+
+/** All nodes of its Cluster as a node sees them. */
+export async function readClusterNodes({ redis, address }: Node): Promise<ClusterNode[]> {
+  const text = (await redis.cluster('NODES')) as string;
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => readNode(line, address));
+}
+
+/** What CLUSTER INFO answers. */
+export async function readClusterInfo({ redis }: Node): Promise<ReadonlyMap<string, string>> {
+  return parseInfo(await redis.cluster('INFO'));
+}
+
+/** `<id> <host:port@bus,name> <flags> <master> <ping> <pong> <epoch> <link> <slot> <slot> ...`; `[...]` are slots on the move. */
+function readNode(line: string, own: string): ClusterNode {
+  const [id = '', place = '', flags = '', master = '-', , , , link, ...slots] = line.split(' ');
+  const names = flags.split(',');
+  const isMyself = names.includes('myself');
+  return {
+    id,
+    address: isMyself ? own : place.replace(/@.*$/, ''),
+    isMaster: names.includes('master'),
+    masterId: master === '-' ? undefined : master,
+    isDown:
+      names.some((name) => name === 'fail' || name === 'fail?' || name === 'noaddr') ||
+      (!isMyself && link !== 'connected'),
+    slots: slots.filter((slot) => !slot.startsWith('[')).map(readRange),
+  };
+}
+
+function readRange(text: string): [number, number] {
+  const [first = NaN, last = first] = text.split('-').map(Number);
+  return [first, last];
+}

@@ -1,0 +1,32 @@
+import { Redis } from 'ioredis';
+import type { ServerOptions } from './target.js';
+
+/** One server, looked at by itself: a connection that tries once. */
+export interface Node {
+  readonly address: string;
+  readonly redis: Redis;
+}
+
+/** Connects once, and gives up on whatever takes longer than `timeoutMs`. Rejects when that fails. */
+export async function connectOnce(options: ServerOptions, timeoutMs: number): Promise<Node> {
+  const { host = '127.0.0.1', port = 6379 } = options;
+  const redis = new Redis({
+    ...options,
+    ...{ lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0, connectionName: 'tally-doctor' },
+    ...{ connectTimeout: timeoutMs, commandTimeout: timeoutMs, enableReadyCheck: false },
+  });
+  let cause: Error | undefined;
+  redis.on('error', (error) => {
+    cause = error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping(); // with a wrong password, connecting succeeds
+  } catch (error) {
+    redis.disconnect();
+    const { message } = cause ?? (error as Error);
+    const why = (message || String(error)).replace(` ${host}:${port}`, '');
+    throw new Error(`${host}:${port} can't be reached (${why})`, { cause: error });
+  }
+  return { address: `${host}:${port}`, redis };
+}

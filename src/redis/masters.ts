@@ -1,0 +1,90 @@
+import type { Redis } from 'ioredis';
+import { ConfigurationError } from '../errors.js';
+import type { ClusterConnection, Connection } from './connection.js';
+import { judgeServer, mergeFindings, NO_CLUSTER, refuseErrors } from './requirements.js';
+import type { Finding, Wanted } from './requirements.js';
+import { readServerFacts } from './server-facts.js';
+
+/** How much later than the first another master may answer before it counts as down. */
+const PATIENCE_MS = 3_000;
+
+/**
+ * Refuses servers on which updates could be lost or applied twice in ordinary operation. Waits for as long as all are
+ * away; one of several that is away is a warning: its replica takes over, and others go on.
+ *
+ * @returns the warnings
+ * @throws ConfigurationError naming what is wrong and the command that mends it
+ */
+export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'confirmOnDisk'>): Promise<Finding[]> {
+  await untilKnown(redis);
+  const masters = redis.masters();
+  const judgings = masters.map(async (master) =>
+    judgeServer(await readServerFacts(master), { ...wanted, isCluster: redis.isCluster }),
+  );
+  if (masters.length > 1) {
+    await Promise.any(judgings);
+  }
+  const judged = await Promise.all(judgings.map((judging) => (masters.length > 1 ? orAway(judging) : judging)));
+  const findings = mergeFindings(new Map(masters.map((master, place) => [addressOf(master), judged[place] ?? []])));
+  refuseErrors(findings);
+  return findings.filter(({ level }) => level === 'warning');
+}
+
+/** Where a server is, for people. */
+export function addressOf({ options: { host = '127.0.0.1', port = 6379 } }: Redis): string {
+  return `${host}:${port}`;
+}
+
+/** Why a connection can't become one to a Cluster, ever; undefined when it can. */
+export function misdirectionOf(redis: Connection): string | undefined {
+  const { lastNodeError } = (redis.lastError ?? {}) as { lastNodeError?: Error };
+  return lastNodeError?.message.includes('cluster support disabled') === true ? NO_CLUSTER : undefined;
+}
+
+/** Resolves when the masters of a Cluster are known. @throws ConfigurationError when it is none */
+async function untilKnown(redis: Connection): Promise<void> {
+  if (redis.isCluster && redis.status !== 'ready') {
+    await untilReady(redis as ClusterConnection);
+  }
+}
+
+function untilReady(redis: ClusterConnection): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      const misdirection = misdirectionOf(redis);
+      if (misdirection !== undefined) {
+        end(() => {
+          reject(new ConfigurationError(misdirection));
+        });
+      }
+    };
+    const isReady = () => {
+      end(resolve);
+    };
+    const isOver = () => {
+      end(() => {
+        reject(new Error('the connection was closed'));
+      });
+    };
+    const end = (settle: () => void) => {
+      redis.off('error', look).off('ready', isReady).off('end', isOver);
+      settle();
+    };
+    redis.on('error', look).on('ready', isReady).on('end', isOver);
+    look();
+  });
+}
+
+async function orAway(judging: Promise<Finding[]>): Promise<Finding[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const away = new Promise<Finding[]>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, [AWAY]);
+  });
+  try {
+    return await Promise.race([judging.catch(() => [AWAY]), away]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const AWAY: Finding = { level: 'warning', subject: 'away', message: 'this master does not answer' };

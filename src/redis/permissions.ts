@@ -1,0 +1,165 @@
+import type { Namespace } from './keys.js';
+
+/** What a Redis user is for. */
+export type Role = 'producer' | 'api' | 'worker' | 'dashboard' | 'access' | 'load' | 'doctor';
+
+export const ROLES: Readonly<Record<Role, string>> = {
+  producer: 'a service with a producer of its own; tally submit',
+  api: 'tally api; tally get',
+  worker: 'tally worker',
+  dashboard: 'tally dashboard',
+  access: 'tally keys; tally users',
+  load: 'tally load',
+  doctor: 'tally doctor',
+};
+
+/** Commands and the keys on which a role runs them. */
+interface Need {
+  readonly commands: readonly string[];
+  /** None for commands without keys. */
+  readonly keys: readonly KeyPattern[];
+}
+
+/** A pattern of keys, `%R~` for those that are only read. `cells` stands for the keys that updates name. */
+type KeyPattern = `${'~' | '%R~'}${'bull:' | 'tally:' | 'cells' | 'load:'}${string}`;
+
+/** Commands that older servers do not know, by the first version of Redis that does; Valkey knows all. */
+const SINCE: Readonly<Record<string, readonly [number, number]>> = {
+  'CLIENT|SETINFO': [7, 2],
+  WAITAOF: [7, 2],
+};
+
+const words = (text: string) => text.trim().split(/\s+/);
+
+/** Every connection: its name, and whether the server is ready; in a Cluster, where which slot is. */
+const CONNECTION = words(
+  'INFO PING TIME CLIENT|SETNAME CLIENT|SETINFO SELECT CLUSTER|SLOTS CLUSTER|INFO CLUSTER|NODES READONLY ASKING',
+);
+
+/** By their SHA-1, or by their text where the server does not know them yet. */
+const SCRIPTS = words('EVAL EVALSHA SCRIPT|LOAD');
+
+const CONFIRMATION = words('WAIT WAITAOF');
+
+const QUEUES: readonly KeyPattern[] = ['~bull:*'];
+
+/** What BullMQ's scripts for adding and counting jobs run, and what reads their ends. */
+const ADD_AND_FOLLOW = words(`
+  DEL EXISTS GET HGET HMGET HMSET HSET INCR LINDEX LLEN LPOS LPUSH LRANGE PERSIST PTTL RPOP RPUSH SADD SCARD SET XADD
+  XREAD XTRIM ZADD ZCARD ZCOUNT ZRANGE ZREM ZREVRANGEBYSCORE ZSCORE HGETALL`);
+
+/** What BullMQ's scripts for taking, ending, cleaning and retrying jobs run. */
+const WORK = words(`
+  BZPOPMIN DEL EXISTS GET HDEL HEXISTS HGET HGETALL HINCRBY HMGET HMSET HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE
+  LREM LSET LTRIM PERSIST PEXPIRE PTTL RPOP RPOPLPUSH RPUSH SADD SCARD SET SMEMBERS SREM XADD XTRIM ZADD ZCARD ZCOUNT
+  ZPOPMIN ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE`);
+
+/** What BullMQ's scripts for looking at queues, and for all that the board can do to them, run. */
+const LOOK_AND_MEND = words(`
+  DEL EXISTS GET HDEL HEXISTS HGET HGETALL HLEN HMGET HSCAN HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE LREM LSET
+  LTRIM PTTL RENAME RPOP RPUSH SADD SCARD SET SMEMBERS SREM SSCAN TYPE XADD ZADD ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE ZREM
+  ZREVRANGE ZSCORE`);
+
+const LOOK_AT_QUEUES: Need = {
+  commands: words('HEXISTS HMGET LINDEX LLEN ZCARD ZRANGE ZRANGEBYSCORE'),
+  keys: ['%R~bull:*'],
+};
+
+const READ_CELLS = words('TYPE PTTL GET HGET ZSCORE');
+
+/** Beside the cells where queues are split. */
+const RECEIPTS: readonly KeyPattern[] = [
+  ...(['%R~tally:job:*', '%R~tally:{*}:job:*'] as const),
+  ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
+];
+
+const PRODUCE: readonly Need[] = [
+  { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
+  { commands: ADD_AND_FOLLOW, keys: QUEUES },
+  { commands: words('GET MGET'), keys: RECEIPTS },
+  { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+];
+
+/**
+ * What each role needs, and nothing else. The commands inside of scripts count: Redis checks them for whoever runs the
+ * script. docs/redis-acl.md has these as ACL rules, and `tally doctor` checks the user of its connection by them.
+ */
+export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
+  producer: PRODUCE,
+  api: [
+    ...PRODUCE,
+    LOOK_AT_QUEUES,
+    { commands: ['CLIENT|LIST'], keys: [] },
+    { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
+    { commands: READ_CELLS, keys: ['%R~cells'] },
+  ],
+  worker: [
+    { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
+    { commands: WORK, keys: QUEUES },
+    {
+      commands: words('GET SET EXPIRE'),
+      keys: ['~tally:job:*', '~tally:{*}:job:*', '~tally:idem:*', '~tally:{*}:idem:*'],
+    },
+    { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
+    { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+    { commands: words('MGET SET TYPE HMGET HSET ZMSCORE ZADD'), keys: ['~cells'] },
+  ],
+  dashboard: [
+    { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
+    { commands: LOOK_AND_MEND, keys: QUEUES },
+    LOOK_AT_QUEUES,
+    { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
+    { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
+    { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
+    { commands: ['GET'], keys: RECEIPTS },
+    { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
+    { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
+    { commands: READ_CELLS, keys: ['%R~cells'] },
+  ],
+  access: [
+    { commands: CONNECTION, keys: [] },
+    { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
+  ],
+  load: [...PRODUCE, LOOK_AT_QUEUES, { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] }],
+  doctor: [
+    { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET'], keys: [] },
+    { commands: words('LLEN ZCARD'), keys: ['%R~bull:*'] },
+    { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
+  ],
+};
+
+/** What the rules of a user are made of. */
+export interface RuleOptions extends Namespace {
+  /** Patterns of the keys that updates name, such as `stock:*`. */
+  readonly cells: readonly string[];
+  /** Of Redis, `[7, 0]`; undefined for Valkey. @defaultValue undefined */
+  readonly version?: readonly [number, number] | undefined;
+}
+
+/** The rules of an ACL that give these roles what they need, and nothing else. */
+export function aclRules(roles: readonly Role[], options: RuleOptions): string {
+  const needs = roles.flatMap((role) => NEEDS[role]);
+  const commands = new Set(needs.flatMap(({ commands }) => commands).filter((command) => isKnown(command, options)));
+  const keys = new Set(needs.flatMap(({ keys }) => keys).flatMap((pattern) => patternsOf(pattern, options)));
+  const writable = (pattern: string) => pattern.startsWith('%R') && keys.has(pattern.slice('%R'.length));
+  return [
+    ...['resetchannels', '-@all'],
+    ...[...commands].sort().map((command) => `+${command.toLowerCase()}`),
+    ...[...keys].filter((pattern) => !writable(pattern)).sort(),
+  ].join(' ');
+}
+
+/** Whether a server of this version knows a command. */
+function isKnown(command: string, { version }: Pick<RuleOptions, 'version'>): boolean {
+  const [major = 0, minor = 0] = SINCE[command] ?? [];
+  return version === undefined || version[0] > major || (version[0] === major && version[1] >= minor);
+}
+
+/** With the names that this installation uses. */
+export function patternsOf(pattern: KeyPattern, { namespace, prefix, cells }: RuleOptions): string[] {
+  const [, access = '', rest = ''] = /^(~|%R~)(.*)$/.exec(pattern) ?? [];
+  if (rest === 'cells') {
+    return cells.map((cell) => `${access}${cell}`);
+  }
+  return [`${access}${rest.replace(/^tally:/, `${namespace}:`).replace(/^bull:/, `${prefix}:`)}`];
+}
