@@ -1,8 +1,11 @@
 import type { ExampleContext, Lesson } from './example.js';
 
-/** Several updates, all or nothing: a sale takes stock, awards the buyer XP and counts itself. */
+/**
+ * Several updates, all or nothing: a sale takes stock, awards the buyer XP and counts itself. The braces keep its keys
+ * together in a Redis Cluster; one server does without.
+ */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
-  const [stock, xp, sales] = [key('shop:swords'), key('shop:buyer:xp'), key('shop:sales')];
+  const [stock, xp, sales] = [key('{shop}:swords'), key('{shop}:buyer:xp'), key('{shop}:sales')];
   const sell = async (quantity: number) => {
     const sale = await producer.submit({
       operation: 'transaction',

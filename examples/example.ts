@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { createProducer, Outcome } from '../src/index.js';
 import type { energySpend } from './energy-spend.js';
 
@@ -7,7 +7,7 @@ export interface ExampleContext {
   /** Sends updates. It knows the built-in operations and `energy.spend`. */
   readonly producer: ReturnType<typeof createProducer<typeof energySpend>>;
   /** A plain connection: what Tally writes are ordinary Redis values, to be read by anyone. */
-  readonly redis: Redis;
+  readonly redis: Redis | Cluster;
   /** The full name of a key, so that the same example can run in a place of its own. */
   readonly key: (name: string) => string;
 }

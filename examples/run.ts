@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../src/index.js';
+import type { TallyWorker } from '../src/index.js';
+import { connectPromptly } from '../src/redis/connection.js';
+import type { Connection } from '../src/redis/connection.js';
 import { startEmbeddedRedis } from '../src/redis/embedded.js';
 import { energySpend } from './energy-spend.js';
 import type { ExampleContext, Lesson, Step } from './example.js';
@@ -15,21 +18,55 @@ import type { ExampleContext, Lesson, Step } from './example.js';
  *
  *   npm run examples
  *   npm run examples -- 01-counter 08-transaction
+ *
+ * or against yours, a Cluster too, under names of their own which are removed at the end:
+ *
+ *   REDIS_URL=redis-cluster://127.0.0.1:7000 npm run examples
  */
 
 type Run = (context: ExampleContext) => Promise<Lesson>;
 
-async function main(wanted: readonly string[]): Promise<void> {
+const TIMEOUT_MS = 10_000;
+
+const logger = pino({ level: 'error' });
+
+async function main(wanted: readonly string[], url: string | undefined): Promise<void> {
   const names = await chooseExamples(wanted);
+  await (url === undefined ? runInOwnRedis(names) : runInGivenRedis(names, url));
+}
+
+async function runInOwnRedis(names: readonly string[]): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tally-examples-'));
   const server = await startEmbeddedRedis({ dataDir });
+  const { url } = server;
   // Ctrl-C must not leave the server behind.
   const interrupted = once(process, 'SIGINT').then(() => Promise.reject(new Error('interrupted')));
   try {
-    await Promise.race([runAll(names, server.url), interrupted]);
+    const worker = createWorker({ redis: url, operations: [energySpend], logger });
+    const producer = createProducer({ redis: url, operations: [energySpend], logger });
+    await Promise.race([runAll(names, { worker, producer, redis: connect(url), key: (name) => name }), interrupted]);
   } finally {
     await server.stop();
     await rm(dataDir, { recursive: true });
+  }
+}
+
+/** Under names of their own, removed at the end: what else is in that Redis stays as it is. */
+async function runInGivenRedis(names: readonly string[], url: string): Promise<void> {
+  const place = `examples-${randomBytes(4).toString('hex')}`;
+  const namespaces = { namespace: `${place}-tally`, prefix: `${place}-jobs` };
+  const worker = createWorker({ redis: url, ...namespaces, operations: [energySpend], logger });
+  const producer = createProducer({ redis: url, ...namespaces, operations: [energySpend], logger });
+  try {
+    await runAll(names, { worker, producer, redis: connect(url), key: (name) => `${place}:${name}` });
+  } finally {
+    const redis = connect(url);
+    for (const master of redis.masters()) {
+      for await (const keys of master.scanStream({ match: `${place}*`, count: 1_000 }) as AsyncIterable<string[]>) {
+        await Promise.all(keys.map((key) => redis.unlink(key)));
+      }
+    }
+    redis.disconnect();
   }
 }
 
@@ -47,22 +84,27 @@ async function chooseExamples(wanted: readonly string[]): Promise<readonly strin
   return wanted.length === 0 ? all : wanted;
 }
 
-async function runAll(names: readonly string[], url: string): Promise<void> {
-  const logger = pino({ level: 'error' });
-  const worker = createWorker({ redis: url, operations: [energySpend], logger });
-  const producer = createProducer({ redis: url, operations: [energySpend], logger });
-  const redis = new Redis(url);
+interface Running extends ExampleContext {
+  readonly redis: Connection;
+  readonly worker: TallyWorker;
+}
+
+async function runAll(names: readonly string[], { worker, ...context }: Running): Promise<void> {
   try {
     await worker.ready();
     for (const name of names) {
       const { run } = (await import(`./${name}.js`)) as { run: Run };
-      print(name, await run({ producer, redis, key: (keyName) => keyName }));
+      print(name, await run(context));
     }
   } finally {
-    await producer.close();
+    await context.producer.close();
     await worker.close();
-    redis.disconnect();
+    context.redis.disconnect();
   }
+}
+
+function connect(url: string): Connection {
+  return connectPromptly(url, 'examples', TIMEOUT_MS, logger);
 }
 
 function print(name: string, { title, steps }: Lesson): void {
@@ -90,7 +132,7 @@ function inline(value: unknown): string {
 }
 
 try {
-  await main(process.argv.slice(2));
+  await main(process.argv.slice(2), process.env['REDIS_URL']);
 } catch (error) {
   console.error(error);
   process.exit(1); // after an interruption, connections may still be open

@@ -150,8 +150,31 @@ const PATIENCE_MS = 1_000;
 /** A busy node answers CLUSTER SLOTS late. */
 const SLOTS_REFRESH_TIMEOUT_MS = 3_000;
 
+/** A node that says nothing for so long is left, for the master that takes its place: no command takes longer. */
+const SILENCE_MS = 15_000;
+
 /** How often to ask for the slots without need: an idle connection learns of new masters. */
 const SLOTS_REFRESH_INTERVAL_MS = 10_000;
+
+/** A connection to the master of a slot, whichever it is when it connects. */
+class SlotFollower extends Redis {
+  readonly #findMaster: () => ClusterNode;
+
+  constructor(options: ServerOptions, findMaster: () => ClusterNode) {
+    super({
+      ...options,
+      retryStrategy: (times) => Math.min(times * RESEND_DELAY_MS, LONGEST_RECONNECT_DELAY_MS),
+      // What was refused is sent again to the new master.
+      reconnectOnError: ({ message }) => (/^(MOVED|READONLY|MASTERDOWN) /.test(message) ? 2 : false),
+    });
+    this.#findMaster = findMaster;
+  }
+
+  override connect(): Promise<void> {
+    Object.assign(this.options, this.#findMaster());
+    return super.connect();
+  }
+}
 
 /** A connection to all masters of a Cluster, with what {@link ServerConnection} has. */
 export class ClusterConnection extends Cluster {
@@ -202,17 +225,9 @@ export class ClusterConnection extends Cluster {
   }
 
   #follow(slot: number, { redisOptions }: { redisOptions?: ServerOptions } = {}): Redis {
-    const copy = new Redis({
-      ...redisOptions,
-      ...this.#addressOf(slot),
-      lazyConnect: true,
-      retryStrategy: (times) => {
-        this.refreshSlotsCache();
-        Object.assign(copy.options, this.#addressOf(slot)); // where the next attempt connects to
-        return Math.min(times * RESEND_DELAY_MS, LONGEST_RECONNECT_DELAY_MS);
-      },
-      // What was refused is sent again to the new master.
-      reconnectOnError: ({ message }) => (/^(MOVED|READONLY|MASTERDOWN) /.test(message) ? 2 : false),
+    const copy = new SlotFollower({ ...redisOptions, lazyConnect: true }, () => {
+      this.refreshSlotsCache();
+      return this.#addressOf(slot);
     });
     copy.connect().catch(() => undefined); // it goes on trying
     this.#copies.push(copy);
@@ -276,6 +291,7 @@ function clusterOptions(
     retryDelayOnTryAgain: RESEND_DELAY_MS,
     maxRedirections: Math.ceil((timeoutMs ?? PATIENCE_MS) / RESEND_DELAY_MS) * REDIRECTIONS_PER_RESEND,
     redisOptions: {
+      socketTimeout: SILENCE_MS,
       ...redisOptions,
       connectionName,
       ...(timeoutMs === undefined

@@ -38,20 +38,25 @@ export class Janitor {
   }
 
   async #clean(): Promise<void> {
-    const { redis, clock, logger } = this.deps;
-    try {
-      for (const queue of this.queues) {
-        const takenUp = await takeUpPutOffJobs(queue, redis, clock.at(performance.now()));
-        if (takenUp.length > 0) {
-          const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
-          logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);
-        }
-        await removeSurplus(queue, 'completed', KEEP_COMPLETED);
-        await removeSurplus(queue, 'failed', KEEP_FAILED);
+    for (const queue of this.queues) {
+      try {
+        await this.#cleanOne(queue);
+      } catch (error) {
+        const what = 'could not bring the queue in order, trying again soon';
+        this.deps.logger.debug({ err: error, queue: queue.name }, what);
       }
-    } catch (error) {
-      logger.debug({ err: error }, 'could not bring the queues in order, trying again soon');
     }
+  }
+
+  async #cleanOne(queue: TallyQueue): Promise<void> {
+    const { redis, clock, logger } = this.deps;
+    const takenUp = await takeUpPutOffJobs(queue, redis, clock.at(performance.now()));
+    if (takenUp.length > 0) {
+      const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
+      logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);
+    }
+    await removeSurplus(queue, 'completed', KEEP_COMPLETED);
+    await removeSurplus(queue, 'failed', KEEP_FAILED);
   }
 }
 

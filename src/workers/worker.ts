@@ -54,6 +54,9 @@ export interface WorkerOptions extends CommonOptions, TelemetryOption, Durabilit
   closeTimeoutMs?: number;
 }
 
+/** How long a start waits for what needs all masters of a Cluster. */
+const PARTLY_AWAY_MS = 5_000;
+
 /** How soon partitions are served of a number that a producer begins to use. */
 const FOLLOW_EVERY_MS = 5_000;
 
@@ -189,16 +192,21 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     }
     if (this.#closing === undefined) {
       await this.#counts.announce(this.#partitions.count);
-      await this.#serve();
+      await this.#unlessAway(this.#serve());
       this.#janitor = new Janitor(this.#served.queues, {
         redis: this.#redis,
         clock: this.#clock,
         logger: this.#logger,
       });
-      await this.#janitor.clean();
+      await this.#unlessAway(this.#janitor.clean());
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
+  }
+
+  /** Waits for something, but in a Cluster not for ever: one master of several may be away. */
+  async #unlessAway(work: Promise<unknown>): Promise<void> {
+    await (this.#redis.isCluster ? withinTime(work, PARTLY_AWAY_MS) : work);
   }
 
   /** Serves its share of all partitions that producers use or have used. */

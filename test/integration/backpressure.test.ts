@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { BackpressureError } from '../../src/index.js';
+import { partitionCountOf } from '../../src/jobs/partitions.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 test('a producer refuses updates while too many jobs wait, and takes them again when workers have caught up', async () => {
   const here = place();
-  const producer = here.producer({ backlogLimit: 10, maxBatch: 1 });
+  const partitions = partitionCountOf(here) ?? 1; // each has its part of the limit
+  const producer = here.producer({ backlogLimit: 10 * partitions, maxBatch: 1 });
   const submit = () => producer.counters.increment({ key: here.key('n') });
   const refused = async () => {
     try {
@@ -16,7 +18,7 @@ test('a producer refuses updates while too many jobs wait, and takes them again 
     }
   };
   await until('it refuses', refused);
-  const waiting = await here.client.llen(`${here.prefix}:counters:wait`);
+  const waiting = await here.client.llen(`${here.partition.prefix}:counters:wait`);
   expect(waiting).toBeGreaterThanOrEqual(10);
 
   await here.worker();

@@ -65,7 +65,7 @@ test('of several updates all are queued or none', async () => {
   expect((error as ValidationError).issues.map(({ path, code }) => [path, code])).toEqual([
     ['[1].params.by', 'INVALID_PARAMS'],
   ]);
-  expect(await here.client.exists(`${here.prefix}:counters:wait`)).toBe(0);
+  expect(await here.client.exists(`${here.partition.prefix}:counters:wait`)).toBe(0);
 });
 
 test('delay and priority give an update a job of its own', async () => {
@@ -78,8 +78,8 @@ test('delay and priority give an update a job of its own', async () => {
   const delayed = await producer.submit(updates, { delay: 60_000 });
   const urgent = await producer.submit(updates, { priority: 1 });
   expect(new Set([...delayed, ...urgent].map(({ jobId }) => jobId)).size).toBe(6);
-  expect(await here.client.zcard(`${here.prefix}:counters:delayed`)).toBe(3);
-  expect(await here.client.zcard(`${here.prefix}:counters:prioritized`)).toBe(3);
+  expect(await here.client.zcard(`${here.partition.prefix}:counters:delayed`)).toBe(3);
+  expect(await here.client.zcard(`${here.partition.prefix}:counters:prioritized`)).toBe(3);
 });
 
 test('an idle producer sends an update at once, a busy one gathers the rest into one job', async () => {

@@ -3,11 +3,12 @@ import type { Job } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
 import { ScriptRunner, settleScript } from '../../src/redis/scripts.js';
+import { ReceiptCutter } from '../../src/workers/receipt-cutter.js';
 import { Settler } from '../../src/workers/settler.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
-const jobReceipt = (here: Place, jobId: string) => `${here.namespace}:job:${jobId}`;
+const jobReceipt = (here: Place, jobId: string) => `${here.receipts}:job:${jobId}`;
 
 test('the same idempotency key from two producers at once is applied once', async () => {
   const here = place();
@@ -91,10 +92,12 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
     scripts,
     settle,
     keys: createKeys(here),
+    partition: here.partition,
+    cutter: new ReceiptCutter({ redis: here.client, settledReceiptMs: 600_000, logger: here.logger }),
     settledReceiptMs: 600_000,
     logger: here.logger,
   });
-  settler.add({ queue: 'counters', jobId: submission.jobId });
+  settler.add({ queue: 'counters', jobId: submission.jobId, slots: [here.slot] });
   await settler.flush();
   expect(await here.client.ttl(jobReceipt(here, submission.jobId))).toBeGreaterThan(600);
 });
@@ -161,14 +164,14 @@ test('a batch of which every update failed applies nothing when it runs again af
 
   // As if the worker had died before it completed the batch: the batch runs again, and carries no mark.
   const batch = await settledJob(here, submissions[0]!.jobId);
-  await here.client.hdel(`${here.prefix}:counters:${submissions[0]!.jobId}`, 'progress');
+  await here.client.hdel(`${here.partition.prefix}:counters:${submissions[0]!.jobId}`, 'progress');
   await batch.retry('completed');
   await until('the batch has completed again', async () => (await batch.getState()) === 'completed');
   expect(await here.client.get(bad)).toBe('2');
 });
 
 function openQueue(here: Place, name: string): Queue {
-  const queue = new Queue(name, { connection: here.client, prefix: here.prefix });
+  const queue = new Queue(name, { connection: here.client, prefix: here.partition.prefix });
   onTestFinished(() => queue.close());
   return queue;
 }

@@ -44,7 +44,8 @@ test.for(clients)(
     const stdout = await run({ API_KEY: secret });
     const [order = ''] = /order-[\w-]+/.exec(stdout) ?? [];
     expect(stdout.replaceAll(order, 'ORDER').replace(/"(id|jobId)":"[^"]+"/g, '"$1":"ID"')).toBe(OUTPUT.trimStart());
-    expect(await here.client.mget([`xp:${order}`, `orders:${order}`, `stock:${order}`])).toEqual(['50', '2', null]);
-    await here.client.unlink([`xp:${order}`, `orders:${order}`]);
+    const keys = ['xp', 'orders', 'stock'].map((name) => `${name}:${order}`);
+    expect(await Promise.all(keys.map((key) => here.client.get(key)))).toEqual(['50', '2', null]);
+    await Promise.all(keys.map((key) => here.client.unlink(key)));
   },
 );

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { run as counter } from '../../examples/01-counter.js';
 import { run as countdown } from '../../examples/02-countdown.js';
 import { run as blogPostViews } from '../../examples/03-blog-post-views.js';
@@ -17,7 +17,7 @@ import { run as redisAway } from '../../examples/11-redis-away.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
 import { QueueUnavailableError } from '../../src/index.js';
-import { place } from '../support/tally.js';
+import { keysLike, place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -101,7 +101,7 @@ test('the transaction changes all three values, and with too little stock none',
     expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK', update: 0 }),
     '3, 20, 1',
   ]);
-  const keys = ['shop:swords', 'shop:buyer:xp', 'shop:sales'].map((name) => here.key(name));
+  const keys = ['{shop}:swords', '{shop}:buyer:xp', '{shop}:sales'].map((name) => here.key(name));
   expect(await here.client.mget(keys)).toEqual(['3', '20', '1']);
 });
 
@@ -146,6 +146,16 @@ test('the runner runs every example and exits with 0, and the guide shows what i
   for (const shown of guideBlocks('text')) {
     expect(stdout).toContain(shown);
   }
+}, 60_000);
+
+test('the runner runs every example against a given Redis, and leaves nothing of its own there', async () => {
+  const { stdout } = await promisify(execFile)('npx', ['tsx', 'examples/run.ts'], {
+    cwd: ROOT,
+    env: { ...process.env, REDIS_URL: inject('redisUrl') },
+  });
+  expect(stdout.match(/^\d\d-[^:]*: /gm)).toHaveLength(exampleFiles().filter((file) => /^\d/.test(file)).length);
+  expect(stdout).toContain('MGET stock, XP, sales -> 3, 20, 1\n');
+  expect(await keysLike(place(), 'examples-*')).toEqual([]);
 }, 60_000);
 
 test('the runner exits with 1 for a name that is no example', async () => {

@@ -3,7 +3,7 @@ import { cellObject, defineOperation } from '../../src/index.js';
 import { addKey, callerWith } from '../support/api-keys.js';
 import type { Caller } from '../support/api-keys.js';
 import { startApi } from '../support/http-api.js';
-import { place, until } from '../support/tally.js';
+import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const increment = (key: string) => ({ operation: 'counter.increment', params: { key } });
@@ -33,7 +33,7 @@ const forbidden = (...at: string[]) => ({ status: 403, code: 'FORBIDDEN', accept
 /** All that the test has in Redis, but for the API keys. */
 async function written(here: Place): Promise<string[]> {
   const found = await Promise.all(
-    [here.key('*'), `${here.prefix}*`, `${here.namespace}*`].map((it) => here.client.keys(it)),
+    [here.key('*'), `${here.prefix}*`, `${here.namespace}*`].map((it) => keysLike(here, it)),
   );
   return found.flat().filter((key) => key !== `${here.namespace}:api-keys`);
 }
@@ -250,7 +250,7 @@ test('an update whose job was edited beyond sense is shown to no API key, but fo
   const here = place();
   const { free } = await twoCallers(here);
   const { id } = (await free.post('/v1/updates', increment(here.key('n')))).body.updates[0]!;
-  await here.client.hset(`${here.prefix}:counters:${id.slice(0, 36)}`, 'data', '{"updates":[{"key":5}]}');
+  await here.client.hset(`${here.partition.prefix}:counters:${id.slice(0, 36)}`, 'data', '{"updates":[{"key":5}]}');
   expect((await free.get(`/v1/updates/${id}`)).status).toBe(404);
   expect(await here.producer().find(id)).toMatchObject({ id, params: { key: 5 } });
 });
@@ -298,12 +298,12 @@ test('each key has a limit of requests of its own, told in standard headers', as
   expect(first.headers.get('ratelimit')).toMatch(/^"3-in-1min"; r=2; t=\d+$/);
   await limited.get('/v1/operations');
   await limited.post('/v1/updates', { operation: 'x' });
-  const length = await here.client.llen(`${here.prefix}:counters:wait`);
+  const length = await here.client.llen(`${here.partition.prefix}:counters:wait`);
   const refused = await limited.post('/v1/updates', update);
   expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED', accepted: 'none' } });
   expect(refused.body.detail).toContain('3 requests a minute');
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
-  expect(await here.client.llen(`${here.prefix}:counters:wait`)).toBe(length);
+  expect(await here.client.llen(`${here.partition.prefix}:counters:wait`)).toBe(length);
   expect((await free.post('/v1/updates', update)).headers.get('ratelimit')).toMatch(/^"1000-in-1sec"; r=999; t=1$/);
 
   const perSecond = await addKey(here, { rate: { requests: 1, windowSeconds: 1 } });

@@ -66,7 +66,7 @@ test('a request that waits for outcomes is answered when Redis goes away', async
   const here = place(redis.url);
   const { post } = await startApi(here);
   const waiting = post('/v1/updates?wait=1500', increment(here.key('n')));
-  await until('it is queued', async () => (await here.client.llen(`${here.prefix}:counters:wait`)) === 1);
+  await until('it is queued', async () => (await here.client.llen(`${here.partition.prefix}:counters:wait`)) === 1);
   await redis.stop();
   expect(await waiting).toMatchObject({ status: 200, body: { updates: [{ status: 'accepted' }] } });
   await redis.start();
@@ -139,7 +139,7 @@ test('a stop does not wait for outcomes: who waits is answered with what is ther
   const here = place();
   const { api, post, server, request } = await startApi(here);
   const waiting = post<{ updates: ShownUpdate[] }>('/v1/updates?wait=30000', increment(here.key('n')));
-  await until('it is queued', async () => (await here.client.llen(`${here.prefix}:counters:wait`)) === 1);
+  await until('it is queued', async () => (await here.client.llen(`${here.partition.prefix}:counters:wait`)) === 1);
   api.drain();
   expect(await waiting).toMatchObject({ status: 200, body: { updates: [{ status: 'accepted' }] } });
   const refused = await request('/v1/updates', { method: 'POST' });

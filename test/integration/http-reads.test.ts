@@ -37,7 +37,7 @@ test('what is missing, of another type, not an integer or reserved is told apart
     [`key=${text}`, 409, 'NOT_AN_INTEGER'],
     [`key=${hash}&field=f`, 409, 'NOT_AN_INTEGER'],
     [`key=${here.namespace}:job:1`, 422, 'RESERVED_KEY'],
-    [`key=${here.prefix}:counters:wait`, 422, 'RESERVED_KEY'],
+    [`key=${here.partition.prefix}:counters:wait`, 422, 'RESERVED_KEY'],
   ] as const;
   for (const [query, status, code] of answers) {
     const answer = await get<ShownProblem>(`/v1/cells?${query}`);
@@ -125,7 +125,7 @@ test.each(['{}', 'null', '{"updates":null}', '{"updates":[]}', 'no JSON'])(
     const { get } = await startApi(here);
     const { id, jobId } = await here.producer().counters.increment({ key: here.key('n') });
     expect((await get(`/v1/updates/${id}`)).status).toBe(200);
-    await here.client.hset(`${here.prefix}:counters:${jobId}`, 'data', data);
+    await here.client.hset(`${here.partition.prefix}:counters:${jobId}`, 'data', data);
     expect(await get(`/v1/updates/${id}`)).toMatchObject({ status: 404, body: { code: 'UPDATE_NOT_FOUND' } });
   },
 );

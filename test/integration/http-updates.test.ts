@@ -4,13 +4,13 @@ import { expect, test } from 'vitest';
 import { cellObject, defineOperation } from '../../src/index.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem, ShownUpdate } from '../support/http-api.js';
-import { place, until } from '../support/tally.js';
+import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const increment = (key: string, by = 1) => ({ operation: 'counter.increment', params: { key, by } });
 
 async function jobOf(here: Place, queue: string, jobId: string): Promise<Record<string, string>> {
-  return here.client.hgetall(`${here.prefix}:${queue}:${jobId}`);
+  return here.client.hgetall(`${here.partition.prefix}:${queue}:${jobId}`);
 }
 
 test('an update is accepted at once, and found by its id until and after it is applied', async () => {
@@ -99,7 +99,7 @@ test('all updates of a request are valid or none is accepted, and each bad field
     { path: '[1].params.by', code: 'INVALID_PARAMS' },
     { path: '[2].operation', code: 'UNKNOWN_OPERATION', message: expect.stringContaining('did you mean') as string },
   ]);
-  expect(await here.client.keys(`*${here.prefix}*`)).toEqual([]);
+  expect(await keysLike(here, `*${here.prefix}*`)).toEqual([]);
 });
 
 test('a repeat with the same idempotency key answers with the first outcome, in the body or as a header', async () => {
@@ -190,7 +190,7 @@ test('an id that no update has, or whose job is gone, is not found', async () =>
   for (const it of unknown) {
     expect(await get(`/v1/updates/${it}`)).toMatchObject({ status: 404, body: { code: 'UPDATE_NOT_FOUND' } });
   }
-  await here.client.del(`${here.prefix}:counters:${jobId}`);
+  await here.client.del(`${here.partition.prefix}:counters:${jobId}`);
   expect(await get(`/v1/updates/${id}`)).toMatchObject({ status: 404, body: { code: 'UPDATE_NOT_FOUND' } });
 });
 
@@ -222,7 +222,7 @@ test('a job of many requests names all of them', async () => {
   const { post } = await startApi(here);
   const ids = Array.from({ length: 50 }, (_, index) => `request-${index}`);
   await Promise.all(ids.map((id) => post('/v1/updates', increment(here.key('count')), { 'x-request-id': id })));
-  const jobIds = await here.client.lrange(`${here.prefix}:counters:wait`, 0, -1);
+  const jobIds = await here.client.lrange(`${here.partition.prefix}:counters:wait`, 0, -1);
   const named: string[] = [];
   for (const jobId of jobIds) {
     const { tm } = JSON.parse((await jobOf(here, 'counters', jobId))['opts']!) as { tm: string };
@@ -241,7 +241,10 @@ test('a job that a batch put back names the requests of the batch', async () => 
   const { body } = await post('/v1/updates', [increment(here.key('a')), increment(wrong)], headers);
   await here.worker();
   const { id } = body.updates[1]!;
-  await until('it is put back', async () => (await here.client.exists(`${here.prefix}:counters:${id}`)) === 1);
+  await until(
+    'it is put back',
+    async () => (await here.client.exists(`${here.partition.prefix}:counters:${id}`)) === 1,
+  );
   const { tm } = JSON.parse((await jobOf(here, 'counters', id))['opts']!) as { tm: string };
   expect(JSON.parse(tm)).toEqual({ requestIds: ['shop-42'], traceparent });
 });

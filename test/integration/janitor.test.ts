@@ -14,13 +14,13 @@ test('the janitor removes completed jobs that are older than a day, and keeps th
   );
   await Promise.all(submissions.map((submission) => submission.outcome()));
   const [old, recent] = submissions;
-  const completed = `${here.prefix}:counters:completed`;
+  const completed = `${here.partition.prefix}:counters:completed`;
   await until('both are completed', async () => (await here.client.zcard(completed)) === 2);
   const dayAgoMs = Date.now() - 25 * 3_600_000;
   await here.client.zadd(completed, dayAgoMs, old!.jobId);
-  await here.client.hset(`${here.prefix}:counters:${old!.jobId}`, 'finishedOn', String(dayAgoMs));
+  await here.client.hset(`${here.partition.prefix}:counters:${old!.jobId}`, 'finishedOn', String(dayAgoMs));
 
-  const queue = openQueue('counters', here.prefix, here.client, here.logger);
+  const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const clock = new RedisClock(here.client, here.logger);
   await clock.sample();
   const janitor = new Janitor([queue], { redis: here.client, clock, logger: here.logger });
@@ -30,7 +30,7 @@ test('the janitor removes completed jobs that are older than a day, and keeps th
   });
   await janitor.clean();
   expect(await here.client.zrange(completed, '0', '-1')).toEqual([recent!.jobId]);
-  expect(await here.client.exists(`${here.prefix}:counters:${old!.jobId}`)).toBe(0);
+  expect(await here.client.exists(`${here.partition.prefix}:counters:${old!.jobId}`)).toBe(0);
 });
 
 test('a retry that a worker with a clock minutes ahead has put off is taken up in time by another', async () => {
@@ -38,17 +38,19 @@ test('a retry that a worker with a clock minutes ahead has put off is taken up i
   const submission = await here.producer().counters.increment({ key: here.key('n') });
   // A user that may not write the counter yet: an error of Redis, so the job is tried again.
   const user = `user-${here.namespace}`;
-  await here.client.acl('SETUSER', user, 'on', '>secret', `~${here.prefix}*`, `~${here.namespace}*`, '&*', '+@all');
+  const servers = 'nodes' in here.client ? here.client.nodes() : here.client.masters();
+  const rules = ['on', '>secret', `~${here.prefix}*`, `~${here.namespace}*`, '&*', '+@all'];
+  await Promise.all(servers.map((server) => server.acl('SETUSER', user, ...rules)));
   onTestFinished(async () => {
-    await here.client.acl('DELUSER', user);
+    await Promise.all(servers.map((server) => server.acl('DELUSER', user)));
   });
   const { now } = Date;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 5 * 60_000);
   onTestFinished(() => {
     clock.mockRestore();
   });
-  const ahead = await here.worker({ redis: here.redis.replace('redis://', `redis://${user}:secret@`) });
-  const delayed = `${here.prefix}:counters:delayed`;
+  const ahead = await here.worker({ redis: here.redis.replace('://', `://${user}:secret@`) });
+  const delayed = `${here.partition.prefix}:counters:delayed`;
   await until('the job is to be tried again', async () => (await here.client.zcard(delayed)) === 1);
   await ahead.close();
   clock.mockRestore();
@@ -62,7 +64,7 @@ test('a retry that a worker with a clock minutes ahead has put off is taken up i
 test('a job that was delayed on purpose is left alone', async () => {
   const here = place();
   await here.worker({ queues: ['counters'] });
-  const queue = openQueue('counters', here.prefix, here.client, here.logger);
+  const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const job = await queue.add(
     'counter.increment',
     { updates: [{ key: here.key('n'), by: 1 }] },

@@ -50,12 +50,14 @@ test('an event that came before its caller waits is remembered', async () => {
   const producer = here.producer();
   await here.worker();
   const increment = () => producer.counters.increment({ key: here.key('count') });
-  await (await increment()).outcome(); // from now on it listens
+  await (await increment()).outcome();
+  await itListens(here);
   const submission = await increment();
   await allApplied(here, 2);
   const last = await increment();
   await last.outcome(); // the event of the one before has come as well
-  await here.client.del(`${here.prefix}:counters:${submission.jobId}`, `${here.namespace}:job:${submission.jobId}`);
+  await here.client.del(`${here.partition.prefix}:counters:${submission.jobId}`);
+  await here.client.del(`${here.receipts}:job:${submission.jobId}`);
   expect(valuesOf([await submission.outcome()])).toEqual(new Set([2]));
 });
 
@@ -72,7 +74,7 @@ test('whoever missed the event is answered all the same', async () => {
   proxy.mute();
   await here.worker();
   await allApplied(here, 2_000);
-  await here.client.xtrim(`${here.prefix}:counters:events`, 'MAXLEN', 0);
+  await here.client.xtrim(`${here.partition.prefix}:counters:events`, 'MAXLEN', 0);
   proxy.cut();
   expect(valuesOf(await outcomes)).toEqual(oneTo(2_000));
 });
@@ -103,10 +105,12 @@ test('what has ended before anyone asks is told: from the job, then from its rec
   await allApplied(here, 2_500);
   expect(valuesOf(await outcomesOf(submissions, 10_000))).toEqual(oneTo(2_500));
 
-  await here.client.unlink(submissions.map(({ jobId }) => `${here.prefix}:counters:${jobId}`));
-  expect(valuesOf(await outcomesOf(submissions, 10_000))).toEqual(oneTo(2_500));
+  await here.client.unlink(submissions.map(({ jobId }) => `${here.partition.prefix}:counters:${jobId}`));
+  if (here.slot === undefined) {
+    expect(valuesOf(await outcomesOf(submissions, 10_000))).toEqual(oneTo(2_500));
+  } // else a job may have receipts in many slots, and none is asked for
 
-  await here.client.unlink(submissions.map(({ jobId }) => `${here.namespace}:job:${jobId}`));
+  await here.client.unlink(submissions.map(({ jobId }) => `${here.receipts}:job:${jobId}`));
   const answers = await Promise.allSettled(submissions.map((submission) => submission.outcome()));
   expect(answers.every((it) => it.status === 'rejected' && (it.reason as TallyError).code === 'UPDATE_NOT_FOUND')).toBe(
     true,
@@ -213,7 +217,8 @@ function eventsName({ prefix }: Place, queue: string): string {
 
 /** The connections over which outcomes come. In a shared Redis only those that hear events can be told apart. */
 async function listeners({ client, prefix }: Place): Promise<{ id: string; name: string; blocked: boolean }[]> {
-  const lines = String(await client.client('LIST')).split('\n');
+  const lists = await Promise.all(client.masters().map((master) => master.client('LIST')));
+  const lines = lists.map(String).join('').split('\n');
   return lines.flatMap((line) => {
     const [, id = '', name = '', flags = ''] = /^id=(\d+) .* name=(\S*) .* flags=(\w+) /.exec(line) ?? [];
     const isMeant = name === 'tally-outcomes' || (name.startsWith(`${prefix}:`) && name.endsWith(':qe'));

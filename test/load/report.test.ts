@@ -279,6 +279,7 @@ function resultOf(found: Pick<LoadResult, 'tally'> & Partial<LoadResult>): LoadR
   return {
     settings: {
       ...{ target: 'queue', targetUrl: 'redis://127.0.0.1:6379', self: false, seed: 42, runId: '1f3a', batch: 1 },
+      topology: { mode: 'server', masters: [], replicas: 0 },
       loop: { kind: 'open', perSecond: 400, ramp: false },
       ...{ durationMs: 30_000, updateLimit: 1_000_000, keys: 80, skew: 1, idempotentShare: 0.1, sendings: 1 },
       mix: { counter: 0.6, inventory: 0.2, xp: 0.1, scores: 0.1 },

@@ -2,9 +2,13 @@ import { expect } from 'vitest';
 import type { LoadFlags } from '../../loadtest/load/flags.js';
 import type { LiveView } from '../../loadtest/load/live-view.js';
 import { runLoad } from '../../loadtest/load/load.js';
+import type { Place as LoadPlace } from '../../loadtest/load/load.js';
 import { readPlan } from '../../loadtest/load/plan.js';
 import type { LoadResult } from '../../loadtest/load/result.js';
+import { keysLike } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
+
+export { keysLike };
 
 const QUIET: LiveView = {
   begin: () => undefined,
@@ -20,6 +24,8 @@ export interface Watching {
   readonly view?: Partial<LiveView>;
   /** Ends its submitting. @defaultValue never */
   readonly signal?: AbortSignal;
+  /** What of the place is not as a test's place has it. @defaultValue nothing */
+  readonly differently?: Partial<LoadPlace>;
 }
 
 /** Puts a load on the Tally of a test's place, and makes sure that it leaves no key of its own. */
@@ -27,23 +33,15 @@ export async function runHere(
   here: Place,
   scenario: string | undefined,
   flags: LoadFlags,
-  { view, signal = new AbortController().signal }: Watching = {},
+  { view, signal = new AbortController().signal, differently }: Watching = {},
 ): Promise<LoadResult> {
-  const { redis: redisUrl, namespace, prefix, logger } = here;
-  const place = { redisUrl, namespace, prefix, origin: 'http://127.0.0.1:1', apiKey: undefined };
+  const { redis, namespace, prefix, logger } = here;
+  const place = { redis, namespace, prefix, origin: 'http://127.0.0.1:1', apiKey: undefined, ...differently };
   const stopping = { submitting: signal, draining: new AbortController().signal };
   const plan = readPlan(scenario, { seed: '7', ...flags });
   const result = await runLoad(plan, () => place, { logger, view: { ...QUIET, ...view }, stopping });
   expect(await keysLike(here, `load:${result.settings.runId}:*`)).toEqual([]);
   return result;
-}
-
-export async function keysLike({ client }: Pick<Place, 'client'>, pattern: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const keys of client.scanStream({ match: pattern, count: 1_000 }) as AsyncIterable<string[]>) {
-    found.push(...keys);
-  }
-  return found;
 }
 
 /** How many updates had outcomes of this status. */

@@ -1,16 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import type { LoadResult } from '../../loadtest/load/result.js';
-import { mutate } from '../faults/mutation-list.js';
-import type { Edit } from '../faults/mutation-list.js';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const NEEDED = ['src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
+import { mutatedCopy, NO_IDEMPOTENCY, ROOT } from './mutated-copy.js';
 
 test(
   'a load on a set-up of its own is right though workers die, stop and lose their scripts',
@@ -51,11 +46,7 @@ test('the same load on a plain BullMQ worker is judged beside Tally', { timeout:
 });
 
 test('events that are delivered twice show when idempotency receipts are off', { timeout: 60_000 }, async () => {
-  const copy = mutatedCopy(
-    { file: 'lua/frame.lua', from: 'if receipt then', to: 'if false then' },
-    // The producer's short cut would answer what is delivered again after it was applied.
-    { file: 'src/producers/idempotency.ts', from: 'if (keyed.length === 0) {', to: 'if (keyed.length >= 0) {' },
-  );
+  const copy = mutatedCopy(...NO_IDEMPOTENCY);
   const { code, result } = await loadOf(copy, 'redelivery', '--rate', '200', '--duration', '1s');
   expect(code).toBe(1);
   expect(result.tally.verdict.exact).toBe(false);
@@ -91,21 +82,4 @@ async function loadOf(root: string, ...args: string[]): Promise<{ code: number; 
   const [code] = (await once(child, 'exit')) as [number];
   const files = readdirSync(temporary).filter((name) => !name.startsWith('tsx-')); // its cache of compiled files
   return { code, result: JSON.parse(readFileSync(json, 'utf8')) as LoadResult, files };
-}
-
-/** A copy of Tally that lacks a protection. */
-function mutatedCopy(...edits: readonly Edit[]): string {
-  const copy = mkdtempSync(join(tmpdir(), 'tally-broken-'));
-  onTestFinished(() => {
-    rmSync(copy, { recursive: true });
-  });
-  for (const name of NEEDED) {
-    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  for (const edit of edits) {
-    const file = join(copy, edit.file);
-    writeFileSync(file, mutate(readFileSync(file, 'utf8'), edit));
-  }
-  return copy;
 }

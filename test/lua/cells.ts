@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Cell } from '../../src/operations/cell.js';
+import type { RedisClient } from '../../src/redis/connection.js';
 
 /** The three kinds of cell, for tests that hold for each. */
 export const CELL_KINDS = ['string', 'hash field', 'sorted-set member'] as const;
@@ -18,7 +18,7 @@ export function cellOf(kind: CellKind, key: string, name = 'points'): Cell {
 }
 
 /** Stores a value the way another service would: SET, HSET or ZADD. */
-export async function store(redis: Redis, { key, field, member }: Cell, value: string | number): Promise<void> {
+export async function store(redis: RedisClient, { key, field, member }: Cell, value: string | number): Promise<void> {
   if (field !== undefined) {
     await redis.hset(key, field, value);
   } else if (member !== undefined) {
@@ -29,7 +29,7 @@ export async function store(redis: Redis, { key, field, member }: Cell, value: s
 }
 
 /** What another service reads with GET, HGET or ZSCORE. */
-export async function stored(redis: Redis, { key, field, member }: Cell): Promise<string | null> {
+export async function stored(redis: RedisClient, { key, field, member }: Cell): Promise<string | null> {
   if (field !== undefined) {
     return redis.hget(key, field);
   }

@@ -4,7 +4,7 @@ import { luaSource } from '../../src/operations/lua-source.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { buildScriptCall } from '../../src/workers/script-call.js';
+import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
 import { setup } from './setup.js';
 
 /** What the comment at the head of a family's file says of one operation. */
@@ -183,7 +183,7 @@ describe('the call of the frame', () => {
     ],
     context,
   );
-  const call = buildScriptCall('job', updates, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+  const call = buildScriptCall('job', groupBySlot(updates)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
 
   test('names the receipt, string cells, hashes, sorted sets, idempotency receipts and histories, in this order', () => {
@@ -237,7 +237,11 @@ describe('the call of the frame', () => {
       },
     };
     const checked = checkUpdates([transaction], { ...context, registry });
-    const { keys: all, args } = buildScriptCall('job', checked, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { keys: all, args } = buildScriptCall('job', groupBySlot(checked)[0], {
+      keys,
+      leaseMs: 5,
+      idempotencyWindowMs: 7,
+    });
 
     expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
     expect(all.slice(-3)).toEqual(
@@ -247,7 +251,7 @@ describe('the call of the frame', () => {
 
   test('says nothing of hashes, sorted sets, idempotency keys, steps and histories when the job has none', () => {
     const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
-    const { args } = buildScriptCall('job', one, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { args } = buildScriptCall('job', groupBySlot(one)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
 
     expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
       'strings',
@@ -266,7 +270,7 @@ describe('the call of the frame', () => {
       params: { updates: Array<typeof increment>(steps).fill(increment) },
     }));
     const checked = checkUpdates(transactions, context);
-    const { args } = buildScriptCall('job', checked, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { args } = buildScriptCall('job', groupBySlot(checked)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
 
     expect(JSON.parse(args[1])).toMatchObject({
       steps: [2, 3],

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Update } from '../../src/operations/update.js';
+import type { RedisClient } from '../../src/redis/connection.js';
 import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import { allWithHistory } from './histories.js';
@@ -95,7 +95,7 @@ describe('a job that is applied once more', () => {
 });
 
 describe('the lease', () => {
-  async function redisTimeMs(client: Redis): Promise<number> {
+  async function redisTimeMs(client: RedisClient): Promise<number> {
     const [seconds, microseconds] = await client.time();
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
@@ -122,7 +122,7 @@ describe('the lease', () => {
 });
 
 /** How often Redis ran each command since the last CONFIG RESETSTAT. */
-async function commandCalls(client: Redis): Promise<Record<string, number>> {
+async function commandCalls(client: RedisClient): Promise<Record<string, number>> {
   const info = await client.info('commandstats');
   const calls = [...info.matchAll(/cmdstat_([\w|]+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]);
   return Object.fromEntries(calls) as Record<string, number>;
@@ -165,7 +165,7 @@ describe('a cell that 100 updates of one job touch', () => {
 test('the job receipt is written first, then idempotency receipts, then cells, then histories', async () => {
   const { client, key, keys, apply } = setup(own.url, allWithHistory(5));
   const jobId = newJobId();
-  const monitor = await client.monitor();
+  const monitor = await client.masters()[0]!.monitor();
   const written: string[] = [];
   let done = false;
   monitor.on('monitor', (_time: string, [name = '', first = '']: string[], source: string) => {

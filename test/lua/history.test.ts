@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { deltaOf } from '../../src/history/read-history.js';
 import type { Change } from '../../src/history/read-history.js';
@@ -7,6 +6,7 @@ import { cellObject, wholeNumber } from '../../src/operations/cell.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import { withHistory } from '../../src/operations/registry.js';
+import type { RedisClient } from '../../src/redis/connection.js';
 import { HISTORY_LIFE_MS } from '../../src/workers/script-call.js';
 import { CELL_KINDS, cellOf, store } from './cells.js';
 import { increment, setupWithHistory } from './histories.js';
@@ -24,7 +24,7 @@ const pointsFlip = defineOperation({
   result: () => null,
 });
 
-async function redisTimeMs(client: Redis): Promise<number> {
+async function redisTimeMs(client: RedisClient): Promise<number> {
   const [seconds, microseconds] = await client.time();
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import type { Cell } from '../../src/operations/cell.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import type { RedisClient } from '../../src/redis/connection.js';
 import type { Attempt } from '../support/script.js';
 import { ownRedis } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
@@ -35,7 +35,7 @@ function sampleOf(operation: string) {
   return sample;
 }
 
-async function wrongType(client: Redis, { key, field }: Cell): Promise<void> {
+async function wrongType(client: RedisClient, { key, field }: Cell): Promise<void> {
   await (field === undefined ? client.hset(key, 'some', 'thing') : client.set(key, 5));
 }
 
@@ -43,13 +43,13 @@ const POISONS = {
   'holds another type of value': { reason: 'WRONG_TYPE', poison: wrongType },
   'holds a list': {
     reason: 'WRONG_TYPE',
-    poison: async (client: Redis, { key }: Cell) => {
+    poison: async (client: RedisClient, { key }: Cell) => {
       await client.rpush(key, '5');
     },
   },
   'holds something other than an integer': {
     reason: 'NOT_AN_INTEGER',
-    poison: (client: Redis, cell: Cell) => store(client, cell, '1.5'),
+    poison: (client: RedisClient, cell: Cell) => store(client, cell, '1.5'),
   },
 };
 
@@ -131,7 +131,7 @@ describe.each(operations)('%s writes nothing', (name) => {
 const REFUSALS = {
   OOM: {
     settings: ['--maxmemory', '3mb'],
-    refuse: async (client: Redis, filler: string) => {
+    refuse: async (client: RedisClient, filler: string) => {
       const fill = async (): Promise<void> => {
         await client.rpush(filler, 'x'.repeat(100_000));
         await fill();
@@ -139,17 +139,17 @@ const REFUSALS = {
       await expect(fill()).rejects.toThrow(/^OOM/);
       await client.config('SET', 'maxmemory', '1mb'); // so that no buffer set free lets a write through
     },
-    allow: (client: Redis) => client.config('SET', 'maxmemory', '0'),
+    allow: (client: RedisClient) => client.config('SET', 'maxmemory', '0'),
   },
   NOREPLICAS: {
     settings: [],
-    refuse: (client: Redis) => client.config('SET', 'min-replicas-to-write', '1'),
-    allow: (client: Redis) => client.config('SET', 'min-replicas-to-write', '0'),
+    refuse: (client: RedisClient) => client.config('SET', 'min-replicas-to-write', '1'),
+    allow: (client: RedisClient) => client.config('SET', 'min-replicas-to-write', '0'),
   },
   READONLY: {
     settings: [],
-    refuse: (client: Redis) => client.replicaof('127.0.0.1', 1),
-    allow: (client: Redis) => client.replicaof('NO', 'ONE'),
+    refuse: (client: RedisClient) => client.replicaof('127.0.0.1', 1),
+    allow: (client: RedisClient) => client.replicaof('NO', 'ONE'),
   },
 };
 

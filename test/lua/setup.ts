@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis';
 import type { Operation } from '../../src/operations/operation.js';
+import type { Connection } from '../../src/redis/connection.js';
 import { createApplier } from '../support/script.js';
 import type { Applier } from '../support/script.js';
 import { place } from '../support/tally.js';
 
 export interface Setup extends Applier {
-  readonly client: Redis;
+  readonly client: Connection;
   readonly key: (name: string) => string;
 }
 

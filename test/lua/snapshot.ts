@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/connection.js';
 
 /** All that a Redis holds. Two are equal only if nothing was written in between. */
 export interface Snapshot {
@@ -9,7 +9,7 @@ export interface Snapshot {
 }
 
 /** For a Redis that nothing else writes to. */
-export async function takeSnapshot(redis: Redis): Promise<Snapshot> {
+export async function takeSnapshot(redis: RedisClient): Promise<Snapshot> {
   const keys = await redis.keysBuffer('*');
   const entries = await Promise.all(
     keys.map(async (key) => [key.toString('hex'), (await redis.dumpBuffer(key)).toString('hex')] as const),

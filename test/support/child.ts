@@ -10,6 +10,8 @@ import type { WorkerProcessSettings } from './worker-process.js';
 export interface Child {
   readonly process: ChildProcess;
   readonly pid: number;
+  /** How many jobs it has completed. */
+  readonly completed: () => number;
   /** Resolves with the exit code or signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
@@ -36,5 +38,7 @@ export async function startWorkerProcess(
       throw new Error(`the worker process ended before it was ready: ${reason}`);
     }),
   ]);
-  return { process: child, pid: child.pid ?? 0, ended };
+  let completed = 0;
+  child.on('message', (message) => (completed += message === 'completed' ? 1 : 0));
+  return { process: child, pid: child.pid ?? 0, completed: () => completed, ended };
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { skipUnlessOneServer } from './skip-unless-one-server.js';
 
 /** A connection to Redis that a test can break. */
 export interface Proxy {
@@ -14,6 +15,7 @@ export interface Proxy {
 
 /** Starts a proxy before a Redis, for the length of a test. */
 export async function startProxy(redisUrl: string): Promise<Proxy> {
+  skipUnlessOneServer('the proxy stands before one server');
   const { hostname, port } = new URL(redisUrl);
   const sockets = new Set<Socket>();
   let muted = false;

@@ -9,7 +9,7 @@ import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys } from '../../src/redis/keys.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { applyScript, ScriptRunner } from '../../src/redis/scripts.js';
-import { buildScriptCall } from '../../src/workers/script-call.js';
+import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
 import type { Place } from './tally.js';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -49,7 +49,7 @@ export function createApplier(
   const check = (updates: readonly Update[]) => checkUpdates(updates, { registry, isReservedKey: keys.isReserved });
   const applyRaw = async (updates: readonly Update[], attempt: Attempt = {}): Promise<string> => {
     const { jobId = newJobId(), leaseMs = LONG_LEASE_MS, idempotencyWindowMs = DAY_MS } = attempt;
-    const call = buildScriptCall(jobId, check(updates), { keys, leaseMs, idempotencyWindowMs });
+    const call = buildScriptCall(jobId, groupBySlot(check(updates))[0], { keys, leaseMs, idempotencyWindowMs });
     return (await runner.run(script, call.keys, call.args)) as string;
   };
   const apply = async (updates: readonly Update[], attempt?: Attempt): Promise<Outcome[]> => {

@@ -2,14 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { inject, onTestFinished } from 'vitest';
+import { partitionCountOf, Partitions } from '../../src/jobs/partitions.js';
+import type { Partition } from '../../src/jobs/partitions.js';
 import { createProducer, createWorker } from '../../src/index.js';
 import type { Operation, Producer, ProducerOptions, TallyWorker, WorkerOptions } from '../../src/index.js';
 import type { BuiltInOperation } from '../../src/operations/registry.js';
+import { connectPromptly } from '../../src/redis/connection.js';
+import type { Connection } from '../../src/redis/connection.js';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
+import type { Slot } from '../../src/redis/keys.js';
+import { slotOf, tagOf } from '../../src/redis/slots.js';
+import { skipUnlessOneServer } from './skip-unless-one-server.js';
+
+const CLIENT_TIMEOUT_MS = 20_000;
 
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {
@@ -17,10 +25,18 @@ export interface Place {
   readonly namespace: string;
   readonly prefix: string;
   readonly logger: Logger;
-  /** A name for a cell that no other test uses. */
+  /** A name for a cell that no other test uses. All of a test lie in one slot. */
   key(name: string): string;
+  /** A name for a cell that no other test uses, in a slot of its own. */
+  scattered(name: string): string;
+  /** The slot of the cells of `key`; undefined where queues are not split, as on one server. */
+  readonly slot: Slot;
+  /** Where the jobs of cells of `key` are: its prefix is the first part of BullMQ's keys. */
+  readonly partition: Partition;
+  /** First part of the keys of their receipts. */
+  readonly receipts: string;
   /** A plain connection to look at what is stored. */
-  readonly client: Redis;
+  readonly client: Connection;
   producer<Custom extends Operation = never>(
     options?: Partial<ProducerOptions<Custom>>,
   ): Producer<BuiltInOperation | Custom>;
@@ -37,8 +53,7 @@ export function place(redis: string = inject('redisUrl')): Place {
     prefix: `b-${id}`,
     logger: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
   };
-  const client = new Redis(redis);
-  client.on('error', () => undefined);
+  const client = connectPromptly(redis, 'test', CLIENT_TIMEOUT_MS, names.logger);
   const opened: { close(): Promise<void> }[] = [];
   onTestFinished(async () => {
     await Promise.all(opened.map((it) => it.close()));
@@ -47,10 +62,16 @@ export function place(redis: string = inject('redisUrl')): Place {
     }
     client.disconnect();
   });
+  const count = partitionCountOf({ redis });
+  const slot = count === undefined ? undefined : slotOf(id);
   return {
     ...names,
     client,
-    key: (name) => `${id}:${name}`,
+    key: (name) => `{${id}}:${name}`,
+    scattered: (name) => `${id}:${name}`,
+    slot,
+    partition: new Partitions(names.prefix, count).ofSlot(slot),
+    receipts: slot === undefined ? names.namespace : `${names.namespace}:{${tagOf(slot)}}`,
     producer: (options) => {
       const producer = createProducer({ ...names, ...options });
       opened.push(producer);
@@ -65,12 +86,20 @@ export function place(redis: string = inject('redisUrl')): Place {
   };
 }
 
-async function removeKeys(client: Redis, id: string): Promise<void> {
-  for await (const keys of client.scanStream({ match: `*${id}*`, count: 1000 }) as AsyncIterable<string[]>) {
-    if (keys.length > 0) {
-      await client.unlink(keys);
+async function removeKeys(client: Connection, id: string): Promise<void> {
+  const keys = await keysLike({ client }, `*${id}*`);
+  await Promise.all(keys.map((key) => client.unlink(key)));
+}
+
+/** The keys that fit a pattern, on all masters. */
+export async function keysLike({ client }: Pick<Place, 'client'>, pattern: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const master of client.masters()) {
+    for await (const keys of master.scanStream({ match: pattern, count: 1_000 }) as AsyncIterable<string[]>) {
+      found.push(...keys);
     }
   }
+  return found;
 }
 
 /** A Redis that one test has for itself, on the same port before and after a restart. */
@@ -84,6 +113,7 @@ export interface OwnRedis {
 
 /** A Redis of the test's own, for what would disturb others: memory limits, restarts, lost scripts. */
 export async function ownRedis(settings: readonly string[] = []): Promise<OwnRedis> {
+  skipUnlessOneServer('it needs a server of its own');
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-test-'));
   let redis = await startEmbeddedRedis({ dataDir, settings });
   const port = Number(new URL(redis.url).port);
@@ -101,12 +131,16 @@ export async function ownRedis(settings: readonly string[] = []): Promise<OwnRed
   };
 }
 
-/** Waits until a condition holds, looking every 20 ms, for 15 s at most. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
+/** Waits until a condition holds, looking every 20 ms, for 15 s at most or as long as is said. */
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  limitMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > deadline) {
-      throw new Error(`did not come true within 15 s: ${what}`);
+      throw new Error(`did not come true within ${limitMs / 1000} s: ${what}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

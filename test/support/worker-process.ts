@@ -47,6 +47,7 @@ if (point === 'freeze-taking') {
 const worker = createWorker({ ...options, logger: pino({ level: 'silent' }) });
 await worker.ready();
 process.send?.('ready');
+worker.on('completed', () => process.send?.('completed'));
 process.on('SIGTERM', () => {
   void worker.close().then(() => process.exit(0));
 });

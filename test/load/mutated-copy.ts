@@ -1,0 +1,34 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { mutate } from '../faults/mutation-list.js';
+import type { Edit } from '../faults/mutation-list.js';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const NEEDED = ['src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
+
+/** What makes Tally forget that it applied an update with an idempotency key. */
+export const NO_IDEMPOTENCY: readonly Edit[] = [
+  { file: 'lua/frame.lua', from: 'if receipt then', to: 'if false then' },
+  // The producer's short cut would answer what is delivered again after it was applied.
+  { file: 'src/producers/idempotency.ts', from: 'if (keyed.length === 0) {', to: 'if (keyed.length >= 0) {' },
+];
+
+/** A copy of Tally that lacks a protection, removed after the test. */
+export function mutatedCopy(...edits: readonly Edit[]): string {
+  const copy = mkdtempSync(join(tmpdir(), 'tally-broken-'));
+  onTestFinished(() => {
+    rmSync(copy, { recursive: true });
+  });
+  for (const name of NEEDED) {
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  for (const edit of edits) {
+    const file = join(copy, edit.file);
+    writeFileSync(file, mutate(readFileSync(file, 'utf8'), edit));
+  }
+  return copy;
+}

@@ -1,0 +1,45 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ServerProcess } from './server-process.js';
+
+interface ClusterNodeOptions {
+  readonly program: string;
+  readonly port: number;
+  /** Folder for the files of all nodes. */
+  readonly folder: string;
+  readonly settings: readonly string[];
+}
+
+/** One server of a Redis Cluster. As a replica it answers reads itself, so that a test sees what it holds. */
+export class ClusterNode extends ServerProcess {
+  #id = '';
+
+  constructor({ program, port, folder, settings }: ClusterNodeOptions) {
+    const dataDir = join(folder, String(port));
+    mkdirSync(dataDir);
+    super({
+      program,
+      port,
+      commandLine: [...CLUSTER_SETTINGS, '--port', String(port), '--dir', dataDir, ...settings],
+      connection: { readOnly: true },
+    });
+  }
+
+  /** The node's id in the cluster, empty before its first start. */
+  get id(): string {
+    return this.#id;
+  }
+
+  override async start(): Promise<void> {
+    await super.start();
+    this.#id = String(await this.run('CLUSTER', 'MYID'));
+  }
+}
+
+/** `appendfsync no`: written before it is answered, so that kill -9 loses nothing but what was not replicated. */
+const CLUSTER_SETTINGS = [
+  ...['--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1', '--daemonize', 'no'],
+  ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
+  ...['--appendonly', 'yes', '--appendfsync', 'no', '--save', '', '--maxmemory-policy', 'noeviction'],
+  ...['--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0'],
+];
