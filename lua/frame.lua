@@ -24,6 +24,7 @@
 -- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
 -- request.sortedSets      { { index into KEYS, { cell, ... }, { member, ... } }, ... }; absent when there are none
 -- request.updates         number of updates
+-- request.part            true when the job has more updates, in other slots; absent when these are all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
@@ -409,7 +410,7 @@ end
 -- Receipt. A job of one update that failed leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its failed updates become jobs of their own, and a second run must not apply them as well.
 local all_outcomes = concat(outcomes, ';')
-if #outcomes == 1 and string.byte(all_outcomes) == 63 then -- '?'
+if #outcomes == 1 and not request.part and string.byte(all_outcomes) == 63 then -- '?'
   return all_outcomes
 end
 

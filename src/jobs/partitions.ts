@@ -22,7 +22,7 @@ export interface Partition {
 export type PartitionCount = number | undefined;
 
 /** What a Cluster has unless it is told otherwise: enough for a few masters, few enough connections. */
-export const DEFAULT_PARTITIONS = 8;
+const DEFAULT_PARTITIONS = 8;
 
 /** Each partition costs each worker process a connection for each queue. */
 export const MAX_PARTITIONS = 256;

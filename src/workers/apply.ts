@@ -20,7 +20,7 @@ import { attemptError, isClusterInMotion, outcomeError, PartlyAppliedError } fro
 import { attemptAskedAtMs } from './queue-worker.js';
 import type { PutOff } from './put-off.js';
 import { buildScriptCall, groupBySlot, UNSETTLED_RECEIPT_MS } from './script-call.js';
-import type { SlotGroup } from './script-call.js';
+import type { SlotGroup, SlotGroups } from './script-call.js';
 
 export type TallyJob = Job<JobData, JobResult>;
 
@@ -65,16 +65,21 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
   }
   const outcomes = await runScripts(job, place, deps).catch(async (error: unknown) => {
     await deps.putOff.ifPassing(error, job, token);
-    throw attemptError(error);
+    throw attemptError(error, { mayBeApplied: hasSeveralReceipts(job, place) });
   });
   if (outcomes.includes('?')) {
     const updates = readUpdates(job, place, deps);
     await handleFailures(job, place.queue, updates, splitOutcomes(outcomes)).catch(async (error: unknown) => {
       await deps.putOff.ifPassing(error, job, token);
-      throw attemptError(error, { afterScript: true });
+      throw attemptError(error, { mayBeApplied: true });
     });
   }
   return outcomes;
+}
+
+/** Where one script call fails, others of the same job may have applied their updates. */
+function hasSeveralReceipts({ data }: TallyJob, { partition }: JobPlace): boolean {
+  return partition.isSplit && (data as Partial<JobData> | undefined)?.updates?.length !== 1;
 }
 
 /**
@@ -88,14 +93,13 @@ function readUpdates(job: TallyJob, { partition }: JobPlace, { registry, keys }:
 /** Runs the script once for each slot that the job's updates lie in, all at the same time. */
 async function runScripts(job: TallyJob, place: JobPlace, deps: ApplyDeps): Promise<JobResult> {
   const { clock, idempotencyWindowMs, confirmation } = deps;
-  let groups: [SlotGroup, ...SlotGroup[]];
+  let groups: SlotGroups | undefined;
   try {
-    const updates = readUpdates(job, place, deps); // first: someone may have added a job whose data is not even an object
+    groups = groupBySlot(readUpdates(job, place, deps)); // first: someone may have added a job without an object as data
     requireRemembered(job, clock.at(attemptAskedAtMs(job)), idempotencyWindowMs);
-    groups = groupBySlot(updates);
     jobIdOf(job);
   } catch (error) {
-    return await answerFromReceipt(job, place, error, deps);
+    return await answerFromReceipts(job, place, groups, error, deps);
   }
   const outcomes = groups.length === 1 ? await runScript(job, groups[0], deps) : await runAll(job, groups, deps);
   if (confirmation.isNeeded) {
@@ -113,10 +117,17 @@ async function runAll(job: TallyJob, groups: readonly SlotGroup[], deps: ApplyDe
   if (first !== undefined) {
     throw failures.find((failure) => !isClusterInMotion(failure)) ?? first;
   }
+  return inOrder(
+    groups,
+    results.map((result) => (result as PromiseFulfilledResult<JobResult>).value),
+  );
+}
+
+/** The outcomes of a job from those of its groups. */
+function inOrder(groups: readonly SlotGroup[], results: readonly JobResult[]): JobResult {
   const outcomes: string[] = [];
   for (const [place, { indexes }] of groups.entries()) {
-    const { value } = results[place] as PromiseFulfilledResult<JobResult>;
-    for (const [placeInGroup, outcome] of splitOutcomes(value).entries()) {
+    for (const [placeInGroup, outcome] of splitOutcomes(results[place] ?? '').entries()) {
       outcomes[indexes?.[placeInGroup] ?? placeInGroup] = outcome;
     }
   }
@@ -141,27 +152,30 @@ async function runScript(job: TallyJob, group: SlotGroup, deps: ApplyDeps): Prom
 }
 
 /**
- * A job that this worker can't read may have been applied by one that could, before that one died: by a worker of
- * another version, or that knew an operation more. No other attempt can write any more, so its receipt decides. Where
- * receipts lie in slots, they can't be found without the updates.
+ * A job that this worker can't run may have been applied by one that could, before that one died: by a worker of another
+ * version, or that knew an operation more, or in time. No other attempt can write any more, so its receipts decide. Where
+ * they lie in slots, they can't be found without the updates.
  */
-async function answerFromReceipt(
+async function answerFromReceipts(
   job: TallyJob,
   { partition }: JobPlace,
+  groups: SlotGroups | undefined,
   reason: unknown,
   { redis, keys }: ApplyDeps,
 ): Promise<JobResult> {
-  if (partition.isSplit) {
+  const known = groups ?? (partition.isSplit ? undefined : [{ slot: undefined, updates: [], indexes: undefined }]);
+  if (known === undefined) {
     throw job.attemptsStarted > 1 ? new PartlyAppliedError((reason as Error).message) : reason;
   }
-  const receipt = await redis.get(keys.jobReceipt(jobIdOf(job)));
-  if (receipt === null) {
+  const receipts = await Promise.all(known.map(({ slot }) => redis.get(keys.jobReceipt(jobIdOf(job), slot))));
+  const found = receipts.filter((receipt) => receipt !== null);
+  if (found.length === 0) {
     throw reason;
   }
-  if (receipt.includes('?')) {
+  if (found.length < receipts.length || found.some((receipt) => receipt.includes('?'))) {
     throw new PartlyAppliedError((reason as Error).message);
   }
-  return receipt;
+  return inOrder(known, found);
 }
 
 /**

@@ -35,9 +35,9 @@ export class PartlyAppliedError extends Error {}
  * words, and whether the update was applied. BullMQ tries again after the backoff unless it is an
  * `UnrecoverableError`.
  *
- * @param options.afterScript the script has answered, so whatever failed after it, updates were applied
+ * @param options.mayBeApplied whatever failed, updates were applied before it, or may have been
  */
-export function attemptError(error: unknown, { afterScript = false } = {}): Error {
+export function attemptError(error: unknown, { mayBeApplied = false } = {}): Error {
   const cause = error instanceof Error ? error : new Error(String(error));
   if (cause.message.endsWith(NOTHING_APPLIED) || cause.message.endsWith(NOT_KNOWN)) {
     return cause; // it says so already
@@ -49,7 +49,7 @@ export function attemptError(error: unknown, { afterScript = false } = {}): Erro
     return new UnrecoverableError(failedReason(error.code, error.message, NOTHING_APPLIED));
   }
   const { code, words } = readRedisError(cause);
-  const applied = NOT_APPLIED.has(code) && !afterScript ? NOTHING_APPLIED : NOT_KNOWN;
+  const applied = NOT_APPLIED.has(code) && !mayBeApplied ? NOTHING_APPLIED : NOT_KNOWN;
   return new Error(failedReason(code, words, applied), { cause });
 }
 

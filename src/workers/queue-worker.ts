@@ -45,7 +45,7 @@ export class QueueWorker extends BullWorker<JobData, JobResult> {
   protected override handleFailed(
     ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
   ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
-    return noteAsking(() => super.handleFailed(attemptError(error, { afterScript: true }), ...rest));
+    return noteAsking(() => super.handleFailed(attemptError(error, { mayBeApplied: true }), ...rest));
   }
 }
 

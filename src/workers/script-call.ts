@@ -25,8 +25,10 @@ export interface SlotGroup {
   readonly indexes: readonly number[] | undefined;
 }
 
+export type SlotGroups = readonly [SlotGroup, ...SlotGroup[]];
+
 /** The updates of a job by their slots, in the order in which the slots first come. */
-export function groupBySlot(updates: readonly CheckedUpdate[]): [SlotGroup, ...SlotGroup[]] {
+export function groupBySlot(updates: readonly CheckedUpdate[]): SlotGroups {
   const slot = updates[0]?.slot;
   if (updates.every((update) => update.slot === slot)) {
     return [{ slot, updates, indexes: undefined }];
@@ -38,7 +40,7 @@ export function groupBySlot(updates: readonly CheckedUpdate[]): [SlotGroup, ...S
     group.updates.push(update);
     group.indexes.push(index);
   }
-  return [...groups.values()] as unknown as [SlotGroup, ...SlotGroup[]];
+  return [...groups.values()] as unknown as SlotGroups;
 }
 
 /** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
@@ -74,6 +76,7 @@ export function buildScriptCall(
     ...(hashes.length > 0 && { hashes }),
     ...(sortedSets.length > 0 && { sortedSets }),
     updates: updates.length,
+    ...(indexes !== undefined && { part: true }),
     ...(operation === TRANSACTION && { steps: updates.map(({ steps: ofUpdate }) => ofUpdate.length) }),
     cells: steps.cellNumbers,
     args: steps.args,

@@ -199,7 +199,7 @@ describe('the call of the frame', () => {
     const [hash] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect([...Object.keys(request), 'steps'].sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'part', 'steps'].sort()).toEqual([...documented].sort());
     const [hashIndex, [f, g], fields] = hash;
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields]).toEqual([4, ['f', 'g']]);
@@ -261,6 +261,18 @@ describe('the call of the frame', () => {
       'columns',
       'receiptSeconds',
     ]);
+  });
+
+  test('says so when the job has more updates in other slots, and names the updates by their places in the job', () => {
+    const group = { slot: 5, updates: updates.slice(0, 1), indexes: [7] };
+    const { keys: all, args } = buildScriptCall('job', group, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+
+    expect(JSON.parse(args[1])).toMatchObject({
+      part: true,
+      keyed: [[1, expect.any(Number), expect.any(String), 'job.7']],
+    });
+    expect(all[0]).toBe(keys.jobReceipt('job', 5));
+    expect(all).toContain(keys.idempotencyReceipt('k', 5));
   });
 
   test('names the steps of each transaction', () => {

@@ -25,13 +25,13 @@ test.each(['READONLY a replica', 'LOADING', 'Connection is closed.', 'Command ti
 );
 
 test('after the script has answered, no error claims that nothing was applied', () => {
-  expect(attemptError(new Error('OOM command not allowed'), { afterScript: true }).message).toMatch(NOT_KNOWN);
+  expect(attemptError(new Error('OOM command not allowed'), { mayBeApplied: true }).message).toMatch(NOT_KNOWN);
   expect(attemptError(new PartlyAppliedError('unreadable')).message).toMatch(NOT_KNOWN);
 });
 
 test('what says whether it was applied keeps its words', () => {
   const error = attemptError(new Error('OOM command not allowed'));
-  expect(attemptError(error, { afterScript: true })).toBe(error);
+  expect(attemptError(error, { mayBeApplied: true })).toBe(error);
 });
 
 test('invalid data and an update that can not be applied are not tried again', () => {
