@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { startEmbeddedRedis } from '../../src/redis/embedded.js';
+import { startCluster } from '../support/topology/cluster.js';
+import { place } from '../support/tally.js';
+
+const run = promisify(execFile);
+
+/** What the README has people set on the one server before the move; a Cluster has it anyway. */
+const SPLIT = { partitions: 8 };
+
+async function ownServer(): Promise<string> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'tally-test-'));
+  const server = await startEmbeddedRedis({ dataDir });
+  onTestFinished(async () => {
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return server.url;
+}
+
+test(
+  'a move from one server to a Cluster takes along values, waiting jobs and idempotency keys',
+  { timeout: 90_000 },
+  async () => {
+    const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
+    onTestFinished(() => cluster.stop());
+    const url = await ownServer();
+    const old = place(url);
+    const { namespace, prefix } = old;
+    const keys = Array.from({ length: 50 }, (_, number) => `${namespace}-${number}`);
+    const updates = keys.map((key) => ({
+      operation: 'counter.increment' as const,
+      params: { key },
+      idempotencyKey: `first ${key}`,
+    }));
+    const worker = await old.worker(SPLIT);
+    const producer = old.producer(SPLIT);
+    const done = await producer.submit(updates);
+    await Promise.all(done.map((submission) => submission.outcome()));
+    await worker.close();
+    const waiting = await producer.submit(
+      keys.map((key) => ({ operation: 'counter.increment' as const, params: { key, by: 10 } })),
+    );
+    await producer.close();
+
+    const [node] = await cluster.masters();
+    await run('redis-cli', [
+      ...['--cluster', 'import', `127.0.0.1:${node!.port}`],
+      ...['--cluster-from', new URL(url).host, '--cluster-copy'],
+    ]);
+
+    const moved = place(cluster.url);
+    await moved.worker({ namespace, prefix });
+    const again = moved.producer({ namespace, prefix });
+    const repeated = await again.submit(updates);
+    expect(await Promise.all(repeated.map((submission) => submission.outcome()))).toEqual(
+      keys.map(() => ({ status: 'applied', result: { value: 1 }, duplicate: true })),
+    );
+    const ran = await Promise.all(waiting.map(({ id }) => again.find(id)));
+    expect(ran.every((found) => found !== undefined)).toBe(true);
+    await expect
+      .poll(() => Promise.all(keys.map((key) => moved.client.get(key))), { timeout: 15_000 })
+      .toEqual(keys.map(() => '11'));
+  },
+);
