@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
+import { measureCluster, spreadWorkloads } from './cluster.js';
 import { contenders } from './contenders.js';
 import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { progress } from './progress.js';
-import { backlogTable, httpTable, latencyTable, memoryTable, throughputTable } from './tables.js';
+import { backlogTable, clusterTables, httpTable, latencyTable, memoryTable, throughputTable } from './tables.js';
 import { measureThroughput } from './throughput.js';
 
 interface Flags {
@@ -34,15 +35,18 @@ withFlags(program, contenders)
 withFlags(program.command('http'), httpSides)
   .description("Compares Tally's HTTP API with Express, zod and queue.add.")
   .action((flags: Flags) => onOwnRedis((url, shown) => benchHttp(url, shown, flags)));
+withFlags(program.command('cluster'), spreadWorkloads, 3)
+  .description('What an update costs on one server and on Clusters of 1, 3 and 6 masters, as processor time.')
+  .action((flags: Flags) => inOwnFolder((dataDir, shown) => benchCluster(dataDir, shown, flags)));
 await program.parseAsync().catch((error: unknown) => {
   console.error((error as Error).message);
   process.exit(1); // the processes of the run end with this one
 });
 
-function withFlags(command: Command, sides: readonly { readonly name: string }[]): Command {
+function withFlags(command: Command, sides: readonly { readonly name: string }[], rounds = 5): Command {
   const names = sides.map(({ name }) => name);
   return command
-    .option('--rounds <n>', 'rounds of each side', wholeNumber, 5)
+    .option('--rounds <n>', 'rounds of each side', wholeNumber, rounds)
     .option('--only <names>', `of ${names.join(', ')}`, (text) => namesAmong(names, text))
     .option('--scale <part>', 'part of the updates to run', Number, 1)
     .option('--json <file>', 'write the figures as JSON');
@@ -72,14 +76,32 @@ async function benchHttp(redisUrl: string, shown: Shown, { rounds, scale, only, 
   save(json, { results: Object.fromEntries(results) });
 }
 
-async function onOwnRedis(work: (redisUrl: string, shown: Shown) => Promise<void>): Promise<void> {
+async function benchCluster(dataDir: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
+  const chosen = spreadWorkloads.filter(({ name }) => only?.includes(name) ?? true);
+  const early = interrupted();
+  early.catch(() => undefined); // also while servers are being started
+  const results = await measureCluster(chosen, { rounds, scale, report: shown.report, dataDir, interrupted: early });
+  shown.done();
+  console.log(clusterTables(chosen, results));
+  save(json, { results });
+}
+
+function onOwnRedis(work: (redisUrl: string, shown: Shown) => Promise<void>): Promise<void> {
+  return inOwnFolder(async (dataDir, shown) => {
+    const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
+    try {
+      await Promise.race([work(redis.url, shown), interrupted()]);
+    } finally {
+      await redis.stop();
+    }
+  });
+}
+
+async function inOwnFolder(work: (dataDir: string, shown: Shown) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
-  const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
-  const shown = progress();
   try {
-    await Promise.race([work(redis.url, shown), interrupted()]);
+    await work(dataDir, progress());
   } finally {
-    await redis.stop();
     rmSync(dataDir, { recursive: true });
   }
 }

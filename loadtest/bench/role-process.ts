@@ -1,4 +1,5 @@
 import { runTallyBacklog } from './backlog-role.js';
+import { runSpreadProducer, runSpreadWorker } from './cluster-roles.js';
 import { runHttpLoad } from './http/load.js';
 import { runPlainHttpServer } from './http/plain-server.js';
 import type { RoleMessage, RoleTask } from './roles.js';
@@ -50,6 +51,10 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runTallyWorker(it);
     case 'tally-backlog':
       return runTallyBacklog(it);
+    case 'spread-producer':
+      return runSpreadProducer(it);
+    case 'spread-worker':
+      return runSpreadWorker(it);
   }
 }
 

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { SpreadRole } from './cluster-roles.js';
 
 /** What a process of the benchmark does. Producers and workers each have one of their own, as in production. */
 export type Role =
@@ -28,7 +29,8 @@ export type Role =
       readonly maxBatch: number;
       /** Jobs under way at a time, beside those that wait. */
       readonly concurrency: number;
-    };
+    }
+  | SpreadRole;
 
 export type RoleTask = Role & { readonly redisUrl: string; readonly updates: number; readonly keys: number };
 

@@ -1,4 +1,5 @@
 import type { Backlog } from './backlog.js';
+import type { SpreadResult, SpreadWorkload } from './cluster.js';
 import type { Contender } from './contender.js';
 import type { HttpFigures, HttpSide } from './http/sides.js';
 import type { Latency } from './latency.js';
@@ -80,4 +81,30 @@ export function backlogTable(backlogs: readonly Backlog[]): string {
     ...[addMicros, totalMicros - addMicros, totalMicros, ratio].map((value) => value.toFixed(2)),
   ]);
   return table(['tally, us of Redis per update', 'updates/s', 'to add', 'to apply', 'both', 'x fewest waiting'], rows);
+}
+
+export function clusterTables(workloads: readonly SpreadWorkload[], results: readonly SpreadResult[]): string {
+  const head = [
+    ...['us of Redis', 'commands', 'us of worker', 'us of producer', 'bytes of receipts', 'updates in a call'],
+    'busiest master',
+  ];
+  return workloads
+    .map(({ name, title }) => {
+      const rows = results.filter(({ workload }) => workload === name).map(clusterRow);
+      return table([`${title}, per update`, ...head], rows);
+    })
+    .join('\n\n');
+}
+
+function clusterRow({ masters, partitions, ...cost }: SpreadResult): string[] {
+  const where = masters === undefined ? 'one server' : `Cluster, ${masters} ${masters === 1 ? 'master' : 'masters'}`;
+  const split =
+    partitions === undefined ? 'not split' : `${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`;
+  return [
+    `${where}, ${split}`,
+    ...[cost.redisMicros, cost.commands, cost.workerMicros, cost.producerMicros].map((value) => value.toFixed(1)),
+    cost.receiptBytes.toFixed(0),
+    cost.perCall.toFixed(1),
+    `${(cost.busiestShare * 100).toFixed(0)} %`,
+  ];
 }

@@ -1,17 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { connectPromptly, describeTarget } from '../../src/redis/connection.js';
-import { readServerFacts } from '../../src/redis/requirements.js';
+import { ConfigurationError } from '../../src/errors.js';
+import { partitionCountOf } from '../../src/jobs/partitions.js';
+import type { PartitionCount } from '../../src/jobs/partitions.js';
+import { connectPromptly } from '../../src/redis/connection.js';
+import type { RedisClient } from '../../src/redis/connection.js';
+import type { Durability } from '../../src/redis/replicas.js';
+import { describeTarget, isCluster } from '../../src/redis/target.js';
+import type { RedisTarget } from '../../src/redis/target.js';
 import { Cells } from './cells.js';
 import { Ledger } from './ledger.js';
 import type { LiveView } from './live-view.js';
 import { readMachine } from './machine.js';
 import { plainTarget } from './plain/target-plain.js';
 import type { Plan } from './plan.js';
-import { requireThisMachine } from './remote.js';
+import { requireApiHere, requireMastersHere, requireRedisHere } from './remote.js';
 import { removeCells } from './remove-cells.js';
-import type { LoadResult, LoadSettings, SideResult } from './result.js';
+import type { LoadResult, LoadSettings, SideResult, Topology } from './result.js';
 import { OwnProcess } from './self/own-process.js';
 import { startOwnSetUp, TIMING, WORKERS } from './self/own-set-up.js';
 import { runSide } from './side.js';
@@ -19,10 +24,13 @@ import type { SideDeps } from './side.js';
 import type { Stopping } from './stopping.js';
 import { httpTarget } from './target-http.js';
 import { queueTarget } from './target-queue.js';
+import { readTopology } from './topology.js';
 
 /** Where the Tally under load is, by its configuration. */
-export interface Place {
-  readonly redisUrl: string;
+export interface Place extends Partial<Durability> {
+  readonly redis: RedisTarget;
+  /** Into how many partitions its queues are split. @defaultValue 8 on a Cluster, else not */
+  readonly partitions?: PartitionCount;
   readonly namespace: string;
   readonly prefix: string;
   /** Of the API. */
@@ -52,16 +60,19 @@ const REDIS_TIMEOUT_MS = 15_000;
  */
 export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): Promise<LoadResult> {
   const setUp = plan.self ? await ownSetUp(plan) : foundSetUp(plan, place());
-  const redis = connectPromptly(setUp.redisUrl, 'tally-load', REDIS_TIMEOUT_MS, deps.logger);
+  const redis = connectPromptly(setUp.redis, 'tally-load', REDIS_TIMEOUT_MS, deps.logger);
   try {
     const runId = randomBytes(6).toString('hex');
-    const facts = await readServerFacts(redis);
+    const { topology, facts } = await readTopology(redis, setUp.redis, partitionCountOf(setUp));
+    if (!plan.self && !plan.allowRemote) {
+      requireMastersHere(redis);
+    }
     deps.view.say(`the cells of this load are load:${runId}:…, and removed at its end`);
     const tally = await runTally({ plan, runId, setUp, redis, ...deps });
     const mayCompare = plan.compare && !deps.stopping.submitting.aborted;
     const compared = mayCompare ? await runPlain({ plan, runId, setUp, redis, ...deps }) : undefined;
     return {
-      settings: settingsOf(plan, runId, setUp),
+      settings: settingsOf(plan, runId, setUp, topology),
       machine: readMachine(facts),
       tally,
       ...(compared && { compared }),
@@ -77,10 +88,15 @@ export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): P
 
 function foundSetUp(plan: Plan, place: Place): SetUp {
   const found = { ...place, origin: plan.url ?? place.origin };
+  if (plan.compare && isCluster(found.redis)) {
+    throw new ConfigurationError(
+      '--compare sets a plain queue beside Tally, whose jobs change keys wherever they lie, which a Cluster refuses: leave it out, or load one server',
+    );
+  }
   if (!plan.allowRemote) {
-    requireThisMachine(found.redisUrl);
+    requireRedisHere(found.redis);
     if (plan.target === 'http') {
-      requireThisMachine(found.origin);
+      requireApiHere(found.origin);
     }
   }
   return { ...found, workers: [], stop: () => Promise.resolve() };
@@ -88,37 +104,45 @@ function foundSetUp(plan: Plan, place: Place): SetUp {
 
 async function ownSetUp({ target, work }: Plan): Promise<SetUp> {
   const own = await startOwnSetUp({ withApi: target === 'http', concurrency: work.workerConcurrency });
-  const { redisUrl, origin = '', workers, stop } = own;
-  return { redisUrl, origin, namespace: 'tally', prefix: 'bull', apiKey: undefined, workers, stop };
+  const { redisUrl: redis, origin = '', workers, stop } = own;
+  return { redis, origin, namespace: 'tally', prefix: 'bull', apiKey: undefined, workers, stop };
 }
 
 interface Run extends LoadDeps {
   readonly plan: Plan;
   readonly runId: string;
   readonly setUp: SetUp;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
 }
 
 function runTally(run: Run): Promise<SideResult> {
   const { plan, runId, setUp, logger } = run;
-  const { redisUrl, namespace, prefix, origin, apiKey, workers } = setUp;
+  const { origin, apiKey, workers } = setUp;
   const { maxBatch } = plan.work;
   const target =
     plan.target === 'http'
       ? httpTarget({ origin, apiKey })
-      : queueTarget({ redis: redisUrl, namespace, prefix, logger, ...(maxBatch !== undefined && { maxBatch }) });
+      : queueTarget({ ...producerOptions(setUp), logger, ...(maxBatch !== undefined && { maxBatch }) });
   return runAndRemove(run, { name: 'tally', target, workers }, `load:${runId}:`);
+}
+
+function producerOptions({ redis, namespace, prefix, partitions, replicasToConfirm, confirmOnDisk }: Place) {
+  return {
+    ...{ redis, namespace, prefix, partitions },
+    ...(replicasToConfirm !== undefined && { replicasToConfirm }),
+    ...(confirmOnDisk !== undefined && { confirmOnDisk }),
+  };
 }
 
 async function runPlain(run: Run): Promise<SideResult> {
   const { plan, runId, setUp } = run;
   const prefix = `load:${runId}:bull`;
-  const task = { role: 'plain-worker', redis: setUp.redisUrl, prefix, ...TIMING } as const;
+  const task = { role: 'plain-worker', redis: setUp.redis, prefix, ...TIMING } as const;
   const concurrency = plan.work.workerConcurrency;
   const workers = await Promise.all(
     Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start({ ...task, concurrency })),
   );
-  const target = await plainTarget(setUp.redisUrl, prefix);
+  const target = await plainTarget(setUp.redis, prefix);
   const stopsFirst = async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     await target.close();
@@ -149,12 +173,18 @@ async function runAndRemove(
   }
 }
 
-function settingsOf({ work, search, ...plan }: Plan, runId: string, { redisUrl, origin }: SetUp): LoadSettings {
+function settingsOf(
+  { work, search, ...plan }: Plan,
+  runId: string,
+  { redis, origin }: SetUp,
+  topology: Topology,
+): LoadSettings {
   const { rate, callers = 1, ramp } = work;
   return {
     ...(plan.scenario && { scenario: plan.scenario.name, scenarioText: plan.scenario.text }),
     target: plan.target,
-    targetUrl: plan.target === 'http' ? origin : describeTarget(redisUrl),
+    targetUrl: plan.target === 'http' ? origin : describeTarget(redis),
+    topology,
     self: plan.self,
     seed: plan.seed,
     runId,

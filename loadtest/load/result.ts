@@ -23,6 +23,7 @@ export interface LoadSettings {
   readonly target: 'queue' | 'http';
   /** Where the updates went, without passwords: `redis://127.0.0.1:6379` or `http://127.0.0.1:3000`. */
   readonly targetUrl: string;
+  readonly topology: Topology;
   /** Whether Redis, workers and API were the load's own, `--self`. */
   readonly self: boolean;
   readonly seed: number;
@@ -46,6 +47,17 @@ export interface LoadSettings {
   /** Updates submitted by one call or in one request. */
   readonly batch: number;
   readonly nemeses: readonly NemesisName[];
+}
+
+/** The Redis that was loaded, when the load began. */
+export interface Topology {
+  readonly mode: 'server' | 'sentinel' | 'cluster';
+  /** `host:port` of the masters of a Cluster; of others none. */
+  readonly masters: readonly string[];
+  /** Replicas of all masters together. */
+  readonly replicas: number;
+  /** Into how many the configuration splits queues; left out where they are not split. */
+  readonly partitions?: number;
 }
 
 /** Open: so many updates a second, whatever the answers do. Closed: so many callers, each waiting for its answer. */

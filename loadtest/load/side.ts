@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/connection.js';
 import type { Cells } from './cells.js';
 import { Driver } from './driver.js';
 import type { Ledger } from './ledger.js';
@@ -26,7 +26,7 @@ export interface SideDeps {
   readonly cells: Cells;
   readonly ledger: Ledger;
   /** A connection of the load's own, to compare the totals and to strike. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Those that nemeses may strike. */
   readonly workers: readonly OwnProcess[];
   readonly view: LiveView;

@@ -1,3 +1,4 @@
+import { describeTopology } from './topology.js';
 import type { Latency, LoadResult, SideResult, Verdict } from './result.js';
 
 /** Differing cells that the terminal shows; the files hold more. */
@@ -19,6 +20,7 @@ export function summaryOf(result: LoadResult): string {
           ...sideLines(compared),
         ]),
     '',
+    `target       ${settings.targetUrl}; Redis is ${describeTopology(settings.topology)}`,
     `seed ${settings.seed}${interrupted ? '; ended early' : ''}`,
   ];
   return lines.join('\n');

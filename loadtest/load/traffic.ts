@@ -151,14 +151,10 @@ export class Traffic {
     }
   }
 
-  /** The other one of a pair; with one player alone there is none. */
+  /** The other one of a pair; a player alone has none. */
   #loser(winner: number) {
-    const { keys } = this.shape;
-    if (keys === 1) {
-      return [];
-    }
-    const drawn = this.#nextIndex();
-    return [this.#cell('scores', drawn === winner ? (drawn + 1) % keys : drawn, 1)];
+    const loser = this.cells.opponentOf(winner, this.#nextIndex());
+    return loser === undefined ? [] : [this.#cell('scores', loser, 1)];
   }
 
   #cell(family: Family, index: number, by: number) {

@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/connection.js';
 import { describeCell } from '../../src/operations/cell.js';
 import type { Cell } from '../../src/index.js';
 import type { Cells } from './cells.js';
 import type { Expected, Ledger } from './ledger.js';
 import type { Difference, Family, Verdict } from './result.js';
 
-/** Cells read in one round trip. */
+/** Cells that are read together. */
 const READ_AT_ONCE = 1_000;
 
 const MAX_DIFFERENCES = 1_000;
@@ -16,7 +16,7 @@ const MAX_DIFFERENCES = 1_000;
  * @param complaints what else is wrong with the load
  */
 export async function judge(
-  redis: Redis,
+  redis: RedisClient,
   cells: Cells,
   ledger: Ledger,
   complaints: readonly string[],
@@ -67,23 +67,22 @@ function sumOf(differences: readonly Difference[], kind: Difference['kind']): nu
   return differences.reduce((sum, difference) => sum + (difference.kind === kind ? difference.amount : 0), 0);
 }
 
-/** What the cells hold, as texts; a key of another type counts as missing. */
-async function readTexts(redis: Redis, cells: readonly Cell[]): Promise<(string | null)[]> {
-  const pipeline = redis.pipeline();
-  for (const { key, member } of cells) {
-    if (member === undefined) {
-      pipeline.get(key);
-    } else {
-      pipeline.zscore(key, member);
-    }
-  }
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, text]) => {
-    if (error !== null && !error.message.startsWith('WRONGTYPE')) {
+/** What the cells hold, as texts. They may lie in many slots of a Cluster, where a pipeline may not go. */
+function readTexts(redis: RedisClient, cells: readonly Cell[]): Promise<(string | null)[]> {
+  return Promise.all(cells.map((cell) => readText(redis, cell)));
+}
+
+/** A key of another type counts as one that holds no number. */
+async function readText(redis: RedisClient, { key, member }: Cell): Promise<string | null> {
+  try {
+    return await (member === undefined ? redis.get(key) : redis.zscore(key, member));
+  } catch (error) {
+    const { message } = error as Error;
+    if (!message.startsWith('WRONGTYPE')) {
       throw error;
     }
-    return error === null ? (text as string | null) : error.message;
-  });
+    return message;
+  }
 }
 
 function compare(cell: Cell, family: Family, { low, high }: Expected, text: string | null): Difference | undefined {

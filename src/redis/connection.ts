@@ -77,7 +77,7 @@ function serverOptions(options: ServerOptions, { connectionName, timeoutMs }: Ma
  * A connection to one server. It knows the copies which BullMQ makes of it for its blocking reads: BullMQ's own `close`
  * waits for ever when Redis is away, so the copies have to be ended from here.
  */
-export class ServerConnection extends Redis {
+class ServerConnection extends Redis {
   readonly #copies: Redis[] = [];
   /** Where it leads to, without passwords. */
   address = '';

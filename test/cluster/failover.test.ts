@@ -49,6 +49,22 @@ async function failOverTwice(cluster: Cluster, load: KeyedLoad): Promise<void> {
   }
 }
 
+/** Also those that were idle all the while, in every partition. */
+async function expectEveryQueueServed(here: Place): Promise<void> {
+  const { counters, inventory, xp, scores } = here.producer();
+  const keys = Array.from({ length: 64 }, (_, number) => here.scattered(`last-${number}`));
+  const submissions = await Promise.all(
+    keys.flatMap((key) => [
+      counters.increment({ key: `${key}-counter` }),
+      inventory.restock({ key: `${key}-stock`, quantity: 1 }),
+      xp.award({ key: `${key}-xp`, amount: 1 }),
+      scores.add({ entries: [{ key: `${key}-score`, by: 1 }] }),
+    ]),
+  );
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['applied']));
+}
+
 async function failedJobs(here: Place): Promise<number> {
   const lists = await keysLike(here, `${here.prefix}:*:failed`);
   const counts = await Promise.all(lists.map((list) => here.client.zcard(list)));
@@ -62,7 +78,6 @@ test(
     const cluster = await ownCluster();
     const here = place(cluster.url);
     await here.worker(QUICK);
-    await here.worker(QUICK);
     const load = loadOn(here, 0);
 
     await failOverTwice(cluster, load);
@@ -74,6 +89,7 @@ test(
     expect(totals.lostApplied).toBeGreaterThan(0);
     expect(totals.lostApplied).toBeLessThan(totals.sent / 2);
     expect(await failedJobs(here)).toBe(0);
+    await expectEveryQueueServed(here);
   },
 );
 

@@ -47,7 +47,7 @@ describe('on a Cluster of three masters and three replicas', () => {
     expect(tally.counts.acknowledged).toBe(tally.counts.submitted);
   });
 
-  test('all kinds of updates together are exact, and spread over all masters', { timeout: 120_000 }, async () => {
+  test('all kinds of updates together are exact, and the result names the Cluster', { timeout: 120_000 }, async () => {
     const here = place(cluster.url);
     await here.worker();
     const { tally, settings } = await runHere(here, undefined, { rate: '500', duration: '2s', batch: '10' });

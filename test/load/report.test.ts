@@ -111,6 +111,17 @@ test('keys, errors and answers are only text, wherever they stand', async () => 
   expect({ errors, outside }).toEqual({ errors: [], outside: [] });
 });
 
+test('the Redis that was loaded is named with its masters, replicas and partitions', () => {
+  const masters = ['10.0.0.1:6379', '10.0.0.2:6379'];
+  const result = resultOf({ tally: sideOf('tally') });
+  const topology = { mode: 'cluster', masters, replicas: 2, partitions: 8 } as const;
+  const report = renderReport({ ...result, settings: { ...result.settings, topology } });
+  expect(report).toContain(
+    'a Cluster of 2 masters with 2 replicas, queues in 8 partitions, 10.0.0.1:6379, 10.0.0.2:6379',
+  );
+  expect(renderReport(result)).toContain('one server, queues not split');
+});
+
 test('charts have the colours of their sides, by daylight, by night, and when it gets dark', async () => {
   const both = resultOf({ tally: sideOf('tally'), compared: sideOf('plain-bullmq') });
   const { page } = await open(both, { colorScheme: 'light' });

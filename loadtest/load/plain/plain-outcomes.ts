@@ -1,6 +1,8 @@
 import { QueueEvents } from 'bullmq';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Outcome } from '../../../src/index.js';
+import type { RedisTarget } from '../../../src/redis/target.js';
+import { connectPlainly } from './connect-plainly.js';
 import { PLAIN_QUEUE, plainOutcome } from './plain-job.js';
 
 interface Coming {
@@ -21,12 +23,11 @@ export class PlainOutcomes {
 
   /** @param redis a connection for looks */
   constructor(
-    redisUrl: string,
+    target: RedisTarget,
     private readonly prefix: string,
     private readonly redis: Redis,
   ) {
-    this.#blocking = new Redis(redisUrl, { maxRetriesPerRequest: null });
-    this.#blocking.on('error', () => undefined); // it connects again by itself
+    this.#blocking = connectPlainly(target, { maxRetriesPerRequest: null });
     this.#events = new QueueEvents(PLAIN_QUEUE, { connection: this.#blocking, prefix });
     this.#events.on('error', () => undefined);
     this.#events.on('completed', ({ jobId, returnvalue }: { jobId: string; returnvalue: unknown }) => {

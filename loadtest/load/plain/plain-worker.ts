@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { ProcessTask } from '../self/own-process.js';
+import { connectPlainly } from './connect-plainly.js';
 import { PLAIN_QUEUE } from './plain-job.js';
 import type { PlainJob } from './plain-job.js';
 import { PLAIN_SCRIPT } from './plain-script.js';
@@ -16,8 +17,7 @@ export async function startPlainWorker({
   lockDurationMs,
   stalledIntervalMs,
 }: Extract<ProcessTask, { role: 'plain-worker' }>): Promise<{ close(): Promise<void> }> {
-  const connection = new Redis(redis, { maxRetriesPerRequest: null });
-  connection.on('error', () => undefined); // it connects again by itself
+  const connection = connectPlainly(redis, { maxRetriesPerRequest: null });
   const worker = new Worker<PlainJob, number>(PLAIN_QUEUE, ({ data }) => apply(connection, data), {
     connection,
     prefix,

@@ -1,8 +1,9 @@
 import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
 import { v7 } from 'uuid';
 import type { Outcome, Update } from '../../../src/index.js';
+import type { RedisTarget } from '../../../src/redis/target.js';
 import type { AcceptedUpdate, Target } from '../target.js';
+import { connectPlainly } from './connect-plainly.js';
 import { PLAIN_QUEUE, plainJob } from './plain-job.js';
 import { PlainOutcomes } from './plain-outcomes.js';
 
@@ -10,12 +11,11 @@ const ATTEMPTS = { attempts: 20, backoff: { type: 'exponential', delay: 100 } } 
 const COMMAND_TIMEOUT_MS = 30_000;
 
 /** Sends each update as a job of a plain BullMQ queue, with its idempotency key as the job's id, as BullMQ advises. */
-export async function plainTarget(redisUrl: string, prefix: string): Promise<Target> {
-  const connection = new Redis(redisUrl, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS });
-  connection.on('error', () => undefined); // it connects again by itself
+export async function plainTarget(redis: RedisTarget, prefix: string): Promise<Target> {
+  const connection = connectPlainly(redis, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS });
   const queue = new Queue(PLAIN_QUEUE, { connection, prefix });
   queue.on('error', () => undefined);
-  const outcomes = new PlainOutcomes(redisUrl, prefix, connection);
+  const outcomes = new PlainOutcomes(redis, prefix, connection);
   const keyed = new Map<string, Promise<Outcome>>();
   await Promise.all([queue.waitUntilReady(), outcomes.ready()]);
   return {

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../../src/producers/http/access/loopback.js';
+import { isElsewhere } from '../remote.js';
 import type { LoadResult, LoadSettings, LoopSettings } from '../result.js';
 import { SCENARIOS } from '../scenarios.js';
 import type { Workload } from '../scenarios.js';
@@ -23,11 +23,10 @@ function placeFlags({ target, targetUrl, self }: LoadSettings): string[] {
   if (self) {
     return ['--self', `--target ${target}`];
   }
-  const isRemote = !isLoopbackHost(new URL(targetUrl).hostname);
   return [
     `--target ${target}`,
     ...(target === 'http' ? [`--url ${targetUrl}`] : []),
-    ...(isRemote ? ['--allow-remote'] : []),
+    ...(isElsewhere(targetUrl) ? ['--allow-remote'] : []),
   ];
 }
 

@@ -1,4 +1,5 @@
-import type { LoadResult, LoadSettings, LoopSettings } from '../result.js';
+import type { LoadResult, LoadSettings, LoopSettings, Topology } from '../result.js';
+import { describeTopology } from '../topology.js';
 import { commandOf } from './command.js';
 import { count, countOf, milliseconds, moment, percent, seconds } from './figures.js';
 import { html } from '../../../src/html.js';
@@ -34,6 +35,7 @@ function settingsOf(settings: LoadSettings): [name: string, value: string][] {
   return [
     ['Scenario', scenario ?? 'none, flags alone'],
     ['Target', `${target}, ${targetUrl}${self ? ', started for the load' : ''}`],
+    ['Redis', redisOf(settings.topology)],
     ['Load', loopOf(loop)],
     ['Time', `${seconds(settings.durationMs)}, ${countOf(settings.updateLimit, 'update')} at most`],
     ['Mix', shares.map(([family, share]) => `${family} ${percent(share)}`).join(', ')],
@@ -56,6 +58,10 @@ function circumstancesOf({ tally, compared, machine }: LoadResult): [name: strin
     ['Versions', `Tally ${machine.tally}, Node ${machine.node}, ${machine.redis}`],
     ['Machine', `${machine.platform}, ${countOf(machine.cores, 'core')}`],
   ];
+}
+
+function redisOf(topology: Topology): string {
+  return [describeTopology(topology), ...topology.masters].join(', ');
 }
 
 function loopOf(loop: LoopSettings): string {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../../src/redis/connection.js';
 import type { Random } from '../random.js';
 import type { NemesisName, NemesisStrike } from '../result.js';
 import type { OwnProcess } from './own-process.js';
@@ -15,7 +15,7 @@ const STRIKES = 6;
 const SHORTEST_INTERVAL_MS = 250;
 
 export interface NemesisDeps {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly workers: readonly OwnProcess[];
   readonly random: Random;
   /** Since the start of the side, in ms. */
@@ -68,7 +68,7 @@ async function timed(name: NemesisName, { nowMs }: NemesisDeps, striking: Promis
   return { name, startMs, endMs: Math.round(nowMs()), what };
 }
 
-async function flushScripts(redis: Redis): Promise<string> {
+async function flushScripts(redis: RedisClient): Promise<string> {
   await redis.script('FLUSH');
   return 'Redis lost its scripts';
 }

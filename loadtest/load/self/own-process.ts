@@ -2,13 +2,14 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { RedisTarget } from '../../../src/redis/target.js';
 import { withinTime } from '../../../src/within-time.js';
 
 /** What a process that the load started does. */
 export type ProcessTask =
   | ({ readonly role: 'worker'; readonly redis: string } & WorkerTiming)
   | { readonly role: 'api'; readonly redis: string }
-  | ({ readonly role: 'plain-worker'; readonly redis: string; readonly prefix: string } & WorkerTiming);
+  | ({ readonly role: 'plain-worker'; readonly redis: RedisTarget; readonly prefix: string } & WorkerTiming);
 
 export interface WorkerTiming {
   readonly concurrency: number;

@@ -1,0 +1,80 @@
+import { pino } from 'pino';
+import { createProducer, createWorker } from '../../src/index.js';
+import type { RunningRole } from './role-process.js';
+import type { Role, RoleTask } from './roles.js';
+
+/** The sides of {@link measureCluster}: as the others, but they say what processor time they took. */
+export type SpreadRole =
+  | {
+      readonly role: 'spread-producer';
+      readonly partitions: number | undefined;
+      readonly maxBatch: number;
+      /** Keys that share a hash tag; 1 when they have none. */
+      readonly keysOfATag: number;
+    }
+  | { readonly role: 'spread-worker'; readonly partitions: number | undefined };
+
+/** Microseconds of processor time for each update. Compiling the code is a part of it, a small one of many updates. */
+export interface SpreadFound {
+  readonly micros: number;
+}
+
+const CALLERS = 1_000;
+
+const logger = pino({ level: 'error' }, pino.destination(2));
+
+/** The keys of a run: each alone in its slot, mostly, or with others of its tag. */
+export function spreadKey(number: number, keysOfATag: number): string {
+  return keysOfATag === 1 ? `k:${number}` : `k:{${Math.floor(number / keysOfATag)}}:${number}`;
+}
+
+/** 1,000 callers that each submit one update after the other. */
+export function runSpreadProducer(task: RoleTask): Promise<RunningRole> {
+  const { redisUrl, updates, keys, partitions, maxBatch, keysOfATag } = requireRole(task, 'spread-producer');
+  const producer = createProducer({ redis: redisUrl, partitions, maxBatch, logger });
+  let next = 0;
+  const caller = async () => {
+    while (next < updates) {
+      next += 1;
+      await producer.counters.increment({ key: spreadKey(Math.floor(Math.random() * keys), keysOfATag) });
+    }
+  };
+  return Promise.resolve({
+    work: async () => {
+      const before = process.cpuUsage();
+      await Promise.all(Array.from({ length: CALLERS }, caller));
+      return microsOf(before, updates);
+    },
+    close: () => producer.close(),
+  });
+}
+
+export async function runSpreadWorker(task: RoleTask): Promise<RunningRole> {
+  const { redisUrl, updates, partitions } = requireRole(task, 'spread-worker');
+  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], logger });
+  await worker.ready();
+  const before = process.cpuUsage();
+  let completed = 0;
+  const finished = new Promise<SpreadFound>((resolve) => {
+    worker.on('completed', ({ updates: count }) => {
+      completed += count;
+      if (completed === updates) {
+        resolve(microsOf(before, updates));
+      }
+    });
+  });
+  return { work: () => finished, close: () => worker.close() };
+}
+
+/** For each update, since the time that was read before them. */
+function microsOf(before: NodeJS.CpuUsage, updates: number): SpreadFound {
+  const { user, system } = process.cpuUsage(before);
+  return { micros: (user + system) / updates };
+}
+
+function requireRole<Name extends Role['role']>(task: RoleTask, role: Name): Extract<RoleTask, { role: Name }> {
+  if (task.role !== role) {
+    throw new TypeError(`not a ${role}: ${task.role}`);
+  }
+  return task as Extract<RoleTask, { role: Name }>;
+}

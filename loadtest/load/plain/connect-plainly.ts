@@ -1,0 +1,14 @@
+import { Redis } from 'ioredis';
+import { readTarget } from '../../../src/redis/target.js';
+import type { RedisTarget, ServerOptions } from '../../../src/redis/target.js';
+
+/** A connection as a service without Tally has it, to one server or by Sentinel. It connects again by itself. */
+export function connectPlainly(target: RedisTarget, options: ServerOptions): Redis {
+  const server = readTarget(target);
+  if (server.nodes !== undefined) {
+    throw new TypeError('the plain side knows no Cluster');
+  }
+  const redis = new Redis({ ...server, ...options });
+  redis.on('error', () => undefined);
+  return redis;
+}
