@@ -1,5 +1,6 @@
 import type { RedisClient } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { MAX_PARTITIONS } from './partitions.js';
 import type { PartitionCount } from './partitions.js';
 
 /**
@@ -24,7 +25,7 @@ export class PartitionCounts {
     const counts = await this.redis.smembers(this.keys.partitionCounts);
     return counts
       .map(Number)
-      .filter((count) => Number.isInteger(count) && count > 0)
+      .filter((count) => Number.isInteger(count) && count > 0 && count <= MAX_PARTITIONS)
       .sort((one, other) => one - other);
   }
 }

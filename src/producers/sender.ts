@@ -61,6 +61,7 @@ export class Sender {
   /** By name and prefix. */
   readonly #queues = new Map<string, Map<string, TallyQueue>>();
   readonly #backlogs = new Map<TallyQueue, Backlog>();
+  #announcing: Promise<void> | undefined;
   #announcedAtMs = -Infinity;
 
   constructor(
@@ -95,7 +96,8 @@ export class Sender {
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
-      throw unavailable(error as Error, redis, redis.losses === lossesBefore);
+      const sentOnce = redis.losses === lossesBefore && items.length <= this.deps.maxBatch; // of several jobs some may be in
+      throw unavailable(error as Error, redis, sentOnce);
     }
   }
 
@@ -160,6 +162,7 @@ export class Sender {
     }));
     const queue = this.#queue(operation.queue, partitions.ofSlot(updates[0]?.slot));
     await this.#announce();
+    const lossesBefore = redis.losses;
     if (telemetry === undefined) {
       await this.#add(queue, bulk);
     } else {
@@ -167,7 +170,7 @@ export class Sender {
       await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
     }
     if (confirmation.isNeeded) {
-      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')]);
+      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')], lossesBefore);
     }
     updateCounters?.submitted(operation.name, updates.length);
     for (const { outcome } of recorded.values()) {
@@ -185,13 +188,24 @@ export class Sender {
     }
   }
 
-  /** Now and then, in case someone has removed the number: nobody would serve its partitions. */
+  /** Before the first job; and now and then, in case someone has removed the number: nobody would serve its partitions. */
   async #announce(): Promise<void> {
-    const { counts, partitions } = this.deps;
-    if (partitions.count !== undefined && performance.now() - this.#announcedAtMs > ANNOUNCE_EVERY_MS) {
-      await counts.announce(partitions.count);
-      this.#announcedAtMs = performance.now();
+    const { counts, partitions, redis, timeoutMs, logger } = this.deps;
+    if (partitions.count === undefined || performance.now() - this.#announcedAtMs < ANNOUNCE_EVERY_MS) {
+      return;
     }
+    if (this.#announcedAtMs === -Infinity) {
+      this.#announcing ??= askRedis(redis, timeoutMs, counts.announce(partitions.count)).finally(() => {
+        this.#announcing = undefined;
+      });
+      await this.#announcing;
+      this.#announcedAtMs = performance.now();
+      return;
+    }
+    this.#announcedAtMs = performance.now();
+    counts.announce(partitions.count).catch((error: unknown) => {
+      logger.debug({ err: error }, 'could not announce the number of partitions, trying again soon');
+    });
   }
 
   #queue(name: string, { prefix }: Partition): TallyQueue {
@@ -223,6 +237,9 @@ function recordedSubmission(operation: Operation, params: unknown, { updateId: i
  * it may have been sent twice and accepted the first time.
  */
 function unavailable(error: Error, redis: Connection, sentOnce: boolean): QueueUnavailableError {
+  if (error instanceof QueueUnavailableError) {
+    return error;
+  }
   if (error instanceof NotReplicatedError) {
     return new QueueUnavailableError(
       `${error.message}, and a failover may lose the update: send it again with the same idempotency key, and it takes effect once`,

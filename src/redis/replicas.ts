@@ -46,11 +46,18 @@ export class ReplicaConfirmation {
   /**
    * Confirms what was written to the masters of these slots, all of it before this call.
    *
+   * @param lossesBefore the connection's losses before the writing: a new connection, to another master perhaps, speaks for
+   * what that one has, and not for what was written to the old one
    * @throws NotReplicatedError when it is not confirmed in time
    */
-  async confirm(slots: Iterable<Slot>): Promise<void> {
+  async confirm(slots: Iterable<Slot>, lossesBefore: number): Promise<void> {
     const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot ?? 0)));
     await Promise.all([...masters].map((master) => this.#join(master)));
+    if (this.redis.losses !== lossesBefore) {
+      throw new NotReplicatedError(
+        'NOT_REPLICATED the connection was lost before replicas had confirmed what was written',
+      );
+    }
   }
 
   /** Joins the call that is next: the one under way was sent before what is to be confirmed now, perhaps. */
@@ -72,17 +79,19 @@ export class ReplicaConfirmation {
     const { replicasToConfirm, confirmOnDisk, timeoutMs = DEFAULT_TIMEOUT_MS } = this.durability;
     const requireReached = (what: string, reached: number, wanted: number) => {
       if (reached < wanted) {
-        throw new NotReplicatedError(
-          `NOT_REPLICATED what was written is on ${reached} ${what} instead of ${wanted} after ${timeoutMs} ms`,
-        );
+        throw new Error(`what was written is on ${reached} ${what} instead of ${wanted} after ${timeoutMs} ms`);
       }
     };
-    if (confirmOnDisk) {
-      const [own, replicas] = (await master.call('WAITAOF', 1, replicasToConfirm, timeoutMs)) as [number, number];
-      requireReached('disks of the master', own, 1);
-      requireReached('disks of replicas', replicas, replicasToConfirm);
-    } else {
-      requireReached('replicas', await master.wait(replicasToConfirm, timeoutMs), replicasToConfirm);
+    try {
+      if (confirmOnDisk) {
+        const [own, replicas] = (await master.call('WAITAOF', 1, replicasToConfirm, timeoutMs)) as [number, number];
+        requireReached('disks of the master', own, 1);
+        requireReached('disks of replicas', replicas, replicasToConfirm);
+      } else {
+        requireReached('replicas', await master.wait(replicasToConfirm, timeoutMs), replicasToConfirm);
+      }
+    } catch (error) {
+      throw new NotReplicatedError(`NOT_REPLICATED ${(error as Error).message}`, { cause: error });
     }
   }
 }

@@ -49,6 +49,9 @@ export async function checkPlans(redis: RedisClient, registry: Registry): Promis
     try {
       found = (await redis.eval(`local source = ${sourceCall(lua)}\nreturn ${types}`, 0)) as string[];
     } catch (error) {
+      if ((error as Error).name !== 'ReplyError') {
+        throw error; // Redis is away
+      }
       throw badPlan(names[0], (error as Error).message, error);
     }
     const missing = found.findIndex((type) => type !== 'function');

@@ -101,9 +101,13 @@ async function runScripts(job: TallyJob, place: JobPlace, deps: ApplyDeps): Prom
   } catch (error) {
     return await answerFromReceipts(job, place, groups, error, deps);
   }
+  const lossesBefore = deps.redis.losses;
   const outcomes = groups.length === 1 ? await runScript(job, groups[0], deps) : await runAll(job, groups, deps);
   if (confirmation.isNeeded) {
-    await confirmation.confirm(groups.map(({ slot }) => slot));
+    await confirmation.confirm(
+      groups.map(({ slot }) => slot),
+      lossesBefore,
+    );
   }
   place.rememberSlots(job, groups);
   return outcomes;
@@ -126,8 +130,12 @@ async function runAll(job: TallyJob, groups: readonly SlotGroup[], deps: ApplyDe
 /** The outcomes of a job from those of its groups. */
 function inOrder(groups: readonly SlotGroup[], results: readonly JobResult[]): JobResult {
   const outcomes: string[] = [];
-  for (const [place, { indexes }] of groups.entries()) {
-    for (const [placeInGroup, outcome] of splitOutcomes(results[place] ?? '').entries()) {
+  for (const [place, { updates, indexes }] of groups.entries()) {
+    const ofGroup = splitOutcomes(results[place] ?? '');
+    if (groups.length > 1 && ofGroup.length !== updates.length) {
+      throw new PartlyAppliedError('the job was edited after it had been applied');
+    }
+    for (const [placeInGroup, outcome] of ofGroup.entries()) {
       outcomes[indexes?.[placeInGroup] ?? placeInGroup] = outcome;
     }
   }
@@ -145,7 +153,7 @@ async function runScript(job: TallyJob, group: SlotGroup, deps: ApplyDeps): Prom
     return outcomes;
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('LEASE_EXPIRED')) {
-      await clock.sample(); // in case it was the estimate of Redis' time that was off
+      await clock.sample().catch(() => undefined); // in case it was the estimate of Redis' time that was off
     }
     throw error;
   }

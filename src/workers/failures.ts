@@ -11,8 +11,11 @@ const NOT_APPLIED = new Set(['LEASE_EXPIRED', 'OOM', 'NOREPLICAS', 'MISCONF']);
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
+/** The job can't be read any more, but a part of it was applied before. */
+export class PartlyAppliedError extends Error {}
+
 /** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
-const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|LEASE_EXPIRED) /;
+const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|UNBLOCKED|LEASE_EXPIRED) /;
 
 /** What ioredis says when it can't reach a master. */
 const AWAY =
@@ -23,12 +26,14 @@ const AWAY =
  * again soon. With one server, ioredis itself waits until it is back.
  */
 export function isClusterInMotion(error: unknown): boolean {
-  const { message } = error as Error;
-  return IN_MOTION.test(message) || AWAY.test(message);
+  const { name, message } = error as Error;
+  if (name === 'ReplyError') {
+    return IN_MOTION.test(message);
+  }
+  const isOwn =
+    error instanceof ValidationError || error instanceof UnrecoverableError || error instanceof PartlyAppliedError;
+  return !isOwn && AWAY.test(message); // those quote keys and amounts, which may hold anything
 }
-
-/** The job can't be read any more, but a part of it was applied before. */
-export class PartlyAppliedError extends Error {}
 
 /**
  * The error with which an attempt fails. Its message becomes the job's `failedReason`: a code, the reason in

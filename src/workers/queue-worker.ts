@@ -1,4 +1,4 @@
-import { Worker as BullWorker } from 'bullmq';
+import { DelayedError, Worker as BullWorker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { JobData } from '../jobs/job-data.js';
 import type { JobResult } from '../jobs/queues.js';
@@ -45,7 +45,8 @@ export class QueueWorker extends BullWorker<JobData, JobResult> {
   protected override handleFailed(
     ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
   ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
-    return noteAsking(() => super.handleFailed(attemptError(error, { mayBeApplied: true }), ...rest));
+    const reason = error instanceof DelayedError ? error : attemptError(error, { mayBeApplied: true });
+    return noteAsking(() => super.handleFailed(reason, ...rest));
   }
 }
 

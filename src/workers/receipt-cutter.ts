@@ -17,11 +17,16 @@ const KNOWLEDGE_LIFE_MS = 30_000;
 const LOOK_EVERY_MS = 500;
 const MAX_RECEIPTS = 1_000_000;
 
+/** So that jobs and locks need not wait behind all of them. */
+const AT_ONCE = 1_000;
+
 /** Receipts of jobs that were marked as settled at the same time, in one slot. */
 interface Marked {
   readonly atMs: number;
   readonly slot: number;
   readonly receipts: readonly string[];
+  /** How often the connection had been lost. */
+  readonly losses: number;
 }
 
 /**
@@ -54,7 +59,7 @@ export class ReceiptCutter {
       return;
     }
     this.#waiting += receipts.length;
-    this.#marked.push({ atMs: performance.now(), slot, receipts });
+    this.#marked.push({ atMs: performance.now(), slot, receipts, losses: this.deps.redis.losses });
     this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
@@ -93,11 +98,13 @@ export class ReceiptCutter {
     this.#timer = this.#marked.length === 0 ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  async #cut({ slot, receipts }: Marked): Promise<void> {
+  async #cut({ slot, receipts, losses }: Marked): Promise<void> {
     const { redis, settledReceiptMs } = this.deps;
-    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot));
+    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot, losses));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
-    await Promise.all(receipts.map((receipt) => redis.expire(receipt, seconds)));
+    for (let first = 0; first < receipts.length; first += AT_ONCE) {
+      await Promise.all(receipts.slice(first, first + AT_ONCE).map((receipt) => redis.expire(receipt, seconds)));
+    }
   }
 
   /** Asked now and then: replicas come and go seldom. */
@@ -111,9 +118,9 @@ export class ReceiptCutter {
     return mayForget;
   }
 
-  async #isOnReplica(slot: number): Promise<boolean> {
+  async #isOnReplica(slot: number, losses: number): Promise<boolean> {
     try {
-      await this.#confirmation.confirm([slot]);
+      await this.#confirmation.confirm([slot], losses);
       return true;
     } catch (error) {
       if (error instanceof NotReplicatedError) {

@@ -11,6 +11,7 @@ import type { Connection } from '../redis/connection.js';
 import type { Slot } from '../redis/keys.js';
 import type { Script } from '../redis/scripts.js';
 import { slotOf } from '../redis/slots.js';
+import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps, JobPlace, TallyJob } from './apply.js';
 import { QueueWorker } from './queue-worker.js';
@@ -43,6 +44,7 @@ export class ServedQueues {
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: Settler[] = [];
   readonly #cutter: ReceiptCutter;
+  #closed = false;
 
   constructor(private readonly deps: Deps) {
     const { redis, options, logger } = deps;
@@ -52,20 +54,27 @@ export class ServedQueues {
   /**
    * Begins to serve those partitions that are not served yet.
    *
+   * @param waitMs how long to wait for their connections. @defaultValue for as long as it takes
    * @returns how many these were
    */
-  async serve(partitions: readonly Partition[]): Promise<number> {
-    const added = partitions.filter(({ prefix }) => !this.#prefixes.has(prefix));
+  async serve(partitions: readonly Partition[], waitMs?: number): Promise<number> {
+    const added = this.#closed ? [] : partitions.filter(({ prefix }) => !this.#prefixes.has(prefix));
     const workers = added.flatMap((partition) => this.#open(partition));
-    await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+    const ready = Promise.all(workers.map((worker) => worker.waitUntilReady()));
+    await (waitMs === undefined ? ready : withinTime(ready, waitMs));
     return added.length;
   }
 
   /** Takes no more jobs and lets the running ones finish, for as long as they take. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#workers.map((worker) => worker.close()));
     await Promise.all(this.#settlers.map((settler) => settler.flush()));
-    await this.#cutter.flush();
+  }
+
+  /** After {@link close}: cuts the receipts of what was settled, once that is safe. */
+  cutReceipts(): Promise<void> {
+    return this.#cutter.flush();
   }
 
   /** Leaves running jobs to other workers. */

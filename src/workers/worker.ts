@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import { PartitionCounts } from '../jobs/partition-counts.js';
 import { partitionCountOf, Partitions } from '../jobs/partitions.js';
+import type { Partition } from '../jobs/partitions.js';
 import { UsedPartitions } from '../jobs/used-partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
@@ -190,18 +191,21 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       this.#redis.disconnectAll();
       throw error;
     }
-    if (this.#closing === undefined) {
-      await this.#counts.announce(this.#partitions.count);
-      await this.#unlessAway(this.#serve());
-      this.#janitor = new Janitor(this.#served.queues, {
-        redis: this.#redis,
-        clock: this.#clock,
-        logger: this.#logger,
-      });
-      await this.#unlessAway(this.#janitor.clean());
+    if (this.#isClosing()) {
+      return;
+    }
+    await this.#served.serve(this.#shareOf([this.#partitions]), this.#redis.isCluster ? PARTLY_AWAY_MS : undefined);
+    await this.#unlessAway(this.#follow());
+    this.#janitor = new Janitor(this.#served.queues, { redis: this.#redis, clock: this.#clock, logger: this.#logger });
+    await this.#unlessAway(this.#janitor.clean());
+    if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
+  }
+
+  #isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** Waits for something, but in a Cluster not for ever: one master of several may be away. */
@@ -209,17 +213,17 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await (this.#redis.isCluster ? withinTime(work, PARTLY_AWAY_MS) : work);
   }
 
-  /** Serves its share of all partitions that producers use or have used. */
-  async #serve(): Promise<number> {
-    const ways = await this.#used.read();
-    return this.#served.serve(ways.flatMap((way) => shareOf(way, this.options.partitionShare)));
+  #shareOf(ways: readonly Partitions[]): Partition[] {
+    return ways.flatMap((way) => shareOf(way, this.options.partitionShare));
   }
 
+  /** Serves its share of the partitions that producers use or have used; now and then, since they may begin at any time. */
   async #follow(): Promise<void> {
     try {
-      const added = await this.#serve();
+      await this.#counts.announce(this.#partitions.count);
+      const added = await this.#served.serve(this.#shareOf(await this.#used.read()));
       if (added > 0) {
-        this.#logger.info({ partitions: added }, 'serving partitions that a producer has begun to use');
+        this.#logger.info({ partitions: added }, 'serving partitions that a producer uses');
       }
     } catch (error) {
       this.#logger.debug({ err: error }, 'could not look for partitions, trying again soon');
@@ -249,6 +253,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
       await this.#served.abandonJobs();
     }
+    await withinTime(this.#served.cutReceipts(), closeTimeoutMs); // else they stay for 30 days
     this.#clock.close();
     this.#janitor?.close();
     this.#redis.disconnectAll();

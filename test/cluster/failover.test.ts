@@ -1,4 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';
 import { keysLike, place, until } from '../support/tally.js';
@@ -115,5 +117,25 @@ test(
     expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0 });
     expect(totals.applied).toBe(totals.sent);
     expect(await failedJobs(here)).toBe(0);
+  },
+);
+
+test(
+  'a worker starts while the master that knows the partitions is down, and serves all once another takes over',
+  { timeout: 120_000 },
+  async () => {
+    const cluster = await ownCluster();
+    const here = place(cluster.url);
+    const producer = here.producer({ partitions: 3 });
+    await producer.counters.increment({ key: here.key('before') }); // so that there is more than the worker's own number
+    const victim = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
+    await victim.kill();
+
+    await here.worker({ ...QUICK, partitions: 8 });
+    await cluster.untilHealthy();
+
+    const submission = await producer.counters.increment({ key: here.key('after') });
+    expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+    await expectEveryQueueServed(here);
   },
 );

@@ -131,3 +131,12 @@ test('what a worker had applied when it was killed is not applied again by the n
   expect(outcomes).toEqual(keys.map(() => applied({ value: 7 })));
   expect(await Promise.all(keys.map((key) => here.client.get(key)))).toEqual(keys.map(() => '7'));
 });
+
+test('a key whose name sounds like a lost connection is no reason to try again', async () => {
+  const here = place(cluster.url);
+  await here.worker();
+  const key = here.key('RECONNECTS');
+  await here.client.hset(key, 'field', 'text');
+  const submission = await here.producer().counters.increment({ key });
+  expect(await submission.outcome({ timeoutMs: 5_000 })).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+});

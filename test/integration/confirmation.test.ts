@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { QueueUnavailableError } from '../../src/index.js';
+import { NotReplicatedError, ReplicaConfirmation } from '../../src/redis/replicas.js';
+import { ownRedis, place, until } from '../support/tally.js';
+
+/** There is no replica in these tests: nothing can be confirmed. */
+const CONFIRMED = { replicasToConfirm: 1 };
+
+test('a submit that no replica confirms tells that it may be lost, and not that it was not accepted', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const failure = here.producer(CONFIRMED).counters.increment({ key: here.key('n') });
+
+  await expect(failure).rejects.toThrow(QueueUnavailableError);
+  await expect(failure).rejects.toMatchObject({
+    accepted: 'unknown',
+    message: expect.stringMatching(
+      /0 replicas instead of 1 .* a failover may lose the update: send it again/,
+    ) as string,
+  });
+  expect(await here.client.llen(`${here.prefix}:counters:wait`)).toBe(1);
+});
+
+test('a submit by a user who may not ask replicas does not claim that it was not accepted', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  await here.client.acl('SETUSER', 'shy', 'on', '>secret', '~*', '&*', '+@all', '-wait');
+  const shy = new URL(url);
+  shy.username = 'shy';
+  shy.password = 'secret';
+  const failure = here.producer({ redis: shy.href, ...CONFIRMED }).counters.increment({ key: here.key('n') });
+
+  await expect(failure).rejects.toMatchObject({
+    accepted: 'unknown',
+    message: expect.stringMatching(/NOPERM/) as string,
+  });
+  expect(await here.client.llen(`${here.prefix}:counters:wait`)).toBe(1);
+});
+
+test('a job whose changes no replica confirms is put off, and takes effect once all the same', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const worker = await here.worker(CONFIRMED);
+  const submission = await here.producer().counters.increment({ key: here.key('n'), by: 5 });
+  const hash = `${here.prefix}:counters:${submission.jobId}`;
+  await until('it was put off twice', async () => Number(await here.client.hget(hash, 'ats')) > 2);
+  expect(await here.client.hmget(hash, 'atm', 'finishedOn')).toEqual([null, null]);
+  await worker.close();
+
+  await here.worker();
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await here.client.get(here.key('n'))).toBe('5');
+});
+
+test('what a lost connection wrote is not confirmed by the one that takes its place', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const confirmation = new ReplicaConfirmation(here.client, { replicasToConfirm: 0, confirmOnDisk: false });
+  await here.client.ping();
+  const lossesBefore = here.client.losses;
+  await confirmation.confirm([undefined], lossesBefore);
+  here.client.disconnect(true);
+  await until('it is connected again', () => here.client.losses > lossesBefore && here.client.status === 'ready');
+
+  await expect(confirmation.confirm([undefined], lossesBefore)).rejects.toThrow(NotReplicatedError);
+});
