@@ -137,5 +137,7 @@ test(
     const submission = await producer.counters.increment({ key: here.key('after') });
     expect(await submission.outcome()).toMatchObject({ status: 'applied' });
     await expectEveryQueueServed(here);
+    await victim.start();
+    await cluster.untilHealthy();
   },
 );
