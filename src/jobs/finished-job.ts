@@ -18,27 +18,16 @@ export async function readJobStates(
   keys: Keys,
   jobs: readonly { queue: string; partition: Partition; jobId: string }[],
 ): Promise<JobState[]> {
-  const pipeline = redis.pipeline();
-  for (const { queue, partition, jobId } of jobs) {
-    const { prefix, isSplit } = partition;
-    pipeline.hmget(keys.job(queue, jobId, prefix), 'returnvalue', 'finishedOn', 'failedReason', 'timestamp');
-    if (!isSplit) {
-      pipeline.get(keys.jobReceipt(jobId));
-    }
-  }
-  const replies = (await pipeline.exec()) ?? [];
-  const next = replies.values();
-  const read = () => {
-    const [error, reply] = next.next().value ?? [new Error('no reply')];
-    if (error) {
-      throw error;
-    }
-    return reply;
-  };
-  return jobs.map(({ partition }) => {
-    const fields = read() as (string | null)[];
-    return stateOf(fields, partition.isSplit ? null : (read() as string | null));
-  });
+  // Not as a pipeline: of a slot that is half moved, ioredis would read all of it where only a part of it is.
+  return Promise.all(
+    jobs.map(async ({ queue, partition: { prefix, isSplit }, jobId }) => {
+      const [fields, receipt] = await Promise.all([
+        redis.hmget(keys.job(queue, jobId, prefix), 'returnvalue', 'finishedOn', 'failedReason', 'timestamp'),
+        isSplit ? null : redis.get(keys.jobReceipt(jobId)),
+      ]);
+      return stateOf(fields, receipt);
+    }),
+  );
 }
 
 function stateOf(

@@ -1,4 +1,5 @@
-import type { Producer } from '../../src/index.js';
+import { inspect } from 'node:util';
+import type { Outcome, Producer } from '../../src/index.js';
 import type { Connection } from '../../src/redis/connection.js';
 
 /** A failover and the retries after it take less. */
@@ -16,6 +17,8 @@ interface Sent {
 export interface Totals {
   readonly sent: number;
   readonly applied: number;
+  /** What became of those that were not reported as applied. */
+  readonly otherOutcomes: readonly string[];
   /** By how much cells are short of what was accepted. */
   readonly lostAccepted: number;
   /** By how much cells are short of what was reported as applied. */
@@ -28,6 +31,7 @@ export interface Totals {
 export class KeyedLoad {
   readonly #sent: Sent[] = [];
   readonly #loops: Promise<void>[];
+  readonly #otherOutcomes: string[] = [];
   #stopping = false;
   /** Submits that failed, and were sent again. */
   refusals = 0;
@@ -68,7 +72,7 @@ export class KeyedLoad {
       doubled += Math.max(0, value - sums.sent);
     }
     const applied = this.#sent.filter((it) => it.applied).length;
-    return { sent: this.sent, applied, lostAccepted, lostApplied, doubled };
+    return { sent: this.sent, applied, otherOutcomes: this.#otherOutcomes, lostAccepted, lostApplied, doubled };
   }
 
   async #call(): Promise<void> {
@@ -89,8 +93,11 @@ export class KeyedLoad {
         this.refusals += 1;
       } else {
         sent.accepted = true;
-        const outcome = await submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }).catch(() => undefined);
-        sent.applied = outcome?.status === 'applied';
+        const outcome = await submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }).catch((error: unknown) => error);
+        sent.applied = (outcome as Partial<Outcome>).status === 'applied';
+        if (!sent.applied) {
+          this.#otherOutcomes.push(inspect(outcome));
+        }
       }
     }
   }
