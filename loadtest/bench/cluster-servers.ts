@@ -1,10 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { startEmbeddedRedis } from '../../src/redis/embedded.js';
+import { freePort, startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { parseInfo } from '../../src/redis/server-facts.js';
 import { SLOTS } from '../../src/redis/slots.js';
 
@@ -103,13 +100,4 @@ async function isWhole(redis: Redis, nodes: number): Promise<boolean> {
     info.get('cluster_slots_ok') === String(SLOTS) &&
     info.get('cluster_known_nodes') === String(nodes)
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

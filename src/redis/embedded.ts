@@ -123,7 +123,8 @@ async function stopServer(server: ChildProcess, ended: Promise<string>): Promise
   clearTimeout(timer);
 }
 
-async function freePort(): Promise<number> {
+/** A port on 127.0.0.1 that nothing listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
