@@ -1,8 +1,7 @@
-import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
 import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
-import { listen, listenForMetrics, originOf } from './listen.js';
+import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop, stopAll } from './worker.js';
 
 /** `tally api`: serves the HTTP API alone until it is told to stop. */
@@ -11,12 +10,7 @@ export async function serveApi(): Promise<void> {
   const { config, logger } = context;
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
-  const metrics = createMetrics({
-    redis,
-    namespace: config.TALLY_NAMESPACE,
-    prefix: config.TALLY_PREFIX,
-    logger,
-  });
+  const metrics = metricsWithRedis(context, redis);
   const api = createApi({ ...connectionOptions(context, redis), ...durabilityOptions(context), metrics });
   const stops = [() => metrics.close(), () => api.close()];
   try {

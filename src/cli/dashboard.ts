@@ -3,13 +3,12 @@ import type { DashboardOptions } from '../../dashboard/app.js';
 import type { ProxyOptions } from '../../dashboard/access/proxy.js';
 import type { Config } from '../config.js';
 import { ConfigurationError } from '../errors.js';
-import { createMetrics } from '../metrics/metrics.js';
 import type { RedisTarget } from '../redis/target.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { requireSignInOrLoopback } from './host.js';
-import { listen, listenForMetrics, originOf } from './listen.js';
+import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
@@ -21,12 +20,7 @@ export async function serveDashboard(): Promise<void> {
   await requireSignInOrLoopback(context, redis);
   const stops: Stop[] = [];
   try {
-    const metrics = createMetrics({
-      redis,
-      namespace: context.config.TALLY_NAMESPACE,
-      prefix: context.config.TALLY_PREFIX,
-      logger: context.logger,
-    });
+    const metrics = metricsWithRedis(context, redis);
     stops.push(() => metrics.close());
     stops.push(await listenForMetrics(metrics, context));
     const dashboard = createDashboard({ ...options, metrics });

@@ -3,8 +3,10 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../errors.js';
 import { METRICS_PATH, metricsListener } from '../metrics/answer-metrics.js';
+import { createMetrics } from '../metrics/metrics.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { ApiServer } from '../producers/http/server.js';
+import type { RedisTarget } from '../redis/target.js';
 import type { Context } from './context.js';
 
 /**
@@ -18,6 +20,11 @@ export function listen(listener: RequestListener, { config }: Context): Promise<
 
 /** A scrape that is cut off is made again: none is worth a longer stop. */
 const CLOSE_METRICS_MS = 100;
+
+/** Metrics of this process, and of its queues and Redis. */
+export function metricsWithRedis({ config, logger }: Context, redis: RedisTarget): Metrics {
+  return createMetrics({ redis, namespace: config.TALLY_NAMESPACE, prefix: config.TALLY_PREFIX, logger });
+}
 
 /**
  * Serves metrics on a port of their own when TALLY_METRICS_PORT is set: to whoever can reach it, since they tell nothing

@@ -1,7 +1,6 @@
 import express from 'express';
 import type { Express } from 'express';
 import { createDashboard } from '../../dashboard/app.js';
-import { createMetrics } from '../metrics/metrics.js';
 import { createApi } from '../producers/http/api.js';
 import type { ApiServer } from '../producers/http/server.js';
 import { describeTarget } from '../redis/target.js';
@@ -12,7 +11,7 @@ import { connectionOptions, createContext, durabilityOptions, findRedis } from '
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
-import { listen, listenForMetrics, originOf } from './listen.js';
+import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop, startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
@@ -45,12 +44,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const redis = await startRedis(context, stops);
   await requireSignInOrLoopback(context, redis);
   await requireKeysOrLoopback(context, redis);
-  const metrics = createMetrics({
-    redis,
-    namespace: context.config.TALLY_NAMESPACE,
-    prefix: context.config.TALLY_PREFIX,
-    logger: context.logger,
-  });
+  const metrics = metricsWithRedis(context, redis);
   stops.push(() => metrics.close());
   stops.push(await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
