@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
-import { MemoryStore, rateLimit } from 'express-rate-limit';
+import { rateLimit } from 'express-rate-limit';
+import { HitCounts } from '../../src/hit-counts.js';
 
 export const WINDOW_MINUTES = 15;
 
@@ -20,7 +21,7 @@ export interface AttemptLimits {
  * @param refuse answers what is too much
  */
 export function attemptLimits(nameOf: (body: unknown) => string, refuse: RequestHandler): AttemptLimits {
-  const stores = [new MemoryStore(), new MemoryStore()] as const;
+  const stores = [new HitCounts(), new HitCounts()] as const;
   const common = {
     windowMs: WINDOW_MINUTES * 60_000,
     skipSuccessfulRequests: true,

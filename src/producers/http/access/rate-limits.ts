@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from 'express';
-import { MemoryStore, rateLimit } from 'express-rate-limit';
+import { rateLimit } from 'express-rate-limit';
+import { HitCounts } from '../../../hit-counts.js';
 import { Problem } from '../problems.js';
 import type { ApiKey, Rate } from './api-key.js';
 
@@ -12,7 +13,7 @@ export interface RateLimits {
 
 /** @param keyOf the API key of a request, found before */
 export function rateLimits(keyOf: (response: Response) => ApiKey): RateLimits {
-  const stores = { 1: new MemoryStore(), 60: new MemoryStore() };
+  const stores = { 1: new HitCounts(), 60: new HitCounts() };
   const limiter = (windowSeconds: Rate['windowSeconds']) =>
     rateLimit({
       windowMs: windowSeconds * 1000,
