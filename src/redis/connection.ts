@@ -156,6 +156,20 @@ const SILENCE_MS = 15_000;
 /** How often to ask for the slots without need: an idle connection learns of new masters. */
 const SLOTS_REFRESH_INTERVAL_MS = 10_000;
 
+/**
+ * ioredis 6 sends ASKING ahead of a command for a half-moved slot, and does not listen for its failure: when the connection
+ * ends, as happens to that of a new master which has no slots yet, that failure would end this process. The command
+ * behind it fails alike, and is sent again.
+ */
+function hearAsking(node: Redis): void {
+  const ask = node.asking.bind(node);
+  node.asking = (...args) => {
+    const answer = ask(...args);
+    answer.catch(() => undefined);
+    return answer;
+  };
+}
+
 /** A connection to the master of a slot, whichever it is when it connects. */
 class SlotFollower extends Redis {
   readonly #findMaster: () => ClusterNode;
@@ -195,6 +209,7 @@ export class ClusterConnection extends Cluster {
     this.on('-node', () => {
       this.losses += 1;
     });
+    this.on('+node', hearAsking);
   }
 
   override duplicate(...override: Parameters<Cluster['duplicate']>): Cluster {

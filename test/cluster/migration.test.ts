@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { readJobStates } from '../../src/jobs/finished-job.js';
 import { Partitions } from '../../src/jobs/partitions.js';
+import type { ClusterConnection } from '../../src/redis/connection.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -132,3 +133,36 @@ test('jobs are found on both sides of a slot that is half moved', { timeout: 60_
 
   expect(seen).toEqual(Array.from({ length: 4 * jobs.length }, () => 'unfinished'));
 });
+
+test(
+  'a new master that is forgotten while it is asked fails no more than the command',
+  { timeout: 60_000 },
+  async () => {
+    const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
+    onTestFinished(() => cluster.stop());
+    const client = place(cluster.url).client as ClusterConnection;
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => {
+      process.off('unhandledRejection', note);
+    });
+    await client.set('{half}:moved', 'yes');
+    const target = await cluster.addMaster();
+
+    await cluster.moveSlot(slotOf('{half}'), target, {
+      between: async () => {
+        process.kill(target.pid(), 'SIGSTOP');
+        const asked = new Promise((resolve) => client.once('+node', resolve));
+        const answer = client.get('{half}:new');
+        await asked;
+        await new Promise((resolve) => {
+          client.refreshSlotsCache(resolve);
+        }); // it has no slots yet: its connection is closed
+        process.kill(target.pid(), 'SIGCONT');
+        expect(await answer.catch(String)).toBeNull(); // sent again
+      },
+    });
+    expect(unhandled).toEqual([]);
+  },
+);
