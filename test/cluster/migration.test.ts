@@ -156,9 +156,10 @@ test(
         const asked = new Promise((resolve) => client.once('+node', resolve));
         const answer = client.get('{half}:new');
         await asked;
+        // It has no slots yet, so that its connection is closed.
         await new Promise((resolve) => {
           client.refreshSlotsCache(resolve);
-        }); // it has no slots yet: its connection is closed
+        });
         process.kill(target.pid(), 'SIGCONT');
         expect(await answer.catch(String)).toBeNull(); // sent again
       },
