@@ -51,13 +51,13 @@ export const commonShape = {
 export interface DurabilityOptions {
   /**
    * Replicas that must have a job before `submit` resolves, and its changes before the job completes: 0 to 10. What too few
-   * confirm within a second is not taken back: a submit fails, and says so; a job is tried again until they do.
+   * confirm within a second, or 2.5 on disk, is not taken back: a submit fails, and says so; a job is tried again until they do.
    * @defaultValue 0
    */
   replicasToConfirm?: number | undefined;
   /**
    * Whether it must also be on the disk of the master, and of these replicas. Needs Redis 7.2 or Valkey, and the append-only
-   * file. @defaultValue false
+   * file; with `appendfsync always` it is quick, with `everysec` it takes up to a second. @defaultValue false
    */
   confirmOnDisk?: boolean | undefined;
 }
