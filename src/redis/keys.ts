@@ -26,6 +26,8 @@ export interface Keys {
   history(cell: Cell, slot?: Slot): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
   readonly partitionCounts: string;
+  /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
+  readonly queuesNamespace: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/producers/http/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
@@ -62,6 +64,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     idempotencyReceipt: (idempotencyKey, slot) => `${within(slot)}:idem:${idempotencyKey}`,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
     partitionCounts: `${namespace}:partitions`,
+    queuesNamespace: `${prefix}:namespace`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,

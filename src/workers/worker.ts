@@ -24,6 +24,7 @@ import { Janitor } from './janitor.js';
 import { shareOf, shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { PutOff } from './put-off.js';
+import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
 
 export interface WorkerOptions extends CommonOptions, TelemetryOption, DurabilityOptions {
@@ -183,6 +184,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       for (const { message } of await requireMasters(this.#redis, this.options)) {
         this.#logger.warn(message);
       }
+      await this.#unlessAway(requireOneNamespace(this.#redis, this.#keys, this.options));
       await checkPlans(this.#redis, this.#registry);
       await this.#scripts.load();
       await this.#clock.sample();

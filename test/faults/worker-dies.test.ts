@@ -35,6 +35,21 @@ describe('a worker process that is killed with kill -9', () => {
     expect(await here.client.get(key)).toBe('5');
   });
 
+  test('its job is not taken over by a worker of another namespace, which would not find the receipt', async () => {
+    const here = place();
+    const key = here.key('count');
+    const doomed = await startWorkerProcess(here, 'after-script', QUICK);
+    const submission = await here.producer().counters.increment({ key, by: 5 });
+    expect(await doomed.ended).toBe('SIGKILL');
+
+    const stranger = here.worker({ ...QUICK, namespace: `other-${here.namespace}` });
+    const refusal = `have the namespace "${here.namespace}", and this one "other-${here.namespace}"`;
+    await expect(stranger).rejects.toThrow(refusal);
+    await here.worker(QUICK);
+    await submission.outcome();
+    expect(await here.client.get(key)).toBe('5');
+  });
+
   test('with default settings: its job is taken over within 10 s', async () => {
     const here = place();
     const doomed = await startWorkerProcess(here, 'before-script');
