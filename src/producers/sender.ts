@@ -12,6 +12,7 @@ import type { UpdateCounters } from '../metrics/update-counters.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
+import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys, Slot } from '../redis/keys.js';
 import { NotReplicatedError } from '../redis/replicas.js';
@@ -247,7 +248,7 @@ function unavailable(error: Error, redis: Connection, sentOnce: boolean): QueueU
     );
   }
   if (error.name === 'ReplyError' && sentOnce) {
-    const message = `Redis refused the job: ${error.message}; the update was not accepted`;
+    const message = `Redis refused the job: ${explainFault(error)}; the update was not accepted`;
     return new QueueUnavailableError(message, { cause: error, accepted: 'none' });
   }
   return new QueueUnavailableError(

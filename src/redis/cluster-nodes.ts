@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Node } from './connect-once.js';
 import { parseInfo } from './server-facts.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
@@ -21,11 +22,22 @@ export function nodeOptions({ redisOptions }: ClusterTarget, address: string): S
 
 /** All nodes of its Cluster as a node sees them. */
 export async function readClusterNodes({ redis, address }: Node): Promise<ClusterNode[]> {
-  const text = (await redis.cluster('NODES')) as string;
+  const [text, endpoints] = await Promise.all([redis.cluster('NODES') as Promise<string>, readEndpoints(redis)]);
   return text
     .trim()
     .split('\n')
-    .map((line) => readNode(line, address));
+    .map((line) => readNode(line, address))
+    .map((node) => ({ ...node, address: endpoints.get(node.id) ?? node.address }));
+}
+
+/** Where clients are to reach nodes, by their ids: that may be their names, while nodes know each other by addresses. */
+async function readEndpoints(redis: Redis): Promise<Map<string, string>> {
+  const ranges = await redis.cluster('SLOTS');
+  const nodes = ranges.flatMap(
+    ([, , ...ofRange]) => ofRange as [host: string | null, port: number, id: string, info: unknown][],
+  );
+  const named = nodes.filter(([host]) => host !== null && host !== '' && host !== '?'); // not known to that node
+  return new Map(named.map(([host, port, id]) => [id, `${host}:${port}`]));
 }
 
 /** What CLUSTER INFO answers. */

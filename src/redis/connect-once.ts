@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { explainFault } from './connection-fault.js';
 import type { ServerOptions } from './target.js';
 
 /** One server, looked at by itself: a connection that tries once. */
@@ -7,8 +8,12 @@ export interface Node {
   readonly redis: Redis;
 }
 
-/** Connects once, and gives up on whatever takes longer than `timeoutMs`. Rejects when that fails. */
-export async function connectOnce(options: ServerOptions, timeoutMs: number): Promise<Node> {
+/**
+ * Connects once, and gives up on whatever takes longer than `timeoutMs`. Rejects when that fails.
+ *
+ * @param isSentinel whether it is one, whose users are its own
+ */
+export async function connectOnce(options: ServerOptions, timeoutMs: number, isSentinel = false): Promise<Node> {
   const { host = '127.0.0.1', port = 6379 } = options;
   const redis = new Redis({
     ...options,
@@ -24,8 +29,10 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number): Pr
     await redis.ping(); // with a wrong password, connecting succeeds
   } catch (error) {
     redis.disconnect();
-    const { message } = cause ?? (error as Error);
-    const why = (message || String(error)).replace(` ${host}:${port}`, '');
+    const why = explainFault(cause ?? (error as Error), { tls: options.tls, isSentinel }).replace(
+      ` ${host}:${port}`,
+      '',
+    );
     throw new Error(`${host}:${port} can't be reached (${why})`, { cause: error });
   }
   return { address: `${host}:${port}`, redis };

@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { noteErrors } from './note-errors.js';
 import { describeTarget, readTarget } from './target.js';
 import type { ClusterNode, ClusterTarget, RedisTarget, ServerOptions } from './target.js';
 
@@ -44,18 +45,7 @@ function connect(target: RedisTarget, manner: Manner, logger: Logger): Connectio
       ? new ServerConnection(serverOptions(options, manner))
       : new ClusterConnection(options, manner);
   connection.address = describeTarget(target);
-  const noteError = (error: Error) => {
-    // ioredis repeats the error at every attempt, up to 20 times a second: say it once.
-    if (error.message !== connection.lastError?.message) {
-      connection.lastError = error;
-      const { connectionName } = manner;
-      logger.warn({ err: error, connection: connectionName }, `Redis: ${error.message || String(error)}`);
-    }
-  };
-  connection.on('error', noteError);
-  connection.on('ready', () => {
-    connection.lastError = undefined;
-  });
+  noteErrors(connection, options, manner.connectionName, logger);
   return connection;
 }
 
@@ -293,6 +283,10 @@ export class ClusterConnection extends Cluster {
   }
 }
 
+const keepName: NonNullable<ClusterTarget['dnsLookup']> = (host, callback) => {
+  callback(null, host);
+};
+
 function clusterOptions(
   { nodes: _, redisOptions, ...options }: ClusterTarget,
   connectionName: string,
@@ -300,6 +294,8 @@ function clusterOptions(
 ): ConstructorParameters<typeof Cluster<'legacy'>>[1] {
   return {
     ...{ slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS, slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS },
+    // Certificates name hosts: of one that was looked up, only an address would be left.
+    ...(redisOptions?.tls !== undefined && { dnsLookup: keepName }),
     ...options,
     retryDelayOnFailover: RESEND_DELAY_MS,
     retryDelayOnClusterDown: RESEND_DELAY_MS,

@@ -37,8 +37,7 @@ export function addressOf({ options: { host = '127.0.0.1', port = 6379 } }: Redi
 
 /** Why a connection can't become one to a Cluster, ever; undefined when it can. */
 export function misdirectionOf(redis: Connection): string | undefined {
-  const { lastNodeError } = (redis.lastError ?? {}) as { lastNodeError?: Error };
-  return lastNodeError?.message.includes('cluster support disabled') === true ? NO_CLUSTER : undefined;
+  return redis.lastError?.message.includes('cluster support disabled') === true ? NO_CLUSTER : undefined;
 }
 
 /** Resolves when the masters of a Cluster are known. @throws ConfigurationError when it is none */

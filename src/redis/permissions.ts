@@ -25,6 +25,7 @@ type KeyPattern = `${'~' | '%R~'}${'bull:' | 'tally:' | 'cells' | 'load:'}${stri
 
 /** Commands that older servers do not know, by the first version of Redis that does; Valkey knows all. */
 const SINCE: Readonly<Record<string, readonly [number, number]>> = {
+  'ACL|DRYRUN': [7, 0],
   'CLIENT|SETINFO': [7, 2],
   WAITAOF: [7, 2],
 };
@@ -33,7 +34,7 @@ const words = (text: string) => text.trim().split(/\s+/);
 
 /** Every connection: its name, and whether the server is ready; in a Cluster, where which slot is. */
 const CONNECTION = words(
-  'INFO PING TIME CLIENT|SETNAME CLIENT|SETINFO SELECT CLUSTER|SLOTS CLUSTER|INFO CLUSTER|NODES READONLY ASKING',
+  'INFO PING TIME CLIENT|SETNAME CLIENT|SETINFO SELECT CLUSTER|SLOTS CLUSTER|INFO CLUSTER|NODES READONLY READWRITE ASKING',
 );
 
 /** By their SHA-1, or by their text where the server does not know them yet. */
@@ -122,7 +123,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   ],
   load: [...PRODUCE, LOOK_AT_QUEUES, { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] }],
   doctor: [
-    { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET'], keys: [] },
+    { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN'], keys: [] },
     { commands: words('LLEN ZCARD'), keys: ['%R~bull:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
   ],

@@ -54,6 +54,7 @@ const SHA = createHash('sha1').update('').digest('hex');
 
 /** What stands behind a command that takes no key, or not one key alone in the first place. */
 const ARGUMENTS: Readonly<Record<string, (key: string) => readonly string[]>> = {
+  'ACL|DRYRUN': () => ['default', 'PING'],
   'CLIENT|SETNAME': () => ['name'],
   'CLIENT|SETINFO': () => ['LIB-NAME', 'name'],
   'CONFIG|GET': () => ['maxmemory'],

@@ -37,7 +37,7 @@ async function askSentinel(
   const address = `${host}:${port}`;
   let node: Node;
   try {
-    node = await connectOnce({ host, port, ...access }, timeoutMs);
+    node = await connectOnce({ host, port, ...access }, timeoutMs, true);
   } catch (error) {
     return { address, problem: (error as Error).message.replace(`${address} `, '') };
   }

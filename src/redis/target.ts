@@ -160,8 +160,6 @@ function describeUrl(url: URL): string {
   if (shown.password !== '') {
     shown.password = '***';
   }
-  if (shown.searchParams.has('sentinelPassword')) {
-    shown.searchParams.set('sentinelPassword', '***');
-  }
+  shown.search = shown.search.replace(/(sentinelPassword=)[^&]*/g, '$1***');
   return shown.href;
 }

@@ -5,6 +5,7 @@ import { mayCall } from '../../redis/rights.js';
 import { readServerFacts } from '../../redis/server-facts.js';
 import type { ServerFacts } from '../../redis/server-facts.js';
 import { count, fault, ok, warning } from './finding.js';
+import { judgeDefaultUser } from './judge-default-user.js';
 
 /** What Tally is told to wait for, and how the servers are reached. */
 export interface Expected {
@@ -25,6 +26,7 @@ export async function checkServers(nodes: readonly Node[], expected: Expected): 
         ...judgeServer(facts, expected),
         judgeMemory(facts),
         ...judgeReplicas(facts, expected),
+        ...(facts.appendOnly ? [await judgeDefaultUser({ address, redis })] : []),
         ...(expected.isCluster ? [await judgeCoverage({ address, redis })] : []),
       ];
       return [address, own] as const;

@@ -48,8 +48,11 @@ export async function findClusterMasters(
     options,
     timeoutMs,
   );
-  close(reached.filter((node) => !connected.nodes.includes(node)));
-  findings.push(...judgeTopology(known), ...connected.failures, ...(await judgeState([first, ...connected.nodes])));
+  const state = await judgeState([first, ...connected.nodes]).catch((error: unknown) => [
+    fault('state', `can't be checked: ${(error as Error).message}`),
+  ]);
+  findings.push(...judgeTopology(known), ...connected.failures, ...state);
+  close(reached.filter((node) => !connected.nodes.includes(node))); // the first may be a replica
   return {
     ...{ nodes: connected.nodes, findings, isCluster: true },
     masterOf: (slot) => {

@@ -28,8 +28,19 @@ async function findNodeFault(node: ClusterNode, living: readonly ClusterNode[]):
   if (lost !== undefined) {
     return `node ${node.port} takes a node that is down for a master: ${lost.id}`;
   }
+  if (hasDividedShard(node)) {
+    return `node ${node.port} has a master and its replica in different shards`;
+  }
   const isReplica = view.some(({ flags }) => flags.includes('myself') && flags.includes('slave'));
   return isReplica && !(await hasReplicaLink(node)) ? `replica ${node.port} has no link to its master` : undefined;
+}
+
+/** For a moment after a replica got its master, when Valkey 8.0 could not start again: https://github.com/valkey-io/valkey/issues/2171 */
+function hasDividedShard(node: ClusterNode): boolean {
+  const lines = node.readNodesFile().trim().split('\n');
+  const entries = lines.map((line) => line.split(' ')).filter(([id]) => id !== 'vars');
+  const shards = new Map(entries.map(([id, place = '']) => [id, /shard-id=(\w+)/.exec(place)?.[1]]));
+  return entries.some(([id, , , masterId]) => masterId !== '-' && shards.get(masterId) !== shards.get(id));
 }
 
 function isInOrder({ flags, isConnected }: NodeEntry): boolean {

@@ -1,5 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listenOn } from './security.js';
+import type { Security } from './security.js';
 import { ServerProcess } from './server-process.js';
 
 interface ClusterNodeOptions {
@@ -8,26 +10,37 @@ interface ClusterNodeOptions {
   /** Folder for the files of all nodes. */
   readonly folder: string;
   readonly settings: readonly string[];
+  readonly security: Security | undefined;
 }
 
 /** One server of a Redis Cluster. As a replica it answers reads itself, so that a test sees what it holds. */
 export class ClusterNode extends ServerProcess {
+  /** By which it is let in by another node to which it moves keys, as arguments of MIGRATE. */
+  readonly migration: readonly string[];
+  readonly #nodesFile: string;
   #id = '';
 
-  constructor({ program, port, folder, settings }: ClusterNodeOptions) {
+  constructor({ program, port, folder, settings, security }: ClusterNodeOptions) {
     const dataDir = join(folder, String(port));
     mkdirSync(dataDir);
     super({
       program,
       port,
-      commandLine: [...CLUSTER_SETTINGS, '--port', String(port), '--dir', dataDir, ...settings],
-      connection: { readOnly: true },
+      commandLine: [...CLUSTER_SETTINGS, ...listenOn(port, security), '--dir', dataDir, ...settings],
+      connection: { readOnly: true, ...security?.connection },
     });
+    this.migration = security?.migration ?? [];
+    this.#nodesFile = join(dataDir, 'nodes.conf');
   }
 
   /** The node's id in the cluster, empty before its first start. */
   get id(): string {
     return this.#id;
+  }
+
+  /** What it reads at its next start of the cluster, in the lines of CLUSTER NODES with more in the second word. */
+  readNodesFile(): string {
+    return readFileSync(this.#nodesFile, 'utf8');
   }
 
   override async start(): Promise<void> {

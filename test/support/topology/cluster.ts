@@ -8,6 +8,8 @@ import { createCluster, joinCluster } from './create-cluster.js';
 import { freePorts } from './free-ports.js';
 import { moveSlot } from './move-slot.js';
 import type { MoveSlotOptions } from './move-slot.js';
+import { Security } from './security.js';
+import type { SecurityOptions } from './security.js';
 import { untilWell } from './until-well.js';
 
 const HEALTHY_TIMEOUT_MS = 30_000;
@@ -21,6 +23,8 @@ export interface ClusterOptions {
   readonly settings?: readonly string[];
   /** @defaultValue `redis-server` */
   readonly program?: string;
+  /** Unset: without TLS, and the default user may do everything. */
+  readonly security?: SecurityOptions | undefined;
 }
 
 /** Starts a Redis Cluster on loopback and waits until it is healthy. */
@@ -28,8 +32,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const { masters = 3, replicasPerMaster = 1, settings = [], program = 'redis-server' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tally-cluster-'));
   const ports = await freePorts(masters * (1 + replicasPerMaster));
-  const newNode = (port: number) => new ClusterNode({ program, port, folder, settings });
-  const cluster = new Cluster(folder, newNode, ports.map(newNode));
+  const security = options.security && (await Security.make(folder, options.security));
+  const newNode = (port: number) => new ClusterNode({ program, port, folder, settings, security });
+  const cluster = new Cluster(folder, newNode, ports.map(newNode), security);
   try {
     await Promise.all(cluster.nodes.map((node) => node.start()));
     await createCluster(cluster.nodes, masters);
@@ -50,10 +55,12 @@ export class Cluster {
     private readonly folder: string,
     private readonly newNode: (port: number) => ClusterNode,
     nodes: readonly ClusterNode[],
+    readonly security?: Security,
   ) {
     this.#nodes = [...nodes];
     const [first, ...others] = nodes.map(({ port }) => `127.0.0.1:${port}`);
-    this.url = `redis-cluster://${first ?? ''}?${others.map((address) => `node=${address}`).join('&')}`;
+    const scheme = security === undefined ? 'redis-cluster' : 'rediss-cluster';
+    this.url = `${scheme}://${first ?? ''}?${others.map((address) => `node=${address}`).join('&')}`;
   }
 
   /** All nodes, up or down. */

@@ -25,7 +25,8 @@ export async function moveSlot({ slot, from, to, otherMasters, batch = 10, betwe
     if (keys.length === 0) {
       break;
     }
-    await from.run('MIGRATE', '127.0.0.1', to.port, '', 0, MIGRATE_TIMEOUT_MS, 'KEYS', ...keys);
+    const target = ['127.0.0.1', to.port, '', 0, MIGRATE_TIMEOUT_MS, ...from.migration];
+    await from.run('MIGRATE', ...target, 'KEYS', ...keys);
     await between?.();
   }
   // The target first: were the source first, a slot with no owner would answer for a moment.

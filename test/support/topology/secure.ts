@@ -1,64 +1,77 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { makeCertificates } from './certificates.js';
 import { freePorts } from './free-ports.js';
+import { Security, listenOn } from './security.js';
+import type { SecurityOptions } from './security.js';
 import { ServerProcess } from './server-process.js';
 
-export interface SecureOptions {
-  /** Users as lines of an ACL file, e.g. `user tally on >secret ~* +@all`. @defaultValue none */
-  readonly users?: readonly string[];
+export interface SecureOptions extends SecurityOptions {
   /** @defaultValue `redis-server` */
   readonly program?: string;
 }
 
-/** A server that speaks TLS only and knows only the users of the test. */
-export interface SecureServer {
-  readonly port: number;
-  /** The certificate of the authority that signed the server's. */
-  readonly caFile: string;
-  /** The same as PEM text. */
-  readonly ca: string;
-  /** A connection that may do everything. */
-  readonly admin: Redis;
-  /** Ends the server and removes its files. */
-  stop(): Promise<void>;
-}
-
-/** Starts a server with TLS and ACL on loopback. Clients need no certificate; the default user is off. */
-export async function startSecure({ users = [], program = 'redis-server' }: SecureOptions = {}): Promise<SecureServer> {
+/** Starts a server with TLS and ACL on loopback. */
+export async function startSecure(options: SecureOptions = {}): Promise<SecureServer> {
+  const { program = 'redis-server', ...securityOptions } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tally-secure-'));
-  const removeFolder = () => {
-    rmSync(folder, { recursive: true, force: true });
-  };
+  let secure: SecureServer | undefined;
   try {
-    const { caFile, certificateFile, keyFile } = await makeCertificates(folder);
-    const ca = readFileSync(caFile, 'utf8');
-    const password = randomBytes(12).toString('hex');
-    const aclFile = join(folder, 'users.acl');
-    writeFileSync(aclFile, ['user default off', `user admin on >${password} ~* &* +@all`, ...users, ''].join('\n'));
+    const security = await Security.make(folder, securityOptions);
     const [port = NaN] = await freePorts(1);
     const server = new ServerProcess({
       program,
       port,
       commandLine: [
-        ...['--port', '0', '--tls-port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
-        ...['--tls-cert-file', certificateFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
-        ...['--tls-auth-clients', 'no', '--aclfile', aclFile],
+        ...[...listenOn(port, security), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
         ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'],
       ],
-      connection: { tls: { ca }, username: 'admin', password },
+      connection: security.connection,
     });
+    secure = new SecureServer(folder, server, security);
     await server.start();
-    const stop = async () => {
-      await server.kill();
-      removeFolder();
-    };
-    return { port, caFile, ca, admin: server.connection, stop };
+    return secure;
   } catch (error) {
-    removeFolder();
+    await secure?.stop();
+    rmSync(folder, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** One server that speaks TLS only and knows only the users of the test. */
+export class SecureServer {
+  /** Tally's URL of it, without a user. */
+  readonly url: string;
+
+  constructor(
+    private readonly folder: string,
+    readonly server: ServerProcess,
+    readonly security: Security,
+  ) {
+    this.url = `rediss://127.0.0.1:${server.port}`;
+  }
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  get ca(): string {
+    return this.security.ca;
+  }
+
+  get caFile(): string {
+    return this.security.certificates.caFile;
+  }
+
+  /** A connection that may do everything. */
+  get admin(): Redis {
+    return this.server.connection;
+  }
+
+  /** Ends the server and removes its files. */
+  async stop(): Promise<void> {
+    await this.server.kill();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listenOn } from './security.js';
+import type { Security } from './security.js';
 import { ServerProcess } from './server-process.js';
 
 /** The name of the master in Sentinel. */
@@ -16,10 +18,12 @@ interface DataServerOptions {
   readonly settings: readonly string[];
   /** Port of its first master, if it begins as a replica. */
   readonly masterPort: number | undefined;
+  readonly security: Security | undefined;
 }
 
 /** A server whose role Sentinel rules: Sentinel writes whose replica it is to its file, so a start keeps that. */
-export function dataServer({ program, port, folder, settings, masterPort }: DataServerOptions): ServerProcess {
+export function dataServer(options: DataServerOptions): ServerProcess {
+  const { program, port, folder, settings, masterPort, security } = options;
   const dataDir = join(folder, String(port));
   mkdirSync(dataDir);
   const file = join(dataDir, 'server.conf');
@@ -27,7 +31,8 @@ export function dataServer({ program, port, folder, settings, masterPort }: Data
   return new ServerProcess({
     program,
     port,
-    commandLine: [file, ...SERVER_SETTINGS, '--port', String(port), '--dir', dataDir, ...settings],
+    commandLine: [file, ...SERVER_SETTINGS, ...listenOn(port, security), '--dir', dataDir, ...settings],
+    connection: { ...security?.connection },
   });
 }
 
@@ -37,22 +42,29 @@ interface SentinelProcessOptions {
   readonly folder: string;
   readonly masterPort: number;
   readonly quorum: number;
+  readonly security: Security | undefined;
 }
 
 export class SentinelProcess extends ServerProcess {
-  constructor({ program, port, folder, masterPort, quorum }: SentinelProcessOptions) {
+  constructor({ program, port, folder, masterPort, quorum, security }: SentinelProcessOptions) {
     const dataDir = join(folder, String(port));
     mkdirSync(dataDir);
     const file = join(dataDir, 'sentinel.conf');
     const lines = [
-      ...[`port ${port}`, 'bind 127.0.0.1', `dir ${dataDir}`, 'daemonize no'],
+      ...['bind 127.0.0.1', `dir ${dataDir}`, 'daemonize no'],
       `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} ${quorum}`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
       `sentinel failover-timeout ${MASTER_NAME} ${FAILOVER_TIMEOUT_MS}`,
       `sentinel parallel-syncs ${MASTER_NAME} 10`,
+      ...(security?.sentinelLines(MASTER_NAME) ?? []),
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
-    super({ program, port, commandLine: [file, '--sentinel'] });
+    super({
+      program,
+      port,
+      commandLine: [file, '--sentinel', ...(security?.sentinelSettings(port) ?? ['--port', String(port)])],
+      connection: { ...security?.connection },
+    });
   }
 
   /** With shorter periods than Sentinel's: an old master that is back would stay a second master for 8 s and more. */

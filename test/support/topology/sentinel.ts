@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.js';
+import { Security } from './security.js';
+import type { SecurityOptions } from './security.js';
 import { findSentinelFault } from './sentinel-health.js';
 import { MASTER_NAME, SentinelProcess, dataServer } from './sentinel-server.js';
 import type { ServerProcess } from './server-process.js';
@@ -19,22 +21,25 @@ export interface SentinelOptions {
   readonly settings?: readonly string[];
   /** @defaultValue `redis-server` */
   readonly program?: string;
+  /** Unset: without TLS, and the default user may do everything. */
+  readonly security?: SecurityOptions | undefined;
 }
 
 /** Starts a master, its replicas and the sentinels that watch them, and waits until all know each other. */
 export async function startSentinel(options: SentinelOptions = {}): Promise<SentinelSet> {
   const { replicas = 2, sentinels = 3, settings = [], program = 'redis-server' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tally-sentinel-'));
+  const security = options.security && (await Security.make(folder, options.security));
   const ports = await freePorts(1 + replicas + sentinels);
   const [masterPort = NaN, ...otherPorts] = ports;
+  const common = { program, folder, security };
   const set = new SentinelSet(
     folder,
     [masterPort, ...otherPorts.slice(0, replicas)].map((port) =>
-      dataServer({ program, port, folder, settings, masterPort: port === masterPort ? undefined : masterPort }),
+      dataServer({ ...common, port, settings, masterPort: port === masterPort ? undefined : masterPort }),
     ),
-    otherPorts
-      .slice(replicas)
-      .map((port) => new SentinelProcess({ program, port, folder, masterPort, quorum: QUORUM })),
+    otherPorts.slice(replicas).map((port) => new SentinelProcess({ ...common, port, masterPort, quorum: QUORUM })),
+    security,
   );
   try {
     await Promise.all([...set.servers, ...set.sentinels].map((it) => it.start()));
@@ -55,10 +60,12 @@ export class SentinelSet {
     /** The first master and its replicas, up or down. */
     readonly servers: readonly ServerProcess[],
     readonly sentinels: readonly SentinelProcess[],
+    readonly security?: Security,
   ) {
     const [first, ...others] = sentinels.map(({ port }) => `127.0.0.1:${port}`);
     const nodes = others.map((address) => `node=${address}&`).join('');
-    this.url = `redis-sentinel://${first ?? ''}?${nodes}master=${MASTER_NAME}`;
+    const scheme = security === undefined ? 'redis-sentinel' : 'rediss-sentinel';
+    this.url = `${scheme}://${first ?? ''}?${nodes}master=${MASTER_NAME}`;
   }
 
   /** The server that a sentinel takes for the master, up or down. */
