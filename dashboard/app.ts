@@ -9,7 +9,8 @@ import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics } from '../src/metrics/metrics.js';
-import { UsedPartitions } from '../src/jobs/used-partitions.js';
+import { MasterWatch } from '../src/metrics/master-watch.js';
+import { RememberedPartitions } from '../src/metrics/remembered-partitions.js';
 import { routerOf } from '../src/producers/http/endpoint.js';
 import { healthEndpoints } from '../src/producers/http/health.js';
 import { answerProblem } from '../src/producers/http/problem-of.js';
@@ -23,7 +24,7 @@ import type { ProxyOptions } from './access/proxy.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
-import { leaveOutOutsideFonts } from './board-fonts.js';
+import { changeBoardPage } from './board-page.js';
 import { BOARD_PATH } from './board.js';
 import { boardOfRole } from './board-of-role.js';
 import { answerErrors } from './errors.js';
@@ -53,6 +54,9 @@ export interface Dashboard {
  */
 const ANSWER_TIMEOUT_MS = 20_000;
 
+/** A master that takes longer counts as away. It is asked before all else, and whoever asks waits at most twice. */
+const PATIENCE_MS = 1_200;
+
 const CLOSE_TIMEOUT_MS = 1_000;
 
 const optionsSchema = z.strictObject({ ...commonShape, proxy: proxySchema.optional() });
@@ -70,11 +74,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const keys = createKeys(checked);
   const { redis: target, namespace, prefix, operations } = checked;
   const partitions = new Partitions(prefix, partitionCountOf(checked));
-  const used = new UsedPartitions(redis, new PartitionCounts(redis, keys), partitions);
-  const queues = new ShownQueues({ redis, names: registry.queues, partitions: used, logger });
+  const masters = new MasterWatch({ redis, prefix, patienceMs: PATIENCE_MS });
+  const counts = new PartitionCounts(redis, keys);
+  const used = new RememberedPartitions({ redis, keys, counts, own: partitions, masters });
+  const queues = new ShownQueues({ redis, names: registry.queues, partitions: used, masters, logger });
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
-  const audit = new AuditLog({ redis, keys, logger });
-  const access = createAccess({ redis, keys, proxy });
+  const audit = new AuditLog({ redis, keys, masters, logger });
+  const access = createAccess({ redis, keys, masters, proxy });
 
   const app = express();
   app.disable('x-powered-by');
@@ -91,9 +97,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     response.redirect(BOARD_PATH);
   });
   app.get(AUDIT_PATH, auditPage(audit));
-  app.use(keysPages({ redis, keys, registry, queues, partitions, used }));
+  app.use(keysPages({ redis, keys, masters, registry, queues, partitions, used }));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, leaveOutOutsideFonts, boardOfRole({ redis, queues, registry }));
+  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ redis, masters, queues, registry }));
   app.use(answerErrors(logger));
 
   return {

@@ -1,46 +1,55 @@
-import type { RequestHandler } from 'express';
+import { Router } from 'express';
 import { ConnectedWorkers } from '../src/metrics/connected-workers.js';
+import type { MasterWatch } from '../src/metrics/master-watch.js';
 import type { Registry } from '../src/operations/registry.js';
 import type { Connection } from '../src/redis/connection.js';
 import { withinTime } from '../src/within-time.js';
 import { signedInOf } from './access/signed-in.js';
 import { createBoard } from './board.js';
 import type { ReadWorkers } from './readable-queue.js';
-import type { ShownQueues } from './shown-queues.js';
+import { refuseAway } from './refuse-away.js';
+import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
 interface Deps {
   readonly redis: Connection;
+  readonly masters: MasterWatch;
   readonly queues: ShownQueues;
   readonly registry: Registry;
 }
 
 /** Under this stands what the board asks for about queues and jobs; all else is files, and needs no Redis. */
-const API_PATH = '/api/';
+const API_PATH = '/api';
 
 /** While Redis hangs, the board asks it for the queues that were known, and says itself that there is no answer. */
 const LOOK_TIMEOUT_MS = 2_000;
 
-/** The board has a look for each role. Before each answer it learns of partitions that were not in use before. */
-export function boardOfRole({ redis, queues, registry }: Deps): RequestHandler {
-  const readWorkers = shared(() => ConnectedWorkers.read(redis));
+/**
+ * The board has a look for each role. Before each answer it learns of partitions that were not in use before, and of masters
+ * that don't answer.
+ */
+export function boardOfRole({ redis, masters, queues, registry }: Deps): Router {
+  const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
   const boards = {
-    viewer: createBoard(registry, 'viewer', readWorkers),
-    operator: createBoard(registry, 'operator', readWorkers),
+    viewer: createBoard(registry, 'viewer', { masters, readWorkers }),
+    operator: createBoard(registry, 'operator', { masters, readWorkers }),
   };
-  let hasLooked = false;
+  let shown: readonly ShownQueue[] | undefined;
   const lookAnew = async () => {
-    const shown = await queues.look();
-    hasLooked = true;
+    shown = await queues.look();
     boards.viewer.show(shown);
     boards.operator.show(shown);
   };
-  return async (request, response, next) => {
-    if (request.path.startsWith(API_PATH)) {
-      await (hasLooked ? withinTime(lookAnew(), LOOK_TIMEOUT_MS) : lookAnew());
-    }
+  const router = Router({ caseSensitive: true });
+  router.use(API_PATH, async (_request, _response, next) => {
+    await (shown === undefined ? lookAnew() : withinTime(lookAnew(), LOOK_TIMEOUT_MS));
+    next();
+  });
+  router.use(refuseAway(() => shown ?? []));
+  router.use((request, response, next) => {
     const board = boards[signedInOf(response)?.role ?? 'viewer'];
     board.app(request, response, next);
-  };
+  });
+  return router;
 }
 
 function shared(read: ReadWorkers): ReadWorkers {

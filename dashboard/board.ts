@@ -2,8 +2,10 @@ import { createBullBoard } from '@bull-board/api';
 import { ExpressAdapter } from '@bull-board/express';
 import type { Express } from 'express';
 import type { Registry } from '../src/operations/registry.js';
+import { answerWhileAway } from './answer-while-away.js';
+import { AwayQueue } from './away-queue.js';
 import { ReadableQueue } from './readable-queue.js';
-import type { ReadWorkers } from './readable-queue.js';
+import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from './access/paths.js';
 import type { Role } from './access/signed-in.js';
 import { ICON_PATH } from './pages/icon.js';
@@ -32,7 +34,7 @@ export interface Board {
  * Bull Board without queues so far. For viewers it has no buttons; what they may not do is refused before it comes here,
  * see `access/permit.ts`.
  */
-export function createBoard(registry: Registry, role: Role, readWorkers: ReadWorkers): Board {
+export function createBoard(registry: Registry, role: Role, deps: BoardDeps): Board {
   const serverAdapter = new ExpressAdapter().setBasePath(BOARD_PATH);
   const { replaceQueues } = createBullBoard({
     queues: [],
@@ -46,18 +48,22 @@ export function createBoard(registry: Registry, role: Role, readWorkers: ReadWor
         miscLinks: LINKS,
         overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
       },
-      handlerHooks: { before: refuseAction },
+      handlerHooks: { before: refuseAction, after: answerWhileAway },
     },
   });
   const app = serverAdapter.getRouter() as Express;
   // It is an Express app of its own, with a setting of its own.
   app.disable('x-powered-by');
+  const adapterOf = (queue: ShownQueue) =>
+    queue.fault === undefined
+      ? new ReadableQueue(queue, registry, role === 'viewer', deps)
+      : new AwayQueue(queue, registry, queue.fault);
   let shown: readonly ShownQueue[] = [];
   return {
     app,
     show: (queues) => {
       if (queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])) {
-        replaceQueues(queues.map((queue) => new ReadableQueue(queue, registry, role === 'viewer', readWorkers)));
+        replaceQueues(queues.map(adapterOf));
         shown = queues;
       }
     },

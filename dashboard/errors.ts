@@ -1,5 +1,9 @@
-import type { ErrorRequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Logger } from 'pino';
+import { signedInOf } from './access/signed-in.js';
+import { html } from '../src/html.js';
+import { MasterAwayError } from './master-away.js';
+import { sendPage } from './pages/page.js';
 
 /** A request that is refused, with words for whoever sent it. */
 export class Refusal extends Error {
@@ -20,6 +24,10 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
+    if (error instanceof MasterAwayError) {
+      answerMasterAway(error, request, response);
+      return;
+    }
     const { status = 500, message = '' } = error as { status?: number; message?: string };
     if (status < 500) {
       response.status(status).json({ error: error instanceof Refusal ? error.code : 'BAD_REQUEST', message });
@@ -28,4 +36,19 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
     logger.error({ err: error, method: request.method, path: request.path }, 'the dashboard could not answer');
     response.status(500).json({ error: 'UNEXPECTED', message: 'something went wrong; the log of Tally says what' });
   };
+}
+
+/** A browser gets a page, the board and programs what they can read. */
+function answerMasterAway({ status, message }: MasterAwayError, request: Request, response: Response): void {
+  response.status(status).set('Retry-After', '5');
+  if (request.accepts(['json', 'html']) === 'html') {
+    const content = html`<p class="card error">${message}.</p>
+      <p class="muted">
+        What lies on other masters works. This does so again by itself, once that one is back or a replica has taken its
+        place.
+      </p>`;
+    sendPage(response, { title: 'A Redis master is away', user: signedInOf(response), content });
+  } else {
+    response.json({ error: 'MASTER_AWAY', message });
+  }
 }

@@ -1,7 +1,25 @@
 import type { Registry } from '../src/operations/registry.js';
+import { partitionWords } from './board-name.js';
+import type { ShownQueue } from './shown-queues.js';
 
-/** What the board says of a queue: its name as a title, and the operations that it carries. */
-export function describeQueue(queue: string, registry: Registry): { displayName: string; description: string } {
+interface QueueWords {
+  readonly displayName: string;
+  readonly description: string;
+}
+
+/** What the board says of a queue, or of one partition of it: its name as a title, and the operations that it carries. */
+export function wordsOfShown({ queue, partition, mayBeMore }: ShownQueue, registry: Registry): QueueWords {
+  const { displayName, description } = describeQueue(queue.name, registry);
+  return {
+    displayName: displayName + partitionWords(partition),
+    description: mayBeMore ? `${description} ${MAY_BE_MORE}` : description,
+  };
+}
+
+const MAY_BE_MORE =
+  'Partitions of other numbers may be in use and are not shown: a Redis master does not answer that knows the numbers.';
+
+function describeQueue(queue: string, registry: Registry): QueueWords {
   const carried = registry.operations.filter((operation) => operation.queue === queue);
   return {
     displayName: queue.length <= 2 ? queue.toUpperCase() : queue.charAt(0).toUpperCase() + queue.slice(1),

@@ -2,16 +2,24 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
 import { WORKER_NAME_SEPARATOR } from '../src/metrics/connected-workers.js';
 import type { ConnectedWorkers } from '../src/metrics/connected-workers.js';
+import type { MasterWatch } from '../src/metrics/master-watch.js';
 import type { Registry } from '../src/operations/registry.js';
 import { updateId } from '../src/jobs/job-id.js';
-import { GROUP_DELIMITER, partitionWords } from './board-name.js';
+import { GROUP_DELIMITER } from './board-name.js';
 import { describeJob } from './formatters.js';
 import { findLink } from './keys/paths.js';
-import { describeQueue } from './queue-words.js';
+import { unlessGone } from './master-away.js';
+import { wordsOfShown } from './queue-words.js';
 import type { ShownQueue } from './shown-queues.js';
 
 /** Reads who is connected, once for all queues that ask at a time. */
 export type ReadWorkers = () => Promise<ConnectedWorkers>;
+
+/** What queues on the board have in common. */
+export interface BoardDeps {
+  readonly masters: MasterWatch;
+  readonly readWorkers: ReadWorkers;
+}
 
 /**
  * A queue as the board shows it. The board's own formatters get a job's data or its return value, but an outcome
@@ -26,13 +34,11 @@ export class ReadableQueue extends BullMQAdapter {
     private readonly shown: ShownQueue,
     private readonly registry: Registry,
     readOnlyMode: boolean,
-    private readonly readWorkers: ReadWorkers,
+    private readonly deps: BoardDeps,
   ) {
-    const { queue, partition } = shown;
-    const { displayName, description } = describeQueue(queue.name, registry);
-    super(queue, {
-      ...{ displayName: displayName + partitionWords(partition), description },
-      ...(partition.isSplit && { delimiter: GROUP_DELIMITER }),
+    super(shown.queue, {
+      ...wordsOfShown(shown, registry),
+      ...(shown.partition.isSplit && { delimiter: GROUP_DELIMITER }),
       ...{ allowRetries: !readOnlyMode, readOnlyMode },
       externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
     });
@@ -45,8 +51,14 @@ export class ReadableQueue extends BullMQAdapter {
   /** The board asks for each queue at each refresh; BullMQ would list all clients for each. */
   override async getWorkers(): ReturnType<BullMQAdapter['getWorkers']> {
     const { queue, partition } = this.shown;
-    const lines = (await this.readWorkers()).of(queue.name, partition);
+    const lines = (await this.deps.readWorkers()).of(queue.name, partition);
     return this.normalizeWorkers(lines.map(parseClient), WORKER_NAME_SEPARATOR);
+  }
+
+  /** The first that is asked of a queue. Its master may have gone away since it was looked for. */
+  override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
+    const { partition, boardName } = this.shown;
+    return unlessGone(this.deps.masters, partition.prefix, boardName, super.getJobCounts());
   }
 
   override async getJob(id: string): Promise<Job | undefined> {

@@ -2,8 +2,10 @@ import type { Logger } from 'pino';
 import type { Partition } from '../src/jobs/partitions.js';
 import { openQueue } from '../src/jobs/queues.js';
 import type { TallyQueue } from '../src/jobs/queues.js';
-import type { UsedPartitions } from '../src/jobs/used-partitions.js';
+import type { MasterWatch } from '../src/metrics/master-watch.js';
+import type { RememberedPartitions } from '../src/metrics/remembered-partitions.js';
 import type { Connection } from '../src/redis/connection.js';
+import { slotOf } from '../src/redis/slots.js';
 import { boardName } from './board-name.js';
 
 /** A queue, or one partition of it, as the dashboard shows it. */
@@ -11,13 +13,18 @@ export interface ShownQueue {
   readonly queue: TallyQueue;
   readonly partition: Partition;
   readonly boardName: string;
+  /** What is wrong with its master, in words; undefined when it answers. */
+  readonly fault: string | undefined;
+  /** Whether there may be partitions of other numbers, which are not shown. */
+  readonly mayBeMore: boolean;
 }
 
 interface Deps {
   readonly redis: Connection;
   /** Names of the queues. */
   readonly names: readonly string[];
-  readonly partitions: UsedPartitions;
+  readonly partitions: RememberedPartitions;
+  readonly masters: MasterWatch;
   readonly logger: Logger;
 }
 
@@ -29,7 +36,7 @@ export class ShownQueues {
 
   constructor(private readonly deps: Deps) {}
 
-  /** Looks which they are now; those who ask at one time share the look. */
+  /** Looks which they are now, and whether their masters answer; those who ask at one time share the look. */
   look(): Promise<readonly ShownQueue[]> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -42,19 +49,29 @@ export class ShownQueues {
   }
 
   async #look(): Promise<readonly ShownQueue[]> {
-    const { partitions, names } = this.deps;
-    const ways = await partitions.read();
-    return ways.flatMap(({ all }) => all.flatMap((partition) => names.map((name) => this.#open(name, partition))));
+    const { partitions, names, masters } = this.deps;
+    const [ways] = await Promise.all([partitions.read(), masters.look()]);
+    const found = await Promise.all(
+      ways.flatMap(({ all }) =>
+        all.map(async (partition) => {
+          const fault = await masters.faultOf(slotOf(partition.prefix));
+          return names.map((name) => this.#open(name, partition, fault));
+        }),
+      ),
+    );
+    return found.flat();
   }
 
-  #open(name: string, partition: Partition): ShownQueue {
-    const { redis, logger } = this.deps;
+  #open(name: string, partition: Partition, fault: string | undefined): ShownQueue {
+    const { redis, logger, partitions } = this.deps;
     const shownAs = boardName(name, partition);
+    const mayBeMore = !partitions.areKnown;
     const known = this.#opened.get(shownAs);
-    if (known !== undefined) {
+    if (known?.fault === fault && known?.mayBeMore === mayBeMore) {
       return known;
     }
-    const opened = { queue: openQueue(name, partition.prefix, redis, logger), partition, boardName: shownAs };
+    const queue = known?.queue ?? openQueue(name, partition.prefix, redis, logger);
+    const opened = { queue, partition, boardName: shownAs, fault, mayBeMore };
     this.#opened.set(shownAs, opened);
     return opened;
   }

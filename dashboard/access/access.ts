@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import { askMasterOf } from '../master-away.js';
 import { refuseOtherSites } from '../other-sites.js';
 import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';
@@ -9,10 +11,12 @@ import type { ProxyOptions } from './proxy.js';
 import { Sessions } from './sessions.js';
 import { nameOf, refuseAttempt, signInPages } from './sign-in.js';
 import { UserStore } from './user-store.js';
+import type { KnownUsers } from './user-store.js';
 
 interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
+  readonly masters: MasterWatch;
   readonly proxy: ProxyOptions | undefined;
 }
 
@@ -23,9 +27,9 @@ export interface Access {
 }
 
 /** Lets those through who have signed in, as far as their role goes. */
-export function createAccess({ redis, keys, proxy }: Deps): Access {
-  const users = new UserStore(redis, keys);
-  const sessions = new Sessions(redis, keys);
+export function createAccess({ redis, keys, masters, proxy }: Deps): Access {
+  const users = promptly(new UserStore(redis, keys), masters, keys);
+  const sessions = new Sessions(redis, keys, masters);
   const limits = attemptLimits(nameOf, refuseAttempt);
   return {
     handlers: [
@@ -38,4 +42,10 @@ export function createAccess({ redis, keys, proxy }: Deps): Access {
       limits.close();
     },
   };
+}
+
+/** Nobody waits for a master that is away: nobody comes in meanwhile. */
+function promptly(users: KnownUsers, masters: MasterWatch, keys: Keys): KnownUsers {
+  const ask = <T>(question: () => Promise<T>) => askMasterOf(masters, keys.users, 'the list of users', question);
+  return { count: () => ask(() => users.count()), find: (name) => ask(() => users.find(name)) };
 }

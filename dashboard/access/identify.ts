@@ -6,10 +6,10 @@ import type { ProxyOptions } from './proxy.js';
 import type { Sessions } from './sessions.js';
 import { noteSignedIn } from './signed-in.js';
 import type { SignedIn } from './signed-in.js';
-import type { UserStore } from './user-store.js';
+import type { KnownUsers } from './user-store.js';
 
 interface Deps {
-  readonly users: UserStore;
+  readonly users: KnownUsers;
   readonly sessions: Sessions;
   readonly proxy: ProxyOptions | undefined;
 }

@@ -3,6 +3,8 @@ import { Store } from 'express-session';
 import type { SessionData } from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import { askMasterOf } from '../master-away.js';
 
 /**
  * Sessions in Redis, under a digest of their ids: whoever reads Redis gets into none of them. There is no `touch`, so
@@ -12,6 +14,7 @@ export class SessionStore extends Store {
   constructor(
     private readonly redis: Connection,
     private readonly keys: Keys,
+    private readonly masters: MasterWatch,
     private readonly lifetimeMs: number,
   ) {
     super();
@@ -19,21 +22,32 @@ export class SessionStore extends Store {
 
   override get(id: string, done: (error: unknown, session?: SessionData | null) => void): void {
     settle(
-      this.redis.get(this.#keyOf(id)).then((text) => (text === null ? null : (JSON.parse(text) as SessionData))),
+      this.#ask(id, (key) => this.redis.get(key)).then((text) =>
+        text === null ? null : (JSON.parse(text) as SessionData),
+      ),
       done,
     );
   }
 
   override set(id: string, session: SessionData, done: (error?: unknown) => void = () => undefined): void {
-    settle(this.redis.set(this.#keyOf(id), JSON.stringify(session), 'PX', this.lifetimeMs), done);
+    const text = JSON.stringify(session);
+    settle(
+      this.#ask(id, (key) => this.redis.set(key, text, 'PX', this.lifetimeMs)),
+      done,
+    );
   }
 
   override destroy(id: string, done: (error?: unknown) => void = () => undefined): void {
-    settle(this.redis.del(this.#keyOf(id)), done);
+    settle(
+      this.#ask(id, (key) => this.redis.del(key)),
+      done,
+    );
   }
 
-  #keyOf(id: string): string {
-    return this.keys.session(createHash('sha256').update(id).digest('hex'));
+  /** @throws MasterAwayError when its master does not answer */
+  #ask<T>(id: string, question: (key: string) => Promise<T>): Promise<T> {
+    const key = this.keys.session(createHash('sha256').update(id).digest('hex'));
+    return askMasterOf(this.masters, key, 'this session', () => question(key));
   }
 }
 

@@ -4,6 +4,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import { askMasterOf, MasterAwayError } from '../master-away.js';
 import { SessionStore } from './session-store.js';
 import type { User } from './user.js';
 
@@ -21,6 +23,12 @@ const LIFETIME_MS = 12 * 3_600_000;
 
 const SECRET_BYTES = 32;
 
+/**
+ * While one of three masters is away, an id lies there with a chance of 1/3, and a third of the attempts to get another one
+ * go on from an id that lies there. It takes 50 for all to fail less than once in 10^8, and no time: it is known who is away.
+ */
+const BEGIN_ATTEMPTS = 50;
+
 /** The sessions of people who signed in with a password. */
 export class Sessions {
   #handler: Promise<RequestHandler> | undefined;
@@ -28,6 +36,7 @@ export class Sessions {
   constructor(
     private readonly redis: Connection,
     private readonly keys: Keys,
+    private readonly masters: MasterWatch,
   ) {}
 
   /** Finds the session whose cookie a request has. @returns who signed in with it, if anyone did */
@@ -44,9 +53,18 @@ export class Sessions {
   /** Begins one under an id of its own: an id that someone planted in the browser before is worth nothing. */
   async begin(request: Request, response: Response, { name, version }: User): Promise<void> {
     await this.read(request, response);
-    await promisify(request.session.regenerate.bind(request.session))();
-    request.session.user = { name, version };
-    await promisify(request.session.save.bind(request.session))();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await promisify(request.session.regenerate.bind(request.session))();
+        request.session.user = { name, version };
+        await promisify(request.session.save.bind(request.session))();
+        return;
+      } catch (error) {
+        if (!(error instanceof MasterAwayError) || attempt === BEGIN_ATTEMPTS) {
+          throw error;
+        }
+      }
+    }
   }
 
   async end({ session }: Request): Promise<void> {
@@ -57,7 +75,7 @@ export class Sessions {
     return session({
       name: 'tally_session',
       secret: await this.#sharedSecret(),
-      store: new SessionStore(this.redis, this.keys, LIFETIME_MS),
+      store: new SessionStore(this.redis, this.keys, this.masters, LIFETIME_MS),
       genid: () => randomBytes(SECRET_BYTES).toString('base64url'),
       resave: false,
       saveUninitialized: false,
@@ -68,8 +86,11 @@ export class Sessions {
 
   /** Signs the cookies. Made once and kept in Redis: so sessions outlive a restart, and hold on every server. */
   async #sharedSecret(): Promise<string> {
-    const made = randomBytes(SECRET_BYTES).toString('hex');
-    await this.redis.set(this.keys.sessionSecret, made, 'NX');
-    return (await this.redis.get(this.keys.sessionSecret)) ?? made;
+    const { sessionSecret } = this.keys;
+    return askMasterOf(this.masters, sessionSecret, 'what sessions are signed with', async () => {
+      const made = randomBytes(SECRET_BYTES).toString('hex');
+      await this.redis.set(sessionSecret, made, 'NX');
+      return (await this.redis.get(sessionSecret)) ?? made;
+    });
   }
 }

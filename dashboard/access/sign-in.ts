@@ -10,10 +10,10 @@ import { isPassword } from './password.js';
 import { SIGN_IN_PATH, SIGN_OUT_PATH, wayBack } from './paths.js';
 import type { Sessions } from './sessions.js';
 import { noteSignedIn, signedInOf } from './signed-in.js';
-import type { UserStore } from './user-store.js';
+import type { KnownUsers } from './user-store.js';
 
 interface Deps {
-  readonly users: UserStore;
+  readonly users: KnownUsers;
   readonly sessions: Sessions;
   readonly limits: AttemptLimits;
 }

@@ -59,3 +59,6 @@ export class UserStore {
     return (await this.redis.hdel(this.keys.users, name)) === 1;
   }
 }
+
+/** Of the users, what it takes to recognise them. */
+export type KnownUsers = Pick<UserStore, 'count' | 'find'>;

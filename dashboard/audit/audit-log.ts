@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import { askMasterOf, requireMasterOf } from '../master-away.js';
 import { entrySchema } from './entry.js';
 import type { AuditEntry } from './entry.js';
 
@@ -17,6 +19,7 @@ export interface AuditTrail {
 interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
+  readonly masters: MasterWatch;
   readonly logger: Logger;
 }
 
@@ -49,12 +52,15 @@ export class AuditLog {
   }
 
   async #list(key: string): Promise<AuditEntry[]> {
-    return (await this.deps.redis.lrange(key, 0, KEPT_ENTRIES - 1)).flatMap(readEntry);
+    const { redis, masters } = this.deps;
+    const entries = await askMasterOf(masters, key, 'the audit', () => redis.lrange(key, 0, KEPT_ENTRIES - 1));
+    return entries.flatMap(readEntry);
   }
 
   async #keep(entry: AuditEntry): Promise<void> {
-    const { redis, keys } = this.deps;
+    const { redis, keys, masters } = this.deps;
     const key = entry.role === undefined ? keys.auditOfStrangers : keys.audit;
+    await requireMasterOf(masters, key, 'the audit');
     await redis.lpush(key, JSON.stringify(entry));
     await redis.ltrim(key, 0, KEPT_ENTRIES - 1);
   }

@@ -1,7 +1,9 @@
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
 import { boardName } from '../board-name.js';
 
 /** The board's names of the queues of some jobs, by job id. */
@@ -10,16 +12,17 @@ export type BoardNames = ReadonlyMap<string, string>;
 interface Deps {
   readonly redis: RedisClient;
   readonly keys: Keys;
+  readonly masters: MasterWatch;
   readonly registry: Registry;
   readonly used: UsedPartitions;
 }
 
 /**
  * Finds where the board has jobs of these operations. An id tells the partition only together with the number of partitions:
- * where there was more than one number, it is looked where the job is, and one that is no longer kept has no place.
+ * where there was more than one number, it is looked where the job is, and one that is no longer kept, or whose master does not answer, has no place.
  */
 export async function boardNamesOf(
-  { redis, keys, registry, used }: Deps,
+  { redis, keys, masters, registry, used }: Deps,
   jobs: readonly { readonly jobId: string; readonly operation: string }[],
 ): Promise<BoardNames> {
   if (jobs.length === 0) {
@@ -31,7 +34,9 @@ export async function boardNamesOf(
     return queue === undefined ? [] : ways.map((way) => ({ jobId, queue, partition: way.ofJob(jobId) }));
   });
   const isThere = async ({ jobId, queue, partition }: (typeof places)[number]) =>
-    ways.length === 1 || (await redis.exists(keys.job(queue, jobId, partition.prefix))) === 1;
+    ways.length === 1 ||
+    ((await masters.faultOf(slotOf(partition.prefix))) === undefined &&
+      (await redis.exists(keys.job(queue, jobId, partition.prefix))) === 1);
   const found = await Promise.all(places.map(isThere));
   return new Map(
     places

@@ -1,12 +1,15 @@
+import { parseUpdateId } from '../../src/jobs/job-id.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
+import type { MasterWatch } from '../../src/metrics/master-watch.js';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys, Slot } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
+import { askMasterOf, requireMasterOf } from '../master-away.js';
 import type { ShownQueues } from '../shown-queues.js';
 import { boardNamesOf } from './board-names.js';
 import type { BoardNames } from './board-names.js';
@@ -17,6 +20,7 @@ import type { WaitingJobs } from './waiting-jobs.js';
 export interface FindDeps {
   readonly redis: Connection;
   readonly keys: Keys;
+  readonly masters: MasterWatch;
   readonly registry: Registry;
   readonly queues: ShownQueues;
   readonly partitions: Partitions;
@@ -45,6 +49,7 @@ export interface RecordedUpdate {
 
 const TIMEOUT_MS = 5_000;
 
+/** @throws MasterAwayError when a master does not answer that may know it */
 export async function findUpdates(deps: FindDeps, { update: text, key }: FindFields): Promise<Found> {
   const isIdempotencyKey = idempotencyKeySchema.safeParse(text).success;
   const slots = [...(deps.redis.isCluster ? [] : [undefined]), ...(key === '' ? [] : [slotOf(key)])];
@@ -59,12 +64,19 @@ export async function findUpdates(deps: FindDeps, { update: text, key }: FindFie
   return { ...(byId && { byId }), recorded: known, waiting, boardNames };
 }
 
-function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
+async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
+  const place = parseUpdateId(id);
+  if (place !== undefined) {
+    const prefixes = (await deps.used.read()).map((way) => way.ofJob(place.jobId).prefix);
+    await Promise.all(prefixes.map((prefix) => requireMasterOf(deps.masters, prefix, `update ${id}`)));
+  }
   return findUpdate({ ...deps, timeoutMs: TIMEOUT_MS }, id);
 }
 
 async function findRecorded(deps: FindDeps, idempotencyKey: string, slot: Slot): Promise<RecordedUpdate | undefined> {
-  const receipt = await deps.redis.get(deps.keys.idempotencyReceipt(idempotencyKey, slot));
+  const receiptKey = deps.keys.idempotencyReceipt(idempotencyKey, slot);
+  const what = `idempotency key ${idempotencyKey}`;
+  const receipt = await askMasterOf(deps.masters, receiptKey, what, () => deps.redis.get(receiptKey));
   const [, updateId, outcome] = /^\S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
   if (updateId === undefined || outcome === undefined) {
     return undefined;

@@ -1,10 +1,14 @@
 import { Router } from 'express';
+import type { Response } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
 import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { html } from '../../src/html.js';
+import type { Html } from '../../src/html.js';
+import { askMasterOf, MasterAwayError } from '../master-away.js';
 import { sendPage } from '../pages/page.js';
+import type { Page } from '../pages/page.js';
 import { assets, CHART_ASSETS } from './assets.js';
 import { boardNamesOf } from './board-names.js';
 import { cellContent } from './cell-page.js';
@@ -23,7 +27,7 @@ const findSchema = z.object({ update: z.string().max(1_000).default(''), key: z.
 
 /** The pages on which one looks up a cell, or an update. */
 export function keysPages(deps: FindDeps): Router {
-  const { keys, registry, used } = deps;
+  const { keys, masters, registry, used } = deps;
   const router = Router({ caseSensitive: true });
   router.get(KEYS_PATH, async (request, response) => {
     const { fields, question } = readCellQuestion(request.query, keys);
@@ -41,7 +45,12 @@ export function keysPages(deps: FindDeps): Router {
         return;
       }
       case 'cell': {
-        const known = await readAll(deps, question.cell);
+        const { cell } = question;
+        const known = await orWhyNot(askMasterOf(masters, cell.key, `"${cell.key}"`, () => readAll(deps, cell)));
+        if (known instanceof MasterAwayError) {
+          sendAway(response, known, page, cellForm(fields));
+          return;
+        }
         const content = html`${cellForm(fields)} ${cellContent(known, registry)}`;
         const hasChart = known.inspected.changes.length > 0;
         sendPage(response, { ...page, content, ...(hasChart && { assets: CHART_ASSETS }) });
@@ -52,12 +61,14 @@ export function keysPages(deps: FindDeps): Router {
   router.get(FIND_PATH, async (request, response) => {
     const fields = findSchema.safeParse(request.query).data ?? NO_FIELDS;
     const form = findForm(fields, isSplit(await used.read()));
-    const found = fields.update === '' ? undefined : await findUpdates(deps, fields);
-    sendPage(response, {
-      title: 'Find an update',
-      user: signedInOf(response),
-      content: html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`,
-    });
+    const page = { title: 'Find an update', user: signedInOf(response) };
+    const found = fields.update === '' ? undefined : await orWhyNot(findUpdates(deps, fields));
+    if (found instanceof MasterAwayError) {
+      sendAway(response, found, page, form);
+      return;
+    }
+    const content = html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`;
+    sendPage(response, { ...page, content });
   });
   router.use(assets());
   return router;
@@ -67,6 +78,24 @@ const NO_FIELDS: FindFields = { update: '', key: '' };
 
 function isSplit(ways: readonly Partitions[]): boolean {
   return ways.some(({ count }) => count !== undefined);
+}
+
+async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterAwayError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof MasterAwayError) {
+      return error;
+    }
+    throw error;
+  }
+}
+
+/** With the form, to look up what lies elsewhere. */
+function sendAway(response: Response, away: MasterAwayError, page: Pick<Page, 'title' | 'user'>, form: Html): void {
+  const content = html`${form}
+    <p class="error">${away.message}.</p>`;
+  sendPage(response.status(away.status), { ...page, content });
 }
 
 /** All that is known of a cell. */

@@ -34,6 +34,8 @@ export interface WaitingJobs {
   readonly looked: number;
   /** How many there were to look at. */
   readonly total: number;
+  /** Queues that were not looked at, and what is wrong with their masters, in words: there may be more. */
+  readonly away: { readonly queues: number; readonly faults: ReadonlySet<string> };
 }
 
 /** Whether an update is one that is looked for. */
@@ -44,7 +46,8 @@ type StoredJob = Job<JobData, JobResult>;
 /** Looks for updates among the jobs that wait or failed, up to a bounded number of them. */
 export async function findWaiting(shown: readonly ShownQueue[], isWanted: IsWanted): Promise<WaitingJobs> {
   const found: WaitingJob[] = [];
-  const { queues, total } = await withJobs(shown);
+  const faults = shown.flatMap(({ fault }) => fault ?? []);
+  const { queues, total } = await withJobs(shown.filter(({ fault }) => fault === undefined));
   let [looked, updatesLooked] = [0, 0];
   for (const state of STATES) {
     for (const { queue, boardName } of queues) {
@@ -60,7 +63,8 @@ export async function findWaiting(shown: readonly ShownQueue[], isWanted: IsWant
       }
     }
   }
-  return { found, looked, total: Math.max(total, looked) };
+  const away = { queues: faults.length, faults: new Set(faults) };
+  return { found, looked, total: Math.max(total, looked), away };
 }
 
 /** Those that have such jobs, each once: a partition may be one of several numbers. Most of many partitions are empty. */

@@ -14,13 +14,19 @@ const STATE_WORDS: Readonly<Record<WaitingState, string>> = {
 /** The jobs that were found, and how far the look went. */
 export function waitingTable(jobs: WaitingJobs): Html {
   return html`${jobs.found.length === 0 ? html`<p class="card muted">None was found.</p>` : table(jobs.found)}
-    <p class="muted">${reach(jobs)}</p>`;
+    <p class="muted">${reach(jobs)}</p>
+    ${jobs.away.queues > 0 && html`<p class="error">${awayWords(jobs)}</p>`}`;
 }
 
-function reach({ looked, total }: WaitingJobs): string {
+function reach({ looked, total, away }: WaitingJobs): string {
+  const where = away.queues > 0 ? ' in the queues that answer' : '';
   return looked < total
-    ? `Looked at ${looked} of ${total} jobs that wait, run or have failed, and stopped there: there may be more.`
-    : `Looked at all jobs that wait, run or have failed: ${total}.`;
+    ? `Looked at ${looked} of ${total} jobs that wait, run or have failed${where}, and stopped there: there may be more.`
+    : `Looked at all jobs that wait, run or have failed${where}: ${total}.`;
+}
+
+function awayWords({ away }: WaitingJobs): string {
+  return `${away.queues} queues were not looked at, and there may be more: ${[...away.faults].join('; ')}.`;
 }
 
 function table(jobs: readonly WaitingJob[]): Html {

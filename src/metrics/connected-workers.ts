@@ -6,7 +6,7 @@ import { slotOf } from '../redis/slots.js';
 /** Stands between the name of a queue and that of a worker which has one. */
 export const WORKER_NAME_SEPARATOR = ':w:';
 
-/** Who is connected to the masters: one reading for all queues. */
+/** Who is connected to masters: one reading for all queues. */
 export class ConnectedWorkers {
   private constructor(
     private readonly redis: Connection,
@@ -14,8 +14,9 @@ export class ConnectedWorkers {
     private readonly clients: ReadonlyMap<Redis | undefined, ReadonlyMap<string, readonly string[]>>,
   ) {}
 
-  static async read(redis: Connection): Promise<ConnectedWorkers> {
-    const lists = redis.masters().map(async (master) => {
+  /** @param masters those that are asked, of all that the connection knows */
+  static async read(redis: Connection, masters: readonly Redis[]): Promise<ConnectedWorkers> {
+    const lists = masters.map(async (master) => {
       const list = (await master.client('LIST')) as string;
       return [master, byName(list.split('\n'))] as const;
     });

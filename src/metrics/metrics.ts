@@ -11,9 +11,10 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { RedisTarget } from '../redis/target.js';
+import { MasterWatch } from './master-watch.js';
 import { RedisGauges } from './redis-gauges.js';
+import { RememberedPartitions } from './remembered-partitions.js';
 import { UpdateCounters } from './update-counters.js';
-import { UsedPartitions } from '../jobs/used-partitions.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 export interface MetricsOptions {
@@ -34,6 +35,9 @@ export interface MetricsOptions {
 
 /** A command whose answer takes longer is given up, long after the scrape has gone on without it. */
 const COMMAND_TIMEOUT_MS = 5_000;
+
+/** A master that takes longer counts as away: what the others tell has to be read after that, and in time. */
+const PATIENCE_MS = 1_000;
 
 const optionsSchema = z.strictObject({
   redis: commonShape.redis.optional(),
@@ -72,9 +76,12 @@ export class Metrics {
       const redis = connectPromptly(target, 'tally-metrics', COMMAND_TIMEOUT_MS, logger);
       const { queues } = createRegistry(operations);
       const own = new Partitions(prefix, partitionCountOf({ redis: target }));
-      const partitions = new UsedPartitions(redis, new PartitionCounts(redis, createKeys(options)), own);
+      const keys = createKeys(options);
+      const masters = new MasterWatch({ redis, prefix, patienceMs: PATIENCE_MS });
+      const counts = new PartitionCounts(redis, keys);
+      const partitions = new RememberedPartitions({ redis, keys, counts, own, masters });
       this.#redis = redis;
-      this.#gauges = new RedisGauges(this.#register, { redis, partitions, queues, logger });
+      this.#gauges = new RedisGauges(this.#register, { redis, masters, partitions, queues, logger });
     }
   }
 

@@ -41,13 +41,29 @@ export async function readQueue(
   };
 }
 
-/** What is true of a queue as a whole, of the readings of all its partitions. */
-export function sumReadings(readings: readonly QueueReading[]): QueueReading {
-  const sum = (state: JobState) => readings.reduce((total, { jobs }) => total + jobs[state], 0);
+/** What is certain of a queue as a whole, whatever stands in partitions that could not be read. */
+export interface QueueSummary {
+  /** Undefined unless all partitions were read: a sum of some would look like that of all. */
+  readonly jobs: QueueReading['jobs'] | undefined;
+  /** Undefined when it depends on a partition that was not read: one that is paused is enough. */
+  readonly isPaused: boolean | undefined;
+  /** Of those that were read; undefined when no job waits there and one was not read. */
+  readonly oldestWaitingAgeMs: number | undefined;
+}
+
+/** @param readings of each partition; undefined of those that could not be read */
+export function summarize(readings: readonly (QueueReading | undefined)[]): QueueSummary {
+  const known = readings.flatMap((reading) => reading ?? []);
+  const isWhole = known.length === readings.length;
+  const sum = (state: JobState) => known.reduce((total, { jobs }) => total + jobs[state], 0);
+  const isPaused = known.some((reading) => reading.isPaused);
+  const oldestWaitingAgeMs = Math.max(0, ...known.map((reading) => reading.oldestWaitingAgeMs));
   return {
-    jobs: Object.fromEntries(JOB_STATES.map((state) => [state, sum(state)])) as QueueReading['jobs'],
-    isPaused: readings.some(({ isPaused }) => isPaused),
-    oldestWaitingAgeMs: Math.max(0, ...readings.map(({ oldestWaitingAgeMs }) => oldestWaitingAgeMs)),
+    jobs: isWhole
+      ? (Object.fromEntries(JOB_STATES.map((state) => [state, sum(state)])) as QueueReading['jobs'])
+      : undefined,
+    isPaused: isPaused || isWhole ? isPaused : undefined,
+    oldestWaitingAgeMs: oldestWaitingAgeMs > 0 || isWhole ? oldestWaitingAgeMs : undefined,
   };
 }
 

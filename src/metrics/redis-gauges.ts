@@ -14,8 +14,8 @@ interface Deps extends ReadingDeps {
 /** The gauges of queues and of Redis itself, read when they are asked for. */
 export class RedisGauges {
   readonly #up: Gauge;
-  readonly #memoryUsed: Gauge;
-  readonly #memoryMax: Gauge;
+  readonly #memoryUsed: Gauge<'node'>;
+  readonly #memoryMax: Gauge<'node'>;
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #oldest: Gauge<'queue'>;
   readonly #paused: Gauge<'queue'>;
@@ -27,14 +27,15 @@ export class RedisGauges {
     private readonly deps: Deps,
   ) {
     const registers = [register];
-    const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+    const ofNode = (name: string, help: string) => new Gauge({ name, help, registers, labelNames: ['node'] });
     const ofQueue = (name: string, help: string) => new Gauge({ name, help, registers, labelNames: ['queue'] });
-    this.#up = gauge('tally_redis_up', 'Whether Redis answered this scrape, in a Cluster every master of it, 1 or 0.');
-    this.#memoryUsed = gauge('tally_redis_memory_used_bytes', 'Memory that Redis uses, in a Cluster all its masters.');
-    this.#memoryMax = gauge(
-      'tally_redis_memory_max_bytes',
-      'Memory that Redis may use, in a Cluster all its masters; 0 when one has no limit.',
-    );
+    this.#up = new Gauge({
+      name: 'tally_redis_up',
+      help: 'Whether Redis answered this scrape, in a Cluster every master of it, 1 or 0.',
+      registers,
+    });
+    this.#memoryUsed = ofNode('tally_redis_memory_used_bytes', 'Memory that a server, or a master of a Cluster, uses.');
+    this.#memoryMax = ofNode('tally_redis_memory_max_bytes', 'Memory that it may use; 0 when it has no limit.');
     this.#jobs = new Gauge({
       name: 'tally_jobs',
       help: 'Jobs of a queue by their state.',
@@ -52,7 +53,10 @@ export class RedisGauges {
     );
   }
 
-  /** Reads all gauges anew. Without an answer of Redis in time there are none but `tally_redis_up`. */
+  /**
+   * Reads all gauges anew. Without an answer of Redis in time there are none but `tally_redis_up`; while some masters of a
+   * Cluster are away, there is what the others make certain.
+   */
   async refresh(): Promise<void> {
     // One reading for all who ask meanwhile, and no other before it has ended: none pile up while Redis hangs.
     this.#reading ??= this.#read().finally(() => {
@@ -71,28 +75,28 @@ export class RedisGauges {
   }
 
   #show(reading: RedisReading | undefined): void {
-    this.#up.set(reading === undefined ? 0 : 1);
-    if (reading === undefined) {
-      this.#memoryUsed.remove();
-      this.#memoryMax.remove();
-      for (const gauge of [this.#jobs, this.#oldest, this.#paused, this.#workers]) {
-        gauge.reset();
-      }
-      return;
+    this.#up.set(reading?.isWhole === true ? 1 : 0);
+    for (const gauge of [this.#memoryUsed, this.#memoryMax, this.#jobs, this.#oldest, this.#paused, this.#workers]) {
+      gauge.reset(); // nothing stays that is not known any more
     }
-    this.#memoryUsed.set(reading.usedMemoryBytes);
-    this.#memoryMax.set(reading.maxmemoryBytes);
-    this.#workers.reset();
-    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, workers } of reading.queues) {
-      for (const [state, count] of Object.entries(jobs)) {
+    for (const { node, usedMemoryBytes, maxmemoryBytes } of reading?.nodes ?? []) {
+      this.#memoryUsed.set({ node }, usedMemoryBytes);
+      this.#memoryMax.set({ node }, maxmemoryBytes);
+    }
+    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, workers } of reading?.queues ?? []) {
+      for (const [state, count] of Object.entries(jobs ?? {})) {
         this.#jobs.set({ queue, state }, count);
       }
-      this.#paused.set({ queue }, isPaused ? 1 : 0);
-      this.#oldest.set({ queue }, oldestWaitingAgeMs / 1000);
-      if (workers !== undefined) {
-        this.#workers.set({ queue }, workers);
-      }
+      setIfKnown(this.#paused, queue, isPaused === undefined ? undefined : Number(isPaused));
+      setIfKnown(this.#oldest, queue, oldestWaitingAgeMs === undefined ? undefined : oldestWaitingAgeMs / 1000);
+      setIfKnown(this.#workers, queue, workers);
     }
+  }
+}
+
+function setIfKnown(gauge: Gauge<'queue'>, queue: string, value: number | undefined): void {
+  if (value !== undefined) {
+    gauge.set({ queue }, value);
   }
 }
 

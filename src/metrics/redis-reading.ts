@@ -1,78 +1,105 @@
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { ClusterConnection } from '../redis/connection.js';
+import type { Partition } from '../jobs/partitions.js';
+import { distinctPartitions } from '../jobs/used-partitions.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
-import { SLOTS } from '../redis/slots.js';
+import { slotOf } from '../redis/slots.js';
 import { ConnectedWorkers } from './connected-workers.js';
-import { readQueue, sumReadings } from './queue-reading.js';
-import type { QueueReading } from './queue-reading.js';
-import { distinctPartitions } from '../jobs/used-partitions.js';
-import type { UsedPartitions } from '../jobs/used-partitions.js';
+import type { MasterWatch } from './master-watch.js';
+import { nodeName } from './node-name.js';
+import { readQueue, summarize } from './queue-reading.js';
+import type { QueueSummary } from './queue-reading.js';
+import type { RememberedPartitions } from './remembered-partitions.js';
 
 /** What is read of Redis for one scrape. */
 export interface RedisReading {
-  /** Of all masters. */
-  readonly usedMemoryBytes: number;
-  /** 0 when one of them has no limit. */
-  readonly maxmemoryBytes: number;
-  readonly queues: readonly (QueueReading & {
+  /** Whether all masters answered. */
+  readonly isWhole: boolean;
+  /** Those that did. */
+  readonly nodes: readonly NodeReading[];
+  readonly queues: readonly (QueueSummary & {
     readonly queue: string;
-    /** Of the partition that has the fewest; undefined where Redis does not let us list its clients. */
+    /** Of the partition that has the fewest; undefined where that is not known. */
     readonly workers: number | undefined;
   })[];
 }
 
+interface NodeReading {
+  readonly node: string;
+  readonly usedMemoryBytes: number;
+  /** 0 when it has no limit. */
+  readonly maxmemoryBytes: number;
+}
+
 export interface ReadingDeps {
   readonly redis: Connection;
-  readonly partitions: UsedPartitions;
+  readonly masters: MasterWatch;
+  readonly partitions: RememberedPartitions;
   readonly queues: readonly string[];
   readonly logger: Logger;
 }
 
-/** @throws whatever kept one of the masters from answering */
-export async function readRedis({ redis, partitions, queues, logger }: ReadingDeps): Promise<RedisReading> {
-  const [nowMs, ways] = await Promise.all([timeOf(redis), partitions.read()]);
-  requireAllMasters(redis);
-  const places = distinctPartitions(ways);
-  const [facts, workers, ...readings] = await Promise.all([
-    Promise.all(redis.masters().map((master) => readServerFacts(master))),
-    readWorkers(redis, logger),
-    ...queues.map((queue) => Promise.all(places.map(({ prefix }) => readQueue(redis, prefix, queue, nowMs)))),
+/** A partition; undefined when it can't be read, or when it is not known which others there are. */
+type Place = Partition | undefined;
+
+/** @throws whatever kept a master from answering that did answer a moment before, or the one server */
+export async function readRedis({ redis, masters, partitions, queues, logger }: ReadingDeps): Promise<RedisReading> {
+  const { answering, faults } = await masters.look();
+  const [first] = answering;
+  if (first === undefined) {
+    throw new Error(faults.join('; '));
+  }
+  const [nowMs, places] = await Promise.all([timeOf(first), placesOf(masters, partitions)]);
+  const [nodes, workers, ...readings] = await Promise.all([
+    Promise.all(answering.map(readNode)),
+    readWorkers(redis, answering, logger),
+    ...queues.map((queue) =>
+      Promise.all(places.map(async (place) => place && (await readQueue(redis, place.prefix, queue, nowMs)))),
+    ),
   ]);
   return {
-    usedMemoryBytes: facts.reduce((sum, { usedMemoryBytes }) => sum + usedMemoryBytes, 0),
-    maxmemoryBytes: facts.every(({ maxmemoryBytes }) => maxmemoryBytes > 0)
-      ? facts.reduce((sum, { maxmemoryBytes }) => sum + maxmemoryBytes, 0)
-      : 0,
+    isWhole: faults.length === 0,
+    nodes,
     queues: queues.map((queue, index) => ({
       queue,
-      ...sumReadings(readings[index] ?? []),
-      workers: workers && Math.min(...places.map((place) => workers.of(queue, place).length)),
+      ...summarize(readings[index] ?? []),
+      workers: workers && fewest(places.map((place) => place && workers.of(queue, place).length)),
     })),
   };
 }
 
-async function timeOf(redis: Connection): Promise<number> {
+async function placesOf(masters: MasterWatch, partitions: RememberedPartitions): Promise<Place[]> {
+  const all = distinctPartitions(await partitions.read());
+  const faults = await Promise.all(all.map(({ prefix }) => masters.faultOf(slotOf(prefix))));
+  const places = all.map((place, index) => (faults[index] === undefined ? place : undefined));
+  return partitions.areKnown ? places : [...places, undefined];
+}
+
+async function readNode(master: Redis): Promise<NodeReading> {
+  const { usedMemoryBytes, maxmemoryBytes } = await readServerFacts(master);
+  return { node: nodeName(master), usedMemoryBytes, maxmemoryBytes };
+}
+
+/** None is the fewest, whatever is not known. */
+function fewest(counts: readonly (number | undefined)[]): number | undefined {
+  const known = counts.flatMap((count) => count ?? []);
+  const least = Math.min(...known);
+  return least === 0 || known.length === counts.length ? least : undefined;
+}
+
+async function timeOf(redis: Redis): Promise<number> {
   const [seconds, microseconds] = (await redis.time()) as unknown as [number | string, number | string];
   return Number(seconds) * 1000 + Number(microseconds) / 1000;
 }
 
-/** The connection to a master that went away is forgotten: without this, the others would speak for it. */
-function requireAllMasters(redis: Connection): void {
-  if (!(redis instanceof ClusterConnection)) {
-    return;
-  }
-  const masters = new Set(redis.masters().map(({ options: { host, port } }) => `${host}:${port}`));
-  const owners = new Set(Array.from({ length: SLOTS }, (_, slot) => redis.slots[slot]?.[0] ?? 'nobody'));
-  const away = [...owners].filter((owner) => !masters.has(owner));
-  if (away.length > 0) {
-    throw new Error(`no connection to masters of the Cluster that own slots: ${away.join(', ')}`);
-  }
-}
-
-async function readWorkers(redis: Connection, logger: Logger): Promise<ConnectedWorkers | undefined> {
+async function readWorkers(
+  redis: Connection,
+  masters: readonly Redis[],
+  logger: Logger,
+): Promise<ConnectedWorkers | undefined> {
   try {
-    return await ConnectedWorkers.read(redis);
+    return await ConnectedWorkers.read(redis, masters);
   } catch (error) {
     logger.debug({ err: error }, 'could not list the clients of Redis, so tally_workers is left out');
     return undefined;

@@ -31,7 +31,9 @@ test('every alert leads to an entry of the runbook that says what it means and w
 
 test('the runbook links only to entries that it has', () => {
   const runbook = textOf('docs/runbook.md');
-  const anchors = [...runbook.matchAll(/^## (.*)$/gm)].map(([, title = '']) => `#${title.toLowerCase()}`);
+  const anchors = [...runbook.matchAll(/^## (.*)$/gm)].map(
+    ([, title = '']) => `#${title.toLowerCase().replaceAll(' ', '-')}`,
+  );
   for (const [, anchor] of runbook.matchAll(/\]\((#[^)]*)\)/g)) {
     expect(anchors).toContain(anchor);
   }

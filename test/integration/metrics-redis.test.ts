@@ -130,16 +130,17 @@ test('workers are counted by the queue that they serve, while they are connected
   expect(await workers()).toEqual([1, 0, 0]);
 });
 
-test('the memory of Redis and its limit are shown', async () => {
+test('the memory of Redis and its limit are shown, with where it is', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   const metrics = metricsOf(here);
-  expect(await gauges(metrics)).toMatchObject({ tally_redis_memory_max_bytes: 0, tally_redis_up: 1 });
+  const { host } = new URL(redis.url);
+  expect(await gauges(metrics)).toMatchObject({ [`tally_redis_memory_max_bytes ${host}`]: 0, tally_redis_up: 1 });
   await here.client.config('SET', 'maxmemory', '100mb');
   const found = await gauges(metrics);
-  expect(found['tally_redis_memory_max_bytes']).toBe(100 * 1024 * 1024);
-  expect(found['tally_redis_memory_used_bytes']).toBeGreaterThan(100_000);
-  expect(found['tally_redis_memory_used_bytes']).toBeLessThan(100 * 1024 * 1024);
+  expect(found[`tally_redis_memory_max_bytes ${host}`]).toBe(100 * 1024 * 1024);
+  expect(found[`tally_redis_memory_used_bytes ${host}`]).toBeGreaterThan(100_000);
+  expect(found[`tally_redis_memory_used_bytes ${host}`]).toBeLessThan(100 * 1024 * 1024);
 });
 
 test('while Redis is gone or hangs, a scrape ends in time, says so, and still has the counters', async () => {
