@@ -10,7 +10,7 @@ export interface Attempt {
 }
 
 /** Several addresses of one name may be away, each for a reason of its own. */
-export function messageOf(error: Error): string {
+function messageOf(error: Error): string {
   const { errors = [] } = error as Partial<AggregateError>;
   return error.message || (errors as Error[]).map(({ message }) => message).join(', ') || String(error);
 }

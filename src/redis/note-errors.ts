@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { explainFault, messageOf } from './connection-fault.js';
+import { explainFault } from './connection-fault.js';
 import type { Connection } from './connection.js';
 import { findFault } from './find-fault.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
@@ -72,7 +72,7 @@ function noteNoneReached(connection: Connection, target: ServerOptions | Cluster
       return;
     }
     const { lastNodeError = error } = error as { lastNodeError?: Error };
-    const known = messageOf(lastNodeError).replace(/ Retrying from scratch after \d+ms\./, '');
+    const known = explainFault(lastNodeError, { wasReady: true }).replace(/ Retrying from scratch after \d+ms\./, '');
     connection.lastError ??= new Error(known, { cause: error });
     if (performance.now() < mayFindAtMs) {
       return;

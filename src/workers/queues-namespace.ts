@@ -13,9 +13,9 @@ export async function requireOneNamespace(
   keys: Keys,
   { namespace, prefix }: Namespace,
 ): Promise<void> {
-  let first = await redis.get(keys.queuesNamespace); // first of all: a full Redis refuses SET
+  let first = await redis.get(keys.queuesNamespace);
   if (first === null) {
-    await redis.set(keys.queuesNamespace, namespace, 'NX');
+    await redis.set(keys.queuesNamespace, namespace, 'NX').catch(allowFull);
     first = await redis.get(keys.queuesNamespace);
   }
   if (first !== null && first !== namespace) {
@@ -23,5 +23,12 @@ export async function requireOneNamespace(
       `workers of the queues under the prefix "${prefix}" have the namespace "${first}", and this one "${namespace}", so it ` +
         `would not find their receipts: set the namespace to "${first}" (TALLY_NAMESPACE), or take another prefix (TALLY_PREFIX)`,
     );
+  }
+}
+
+/** A worker that makes room by doing what waits must start: the next one will write it. */
+function allowFull(error: unknown): void {
+  if (!(error as Error).message.startsWith('OOM')) {
+    throw error;
   }
 }

@@ -88,7 +88,7 @@ test('a job that timed out at its submit is not sent again after a reconnection'
 test('of several updates of which only some were accepted, the error says how many', async () => {
   const here = place();
   const proxy = await startProxy(here.redis);
-  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 500, maxBatch: 2 });
+  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 3_000, maxBatch: 2 });
   await producer.counters.increment({ key: here.key('warm-up') });
   const queue = openQueue(here);
   const submitting = producer.submit(

@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import { createRegistry } from '../../operations/registry.js';
 import type { Operation } from '../../operations/operation.js';
 import { checkOptions } from '../../options.js';
+import { MasterWatch } from '../../metrics/master-watch.js';
 import { connectPromptly } from '../../redis/connection.js';
 import { createKeys } from '../../redis/keys.js';
 import { createProducer, producerShape } from '../producer.js';
@@ -42,6 +43,9 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** A master of a Cluster that takes longer counts as away: probes want to know whether others answer. */
+const MASTER_PATIENCE_MS = 1_000;
+
 const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
 
 /**
@@ -58,13 +62,14 @@ export function createApi(options: ApiOptions): Api {
   const timeoutMs = producing.submitTimeoutMs;
   const producer = createProducer({ ...producing, logger });
   const redis = connectPromptly(producing.redis, 'tally-api', timeoutMs, logger);
+  const masters = new MasterWatch({ redis, prefix: producing.prefix, patienceMs: MASTER_PATIENCE_MS });
   const stopping = new Stopping();
   const registry = createRegistry(producing.operations);
   const keys = createKeys(producing);
   const guard = requireKey(new KnownKeys({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   return {
     app: createApp({
-      ...{ producer, redis, registry, keys, logger, stopping, timeoutMs },
+      ...{ producer, redis, masters, registry, keys, logger, stopping, timeoutMs },
       ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
     }),
     drain: () => {

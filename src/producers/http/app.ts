@@ -11,6 +11,7 @@ import { routerOf } from './endpoint.js';
 import type { Endpoint } from './endpoint.js';
 import { eventsEndpoints } from './events.js';
 import { healthEndpoints } from './health.js';
+import type { HealthDeps } from './health.js';
 import { openApiEndpoint } from './openapi.js';
 import { operationsEndpoints } from './operations.js';
 import { isAskedByOtherSite } from './other-sites.js';
@@ -21,7 +22,7 @@ import type { Stopping } from './stopping.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */

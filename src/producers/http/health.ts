@@ -5,6 +5,7 @@ import { addressOf, misdirectionOf } from '../../redis/masters.js';
 import { judgeServer, mergeFindings } from '../../redis/requirements.js';
 import { readServerFacts } from '../../redis/server-facts.js';
 import type { ServerFacts } from '../../redis/server-facts.js';
+import type { MasterWatch } from '../../metrics/master-watch.js';
 import { withDeadline } from '../ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
@@ -17,8 +18,9 @@ const PROBE_TIMEOUT_MS = 2_000;
 const healthAnswer = z.object({ status: z.literal('ok') });
 const readyAnswer = z.object({ status: z.literal('ready') });
 
-interface HealthDeps {
+export interface HealthDeps {
   readonly redis: Connection;
+  readonly masters: MasterWatch;
   readonly stopping: Stopping;
 }
 
@@ -43,7 +45,9 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       path: '/readyz',
       operationId: 'checkReadiness',
       summary: 'Whether updates can be taken.',
-      description: 'Redis, every master of it, runs a script and may not evict keys, and this server is not stopping.',
+      description:
+        'Redis runs a script and may not evict keys, and this server is not stopping. In a Cluster one master that answers ' +
+        'is enough, since updates of what lies there can be taken; none that answers may evict keys.',
       answers: { 200: { description: 'They can.', schema: readyAnswer } },
       problems: ['INVALID_QUERY', 'NOT_READY'],
       handlers: [
@@ -59,7 +63,7 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
   ];
 }
 
-async function faultsOf({ redis, stopping }: HealthDeps): Promise<ProblemError[]> {
+async function faultsOf({ redis, masters, stopping }: HealthDeps): Promise<ProblemError[]> {
   if (stopping.begun) {
     return [{ path: '', code: 'STOPPING', message: 'this server is stopping' }];
   }
@@ -67,18 +71,19 @@ async function faultsOf({ redis, stopping }: HealthDeps): Promise<ProblemError[]
   if (misdirection !== undefined) {
     return [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }];
   }
-  const masters = redis.masters();
   if (redis.isCluster && redis.status !== 'ready') {
     return [{ path: '', code: 'REDIS_AWAY', message: 'the Cluster does not answer, or does not serve all slots' }];
   }
-  const answers = await Promise.all(masters.map(askMaster));
-  const away = masters.filter((_, place) => answers[place] === undefined).map(addressOf);
-  if (away.length > 0) {
-    const which = masters.length === 1 ? 'Redis' : away.join(', ');
-    return [{ path: '', code: 'REDIS_AWAY', message: `${which} does not answer` }];
+  const { answering, faults } = await masters.look();
+  const asked = await Promise.all(answering.map(async (master) => ({ master, facts: await askMaster(master) })));
+  const reached = asked.flatMap(({ master, facts }) => (facts === undefined ? [] : { master, facts }));
+  if (reached.length === 0) {
+    return [{ path: '', code: 'REDIS_AWAY', message: faults.join('; ') || 'Redis does not answer' }];
   }
-  const findings = answers.map((facts) => (facts ? judgeServer(facts, { isCluster: redis.isCluster }) : []));
-  return mergeFindings(new Map(masters.map((master, place) => [addressOf(master), findings[place] ?? []])))
+  const findings = reached.map(
+    ({ master, facts }) => [addressOf(master), judgeServer(facts, { isCluster: redis.isCluster })] as const,
+  );
+  return mergeFindings(new Map(findings))
     .filter(({ level }) => level === 'error')
     .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
 }

@@ -1,7 +1,7 @@
 import { Server } from 'node:http';
 import type { RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { v4 } from 'uuid';
 import { withinTime } from '../../within-time.js';
 import { ownClasses } from './own-classes.js';
@@ -22,8 +22,8 @@ const IDLE_CONNECTION_MS = 65_000;
 /** How often Node looks for requests that take too long. */
 const CHECK_INTERVAL_MS = 1_000;
 
-/** How long requests that are on their way may take to arrive when the server closes. */
-const LAST_REQUESTS_MS = 200;
+/** How long requests that are on their way may take to arrive when the server closes: clients may be busy. */
+const LAST_REQUESTS_MS = 500;
 
 /** An HTTP server with limits for slow clients, which answers also what is not HTTP with a problem. */
 export class ApiServer extends Server {
@@ -73,6 +73,7 @@ export class ApiServer extends Server {
       response.shouldKeepAlive = false;
     }
     await setTimeout(Math.min(LAST_REQUESTS_MS, timeoutMs));
+    await setImmediate(); // what has arrived is read, also when this process itself was busy
     const closed = new Promise((resolve) => this.close(resolve));
     if (!(await withinTime(closed, timeoutMs))) {
       this.closeAllConnections();
