@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import { ConnectedWorkers } from '../src/metrics/connected-workers.js';
-import type { MasterWatch } from '../src/metrics/master-watch.js';
+import type { MasterWatch } from '../src/redis/master-watch.js';
 import type { Registry } from '../src/operations/registry.js';
 import type { Connection } from '../src/redis/connection.js';
 import { withinTime } from '../src/within-time.js';

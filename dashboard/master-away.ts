@@ -1,4 +1,4 @@
-import type { MasterWatch } from '../src/metrics/master-watch.js';
+import type { MasterWatch } from '../src/redis/master-watch.js';
 import { slotOf } from '../src/redis/slots.js';
 import { withinTime } from '../src/within-time.js';
 

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import type { MasterWatch } from '../../src/redis/master-watch.js';
 import { askMasterOf } from '../master-away.js';
 import { refuseOtherSites } from '../other-sites.js';
 import { attemptLimits } from './attempts.js';

@@ -3,7 +3,7 @@ import { Store } from 'express-session';
 import type { SessionData } from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import type { MasterWatch } from '../../src/redis/master-watch.js';
 import { askMasterOf } from '../master-away.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
-import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import type { MasterWatch } from '../../src/redis/master-watch.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';

@@ -5,7 +5,7 @@ import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
-import type { MasterWatch } from '../../src/metrics/master-watch.js';
+import type { MasterWatch } from '../../src/redis/master-watch.js';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys, Slot } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';

@@ -11,9 +11,9 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { RedisTarget } from '../redis/target.js';
-import { MasterWatch } from './master-watch.js';
+import { MasterWatch } from '../redis/master-watch.js';
 import { RedisGauges } from './redis-gauges.js';
-import { RememberedPartitions } from './remembered-partitions.js';
+import { RememberedPartitions } from '../jobs/remembered-partitions.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
 

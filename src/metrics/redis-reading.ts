@@ -6,11 +6,11 @@ import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
 import { slotOf } from '../redis/slots.js';
 import { ConnectedWorkers } from './connected-workers.js';
-import type { MasterWatch } from './master-watch.js';
-import { nodeName } from './node-name.js';
+import type { MasterWatch } from '../redis/master-watch.js';
+import { nodeName } from '../redis/node-name.js';
 import { readQueue, summarize } from './queue-reading.js';
 import type { QueueSummary } from './queue-reading.js';
-import type { RememberedPartitions } from './remembered-partitions.js';
+import type { RememberedPartitions } from '../jobs/remembered-partitions.js';
 
 /** What is read of Redis for one scrape. */
 export interface RedisReading {

@@ -5,7 +5,7 @@ import type { Express } from 'express';
 import { createRegistry } from '../../operations/registry.js';
 import type { Operation } from '../../operations/operation.js';
 import { checkOptions } from '../../options.js';
-import { MasterWatch } from '../../metrics/master-watch.js';
+import { MasterWatch } from '../../redis/master-watch.js';
 import { connectPromptly } from '../../redis/connection.js';
 import { createKeys } from '../../redis/keys.js';
 import { createProducer, producerShape } from '../producer.js';

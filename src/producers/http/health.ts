@@ -5,7 +5,7 @@ import { addressOf, misdirectionOf } from '../../redis/masters.js';
 import { judgeServer, mergeFindings } from '../../redis/requirements.js';
 import { readServerFacts } from '../../redis/server-facts.js';
 import type { ServerFacts } from '../../redis/server-facts.js';
-import type { MasterWatch } from '../../metrics/master-watch.js';
+import type { MasterWatch } from '../../redis/master-watch.js';
 import { withDeadline } from '../ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { addressOf } from '../redis/masters.js';
+import { addressOf } from './masters.js';
 
 /** Where a server is, as `host:port` or the path of its socket; of Sentinel, the master that it led to. */
 export function nodeName(server: Redis): string {

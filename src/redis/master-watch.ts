@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { ClusterConnection } from '../redis/connection.js';
-import type { Connection } from '../redis/connection.js';
-import { SLOTS, tagOf } from '../redis/slots.js';
+import { ClusterConnection } from './connection.js';
+import type { Connection } from './connection.js';
+import { SLOTS, tagOf } from './slots.js';
 import { withinTime } from '../within-time.js';
 
 /** What a master is asked for that did not answer: one that runs says at once why it refuses. */

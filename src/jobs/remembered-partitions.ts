@@ -1,10 +1,10 @@
-import type { PartitionCounts } from '../jobs/partition-counts.js';
-import type { Partitions } from '../jobs/partitions.js';
-import { UsedPartitions } from '../jobs/used-partitions.js';
+import type { PartitionCounts } from './partition-counts.js';
+import type { Partitions } from './partitions.js';
+import { UsedPartitions } from './used-partitions.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { slotOf } from '../redis/slots.js';
-import type { MasterWatch } from './master-watch.js';
+import type { MasterWatch } from '../redis/master-watch.js';
 
 interface Deps {
   readonly redis: Connection;
