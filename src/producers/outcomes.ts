@@ -50,7 +50,8 @@ export class Outcomes {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
+    // One that fails, as BullMQ's does when its connection is refused at this moment, is ended with its connection.
+    await Promise.allSettled([...this.#listeners.values()].map((listener) => listener.close()));
   }
 
   disconnect(): void {

@@ -186,7 +186,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
-    await withinTime(Promise.all([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
+    await withinTime(Promise.allSettled([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
     this.#redis.disconnectAll();
     this.#outcomes.disconnect();
   }

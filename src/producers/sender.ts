@@ -135,7 +135,7 @@ export class Sender {
 
   async close(): Promise<void> {
     const queues = [...this.#queues.values()].flatMap((ofName) => [...ofName.values()]);
-    await Promise.all(queues.map((queue) => queue.close()));
+    await Promise.allSettled(queues.map((queue) => queue.close()));
   }
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */

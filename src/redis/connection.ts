@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { noteErrors } from './note-errors.js';
+import { SlotFollower } from './slot-follower.js';
 import { describeTarget, readTarget } from './target.js';
 import type { ClusterNode, ClusterTarget, RedisTarget, ServerOptions } from './target.js';
 
@@ -129,8 +130,6 @@ class ServerConnection extends Redis {
 /** ioredis waits this long before it sends a command again that a Cluster in motion has refused. */
 const RESEND_DELAY_MS = 100;
 
-const LONGEST_RECONNECT_DELAY_MS = 1_000;
-
 /** A command for a slot that is half moved goes back and forth before it waits: ASK, TRYAGAIN, MOVED. */
 const REDIRECTIONS_PER_RESEND = 4;
 
@@ -143,7 +142,10 @@ const SLOTS_REFRESH_TIMEOUT_MS = 3_000;
 /** A node that says nothing for so long is left, for the master that takes its place: no command takes longer. */
 const SILENCE_MS = 15_000;
 
-/** How often to ask for the slots without need: an idle connection learns of new masters. */
+/**
+ * How often to ask for the slots without need: an idle connection learns of new masters. ioredis 6 would do so by itself
+ * (`slotsRefreshInterval`), but when it was asking at the time of its end, it goes on for ever and keeps the process running.
+ */
 const SLOTS_REFRESH_INTERVAL_MS = 10_000;
 
 /**
@@ -158,26 +160,6 @@ function hearAsking(node: Redis): void {
     answer.catch(() => undefined);
     return answer;
   };
-}
-
-/** A connection to the master of a slot, whichever it is when it connects. */
-class SlotFollower extends Redis {
-  readonly #findMaster: () => ClusterNode;
-
-  constructor(options: ServerOptions, findMaster: () => ClusterNode) {
-    super({
-      ...options,
-      retryStrategy: (times) => Math.min(times * RESEND_DELAY_MS, LONGEST_RECONNECT_DELAY_MS),
-      // What was refused is sent again to the new master.
-      reconnectOnError: ({ message }) => (/^(MOVED|READONLY|MASTERDOWN) /.test(message) ? 2 : false),
-    });
-    this.#findMaster = findMaster;
-  }
-
-  override connect(): Promise<void> {
-    Object.assign(this.options, this.#findMaster());
-    return super.connect();
-  }
 }
 
 /** A connection to all masters of a Cluster, with what {@link ServerConnection} has. */
@@ -200,6 +182,15 @@ export class ClusterConnection extends Cluster {
       this.losses += 1;
     });
     this.on('+node', hearAsking);
+    const refreshing = setInterval(() => {
+      if (this.status === 'ready') {
+        this.refreshSlotsCache();
+      }
+    }, target.slotsRefreshInterval ?? SLOTS_REFRESH_INTERVAL_MS);
+    refreshing.unref();
+    this.once('end', () => {
+      clearInterval(refreshing);
+    });
   }
 
   override duplicate(...override: Parameters<Cluster['duplicate']>): Cluster {
@@ -293,10 +284,11 @@ function clusterOptions(
   timeoutMs: number | undefined,
 ): ConstructorParameters<typeof Cluster<'legacy'>>[1] {
   return {
-    ...{ slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS, slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS },
+    slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS,
     // Certificates name hosts: of one that was looked up, only an address would be left.
     ...(redisOptions?.tls !== undefined && { dnsLookup: keepName }),
     ...options,
+    slotsRefreshInterval: 0,
     retryDelayOnFailover: RESEND_DELAY_MS,
     retryDelayOnClusterDown: RESEND_DELAY_MS,
     retryDelayOnTryAgain: RESEND_DELAY_MS,

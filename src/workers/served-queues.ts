@@ -68,8 +68,9 @@ export class ServedQueues {
   /** Takes no more jobs and lets the running ones finish, for as long as they take. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#workers.map((worker) => worker.close()));
-    await Promise.all(this.#settlers.map((settler) => settler.flush()));
+    // One that fails, as BullMQ's does when its connection is refused at this moment, keeps none of the rest from its end.
+    await Promise.allSettled(this.#workers.map((worker) => worker.close().catch(() => worker.abandonJobs())));
+    await Promise.allSettled(this.#settlers.map((settler) => settler.flush()));
   }
 
   /** After {@link close}: cuts the receipts of what was settled, once that is safe. */
