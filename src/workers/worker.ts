@@ -184,7 +184,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       for (const { message } of await requireMasters(this.#redis, this.options)) {
         this.#logger.warn(message);
       }
-      await this.#unlessAway(requireOneNamespace(this.#redis, this.#keys, this.options));
+      await this.#unlessAway(this.#requireOneNamespace());
       await checkPlans(this.#redis, this.#registry);
       await this.#scripts.load();
       await this.#clock.sample();
@@ -217,6 +217,18 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   #shareOf(ways: readonly Partitions[]): Partition[] {
     return ways.flatMap((way) => shareOf(way, this.options.partitionShare));
+  }
+
+  /** In a Cluster whose master of this one key is away, the rest of which works, it can't be known. */
+  async #requireOneNamespace(): Promise<void> {
+    try {
+      await requireOneNamespace(this.#redis, this.#keys, this.options);
+    } catch (error) {
+      if (error instanceof ConfigurationError || !this.#redis.isCluster) {
+        throw error;
+      }
+      this.#logger.warn({ err: error }, 'could not see whether other workers of these queues have the same namespace');
+    }
   }
 
   /** Serves its share of the partitions that producers use or have used; now and then, since they may begin at any time. */

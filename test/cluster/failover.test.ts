@@ -120,15 +120,15 @@ test(
   },
 );
 
-test(
-  'a worker starts while the master that knows the partitions is down, and serves all once another takes over',
+test.each(['partitionCounts', 'queuesNamespace'] as const)(
+  'a worker starts while the master that knows the %s is down, and serves all once another takes over',
   { timeout: 120_000 },
-  async () => {
+  async (key) => {
     const cluster = await ownCluster();
     const here = place(cluster.url);
     const producer = here.producer({ partitions: 3 });
     await producer.counters.increment({ key: here.key('before') }); // so that there is more than the worker's own number
-    const victim = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
+    const victim = await cluster.masterOfSlot(slotOf(createKeys(here)[key]));
     await victim.kill();
 
     await here.worker({ ...QUICK, partitions: 8 });
