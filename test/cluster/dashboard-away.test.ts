@@ -5,6 +5,7 @@ import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startBrowser } from '../support/browser.js';
 import { addUser, PASSWORD, signInRequest, startDashboard } from '../support/dashboard.js';
+import type { ShownQueue } from '../support/dashboard.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -15,17 +16,6 @@ vi.setConfig({ testTimeout: 90_000 }); // each starts a Cluster, and waits for w
 
 /** Nobody waits longer for an answer, whatever is away: three times what it takes when nothing else runs. */
 const IN_TIME_MS = 5_000;
-
-interface ShownQueue {
-  readonly name: string;
-  readonly displayName: string;
-  readonly description: string;
-  readonly delimiter: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly hasWorkers: boolean | null;
-  readonly isPaused: boolean;
-  readonly readOnlyMode: boolean;
-}
 
 /** A Cluster of the test's own, whose masters go on without one that has no replica. */
 async function ownCluster(options: ClusterOptions = {}): Promise<Cluster> {

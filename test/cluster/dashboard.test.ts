@@ -4,19 +4,13 @@ import { Partitions } from '../../src/jobs/partitions.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { clusterOfThisFile } from '../support/cluster-of-this-file.js';
 import { startDashboard } from '../support/dashboard.js';
+import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const cluster = clusterOfThisFile();
 
 const operations = [withHistory('counter.increment', 20)];
-
-interface ShownQueue {
-  readonly name: string;
-  readonly delimiter: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly hasWorkers: boolean;
-}
 
 async function begin() {
   const here = place(cluster.url);

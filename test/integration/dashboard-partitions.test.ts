@@ -5,21 +5,12 @@ import { withHistory } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { addUser, startDashboard } from '../support/dashboard.js';
+import type { ShownQueue } from '../support/dashboard.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const operations = [withHistory('counter.increment', 20)];
-
-interface ShownQueue {
-  readonly name: string;
-  readonly displayName: string;
-  readonly description: string;
-  readonly delimiter: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly hasWorkers: boolean;
-  readonly isPaused: boolean;
-}
 
 async function begin(here: Place = place()) {
   skipUnlessOneServer('it has queues that are not split');

@@ -67,6 +67,19 @@ export async function startDashboard(
   };
 }
 
+/** A queue as the board's list has it. */
+export interface ShownQueue {
+  readonly name: string;
+  readonly displayName: string;
+  readonly description: string;
+  readonly delimiter: string;
+  readonly counts: Readonly<Record<string, number>>;
+  /** Null when it is not known. */
+  readonly hasWorkers: boolean | null;
+  readonly isPaused: boolean;
+  readonly readOnlyMode: boolean;
+}
+
 /** What the form of the sign-in page sends. */
 export function signInRequest(
   name: string,
