@@ -9,12 +9,15 @@ import type { Operation } from './operation.js';
  * - `rejected`: a business answer such as `INSUFFICIENT_STOCK`; nothing was written.
  * - `conflict`: its idempotency key was used before for another update; nothing was written.
  * - `failed`: it can't be applied as things are, e.g. `WRONG_TYPE`; nothing was written.
+ * - `unknown`: it can't be told any more whether it took effect, e.g. `TOO_OLD` or `FOREIGN_WORKER`. Look at the cell, or at
+ *   its history, before it is submitted anew.
  */
 export type Outcome<Result = unknown> =
   | { readonly status: 'applied'; readonly result: Result; readonly duplicate?: true }
   | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason)
   | ({ readonly status: 'conflict' } & Reason)
-  | ({ readonly status: 'failed' } & Reason);
+  | ({ readonly status: 'failed' } & Reason)
+  | ({ readonly status: 'unknown' } & Reason);
 
 export interface Reason {
   /** A stable code, e.g. `INSUFFICIENT_STOCK`. */
@@ -39,9 +42,9 @@ export function joinOutcomes(outcomes: readonly string[]): string {
   return outcomes.join(SEPARATOR);
 }
 
-/** Whether this text of an outcome says `failed`. */
-export function isFailure(outcome: string): boolean {
-  return outcome.startsWith('?');
+/** Whether this text of an outcome says `failed` or `unknown`: such an update of a batch is put back as a job of its own. */
+export function isUndone(outcome: string): boolean {
+  return outcome.startsWith('?') || outcome.startsWith('*');
 }
 
 /** Reads one outcome in the script's form, described at the head of `lua/frame.lua`. */
@@ -65,17 +68,13 @@ export function decodeOutcome<Params, Result>(
       return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
     case '?':
       return { status: 'failed', ...decodeReason(outcome.slice(1), operation, params) };
+    case '*':
+      return { status: 'unknown', ...decodeReason(outcome.slice(1), operation, params) };
     default: {
       const numbers = outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
       return { status: 'applied', result: operation.result(numbers, params) };
     }
   }
-}
-
-/** Reads the outcome of a failed job from its `failedReason`, "CODE: words". */
-export function outcomeOfFailedJob(failedReason: string): Outcome<never> {
-  const [, reason = 'UNEXPECTED', message = failedReason] = /^([A-Z_]+): (.*)$/s.exec(failedReason) ?? [];
-  return { status: 'failed', reason, message };
 }
 
 function decodeReason<Params>(text: string, operation: Operation<string, Params>, params: Params): Reason {
