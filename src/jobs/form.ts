@@ -56,10 +56,10 @@ export function decodeFailure(failedReason: string): Outcome<never> {
     : { status: 'unknown', ...endedByOthers(`it failed the job with "${failedReason}"`) };
 }
 
-/** The outcome of an update whose job somebody else ended. */
+/** The reason of an update whose job somebody else ended. */
 export function endedByOthers(how: string): Reason {
   return {
     reason: 'FOREIGN_WORKER',
-    message: `a worker that is not Tally's ended the job: ${how}; a retry from the dashboard applies it if it was not applied`,
+    message: `a worker that is not Tally's took the job: ${how}; a retry applies it if it was not applied`,
   };
 }

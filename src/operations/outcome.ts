@@ -77,14 +77,37 @@ export function decodeOutcome<Params, Result>(
   }
 }
 
+/** Why an update was not applied whatever its cells hold. */
+const REASONS_WITHOUT_CELL: Readonly<Record<string, string>> = {
+  TOO_OLD:
+    'it stood for longer than its idempotency key is remembered, and another update under the key may have been applied ' +
+    'meanwhile: look at the cell, then submit it anew, or have `tally readmit` send it on',
+  UNSTAMPED:
+    'it has an idempotency key, but its job does not say when it was sent: submit it through a producer of Tally',
+  UNREADABLE_RECEIPT: 'what is recorded under its idempotency key was not written by Tally: remove it',
+};
+
+/** Codes whose words a worker has written into the outcome itself. */
+const CODES_WITH_WORDS = new Set([
+  'INVALID_PARAMS',
+  'INVALID_UPDATE',
+  'UNKNOWN_OPERATION',
+  'RESERVED_KEY',
+  'CROSS_SLOT',
+]);
+
 function decodeReason<Params>(text: string, operation: Operation<string, Params>, params: Params): Reason {
   const [, stepNumber, rest = ''] = /^(?:(\d+):)?(.*)$/s.exec(text) ?? [];
+  const [code = '', ...details] = rest.split(',');
+  const known = CODES_WITH_WORDS.has(code) ? details.join(',') : REASONS_WITHOUT_CELL[code];
+  if (known !== undefined) {
+    return { reason: code, message: known };
+  }
   const update = stepNumber === undefined ? undefined : Number(stepNumber) - 1;
   const step = operation.steps(params)[update ?? 0];
   if (step === undefined) {
     throw new RangeError(`outcome "${text}" names an update that ${operation.name} does not have`);
   }
-  const [code = '', ...details] = rest.split(',');
   const reason = describeReason(code, details, step);
   return update === undefined
     ? reason
@@ -101,6 +124,8 @@ function describeReason(code: string, details: string[], step: ReturnType<Operat
       return { reason: code, message: `${where} holds something other than an integer within +-(2^53 - 1)` };
     case 'OUT_OF_RANGE':
       return { reason: code, message: `${where} would leave the range of +-(2^53 - 1)` };
+    case 'NOPERM':
+      return { reason: code, message: `the Redis user of the worker may not write ${where}` };
     case 'PLAN_ERROR':
       return { reason: code, message: `the Lua plan of ${step.operation} failed: ${details.join(',')}` };
     default:

@@ -1,5 +1,6 @@
 import type { Telemetry } from 'bullmq';
 import type { Logger } from 'pino';
+import { nameOfJob } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
 import type { Partition } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
@@ -13,7 +14,8 @@ import type { Script } from '../redis/scripts.js';
 import { slotOf } from '../redis/slots.js';
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
-import type { ApplyDeps, JobPlace, TallyJob } from './apply.js';
+import type { ApplyDeps } from './apply.js';
+import type { JobPlace, TallyJob } from './attempt.js';
 import { QueueWorker } from './queue-worker.js';
 import { ReceiptCutter } from './receipt-cutter.js';
 import { Settler } from './settler.js';
@@ -106,15 +108,12 @@ export class ServedQueues {
     const place: JobPlace = {
       queue,
       partition,
-      rememberSlots: (job, groups) => {
-        if (partition.isSplit) {
-          slotsOf.set(
-            job,
-            groups.map(({ slot }) => slot),
-          );
-        }
+      rememberSlots: (job, slots) => {
+        slotsOf.set(job, slots);
       },
     };
+    const nameOf = (job: TallyJob) =>
+      nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
       connection: redis.forSlot(slotOf(partition.prefix)),
       prefix: partition.prefix,
@@ -129,10 +128,14 @@ export class ServedQueues {
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job) => {
       const { id: jobId = '', name: operation, data } = job;
-      settler.add({ queue: name, jobId, slots: slotsOf.get(job) ?? [] });
+      const slots = redis.isCluster ? (slotsOf.get(job) ?? []) : undefined;
+      settler.add({ name: nameOf(job), state: 'completed', slots });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
+      if (job?.finishedOn !== undefined) {
+        settler.add({ name: nameOf(job), state: 'failed', slots: redis.isCluster ? [] : undefined });
+      }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
       log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
     });
