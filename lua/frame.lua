@@ -17,21 +17,34 @@
 --       then          keys of its hashes and sorted sets, each once
 --       then          receipts of its idempotency keys
 --       then          histories: of the string cells, the cells of hashes, those of sorted sets, in this order
+--       then          what is announced, and the other name that the receipt of the job may have, see "request"
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
+--       3             head of the job's record: "tally/form digest "
 --
 -- request.strings         number of string cells
 -- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
 -- request.sortedSets      { { index into KEYS, { cell, ... }, { member, ... } }, ... }; absent when there are none
 -- request.updates         number of updates
 -- request.part            true when the job has more updates, in other slots; absent when these are all
+-- request.refused         { { update number, outcome }, ... }: updates that this worker can't apply, which have no steps;
+--                         absent when it can apply all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
 -- request.columns         { operation, number of cells, number of arguments, ttl seconds or false }: of each
 --                         either one value, when it is the same for all steps, or a list with one for each step
--- request.keyed           { { update number, index into KEYS, fingerprint, update id }, ... }; absent when none is
--- request.windowMs        life of an idempotency receipt; absent when no update has one
+-- request.keyed           { { update number, index into KEYS, fingerprint, update id, slot }, ... }; absent when none is
+-- request.form            version of the job's form, in which receipts are written
+-- request.sentAtMs        Redis time of the look-up before which the job was sent; absent when it has no stamp
+-- request.windowMs        how long after that its keyed updates may be applied
+-- request.leastWindowMs   receipts of keys live for at least so long
+-- request.announced       index into KEYS: a sorted set with the members "window-ms" and "clock-ms", the largest window and
+--                         the latest time under this namespace; absent when no update is keyed and the job runs first
+-- request.ranBefore       true when an earlier attempt may have left receipts; absent for the first
+-- request.rerunUntilMs    latest time for a job that ran before: its receipt may be gone then; absent without a stamp
+-- request.otherReceipt    index into KEYS: the receipt of the job if the version was put into or out of its data since
+-- request.leaseLengthMs   a lease lies at most twice so far ahead, else Redis' clock was set back since it was given
 -- request.receiptSeconds  life of the job receipt until the job is settled
 -- request.history         absent when no cell has one, else
 --   .firstKey             index into KEYS of the first history
@@ -40,15 +53,16 @@
 --   .lifeSeconds          life of a history after its latest entry
 --   .source               "job-id operation"
 --
--- Returns the outcomes of all updates joined by ';' (the text kept in the job receipt):
+-- Returns the record of the job, the text that its receipt keeps: the head, then the outcomes of all updates joined by ';':
 --   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
 --   !CODE,1,2    rejected by the plan, with its detail numbers
 --   ?CODE,1      failed: nothing was written; the number is the cell, counted within the update
 --   !2:CODE ...  the same, because of the second update of a transaction
+--   *CODE        unknown: it can't be told whether it was applied earlier, so it is not applied now
 --   =OUTCOME     the outcome recorded earlier under the same idempotency key
 --   ~            conflict: that idempotency key was used for another update
--- Errors: LEASE_EXPIRED, and those of Redis itself (OOM, READONLY, ...). All of them come before or at the
--- first write, so an error means that nothing was written.
+-- Errors: LEASE_EXPIRED, TOO_OLD, UNSTAMPED, NEWER_FORM, and those of Redis itself (OOM, READONLY, ...). All of them come before or at
+-- the first write, so an error means that nothing was written.
 
 -- First of all, so that no plan can see or change the names below.
 local function make_plan(operation)
@@ -57,6 +71,8 @@ end
 
 local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
 local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
+local CLOCK_STEP_MS = 300000 -- how far the announced time may lag behind, see src/redis/announced.ts
+local KEY_RECEIPT_MARGIN_MS = 600000 -- what the receipt of a key lives longer than its window: more than that lag
 
 local type, tonumber, floor, format, concat = type, tonumber, math.floor, string.format, table.concat
 local call = redis.call
@@ -64,17 +80,38 @@ local call = redis.call
 -- The receipt of this job, if an earlier attempt applied it.
 local now = call('TIME')
 local now_ms = now[1] * 1000 + floor(now[2] / 1000)
-local within_lease = now_ms <= tonumber(ARGV[1])
-local recorded_outcomes = call('GET', KEYS[1])
+local lease_ms = tonumber(ARGV[1])
 local request = cjson.decode(ARGV[2])
-if recorded_outcomes then
+local within_lease = now_ms <= lease_ms and now_ms >= lease_ms - 2 * request.leaseLengthMs
+local record = call('GET', KEYS[1])
+if record then
   if within_lease then
     call('EXPIRE', KEYS[1], request.receiptSeconds)
   end
-  return recorded_outcomes
+  return record
+end
+if request.otherReceipt then
+  record = call('GET', KEYS[request.otherReceipt])
+  if record then
+    return record
+  end
 end
 if not within_lease then
   return redis.error_reply('LEASE_EXPIRED this attempt came too late to write; nothing was written')
+end
+
+-- The time that ages are reckoned in: Redis' own, but never set back.
+local time_ms, announced_window_ms, announced_clock_ms = now_ms, 0, 0
+if request.announced then
+  local scores = call('ZMSCORE', KEYS[request.announced], 'window-ms', 'clock-ms')
+  announced_window_ms, announced_clock_ms = tonumber(scores[1] or 0), tonumber(scores[2] or 0)
+  time_ms = math.max(now_ms, announced_clock_ms)
+  if request.ranBefore and not request.rerunUntilMs then
+    return redis.error_reply('UNSTAMPED the job ran before, and does not say when it was sent')
+  end
+  if request.ranBefore and time_ms > request.rerunUntilMs then
+    return redis.error_reply('TOO_OLD the job ran before, and its receipt may be gone by now')
+  end
 end
 
 -- Read. Values live here until the write, so a later update sees the ones before.
@@ -133,22 +170,31 @@ if hashes or sorted_sets then
     end
   end
 
+  -- EVALSHA itself makes sure of the keys, but not of the commands, and HSET must not be the first to be refused.
+  local function is_allowed(command, groups)
+    return not groups or not redis.acl_check_cmd or redis.acl_check_cmd(command, KEYS[groups[1][1]], '0', '0')
+  end
+  local may_write = { hash = is_allowed('HSET', hashes), zset = is_allowed('ZADD', sorted_sets) }
+
   local function read_group(kind, command, group, keep)
     local key, group_cells, names = KEYS[group[1]], group[2], group[3]
     for first = 1, #group_cells, MAX_UNPACK do
       local last = math.min(first + MAX_UNPACK - 1, #group_cells)
       local texts = redis.pcall(command, key, unpack(names, first, last))
-      if texts.err and not string.find(texts.err, 'WRONGTYPE', 1, true) then
-        error(texts.err)
+      local problem = not may_write[kind] and 'NOPERM' or (kinds[key] or kind) ~= kind and 'WRONG_TYPE'
+      if texts.err and not problem then
+        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or string.match(texts.err, 'NOPERM')
+        if not problem then
+          error(texts)
+        end
       end
-      local wrong_type = texts.err or (kinds[key] or kind) ~= kind
-      if not wrong_type then
+      if not problem then
         kinds[key] = kind
       end
       for n = first, last do
-        local cell, text = group_cells[n], not wrong_type and texts[n - first + 1]
-        if wrong_type then
-          problems[cell] = 'WRONG_TYPE'
+        local cell, text = group_cells[n], not problem and texts[n - first + 1]
+        if problem then
+          problems[cell] = problem
         elseif text then
           keep(cell, text)
         else
@@ -372,13 +418,41 @@ local keyed = request.keyed
 local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
 
 if keyed then
-  -- Idempotency receipts hold "fingerprint update-id outcome". A failure is not recorded: it wrote nothing, and
-  -- the same update may succeed once its cause is gone.
-  local entries = {} -- by update number
-  for _, entry in ipairs(keyed) do
-    local receipt_key = KEYS[entry[2]]
+  -- Idempotency receipts hold "tally/form slot fingerprint update-id outcome". A failure is not recorded: it wrote nothing,
+  -- and the same update may succeed once its cause is gone.
+  local entries, receipt_keys = {}, {} -- by update number, and in their order
+  for n, entry in ipairs(keyed) do
     entries[entry[1]] = entry
-    remembered[receipt_key] = call('GET', receipt_key) or nil
+    receipt_keys[n] = KEYS[entry[2]]
+  end
+  local receipts = call('MGET', unpack(receipt_keys))
+  for n, receipt_key in ipairs(receipt_keys) do
+    remembered[receipt_key] = receipts[n] or nil
+    local form = receipts[n] and string.match(receipts[n], '^tally/(%d+) ')
+    if form and tonumber(form) > request.form then
+      return redis.error_reply('NEWER_FORM a newer version of Tally has recorded an idempotency key')
+    end
+  end
+
+  local window_ms = request.windowMs
+  if window_ms and announced_window_ms > 0 then
+    window_ms = math.min(window_ms, announced_window_ms)
+  end
+
+  -- Why an update whose key is not recorded can't be applied: others of the same key may have been, and be forgotten.
+  local fault_of_stamp
+  if not request.sentAtMs or not window_ms or request.sentAtMs > time_ms + CLOCK_STEP_MS then
+    fault_of_stamp = '?UNSTAMPED'
+  elseif time_ms > request.sentAtMs + window_ms then
+    fault_of_stamp = '*TOO_OLD'
+  end
+
+  local function outcome_recorded(receipt, fingerprint)
+    local first_fingerprint, first_outcome = string.match(receipt, '^tally/%d+ %S+ (%S+) %S+ (.*)$')
+    if not first_fingerprint then
+      return '?UNREADABLE_RECEIPT'
+    end
+    return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
   end
 
   local outcome_of_any = outcome_of
@@ -387,45 +461,48 @@ if keyed then
     if not entry then
       return outcome_of_any(update)
     end
-    local receipt_key, fingerprint, update_id = KEYS[entry[2]], entry[3], entry[4]
+    local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
     local receipt = remembered[receipt_key]
-    if receipt then
-      local first_fingerprint, first_outcome = string.match(receipt, '^(%S+) %S+ (.*)$')
+    if receipt or fault_of_stamp then
       skip_steps(steps_of_updates and steps_of_updates[update] or 1)
-      return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
+      return receipt and outcome_recorded(receipt, fingerprint) or fault_of_stamp
     end
     local outcome = outcome_of_any(update)
     if string.byte(outcome) ~= 63 then -- '?'
-      remembered[receipt_key] = fingerprint .. ' ' .. update_id .. ' ' .. outcome
+      remembered[receipt_key] = concat({ 'tally/' .. request.form, slot, fingerprint, update_id, outcome }, ' ')
       new_receipts[#new_receipts + 1] = receipt_key
     end
     return outcome
   end
 end
 
+local refused = {} -- outcome by update number
+for _, refusal in ipairs(request.refused or {}) do
+  refused[refusal[1]] = refusal[2]
+end
+
 for update = 1, request.updates do
-  outcomes[update] = outcome_of(update)
+  outcomes[update] = refused[update] or outcome_of(update)
 end
 
--- Receipt. A job of one update that failed leaves no trace, so a retry plans it anew. A batch always leaves a
--- receipt: its failed updates become jobs of their own, and a second run must not apply them as well.
-local all_outcomes = concat(outcomes, ';')
-if #outcomes == 1 and not request.part and string.byte(all_outcomes) == 63 then -- '?'
-  return all_outcomes
+-- Receipt. A job of one update that was not applied leaves no trace, so a retry plans it anew. A batch always leaves a
+-- receipt: its updates that were not applied become jobs of their own, and a second run must not apply them as well.
+record = ARGV[3] .. concat(outcomes, ';')
+local first = string.byte(outcomes[1])
+if #outcomes == 1 and not request.part and (first == 63 or first == 42) then -- '?', '*'
+  return record
 end
 
--- EVALSHA itself makes sure of the keys, but not of the commands, and HSET must not be the first to be refused.
-if (hashes or sorted_sets) and redis.acl_check_cmd then
-  for command, groups in pairs({ HSET = hashes, ZADD = sorted_sets }) do
-    if not redis.acl_check_cmd(command, KEYS[groups[1][1]], '0', '0') then
-      error({ err = 'NOPERM this Redis user may not run ' .. command .. '; nothing was written' })
-    end
+call('SET', KEYS[1], record, 'EX', request.receiptSeconds)
+if #new_receipts > 0 then
+  local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
+  local until_ms = integer_text(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS)
+  for _, receipt_key in ipairs(new_receipts) do
+    call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
   end
 end
-
-call('SET', KEYS[1], all_outcomes, 'EX', request.receiptSeconds)
-for _, receipt_key in ipairs(new_receipts) do
-  call('SET', receipt_key, remembered[receipt_key], 'PX', request.windowMs)
+if request.announced and now_ms > announced_clock_ms + CLOCK_STEP_MS then
+  call('ZADD', KEYS[request.announced], 'GT', integer_text(now_ms), 'clock-ms')
 end
 
 -- Write. Types and ranges were checked above and memory by the first SET, so nothing here can fail.
@@ -509,4 +586,4 @@ if history then
   end
 end
 
-return all_outcomes
+return record

@@ -1,24 +1,33 @@
--- Settles completed jobs: leaves a mark on each, and then cuts the life of its receipt. The mark is the job's
--- outcomes, in its progress. BullMQ hands the progress to every later attempt, whatever made it run again, and
+-- Settles jobs that have ended. On a completed one it leaves a mark, and then cuts the life of its receipt. The mark is the
+-- job's record, in its progress: BullMQ hands the progress to every later attempt, whatever made it run again, and
 -- that attempt answers with the mark instead of applying.
+--
+-- BullMQ notes when a job ended by the clock of the worker's machine. Here it becomes Redis' time, and half a millisecond, by
+-- which `lua/retire.lua` knows it from a time that was not corrected.
 --
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
--- KEYS     the hash of each job, and then the receipt of each; no receipts where those lie in other slots
+-- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
+--          unless those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
 --          2 for each job '1' when its receipt may be cut, else '0', as one text
+--          3 .. the id of each job
 -- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
 
 local life, may_cut = ARGV[1], ARGV[2]
 local jobs, cut = #may_cut, {}
+local now = redis.call('TIME')
+local ended_at = string.format('%.1f', now[1] * 1000 + math.floor(now[2] / 1000) + 0.5)
 for n = 1, jobs do
-  local job_key, receipt_key = KEYS[n], KEYS[jobs + n]
-  local outcomes = redis.call('HGET', job_key, 'returnvalue')
-  if outcomes then
-    redis.call('HSET', job_key, 'progress', '{"outcomes":' .. outcomes .. '}')
+  local job_key, set_key, receipt_key = KEYS[n], KEYS[jobs + n], KEYS[2 * jobs + n]
+  local record = redis.call('HGET', job_key, 'returnvalue')
+  local is_own = record and string.sub(record, 1, 7) == '"tally/'
+  if is_own then
+    redis.call('HSET', job_key, 'progress', '{"outcomes":' .. record .. '}')
   end
+  redis.call('ZADD', set_key, 'XX', ended_at, ARGV[2 + n])
   cut[n] = '0'
-  if string.sub(may_cut, n, n) == '1' and (outcomes or redis.call('EXISTS', job_key) == 0) then
+  if string.sub(may_cut, n, n) == '1' and (is_own or redis.call('EXISTS', job_key) == 0) then
     cut[n] = '1'
     if receipt_key then
       redis.call('EXPIRE', receipt_key, life)

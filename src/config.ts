@@ -133,7 +133,7 @@ const variables = {
   TALLY_CONCURRENCY: { schema: wholeNumber(1, 1_000, 50), example: '50' },
   TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
   TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
-  TALLY_IDEMPOTENCY_WINDOW_MS: { schema: wholeNumber(600_000, 90 * 86_400_000, 86_400_000), example: '86400000' },
+  TALLY_IDEMPOTENCY_WINDOW_MS: { schema: wholeNumber(1_000, 90 * 86_400_000, 86_400_000), example: '86400000' },
   /**
    * Changes kept of each cell, for `/ops/keys`: of all operations, or by operation; see docs/decisions/12-history.md for
    * what they cost. Unset: 100 on the private Redis, none on another.

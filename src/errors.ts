@@ -20,7 +20,7 @@ export interface ValidationIssue {
 }
 
 export type ValidationCode =
-  'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'CROSS_SLOT' | 'TOO_OLD';
+  'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'CROSS_SLOT' | 'DELAY_PAST_WINDOW';
 
 /** The update was refused before it was queued; nothing was accepted. `code` is that of the first issue. */
 export class ValidationError extends TallyError {

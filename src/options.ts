@@ -15,7 +15,7 @@ export interface CommonOptions<Custom extends Operation = Operation> {
   redis: RedisTarget;
   /** First part of Tally's own keys. @defaultValue `tally` */
   namespace?: string;
-  /** First part of BullMQ's keys. @defaultValue `bull` */
+  /** First part of BullMQ's keys. @defaultValue `tally-queues` */
   prefix?: string;
   /**
    * Into how many partitions queues are split, 1 to 256: each lies in a slot of its own, so that they spread over the
@@ -115,4 +115,9 @@ function unknownName(name: string, known: readonly string[]): string {
 /** A whole number of milliseconds. */
 export function milliseconds(min: number, max: number) {
   return z.int().min(min).max(max);
+}
+
+/** How long idempotency keys are remembered, in ms: 1 second to 90 days. */
+export function idempotencyWindow() {
+  return milliseconds(1_000, 90 * 24 * 3600 * 1000);
 }

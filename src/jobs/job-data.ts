@@ -1,40 +1,105 @@
+import * as crypto from 'node:crypto';
 import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
-import { checkUpdatesOf, idempotencyKeySchema } from '../operations/update.js';
-import type { CheckContext, CheckedUpdate } from '../operations/update.js';
+import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate, RefusedUpdate } from '../operations/update.js';
+import type { JobName, Slot } from '../redis/keys.js';
+import { FORM } from './form.js';
 
-/** What a job holds: the params of 1 to N updates of the operation that is the job's name. */
+/**
+ * What a job holds: the params of 1 to N updates of the operation that is the job's name. The order of the properties counts:
+ * {@link digestOfJob} leaves out those up to `windowMs`.
+ */
 export interface JobData {
+  /** Version of its form; absent from jobs that somebody else added. */
+  readonly v?: number;
+  /** Redis' time at which it was sent: for a keyed update before its key was looked up. */
+  readonly sentAtMs?: number;
+  /** How long after that a keyed update may be applied; absent when none is keyed. */
+  readonly windowMs?: number;
+  /** In a Cluster the slot of each update, or of all: so that those whose params a worker can't read have their place, too. */
+  readonly slots?: number | readonly number[];
+  /** Idempotency keys by the index of their update, with their owner if he has a name. */
+  readonly idempotencyKeys?: Readonly<Record<string, string | readonly [owner: string, key: string]>>;
   readonly updates: readonly unknown[];
-  /** Idempotency keys by the index of their update. */
-  readonly idempotencyKeys?: Readonly<Record<string, string>>;
+}
+
+/** When a job's updates were sent, and how long its keyed ones may be applied. */
+export interface Stamp {
+  readonly sentAtMs: number;
+  readonly windowMs: number;
 }
 
 /** No job holds more updates than this, however it came into the queue. */
 const MAX_UPDATES_PER_JOB = 1_000;
 
 const jobDataSchema = z.strictObject({
+  v: z.int().min(1).max(FORM).optional(),
+  sentAtMs: z.int().min(1).optional(),
+  windowMs: z.int().min(1).optional(),
+  slots: z.union([z.int(), z.array(z.int())]).optional(),
+  idempotencyKeys: z
+    .record(
+      z.string().regex(/^\d+$/),
+      z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]),
+    )
+    .optional(),
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
-  idempotencyKeys: z.record(z.string().regex(/^\d+$/), idempotencyKeySchema).optional(),
 });
 
-export function toJobData(updates: readonly Pick<CheckedUpdate, 'params' | 'idempotencyKey'>[]): JobData {
-  const keys = updates.flatMap(({ idempotencyKey }, index) =>
-    idempotencyKey === undefined ? [] : [[index, idempotencyKey]],
-  );
+/** An update as a job holds it. */
+type HeldUpdate = Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
+
+/**
+ * @param stamp undefined when somebody else added the job that these are put back from, without one
+ * @param inCluster whether the slots of the updates are to be held
+ */
+export function toJobData(
+  updates: readonly HeldUpdate[],
+  stamp: Partial<Stamp> | undefined,
+  inCluster: boolean,
+  form: number | undefined = FORM,
+): JobData {
+  const idempotencyKeys: Record<string, string | [string, string]> = {};
+  let isKeyed = false;
+  for (const [index, { idempotencyKey, idempotencyOwner }] of updates.entries()) {
+    if (idempotencyKey !== undefined) {
+      idempotencyKeys[index] = idempotencyOwner === '' ? idempotencyKey : [idempotencyOwner, idempotencyKey];
+      isKeyed = true;
+    }
+  }
   return {
+    ...(form !== undefined && { v: form }),
+    ...(stamp?.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
+    ...(isKeyed && stamp?.windowMs !== undefined && { windowMs: stamp.windowMs }),
+    ...(inCluster && { slots: slotsOf(updates) }),
+    ...(isKeyed && { idempotencyKeys }),
     updates: updates.map(({ params }) => params),
-    ...(keys.length > 0 && { idempotencyKeys: Object.fromEntries(keys) as Record<string, string> }),
   };
 }
 
+function slotsOf(updates: readonly HeldUpdate[]): number | number[] {
+  const slots = updates.map(({ slot }) => slot ?? 0);
+  return slots.every((slot) => slot === slots[0]) ? (slots[0] ?? 0) : slots;
+}
+
+/** A job's data, read back. */
+export interface ReadJob {
+  readonly form: number | undefined;
+  readonly sentAtMs: number | undefined;
+  readonly windowMs: number | undefined;
+  /** In their places. One that this process can't apply says why. */
+  readonly updates: readonly (CheckedUpdate | RefusedUpdate)[];
+}
+
 /**
- * Reads a job back: someone may have edited it, or added it by hand.
+ * Reads a job back: someone may have edited it, or added it by hand, and this process may know other operations than the one
+ * that sent it.
  *
- * @throws ValidationError with the path of each issue within the job's data
+ * @throws ValidationError when it can't be told what its updates are, with the path of each issue within the job's data
  */
-export function parseJobData(operation: string, data: unknown, context: CheckContext): CheckedUpdate[] {
+export function parseJobData(operation: string, data: unknown, context: CheckContext): ReadJob {
   const parsed = jobDataSchema.safeParse(data);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue): ValidationIssue => {
@@ -42,10 +107,48 @@ export function parseJobData(operation: string, data: unknown, context: CheckCon
     });
     throw new ValidationError(issues as [ValidationIssue, ...ValidationIssue[]]);
   }
-  const { updates, idempotencyKeys = {} } = parsed.data;
-  return checkUpdatesOf(
-    operation,
-    updates.map((params, index) => ({ params, idempotencyKey: idempotencyKeys[index] })),
-    context,
-  );
+  const { v: form, sentAtMs, windowMs, slots, idempotencyKeys = {}, updates } = parsed.data;
+  const held = updates.map((params, index): HeldUpdate => {
+    const key = idempotencyKeys[index];
+    const [idempotencyOwner, idempotencyKey] = typeof key === 'object' ? key : ['', key];
+    const slot = typeof slots === 'object' ? slots[index] : slots;
+    return { params, idempotencyKey, idempotencyOwner, slot };
+  });
+  return { form, sentAtMs, windowMs, updates: checkUpdatesOf(operation, held, context) };
+}
+
+/** In a Cluster, the slot in which the receipt of an update lies, by what its job says. */
+export function slotOfUpdate(data: unknown, index: number): Slot {
+  const { slots } = (data ?? {}) as Partial<JobData>;
+  return typeof slots === 'object' ? slots[index] : slots;
+}
+
+/** The version of a job's form; undefined for one that somebody else added. */
+export function formOfJob(data: unknown): number | undefined {
+  const { v } = (data ?? {}) as Partial<JobData>;
+  return typeof v === 'number' ? v : undefined;
+}
+
+/** A job is Tally's own by the version in its data: anybody may give jobs ids that look like Tally's. */
+export function nameOfJob(
+  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
+  data: unknown,
+  timestamp: number,
+): JobName {
+  return formOfJob(data) === undefined ? { ...place, addedAtMs: timestamp } : place;
+}
+
+const HEAD = /^\{"v":\d+,"sentAtMs":\d+,(?:"windowMs":\d+,)?/;
+
+/** Enough to notice an edit; nobody is kept from forging. */
+const DIGEST_LENGTH = 8;
+
+/**
+ * What tells data from edited data: 48 bits of SHA-256, as base64url, over their text without its stamp, which
+ * `tally readmit` may replace.
+ *
+ * @param text JSON, as BullMQ stores it
+ */
+export function digestOfJob(text: string): string {
+  return crypto.hash('sha256', text.replace(HEAD, ''), 'base64url').slice(0, DIGEST_LENGTH);
 }

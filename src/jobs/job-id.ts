@@ -32,11 +32,16 @@ export function parseUpdateId(id: string): { jobId: string; index: number } | un
   return match?.[1] === undefined ? undefined : { jobId: match[1], index: Number(match[2]) };
 }
 
-/** The job that carries on one failed update of a batch: its id is the update's id. */
-export function putBackJobId(batchId: string, index: number): string {
-  return updateId(batchId, index);
+/**
+ * The job that carries on one update of a batch which was not applied: its id is the update's id.
+ *
+ * @param addedAtMs BullMQ's time of a batch that somebody else added, whose id may come again
+ */
+export function putBackJobId(batchId: string, index: number, addedAtMs?: number): string {
+  return updateId(addedAtMs === undefined ? batchId : `${batchId}-${addedAtMs}`, index);
 }
 
+/** Also true of an id that somebody else has given this form. */
 export function isPutBack(jobId: string): boolean {
-  return jobId.length > UUID_LENGTH && parseUpdateId(jobId) !== undefined;
+  return /.\.\d{1,5}$/.test(jobId);
 }

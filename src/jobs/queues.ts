@@ -1,21 +1,34 @@
 import { Queue } from 'bullmq';
 import type { RedisClient } from '../redis/connection.js';
 import type { Logger } from 'pino';
+import { decodeRecord } from './form.js';
 import type { JobData } from './job-data.js';
 import { JOB_OPTIONS } from './job-options.js';
 
-/** What a job returns: the outcomes of its updates in the script's form, see `lua/frame.lua`. */
+/** What a job returns: its record, see `src/jobs/form.ts`. */
 export type JobResult = string;
 
-/** The mark of a settled job, kept in its progress, see `lua/settle.lua`. */
-interface SettledMark {
-  readonly outcomes: JobResult;
+/** What Tally keeps in a job's progress. */
+interface Progress {
+  /** The mark of a settled job, its record, see `lua/settle.lua`. */
+  readonly outcomes?: JobResult;
+  /** When the first attempt was made at a job that somebody else added, in Redis' time. */
+  readonly sentAtMs?: number;
 }
 
-/** The outcomes that a settled job carries; undefined for one that is not settled. */
-export function settledOutcomes(progress: unknown): JobResult | undefined {
-  const mark = progress as Partial<SettledMark> | undefined;
-  return typeof mark === 'object' && typeof mark.outcomes === 'string' ? mark.outcomes : undefined;
+/** The record that a settled job carries; undefined for one that is not settled. */
+export function settledRecord(progress: unknown): JobResult | undefined {
+  const { outcomes } = progressOf(progress);
+  return decodeRecord(outcomes) === undefined ? undefined : outcomes;
+}
+
+export function notedStamp(progress: unknown): number | undefined {
+  const { sentAtMs } = progressOf(progress);
+  return typeof sentAtMs === 'number' ? sentAtMs : undefined;
+}
+
+function progressOf(progress: unknown): Progress {
+  return typeof progress === 'object' && progress !== null ? progress : {};
 }
 
 export type TallyQueue = Queue<JobData, JobResult>;

@@ -2,7 +2,7 @@ import type { Job, Worker } from 'bullmq';
 import { Counter, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { JobData } from '../jobs/job-data.js';
-import { settledOutcomes } from '../jobs/queues.js';
+import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import type { Operation } from '../operations/operation.js';
 import type { UpdateCounters } from './update-counters.js';
@@ -92,7 +92,7 @@ export class WorkerMetrics {
       this.#stalled.inc({ queue });
     });
     worker.on('completed', (job, outcomes) => {
-      if (settledOutcomes(job.progress) === undefined) {
+      if (settledRecord(job.progress) === undefined) {
         this.#completed(job, outcomes); // otherwise it had been completed before, and counted
       }
     });

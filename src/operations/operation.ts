@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Cell } from './cell.js';
+import { defaultsRemover } from './without-defaults.js';
 import type { Reason } from './outcome.js';
 
 /** A value handed to a Lua plan: an integer or a flag. */
@@ -45,6 +46,8 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   steps(params: Params): readonly Step[];
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;
+  /** The params without those that equal their default: a default that is new makes no other update of an old one. */
+  withoutDefaults(params: Params): unknown;
   /** The same operation with another history. Absent for `transaction`. */
   withHistory?(history: History): Operation<Name, Params, Result, Input>;
 }
@@ -119,6 +122,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     lua: definition.lua,
     steps: (params) => [step(params)],
     result: ([numbers = []], params) => result(numbers, params),
+    withoutDefaults: defaultsRemover(definition.params),
     withHistory: (other) => defineOperation({ ...definition, history: other }),
   };
 }

@@ -9,12 +9,15 @@ import type { Operation } from './operation.js';
  * - `rejected`: a business answer such as `INSUFFICIENT_STOCK`; nothing was written.
  * - `conflict`: its idempotency key was used before for another update; nothing was written.
  * - `failed`: it can't be applied as things are, e.g. `WRONG_TYPE`; nothing was written.
+ * - `unknown`: it can't be told any more whether it took effect, e.g. `TOO_OLD` or `FOREIGN_WORKER`. Look at the cell, or at
+ *   its history, before it is submitted anew.
  */
 export type Outcome<Result = unknown> =
   | { readonly status: 'applied'; readonly result: Result; readonly duplicate?: true }
   | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason)
   | ({ readonly status: 'conflict' } & Reason)
-  | ({ readonly status: 'failed' } & Reason);
+  | ({ readonly status: 'failed' } & Reason)
+  | ({ readonly status: 'unknown' } & Reason);
 
 export interface Reason {
   /** A stable code, e.g. `INSUFFICIENT_STOCK`. */
@@ -39,9 +42,9 @@ export function joinOutcomes(outcomes: readonly string[]): string {
   return outcomes.join(SEPARATOR);
 }
 
-/** Whether this text of an outcome says `failed`. */
-export function isFailure(outcome: string): boolean {
-  return outcome.startsWith('?');
+/** Whether this text of an outcome says `failed` or `unknown`: such an update of a batch is put back as a job of its own. */
+export function isUndone(outcome: string): boolean {
+  return outcome.startsWith('?') || outcome.startsWith('*');
 }
 
 /** Reads one outcome in the script's form, described at the head of `lua/frame.lua`. */
@@ -65,6 +68,8 @@ export function decodeOutcome<Params, Result>(
       return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
     case '?':
       return { status: 'failed', ...decodeReason(outcome.slice(1), operation, params) };
+    case '*':
+      return { status: 'unknown', ...decodeReason(outcome.slice(1), operation, params) };
     default: {
       const numbers = outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
       return { status: 'applied', result: operation.result(numbers, params) };
@@ -72,20 +77,37 @@ export function decodeOutcome<Params, Result>(
   }
 }
 
-/** Reads the outcome of a failed job from its `failedReason`, "CODE: words". */
-export function outcomeOfFailedJob(failedReason: string): Outcome<never> {
-  const [, reason = 'UNEXPECTED', message = failedReason] = /^([A-Z_]+): (.*)$/s.exec(failedReason) ?? [];
-  return { status: 'failed', reason, message };
-}
+/** Why an update was not applied whatever its cells hold. */
+const REASONS_WITHOUT_CELL: Readonly<Record<string, string>> = {
+  TOO_OLD:
+    'it stood for longer than its idempotency key is remembered, and another update under the key may have been applied ' +
+    'meanwhile: look at the cell, then submit it anew, or have `tally readmit` send it on',
+  UNSTAMPED:
+    'it has an idempotency key, but its job does not say when it was sent: submit it through a producer of Tally',
+  UNREADABLE_RECEIPT: 'what is recorded under its idempotency key was not written by Tally: remove it',
+};
+
+/** Codes whose words a worker has written into the outcome itself. */
+const CODES_WITH_WORDS = new Set([
+  'INVALID_PARAMS',
+  'INVALID_UPDATE',
+  'UNKNOWN_OPERATION',
+  'RESERVED_KEY',
+  'CROSS_SLOT',
+]);
 
 function decodeReason<Params>(text: string, operation: Operation<string, Params>, params: Params): Reason {
   const [, stepNumber, rest = ''] = /^(?:(\d+):)?(.*)$/s.exec(text) ?? [];
+  const [code = '', ...details] = rest.split(',');
+  const known = CODES_WITH_WORDS.has(code) ? details.join(',') : REASONS_WITHOUT_CELL[code];
+  if (known !== undefined) {
+    return { reason: code, message: known };
+  }
   const update = stepNumber === undefined ? undefined : Number(stepNumber) - 1;
   const step = operation.steps(params)[update ?? 0];
   if (step === undefined) {
     throw new RangeError(`outcome "${text}" names an update that ${operation.name} does not have`);
   }
-  const [code = '', ...details] = rest.split(',');
   const reason = describeReason(code, details, step);
   return update === undefined
     ? reason
@@ -102,6 +124,8 @@ function describeReason(code: string, details: string[], step: ReturnType<Operat
       return { reason: code, message: `${where} holds something other than an integer within +-(2^53 - 1)` };
     case 'OUT_OF_RANGE':
       return { reason: code, message: `${where} would leave the range of +-(2^53 - 1)` };
+    case 'NOPERM':
+      return { reason: code, message: `the Redis user of the worker may not write ${where}` };
     case 'PLAN_ERROR':
       return { reason: code, message: `the Lua plan of ${step.operation} failed: ${details.join(',')}` };
     default:

@@ -46,6 +46,12 @@ export function commonSlot(steps: readonly Step[]): number | { first: string; ot
   return slot;
 }
 
+/** The slot of an update's first key; any if it has none. */
+export function firstSlot(steps: readonly Step[]): number {
+  const key = steps.find(({ cells }) => cells.length > 0)?.cells[0]?.key;
+  return key === undefined ? 0 : slotOf(key);
+}
+
 /** A plan gets each cell once: of two new values for one cell, the first would be lost. */
 function repeatedCell(cells: readonly Cell[]): Cell | undefined {
   if (cells.length === 1) {

@@ -34,6 +34,12 @@ export function transactionOf(
     history: false,
     params: z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) }),
     steps: (params) => stepsOf(params).flat(),
+    withoutDefaults: ({ updates }) => ({
+      updates: updates.map(({ operation, params }) => ({
+        operation,
+        params: find(operation)?.withoutDefaults(params) ?? params,
+      })),
+    }),
     result: (numbers, { updates }) => ({
       results: updates.map(({ operation, params }, index) => find(operation)?.result([numbers[index] ?? []], params)),
     }),

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import { z } from 'zod';
 import { ValidationError } from '../errors.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
-import { commonSlot, faultOf } from './step.js';
+import { commonSlot, faultOf, firstSlot } from './step.js';
 import type { Registry } from './registry.js';
 import type { Slot } from '../redis/keys.js';
 
@@ -22,8 +22,16 @@ export interface CheckedUpdate {
   readonly params: unknown;
   readonly steps: readonly Step[];
   readonly idempotencyKey: string | undefined;
-  /** The slot of all its keys, where the receipts of updates lie in slots. */
+  /** Whose key that is; empty for callers without a name. */
+  readonly idempotencyOwner: string;
+  /** The slot of its first key, and in a Cluster of all its keys; undefined where it makes no difference. */
   readonly slot: Slot;
+}
+
+/** An update of a job that this process can't apply. */
+export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps'> {
+  /** In the script's form. */
+  readonly refusal: string;
 }
 
 /** Whether a key belongs to Tally or BullMQ, so that no update may write it. */
@@ -34,6 +42,12 @@ export const idempotencyKeySchema = z
   .min(1, 'must not be empty')
   .refine((key) => Buffer.byteLength(key) <= 255, 'must not be longer than 255 bytes')
   .refine((key) => key.isWellFormed(), 'must be valid Unicode, without lone surrogates');
+
+/** Whose idempotency keys they are: printable, so that it can be shown anywhere. */
+export const ownerSchema = z
+  .string({ error: 'must be a string' })
+  .max(100, 'must not be longer than 100 characters')
+  .refine((owner) => !/\p{C}/u.test(owner), 'must not hold control characters');
 
 const updateSchema = z.strictObject(
   {
@@ -48,8 +62,13 @@ const updateSchema = z.strictObject(
 export interface CheckContext {
   readonly registry: Registry;
   readonly isReservedKey: IsReservedKey;
-  /** Whether all keys of an update must lie in one slot of a Redis Cluster. @defaultValue false */
-  readonly oneSlot?: boolean;
+  /**
+   * What the slots of keys are for: `partitions` of one server are chosen by the first key of an update; in a `cluster` all
+   * keys of an update must lie in one. @defaultValue nothing
+   */
+  readonly slots?: 'partitions' | 'cluster' | undefined;
+  /** Whose the idempotency keys are. @defaultValue '', that of callers without a name */
+  readonly idempotencyOwner?: string;
 }
 
 /**
@@ -75,25 +94,25 @@ export function checkUpdates(updates: readonly unknown[], context: CheckContext)
   );
 }
 
-/**
- * Checks updates of one operation again, before they are applied.
- *
- * @throws ValidationError with every issue found
- */
+/** Checks the updates of a job again, before they are applied: each for itself. */
 export function checkUpdatesOf(
   operationName: string,
-  updates: readonly { params: unknown; idempotencyKey: string | undefined }[],
+  updates: readonly Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>[],
   context: CheckContext,
-): CheckedUpdate[] {
+): (CheckedUpdate | RefusedUpdate)[] {
   const operation = findOperation(operationName, context);
-  if ('issues' in operation) {
-    return refuse(operation.issues);
-  }
-  return allOrNone(
-    updates,
-    (index) => `updates[${index}]`,
-    ({ params, idempotencyKey }) => tryParams(operation, params, idempotencyKey, context),
-  );
+  return updates.map((update) => {
+    const { params, idempotencyKey, idempotencyOwner } = update;
+    const checked =
+      'issues' in operation ? operation : tryParams(operation, params, idempotencyKey, idempotencyOwner, context);
+    return 'issues' in checked ? { ...update, refusal: encodeRefusal(checked.issues) } : checked;
+  });
+}
+
+/** A code, and words without what separates outcomes. */
+function encodeRefusal([issue]: readonly ValidationIssue[]): string {
+  const { code, path, message } = issue ?? { code: 'INVALID_UPDATE', path: '', message: 'it is not valid' };
+  return `?${code},${(path === '' ? message : `${path}: ${message}`).replace(/[;|\p{Cc}]/gu, ' ')}`;
 }
 
 type Checked = CheckedUpdate | Issues;
@@ -143,7 +162,8 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
   if ('issues' in operation) {
     return operation;
   }
-  const checked = tryParams(operation, parsed.data.params, parsed.data.idempotencyKey, context);
+  const { params, idempotencyKey } = parsed.data;
+  const checked = tryParams(operation, params, idempotencyKey, context.idempotencyOwner ?? '', context);
   return 'issues' in checked || context.registry.isBuiltIn(operation) ? checked : requireStable(checked);
 }
 
@@ -172,7 +192,8 @@ function tryParams(
   operation: Operation,
   params: unknown,
   idempotencyKey: string | undefined,
-  { isReservedKey, oneSlot = false }: CheckContext,
+  idempotencyOwner: string,
+  { isReservedKey, slots }: CheckContext,
 ): Checked {
   const parsed = operation.params.safeParse(params);
   if (!parsed.success) {
@@ -195,12 +216,12 @@ function tryParams(
       return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
   }
-  const slot = oneSlot ? commonSlot(steps) : undefined;
+  const slot = slots === 'cluster' ? commonSlot(steps) : slots && firstSlot(steps);
   if (typeof slot === 'object') {
     const path = placeOfKey(parsed.data, slot.other);
     return { issues: [{ path, code: 'CROSS_SLOT', message: crossSlotMessage(slot) }] };
   }
-  return { operation, params: parsed.data, steps, idempotencyKey, slot };
+  return { operation, params: parsed.data, steps, idempotencyKey, idempotencyOwner, slot };
 }
 
 function crossSlotMessage({ first, other }: { first: string; other: string }): string {
@@ -210,10 +231,15 @@ function crossSlotMessage({ first, other }: { first: string; other: string }): s
   );
 }
 
-/** 96 bits of SHA-256 over the operation and its params in canonical form, as base64url. */
-export function fingerprint(operation: string, params: unknown): string {
-  const hash = createHash('sha256').update(`${operation}\n${stringify(params) ?? ''}`);
-  return hash.digest().subarray(0, 12).toString('base64url');
+const FINGERPRINT_LENGTH = 16;
+
+/**
+ * What tells an update from another one under the same idempotency key: 96 bits of SHA-256, as base64url, over its operation
+ * and its params in canonical form, without those that equal their default.
+ */
+export function fingerprint(operation: Operation, params: unknown): string {
+  const text = `${operation.name}\n${stringify(operation.withoutDefaults(params)) ?? ''}`;
+  return crypto.hash('sha256', text, 'base64url').slice(0, FINGERPRINT_LENGTH);
 }
 
 function toIssue(issue: z.core.$ZodIssue, code: ValidationCode): ValidationIssue {

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { readJobStates } from '../jobs/finished-job.js';
-import type { JobEnd } from '../jobs/finished-job.js';
+import { digestOfJob, slotOfUpdate } from '../jobs/job-data.js';
+import { isPutBackAt, outcomeAt, parseJson, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
+import type { JobPlace, JobState } from '../jobs/job-end.js';
 import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
 import type { Partition, Partitions } from '../jobs/partitions.js';
 import type { UsedPartitions } from '../jobs/used-partitions.js';
-import type { Operation } from '../operations/operation.js';
-import { decodeOutcome, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { Connection } from '../redis/connection.js';
@@ -18,7 +17,7 @@ export interface FoundUpdate {
   readonly operation: string;
   /** As the job holds them: someone may have edited it. */
   readonly params: unknown;
-  /** The job that carries it now: when it failed within a batch, the job that the batch put back. */
+  /** The job that carries it now: when it was not applied within a batch, the job that the batch put back. */
   readonly jobId: string;
   /** Attempts of that job that have ended. */
   readonly attempts: number;
@@ -36,20 +35,20 @@ interface Deps {
   readonly timeoutMs: number;
 }
 
-interface StoredJob {
-  readonly queue: string;
-  readonly partition: Partition;
-  readonly jobId: string;
+interface FoundJob extends JobPlace {
   readonly name: string;
+  readonly data: unknown;
   readonly updates: readonly unknown[];
+  readonly digest: string;
   readonly attempts: number;
+  readonly state: JobState;
 }
 
 /** Of the data of a job, which someone may have edited. */
 const storedData = z.object({ updates: z.array(z.unknown()) });
 
 /**
- * Looks an update up by its id: in two round trips, since an id does not tell the queue; in two more when it was put into
+ * Looks an update up by its id: in one round trip, since an id does not tell the queue; in two more when it was put into
  * partitions of another number.
  *
  * @returns undefined when there is no such update, or its job was removed or can't be read any more
@@ -57,49 +56,70 @@ const storedData = z.object({ updates: z.array(z.unknown()) });
  */
 export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | undefined> {
   const place = parseUpdateId(id);
-  if (place === undefined) {
-    return undefined;
-  }
-  const { jobId: batchId, index } = place;
+  return place && (await askRedis(deps.redis, deps.timeoutMs, find(deps, id, place.jobId, place.index)));
+}
+
+async function find(deps: Deps, id: string, batchId: string, index: number): Promise<FoundUpdate | undefined> {
   const putBackId = putBackJobId(batchId, index);
-  const reading = readJobs(deps, [putBackId, batchId]);
-  const jobs = await askRedis(deps.redis, deps.timeoutMs, reading);
-  const job = jobs.find(({ jobId }) => jobId === putBackId) ?? jobs[0];
-  const operation = job && deps.registry.find(job.name);
-  if (job === undefined || operation === undefined) {
+  const jobs = await readJobs(deps, [putBackId, batchId]);
+  const batch = jobs.find(({ jobId }) => jobId === batchId);
+  const putBack = jobs.find(({ jobId }) => jobId === putBackId);
+  if (putBack !== undefined) {
+    return describe(deps, id, putBack, 0, putBack.state);
+  }
+  if (batch === undefined || batch.state === 'unknown') {
     return undefined;
   }
-  const indexInJob = job.jobId === putBackId ? 0 : index;
-  if (indexInJob >= job.updates.length) {
-    return undefined;
-  }
-  const [state = 'unknown'] = await askRedis(deps.redis, deps.timeoutMs, readJobStates(deps.redis, deps.keys, [job]));
-  if (state === 'unknown') {
-    return undefined;
-  }
-  const params = job.updates[indexInJob];
-  const found = { id, operation: operation.name, params, jobId: job.jobId, attempts: job.attempts };
-  if (state === 'unfinished') {
-    return found;
-  }
-  const attempts = Math.max(1, job.attempts); // it may have ended after they were read
-  return { ...found, attempts, outcome: outcomeAt(state, indexInJob, operation, params) };
+  const state = await stateAt(deps, batch, { putBackId, index });
+  return describe(deps, id, batch, index, state);
 }
 
-function outcomeAt(end: JobEnd, index: number, operation: Operation, params: unknown): Outcome {
-  return 'failedReason' in end
-    ? outcomeOfFailedJob(end.failedReason)
-    : decodeOutcome(end.outcomes[index] ?? '', operation, params);
+/** The job that carried it on may have been applied, and removed since: then its receipt tells. */
+async function stateAt(
+  { redis, keys }: Deps,
+  batch: FoundJob,
+  { putBackId, index }: { putBackId: string; index: number },
+): Promise<JobState> {
+  const { state, queue, partition, digest, data } = batch;
+  if (typeof state === 'string' || !('record' in state) || !isPutBackAt(state, { index, digest })) {
+    return state;
+  }
+  const slot = slotOfUpdate(data, index);
+  const receipt = await readReceipt(redis, keys, { queue, partition, jobId: putBackId, slot });
+  const [outcome] = receipt?.outcomes ?? [];
+  if (outcome === undefined) {
+    return state;
+  }
+  const outcomes = [...state.record.outcomes];
+  outcomes[index] = outcome;
+  return { record: { digest, outcomes } };
 }
 
-interface JobPlace {
-  readonly queue: string;
-  readonly partition: Partition;
-  readonly jobId: string;
+function describe(
+  { registry }: Deps,
+  id: string,
+  job: FoundJob,
+  index: number,
+  state: JobState,
+): FoundUpdate | undefined {
+  const operation = registry.find(job.name);
+  if (operation === undefined || index >= job.updates.length || state === 'unknown') {
+    return undefined;
+  }
+  const { jobId, attempts, digest } = job;
+  const params = job.updates[index];
+  const found = { id, operation: operation.name, params, jobId, attempts };
+  return state === 'unfinished'
+    ? found
+    : {
+        ...found,
+        attempts: Math.max(1, attempts), // it may have ended after they were read
+        outcome: outcomeAt(state, { operation, params, index, digest }),
+      };
 }
 
 /** The jobs of these ids, which tell the same partition. */
-async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Promise<StoredJob[]> {
+async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Promise<FoundJob[]> {
   const { partitions, used } = deps;
   const found = await readJobsIn(deps, partitions.ofJob(jobIds[0]), jobIds);
   if (found.length > 0) {
@@ -111,31 +131,28 @@ async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Pro
   return (await Promise.all(elsewhere)).flat();
 }
 
-async function readJobsIn(
-  { redis, keys, registry }: Deps,
-  partition: Partition,
-  jobIds: readonly string[],
-): Promise<StoredJob[]> {
-  const places = jobIds.flatMap((jobId) => registry.queues.map((queue) => ({ jobId, queue, partition })));
-  const jobs = places.map(async (place) =>
-    parseJob(place, await redis.hmget(keys.job(place.queue, place.jobId, partition.prefix), 'name', 'data', 'atm')),
-  );
-  return (await Promise.all(jobs)).flat();
+async function readJobsIn(deps: Deps, partition: Partition, jobIds: readonly string[]): Promise<FoundJob[]> {
+  const places = jobIds.flatMap((jobId) => deps.registry.queues.map((queue) => ({ jobId, queue, partition })));
+  return (await Promise.all(places.map((place) => readJob(deps, place)))).flat();
 }
 
 /** No job where there is none, or where its data is not that of one. */
-function parseJob(place: JobPlace, [name, data, attempts]: readonly (string | null)[]): StoredJob[] {
-  if (!name || !data) {
+async function readJob({ redis, keys }: Deps, place: JobPlace): Promise<FoundJob[]> {
+  const { queue, partition, jobId } = place;
+  const fields = ['name', 'data', 'atm', ...STATE_FIELDS];
+  const [name, text, attempts, ...stateFields] = await redis.hmget(keys.job(queue, jobId, partition.prefix), ...fields);
+  const data = parseJson(text);
+  const parsed = storedData.safeParse(data);
+  if (!name || !text || !parsed.success) {
     return [];
   }
-  const parsed = storedData.safeParse(parseJson(data));
-  return parsed.success ? [{ ...place, name, updates: parsed.data.updates, attempts: Number(attempts ?? 0) }] : [];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const receipt = await readReceipt(redis, keys, { ...place, slot: slotOfUpdate(data, 0) });
+  return [
+    {
+      ...{ ...place, name, data, attempts: Number(attempts ?? 0) },
+      updates: parsed.data.updates,
+      digest: digestOfJob(text),
+      state: stateOf(stateFields, receipt),
+    },
+  ];
 }

@@ -1,6 +1,8 @@
-import type { RedisClient } from '../redis/connection.js';
+import type { Operation } from '../operations/operation.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
+import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
+import type { RedisClient } from '../redis/connection.js';
 import type { Keys, Slot } from '../redis/keys.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
@@ -14,63 +16,122 @@ export interface Recorded {
 /** The script's answer for a key that belongs to another update. */
 const CONFLICT = '~';
 
-interface Keyed {
-  readonly params: unknown;
-  readonly idempotencyKey: string | undefined;
-  readonly slot: Slot;
+export type Keyed = Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
+
+/** What was found of the keyed ones of some updates. */
+export interface LookUp {
+  /** Redis' time before all of them were looked up; undefined when none is keyed. */
+  readonly sentAtMs: number | undefined;
+  /** What is recorded under their keys, by the index of the update. */
+  readonly recorded: ReadonlyMap<number, Recorded>;
 }
+
+/** The receipts of some updates in one slot of a Cluster, or all of them on one server. */
+interface Group {
+  readonly slot: Slot;
+  readonly receipts: { readonly index: number; readonly key: string }[];
+}
+
+const ANNOUNCE_EVERY_MS = 60_000;
 
 /**
- * Looks up updates by their idempotency keys, in one round trip, so that a known one needs no job. Only a short cut: what is not found here is decided by the script.
- *
- * @returns what is recorded, by the index of the update
+ * Looks updates up by their idempotency keys, and tells when it did, by Redis' clock: what is applied under a key after that
+ * time has a receipt which outlives the update's window. That holds because the time is asked before the receipts, on the same
+ * server; and because the window, and a time much later than any announced before, are announced before they are used.
  */
-export async function findRecorded<Item extends Keyed>(
-  redis: RedisClient,
-  keys: Keys,
-  updates: readonly Item[],
-  operationOf: (update: Item) => string,
-): Promise<Map<number, Recorded>> {
-  const keyed = updates.flatMap((update, index) =>
-    update.idempotencyKey === undefined
-      ? []
-      : [{ index, update, key: keys.idempotencyReceipt(update.idempotencyKey, update.slot) }],
-  );
-  if (keyed.length === 0) {
-    return new Map();
+export class KeyLookUp {
+  /** When the window was announced, by the key that tells. */
+  readonly #announced = new Map<string, number>();
+
+  constructor(private readonly deps: { readonly redis: RedisClient; readonly keys: Keys; readonly windowMs: number }) {}
+
+  async look(updates: readonly Keyed[], operationOf: (index: number) => Operation): Promise<LookUp> {
+    const groups = this.#group(updates, operationOf);
+    const looked = await Promise.all(groups.map((group) => this.#lookAt(group)));
+    const recorded = new Map<number, Recorded>();
+    for (const { receipts } of looked) {
+      for (const [index, text] of receipts) {
+        const found = readReceipt(text, operationOf(index), updates[index]?.params);
+        if (found !== undefined) {
+          recorded.set(index, found);
+        }
+      }
+    }
+    return { sentAtMs: groups.length === 0 ? undefined : Math.min(...looked.map(({ atMs }) => atMs)), recorded };
   }
-  const receipts = await readAll(
-    redis,
-    keyed.map(({ key }) => key),
-  );
-  return new Map(
-    keyed.flatMap(({ index, update }, place) => {
-      const recorded = readReceipt(receipts[place] ?? null, operationOf(update), update.params);
-      return recorded === undefined ? [] : [[index, recorded]];
-    }),
-  );
+
+  /** The indexes of the updates whose idempotency keys are recorded for other updates. */
+  async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
+    const { recorded } = await this.look(updates, (index) => (updates[index] as CheckedUpdate).operation);
+    return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
+  }
+
+  #group(updates: readonly Keyed[], operationOf: (index: number) => Operation): Group[] {
+    const { redis, keys } = this.deps;
+    const groups = new Map<Slot, Group>();
+    for (const [index, { idempotencyKey: key, idempotencyOwner: owner, slot: own }] of updates.entries()) {
+      if (key !== undefined) {
+        const slot = redis.isCluster ? own : undefined;
+        const group = groups.get(slot) ?? { slot, receipts: [] };
+        groups.set(slot, group);
+        const { name: operation } = operationOf(index);
+        group.receipts.push({ index, key: keys.idempotencyReceipt({ owner, operation, key }, slot) });
+      }
+    }
+    return [...groups.values()];
+  }
+
+  async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
+    const { redis, keys } = this.deps;
+    const announced = keys.announced(slot);
+    await this.#announceWindow(announced);
+    // Of a slot that is half moved, ioredis would read all of a pipeline where only a part of it is: one for each key there.
+    const batches = redis.isCluster ? receipts.map((receipt) => [receipt]) : [receipts];
+    const looked = await Promise.all(batches.map((batch) => this.#lookAtOnce(announced, batch)));
+    const atMs = Math.min(...looked.map((batch) => batch.atMs));
+    const clockMs = Math.min(...looked.map((batch) => batch.clockMs));
+    if (Math.max(...looked.map((batch) => batch.atMs)) > clockMs + CLOCK_STEP_MS) {
+      await announceClock(redis, announced, Math.max(...looked.map((batch) => batch.atMs)));
+    }
+    return { atMs, receipts: looked.flatMap((batch) => batch.receipts) };
+  }
+
+  /** One pipeline: its commands run in this order, also when the connection is lost and they are sent again. */
+  async #lookAtOnce(announced: string, batch: Group['receipts']) {
+    const replies = await this.deps.redis
+      .pipeline()
+      .zscore(announced, 'clock-ms')
+      .time()
+      .mget(batch.map(({ key }) => key))
+      .exec();
+    const [clock, time, texts] = (replies ?? []).map(([error, reply]) => {
+      if (error !== null) {
+        throw error;
+      }
+      return reply;
+    }) as [string | null, [string, string], (string | null)[]];
+    const clockMs = Number(clock ?? 0);
+    return {
+      clockMs,
+      atMs: Math.max(toMs(time), clockMs),
+      receipts: batch.map(({ index }, place): [number, string | null] => [index, texts[place] ?? null]),
+    };
+  }
+
+  /** Before its first use; and now and then, in case someone has removed it. */
+  async #announceWindow(key: string): Promise<void> {
+    const { redis, windowMs } = this.deps;
+    if (performance.now() - (this.#announced.get(key) ?? -Infinity) > ANNOUNCE_EVERY_MS) {
+      await announceWindow(redis, key, windowMs);
+      this.#announced.set(key, performance.now());
+    }
+  }
 }
 
-/** In a Cluster, no command can read keys of several slots. */
-function readAll(redis: RedisClient, receiptKeys: readonly string[]): Promise<(string | null)[]> {
-  return redis.isCluster ? Promise.all(receiptKeys.map((key) => redis.get(key))) : redis.mget(...receiptKeys);
-}
-
-/** The indexes of the updates whose idempotency keys are recorded for other updates. */
-export async function findConflicts(
-  redis: RedisClient,
-  keys: Keys,
-  updates: readonly CheckedUpdate[],
-): Promise<number[]> {
-  const recorded = await findRecorded(redis, keys, updates, ({ operation }) => operation.name);
-  return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
-}
-
-function readReceipt(receipt: string | null, operation: string, params: unknown): Recorded | undefined {
-  const [, firstFingerprint, updateId, outcome] = /^(\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
+function readReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {
+  const [, firstFingerprint, updateId, outcome] = /^tally\/\d+ \S+ (\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
   if (updateId === undefined || outcome === undefined) {
     return undefined;
   }
-  const same = firstFingerprint === fingerprint(operation, params);
-  return { updateId, outcome: same ? `=${outcome}` : CONFLICT };
+  return { updateId, outcome: firstFingerprint === fingerprint(operation, params) ? `=${outcome}` : CONFLICT };
 }

@@ -3,11 +3,11 @@ import type { Connection } from '../redis/connection.js';
 import { slotOf } from '../redis/slots.js';
 import type { Logger } from 'pino';
 import { OutcomeTimeoutError, TallyError } from '../errors.js';
-import { readJobStates } from '../jobs/finished-job.js';
-import type { JobEnd } from '../jobs/finished-job.js';
+import { endOf, readJobStates } from '../jobs/job-end.js';
+import type { JobEnd, JobState } from '../jobs/job-end.js';
+import { isFailure } from '../jobs/form.js';
 import { updateId } from '../jobs/job-id.js';
-import { splitOutcomes } from '../operations/outcome.js';
-import type { Keys } from '../redis/keys.js';
+import type { Keys, Slot } from '../redis/keys.js';
 import type { Partition } from '../jobs/partitions.js';
 
 /** First look at a job whose event may have passed before its caller waited, doubling up to the second. */
@@ -23,13 +23,15 @@ const MAX_REMEMBERED = 500;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface WaitingJob {
+  /** In a Cluster, where the receipt of its only or first update lies. */
+  readonly slot: Slot;
   readonly waiters: Set<Waiter>;
   lookAt: number;
   lookAgainMs: number;
 }
 
 interface Waiter {
-  resolve(end: JobEnd): void;
+  resolve(end: JobEnd | 'unknown'): void;
   reject(error: Error): void;
 }
 
@@ -40,7 +42,7 @@ interface Waiter {
 export class OutcomeListener {
   readonly #events: QueueEvents;
   readonly #jobs = new Map<string, WaitingJob>();
-  readonly #completed = new Map<string, string>();
+  readonly #completed = new Map<string, JobEnd>();
   #looking: NodeJS.Timeout | undefined;
   #lookUnderWay = false;
 
@@ -58,15 +60,22 @@ export class OutcomeListener {
       connection: deps.redis.forSlot(slotOf(deps.partition.prefix)),
       prefix: deps.partition.prefix,
     });
-    this.#events.on('completed', ({ jobId, returnvalue }: { jobId: string; returnvalue: string }) => {
-      if (this.#jobs.has(jobId)) {
-        this.#end(jobId, { outcomes: splitOutcomes(returnvalue) });
+    this.#events.on('completed', ({ jobId, returnvalue }) => {
+      const end = endOf({ returnvalue });
+      if ('failedReason' in end) {
+        this.#lookSoon(jobId);
+      } else if (this.#jobs.has(jobId)) {
+        this.#end(jobId, end);
       } else {
-        this.#remember(jobId, returnvalue);
+        this.#remember(jobId, end);
       }
     });
     this.#events.on('failed', ({ jobId, failedReason }) => {
-      this.#end(jobId, { failedReason });
+      if (isFailure(failedReason)) {
+        this.#end(jobId, { failedReason });
+      } else {
+        this.#lookSoon(jobId);
+      }
     });
     this.#events.on('error', (error) => {
       deps.logger.debug({ err: error, queue: deps.queue }, 'queue events error');
@@ -74,17 +83,18 @@ export class OutcomeListener {
   }
 
   /**
-   * How the job ends.
+   * How the job ends; `unknown` when it was removed and has no receipt.
    *
-   * @throws OutcomeTimeoutError when it does not within the time
-   * @throws TallyError `UPDATE_NOT_FOUND` when the job was removed and its receipt is gone
+   * @param slot in a Cluster, that of its only or first update
+   * @throws OutcomeTimeoutError when it does not end within the time
    */
-  async wait(jobId: string, index: number, timeoutMs: number): Promise<JobEnd> {
-    const returnvalue = this.#completed.get(jobId);
-    if (returnvalue !== undefined) {
-      return { outcomes: splitOutcomes(returnvalue) };
+  async wait(jobId: string, index: number, slot: Slot, timeoutMs: number): Promise<JobEnd | 'unknown'> {
+    const known = this.#completed.get(jobId);
+    if (known !== undefined) {
+      return known;
     }
     const job = this.#jobs.get(jobId) ?? {
+      slot,
       waiters: new Set(),
       lookAt: Date.now() + FIRST_LOOK_MS,
       lookAgainMs: FIRST_LOOK_MS,
@@ -94,7 +104,7 @@ export class OutcomeListener {
     let waiter: Waiter | undefined;
     let timer: NodeJS.Timeout | undefined;
     try {
-      return await new Promise<JobEnd>((resolve, reject) => {
+      return await new Promise<JobEnd | 'unknown'>((resolve, reject) => {
         waiter = { resolve, reject };
         job.waiters.add(waiter);
         timer = setTimeout(
@@ -132,15 +142,23 @@ export class OutcomeListener {
   }
 
   /** Only what is final: a failed job may be retried before its caller asks. */
-  #remember(jobId: string, returnvalue: string): void {
-    this.#completed.set(jobId, returnvalue);
+  #remember(jobId: string, end: JobEnd): void {
+    this.#completed.set(jobId, end);
     const [oldest] = this.#completed.keys();
     if (oldest !== undefined && this.#completed.size > MAX_REMEMBERED) {
       this.#completed.delete(oldest);
     }
   }
 
-  #end(jobId: string, end: JobEnd): void {
+  /** Somebody else ended the job: what Tally itself may have recorded of it counts for more. */
+  #lookSoon(jobId: string): void {
+    const job = this.#jobs.get(jobId);
+    if (job !== undefined) {
+      job.lookAt = 0;
+    }
+  }
+
+  #end(jobId: string, end: JobEnd | 'unknown'): void {
     for (const waiter of this.#take(jobId)) {
       waiter.resolve(end);
     }
@@ -178,16 +196,11 @@ export class OutcomeListener {
       const states = await readJobStates(
         redis,
         keys,
-        due.map(([jobId]) => ({ queue, partition, jobId })),
+        due.map(([jobId, { slot }]) => ({ queue, partition, jobId, slot })),
       );
       for (const [place, [jobId]] of due.entries()) {
-        const state = states[place];
-        if (state === 'unknown') {
-          this.#reject(
-            jobId,
-            new TallyError('UPDATE_NOT_FOUND', `job ${jobId} is not in the queue "${queue}" any more`),
-          );
-        } else if (state !== undefined && state !== 'unfinished') {
+        const state: JobState | undefined = states[place];
+        if (state !== undefined && state !== 'unfinished') {
           this.#end(jobId, state);
         }
       }

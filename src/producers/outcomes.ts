@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import { TallyError } from '../errors.js';
+import { isPutBackAt, outcomeAt } from '../jobs/job-end.js';
 import { putBackJobId } from '../jobs/job-id.js';
 import type { Partitions } from '../jobs/partitions.js';
-import { decodeOutcome, isFailure, outcomeOfFailedJob } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import { connectPatiently } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import type { RedisTarget } from '../redis/target.js';
-import type { Keys } from '../redis/keys.js';
+import { firstSlot } from '../operations/step.js';
+import type { Keys, Slot } from '../redis/keys.js';
 import { OutcomeListener } from './outcome-listener.js';
 import type { SubmittedUpdate } from './submission.js';
 
@@ -34,18 +35,28 @@ export class Outcomes {
     if (this.#closed) {
       throw new TallyError('CLOSED', 'the producer is closed; ask another one for the outcome');
     }
-    const { operation, params, jobId, index } = update;
-    const endsAt = Date.now() + timeoutMs;
-    const end = await this.#listener(operation.queue, jobId).wait(jobId, index, timeoutMs);
-    if ('failedReason' in end) {
-      return outcomeOfFailedJob(end.failedReason);
+    const { operation, params, job, index } = update;
+    const { jobId, slot } = job;
+    const listener = this.#listener(operation.queue, jobId);
+    const endsAtMs = performance.now() + timeoutMs;
+    const end = await listener.wait(jobId, index, slot, timeoutMs);
+    if (end === 'unknown') {
+      throw new TallyError('UPDATE_NOT_FOUND', `job ${jobId} is not in the queue "${operation.queue}" any more`);
     }
-    const outcome = end.outcomes[index] ?? '';
-    if (isFailure(outcome)) {
-      const putBack = { operation, params, jobId: putBackJobId(jobId, index), index: 0 };
-      return this.follow(putBack, Math.max(0, endsAt - Date.now()));
+    const { digest } = job;
+    if (isPutBackAt(end, { index, digest })) {
+      const leftMs = Math.max(0, endsAtMs - performance.now());
+      const putBack = await listener.wait(putBackJobId(jobId, index), 0, this.#slotOf(update), leftMs);
+      if (putBack !== 'unknown') {
+        return outcomeAt(putBack, { operation, params, index: 0, digest: undefined });
+      }
     }
-    return decodeOutcome(outcome, operation, params);
+    return outcomeAt(end, { operation, params, index, digest });
+  }
+
+  /** Where the receipt of the job lies that an update was put back in. */
+  #slotOf({ operation, params }: SubmittedUpdate): Slot {
+    return this.#redis?.isCluster ? firstSlot(operation.steps(params)) : undefined;
   }
 
   async close(): Promise<void> {

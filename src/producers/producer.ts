@@ -1,15 +1,24 @@
 import { pino } from 'pino';
 import { z } from 'zod';
-import { BackpressureError, IdempotencyConflictError, QueueUnavailableError, TallyError } from '../errors.js';
+import {
+  BackpressureError,
+  IdempotencyConflictError,
+  QueueUnavailableError,
+  TallyError,
+  ValidationError,
+} from '../errors.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
-import { checkUpdate, checkUpdates } from '../operations/update.js';
+import { checkUpdate, checkUpdates, ownerSchema } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { activeCarrier } from '../metrics/job-spans.js';
-import { checkOptions, commonShape, durabilityShape, milliseconds, telemetryShape } from '../options.js';
+import { checkOptions, commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
+import { RedisClock } from '../redis/clock.js';
 import { connectPromptly } from '../redis/connection.js';
+import { isCluster } from '../redis/target.js';
+import { KeyLookUp } from './idempotency.js';
 import type { Connection } from '../redis/connection.js';
 import { PartitionCounts } from '../jobs/partition-counts.js';
 import { partitionCountOf, Partitions } from '../jobs/partitions.js';
@@ -35,6 +44,16 @@ export interface ProducerOptions<Custom extends Operation = never>
   extends CommonOptions<Custom>, TelemetryOption, DurabilityOptions {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
+  /**
+   * How long an idempotency key is remembered, 1 second to 90 days, in ms, by Redis' clock: an update that waits longer for a
+   * worker is not applied, but ends as `unknown`, `TOO_OLD`. Producers may differ; receipts live for the longest.
+   * @defaultValue 24 h
+   */
+  idempotencyWindowMs?: number;
+  /**
+   * Whose idempotency keys they are: the same key of another owner is another one. @defaultValue that of all who name none
+   */
+  idempotencyOwner?: string;
   /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
   submitTimeoutMs?: number;
   /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
@@ -51,6 +70,8 @@ export const producerShape = {
   ...commonShape,
   ...telemetryShape,
   ...durabilityShape,
+  idempotencyWindowMs: idempotencyWindow().default(24 * 3600 * 1000),
+  idempotencyOwner: ownerSchema.default(''),
   maxBatch: z.int().min(1).max(1000).default(256),
   submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
   bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
@@ -59,9 +80,13 @@ export const producerShape = {
 
 const optionsSchema = z.strictObject(producerShape);
 
+/** Receipts of jobs live 35 days longer. */
+const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
+
 const submitOptionsSchema = z.strictObject({
   idempotencyKey: z.string().optional(),
-  delay: milliseconds(0, Number.MAX_SAFE_INTEGER).optional(),
+  idempotencyOwner: ownerSchema.optional(),
+  delay: milliseconds(0, LONGEST_DELAY_MS).optional(),
   priority: z.int().min(1).max(2_097_151).optional(),
   refuseConflicts: z.boolean().default(false),
   trace: traceSchema.optional(),
@@ -89,6 +114,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #context: CheckContext;
   readonly #keys: Keys;
   readonly #redis: Connection;
+  readonly #clock: RedisClock;
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
   readonly #partitions: Partitions;
@@ -116,9 +142,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#context = {
       registry: createRegistry(options.operations),
       isReservedKey: keys.isReserved,
-      oneSlot: partitions.count !== undefined,
+      slots: isCluster(target) ? 'cluster' : partitions.count === undefined ? undefined : 'partitions',
+      idempotencyOwner: options.idempotencyOwner,
     };
     this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
+    this.#clock = new RedisClock(this.#redis, logger);
     const counts = new PartitionCounts(this.#redis, keys);
     this.#used = new UsedPartitions(this.#redis, counts, partitions);
     this.#outcomes = new Outcomes({ target, partitions, keys, logger });
@@ -128,7 +156,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#sender = new Sender({
       ...{
         redis: this.#redis,
-        keys,
+        keyLookUp: new KeyLookUp({ redis: this.#redis, keys, windowMs: options.idempotencyWindowMs }),
+        clock: this.#clock,
+        windowMs: options.idempotencyWindowMs,
         partitions,
         counts,
         timeoutMs,
@@ -187,6 +217,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#closed = true;
     await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
     await withinTime(Promise.allSettled([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
+    this.#clock.close();
     this.#redis.disconnectAll();
     this.#outcomes.disconnect();
   }
@@ -202,11 +233,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, trace, permit, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
+      const { idempotencyKey, idempotencyOwner, trace, permit, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
-      const checked = checkUpdate(keyed, this.#context);
+      const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       permit?.([checked]);
+      this.#requireWindow([checked], alone);
       this.#requireRoom([checked]);
       const item = departing(checked, Date.now(), trace, this.#carrier());
       if (goesAlone(alone)) {
@@ -220,10 +252,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
+    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
     const [sinceMs, carrier] = [Date.now(), this.#carrier()];
-    const checked = checkUpdates(updates, this.#context);
+    const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     permit?.(checked);
+    this.#requireWindow(checked, alone);
     if (refuseConflicts) {
       await this.#sender.refuseConflicts(checked);
     }
@@ -256,6 +289,21 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       return submission;
     } finally {
       this.#sendingAlone.delete(sending);
+    }
+  }
+
+  #contextOf(idempotencyOwner: string | undefined): CheckContext {
+    return idempotencyOwner === undefined ? this.#context : { ...this.#context, idempotencyOwner };
+  }
+
+  /** @throws ValidationError when a keyed update would run at a time when its key may be forgotten */
+  #requireWindow(updates: readonly CheckedUpdate[], { delay = 0 }: AloneOptions): void {
+    const { idempotencyWindowMs } = this.options;
+    if (delay > idempotencyWindowMs && updates.some(({ idempotencyKey }) => idempotencyKey !== undefined)) {
+      const message =
+        `delay is ${delay} ms, but idempotency keys are remembered for ${idempotencyWindowMs} ms: delay it by less, raise ` +
+        'idempotencyWindowMs (TALLY_IDEMPOTENCY_WINDOW_MS), or send it without a key';
+      throw new ValidationError([{ path: 'delay', code: 'DELAY_PAST_WINDOW', message }]);
     }
   }
 

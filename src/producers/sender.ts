@@ -14,14 +14,15 @@ import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { RedisClock } from '../redis/clock.js';
+import type { Slot } from '../redis/keys.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { slotOf } from '../redis/slots.js';
 import { askRedis, reasonOf, withDeadline } from './ask-redis.js';
 import { Backlog } from './backlog.js';
-import { findConflicts, findRecorded } from './idempotency.js';
-import type { Recorded } from './idempotency.js';
+import type { KeyLookUp, Recorded } from './idempotency.js';
+import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
 import { traceOptions } from './trace.js';
@@ -31,6 +32,7 @@ import type { Trace } from './trace.js';
 export interface Departing {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
+  readonly idempotencyOwner: string;
   readonly slot: Slot;
   /** How many cells it touches. */
   readonly cells: number;
@@ -43,7 +45,7 @@ export interface Departing {
 }
 
 export function departing(
-  { params, idempotencyKey, slot, steps }: CheckedUpdate,
+  { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
   sinceMs: number,
   trace: Trace | undefined,
   carrier: string | undefined,
@@ -52,7 +54,7 @@ export function departing(
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, slot, cells, sinceMs, trace, carrier };
+  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, carrier };
 }
 
 const ANNOUNCE_EVERY_MS = 60_000;
@@ -69,7 +71,10 @@ export class Sender {
     private readonly deps: {
       /** A prompt connection. */
       readonly redis: Connection;
-      readonly keys: Keys;
+      readonly keyLookUp: KeyLookUp;
+      readonly clock: RedisClock;
+      /** How long idempotency keys are remembered. */
+      readonly windowMs: number;
       readonly partitions: Partitions;
       readonly counts: PartitionCounts;
       readonly timeoutMs: number;
@@ -109,8 +114,8 @@ export class Sender {
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   async refuseConflicts(updates: readonly CheckedUpdate[]): Promise<void> {
-    const { redis, keys, timeoutMs, updateCounters } = this.deps;
-    const conflicts = await askRedis(redis, timeoutMs, findConflicts(redis, keys, updates));
+    const { redis, keyLookUp, timeoutMs, updateCounters } = this.deps;
+    const conflicts = await askRedis(redis, timeoutMs, keyLookUp.findConflicts(updates));
     if (conflicts.length > 0) {
       for (const index of conflicts) {
         const name = updates[index]?.operation.name ?? '';
@@ -140,26 +145,27 @@ export class Sender {
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
-    const { redis, keys, partitions, maxBatch, follow, confirmation, updateCounters, telemetry } = this.deps;
-    const recorded = await findRecorded(redis, keys, updates, () => operation.name);
-    const jobs: { jobId: string; updates: Departing[] }[] = [];
-    const submissions = updates.map((update, index) => {
-      const known = recorded.get(index);
-      if (known !== undefined) {
-        return recordedSubmission(operation, update.params, known);
-      }
-      let job = jobs.at(-1);
-      if (job === undefined || job.updates.length === maxBatch) {
-        job = { jobId: newJobId(update.slot), updates: [] };
-        jobs.push(job);
-      }
-      const place = job.updates.push(update) - 1;
-      return new Submission(job.jobId, place, operation, update.params, follow);
+    const { redis, keyLookUp, partitions, maxBatch, follow, confirmation, updateCounters, telemetry } = this.deps;
+    const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
+    const stamp = { sentAtMs, windowMs: this.deps.windowMs };
+    const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
+    const jobs = chunks(fresh, maxBatch).map((ofJob) => {
+      const [first] = ofJob;
+      const data = toJobData(ofJob, stamp, redis.isCluster);
+      return { updates: ofJob, data, sent: new SentJob(newJobId(first?.slot), data, first?.slot) };
     });
-    const bulk = jobs.map((job) => ({
+    const sent = jobs.flatMap(({ updates: ofJob, sent: job }) =>
+      ofJob.map(({ params }, place) => new Submission(job, place, operation, params, follow)),
+    );
+    let next = 0;
+    const submissions = updates.map(({ params }, index) => {
+      const known = recorded.get(index);
+      return known === undefined ? (sent[next++] as Submission) : recordedSubmission(operation, params, known);
+    });
+    const bulk = jobs.map(({ updates: ofJob, data, sent: { jobId } }) => ({
       name: operation.name,
-      data: toJobData(job.updates),
-      opts: { ...options, ...traceOptions(job.updates), jobId: job.jobId },
+      data,
+      opts: { ...options, ...traceOptions(ofJob), jobId },
     }));
     const queue = this.#queue(operation.queue, partitions.ofSlot(updates[0]?.slot));
     await this.#announce();
@@ -178,6 +184,15 @@ export class Sender {
       updateCounters?.completed(operation.name, outcome, 1);
     }
     return submissions;
+  }
+
+  /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
+  async #now(): Promise<number> {
+    const { clock } = this.deps;
+    if (!clock.isKnown) {
+      await clock.sample();
+    }
+    return clock.at(performance.now());
   }
 
   async #add(queue: TallyQueue, jobs: Parameters<TallyQueue['addBulk']>[0]): Promise<void> {
@@ -226,11 +241,20 @@ export class Sender {
   }
 }
 
+function chunks<Item>(items: readonly Item[], length: number): (readonly Item[])[] {
+  if (items.length <= length) {
+    return items.length === 0 ? [] : [items];
+  }
+  return Array.from({ length: Math.ceil(items.length / length) }, (_, place) =>
+    items.slice(place * length, (place + 1) * length),
+  );
+}
+
 /** A submission of an update that was recorded before: no job was made. */
 function recordedSubmission(operation: Operation, params: unknown, { updateId: id, outcome }: Recorded): Submission {
   const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
   const follow = () => Promise.resolve().then(() => decodeOutcome(outcome, operation, params));
-  return new Submission(jobId, index, operation, params, follow, true);
+  return new Submission(new SentJob(jobId), index, operation, params, follow, true);
 }
 
 /**

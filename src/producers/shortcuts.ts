@@ -7,7 +7,14 @@ import type { Trace } from './trace.js';
 export interface SubmitOptions {
   /** The caller's name for this change: however often it is sent, it takes effect once. */
   idempotencyKey?: string;
-  /** Milliseconds to wait before it may run. Such an update goes as a job of its own. @defaultValue 0 */
+  /**
+   * Whose the key is: the same key of another owner is another one. @defaultValue the producer's `idempotencyOwner`
+   */
+  idempotencyOwner?: string;
+  /**
+   * Milliseconds to wait before it may run, up to 365 days; with an idempotency key, up to the time that keys are remembered.
+   * Such an update goes as a job of its own. @defaultValue 0
+   */
   delay?: number;
   /** 1 (first) to 2,097,151; without it an update goes before those with one. It goes as a job of its own. */
   priority?: number;

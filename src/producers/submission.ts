@@ -1,6 +1,7 @@
 import { updateId } from '../jobs/job-id.js';
 import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
+import type { SentJob } from './sent-job.js';
 
 const DEFAULT_OUTCOME_TIMEOUT_MS = 30_000;
 
@@ -8,7 +9,7 @@ const DEFAULT_OUTCOME_TIMEOUT_MS = 30_000;
 export interface SubmittedUpdate {
   readonly operation: Operation;
   readonly params: unknown;
-  readonly jobId: string;
+  readonly job: SentJob;
   readonly index: number;
 }
 
@@ -19,8 +20,7 @@ export type FollowOutcome = (update: SubmittedUpdate, timeoutMs: number) => Prom
 export class Submission<Result = unknown> {
   /** @internal */
   constructor(
-    /** The BullMQ job that carries it. */
-    readonly jobId: string,
+    private readonly job: SentJob,
     /** Its place in the job. */
     readonly index: number,
     private readonly operation: Operation,
@@ -29,6 +29,11 @@ export class Submission<Result = unknown> {
     /** Whether its idempotency key was known already: it got no job of its own, and its outcome is there. */
     readonly isRepeat = false,
   ) {}
+
+  /** The BullMQ job that carries it. */
+  get jobId(): string {
+    return this.job.jobId;
+  }
 
   /** Names the update, e.g. for `GET /v1/updates/{id}`. */
   get id(): string {
@@ -42,7 +47,7 @@ export class Submission<Result = unknown> {
    * @throws OutcomeTimeoutError when it takes longer; the update is not affected
    */
   outcome({ timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<Outcome<Result>> {
-    const { operation, params, jobId, index } = this;
-    return this.follow({ operation, params, jobId, index }, timeoutMs) as Promise<Outcome<Result>>;
+    const { operation, params, job, index } = this;
+    return this.follow({ operation, params, job, index }, timeoutMs) as Promise<Outcome<Result>>;
   }
 }

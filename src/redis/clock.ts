@@ -6,6 +6,9 @@ import type { Slot } from './keys.js';
 const SAMPLE_INTERVAL_MS = 10_000;
 const SAMPLES_KEPT = 6;
 
+/** The clocks of two machines go apart by less than this between two samples. */
+const CLOCK_ERROR_MS = 20;
+
 /**
  * Tells Redis' time without asking Redis each time, so that a lease costs no round trip.
  *
@@ -55,15 +58,24 @@ export class RedisClock {
     return Math.floor(monotonicMs + (offsets === undefined ? this.#latestMs : Math.max(...offsets)));
   }
 
+  /** Whether there is a sample. */
+  get isKnown(): boolean {
+    return this.#latestMs !== -Infinity;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
 
   async #sample(master: Redis): Promise<void> {
+    const askedAtMs = performance.now();
     const [seconds, microseconds] = (await master.time()) as unknown as [number | string, number | string];
-    const offsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - performance.now();
+    const nowMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const address = addressOf(master);
-    this.#offsetsMs.set(address, [...(this.#offsetsMs.get(address) ?? []), offsetMs].slice(-SAMPLES_KEPT));
+    const before = this.#offsetsMs.get(address) ?? [];
+    const wasSetBack = Math.max(...before) > nowMs - askedAtMs + CLOCK_ERROR_MS; // a sample never overstates
+    const offsetMs = nowMs - performance.now();
+    this.#offsetsMs.set(address, [...(wasSetBack ? [] : before), offsetMs].slice(-SAMPLES_KEPT));
   }
 }
 

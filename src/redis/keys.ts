@@ -7,11 +7,32 @@ import { tagOf } from './slots.js';
 export interface Namespace {
   /** First part of every key of Tally's own. @defaultValue `tally` */
   readonly namespace: string;
-  /** First part of every key of BullMQ's. @defaultValue `bull` */
+  /** First part of every key of BullMQ's. @defaultValue `tally-queues`: other programs keep BullMQ's own, `bull` */
   readonly prefix: string;
 }
 
-export const DEFAULT_NAMESPACE: Namespace = { namespace: 'tally', prefix: 'bull' };
+export const DEFAULT_NAMESPACE: Namespace = { namespace: 'tally', prefix: 'tally-queues' };
+
+/** What tells a job from all others, whatever their ids are. */
+export interface JobName {
+  /** First part of BullMQ's keys where it is. */
+  readonly prefix: string;
+  readonly queue: string;
+  readonly jobId: string;
+  /**
+   * BullMQ's time of a job that somebody else added, whose id may be a number that is counted anew, or be used again;
+   * undefined for Tally's own.
+   */
+  readonly addedAtMs?: number | undefined;
+}
+
+/** What tells an idempotency key from all others: it is one of its owner and of its operation. */
+export interface IdempotencyName {
+  /** Empty for callers without a name. */
+  readonly owner: string;
+  readonly operation: string;
+  readonly key: string;
+}
 
 /** The slot in which a key has to lie, beside the cells that the same script writes; undefined when it may lie anywhere. */
 export type Slot = number | undefined;
@@ -19,9 +40,11 @@ export type Slot = number | undefined;
 /** Every key that Tally itself writes, beside the cells that updates name. */
 export interface Keys {
   /** Kept until 10 minutes after a job is settled: its outcomes in this slot, written together with its changes. */
-  jobReceipt(jobId: string, slot?: Slot): string;
-  /** Kept for the idempotency window: "fingerprint update-id outcome". */
-  idempotencyReceipt(idempotencyKey: string, slot?: Slot): string;
+  jobReceipt(job: JobName, slot?: Slot): string;
+  /** Kept for the largest window announced: "tally/form slot fingerprint update-id outcome". */
+  idempotencyReceipt(name: IdempotencyName, slot?: Slot): string;
+  /** A sorted set that only ever rises: the largest window and the latest time, see `src/redis/announced.ts`. */
+  announced(slot?: Slot): string;
   /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/frame.lua`. */
   history(cell: Cell, slot?: Slot): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
@@ -47,21 +70,27 @@ export interface Keys {
 }
 
 /**
- * @throws ConfigurationError when the two are the same, since receipts and BullMQ's keys would meet; or hold a brace, which
- * would decide on slots in place of the tags
+ * @throws ConfigurationError when one of the two lies under the other, since rights on one would be rights on the other; or
+ * when one holds a brace, which would decide on slots in place of the tags
  */
 export function createKeys({ namespace, prefix }: Namespace): Keys {
   const braced = [namespace, prefix].find((name) => name.includes('{'));
   if (braced !== undefined) {
     throw new ConfigurationError(`namespace and prefix must not hold braces, but one is "${braced}": leave them out`);
   }
-  if (namespace === prefix) {
-    throw new ConfigurationError(`namespace and prefix are both "${namespace}": give them different names`);
+  if (isUnder(namespace, prefix) || isUnder(prefix, namespace)) {
+    throw new ConfigurationError(
+      `the namespace "${namespace}" (TALLY_NAMESPACE) and the prefix of queues "${prefix}" (TALLY_PREFIX) must not be the ` +
+        'same, nor lie under each other: give them different names',
+    );
   }
   const within = (slot?: Slot) => (slot === undefined ? namespace : `${namespace}:{${tagOf(slot)}}`);
   return {
-    jobReceipt: (jobId, slot) => `${within(slot)}:job:${jobId}`,
-    idempotencyReceipt: (idempotencyKey, slot) => `${within(slot)}:idem:${idempotencyKey}`,
+    jobReceipt: ({ prefix: ofPartition, queue, jobId, addedAtMs }, slot) =>
+      `${within(slot)}:job:${ofPartition}:${queue}:${jobId}${addedAtMs === undefined ? '' : `:${addedAtMs}`}`,
+    idempotencyReceipt: ({ owner, operation, key }, slot) =>
+      `${within(slot)}:idem:${owner === '' ? '' : encodeURIComponent(owner)}:${operation}:${key}`,
+    announced: (slot) => `${within(slot)}:announced`,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
     partitionCounts: `${namespace}:partitions`,
     queuesNamespace: `${prefix}:namespace`,

@@ -20,6 +20,11 @@ export function settleScript(): Script {
   return script('settle', luaSource('settle'));
 }
 
+/** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
+export function retireScript(): Script {
+  return script('retire', luaSource('retire'));
+}
+
 /** Joins the frame with the plans of all operations: the script that applies jobs, see `lua/frame.lua`. */
 export function applyScript(registry: Registry): Script {
   const plans = [...planSources(registry)].map(([lua, names]) =>

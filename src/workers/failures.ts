@@ -1,18 +1,18 @@
 import { UnrecoverableError } from 'bullmq';
 import { ValidationError } from '../errors.js';
-import type { Outcome } from '../operations/outcome.js';
-
-/**
- * Answers of Redis that pass by themselves and come from within the script, after it looked for the job's
- * receipt: the update was not applied.
- */
-const NOT_APPLIED = new Set(['LEASE_EXPIRED', 'OOM', 'NOREPLICAS', 'MISCONF']);
+import { encodeFailure, isFailure } from '../jobs/form.js';
+import type { JobFailure } from '../jobs/form.js';
 
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
-/** The job can't be read any more, but a part of it was applied before. */
-export class PartlyAppliedError extends Error {}
+/** Answers of the script which say that what it would have to remember of the job may be forgotten. */
+const FORGOTTEN = new Set(['TOO_OLD', 'UNSTAMPED']);
+
+/** A part of the job was applied before, and the rest can't be. */
+export class PartlyAppliedError extends Error {
+  override readonly name = 'PartlyAppliedError';
+}
 
 /** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
 const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|UNBLOCKED|LEASE_EXPIRED) /;
@@ -36,35 +36,44 @@ export function isClusterInMotion(error: unknown): boolean {
 }
 
 /**
- * The error with which an attempt fails. Its message becomes the job's `failedReason`: a code, the reason in
- * words, and whether the update was applied. BullMQ tries again after the backoff unless it is an
- * `UnrecoverableError`.
+ * The error with which an attempt fails. Its message becomes the job's `failedReason`. BullMQ tries again after the backoff
+ * unless it is an `UnrecoverableError`.
  *
- * @param options.mayBeApplied whatever failed, updates were applied before it, or may have been
+ * @param options.isKnown whether it is certain that nothing of the job was applied, nor will be by a request that is still
+ * on its way
  */
-export function attemptError(error: unknown, { mayBeApplied = false } = {}): Error {
+export function attemptError(error: unknown, { isKnown }: { readonly isKnown: boolean }): Error {
   const cause = error instanceof Error ? error : new Error(String(error));
-  if (cause.message.endsWith(NOTHING_APPLIED) || cause.message.endsWith(NOT_KNOWN)) {
+  if (isFailure(cause.message)) {
     return cause; // it says so already
   }
   if (error instanceof PartlyAppliedError) {
-    return new UnrecoverableError(failedReason('PARTLY_APPLIED', error.message, NOT_KNOWN));
+    return finalError('PARTLY_APPLIED', error.message, false);
   }
   if (error instanceof ValidationError) {
-    return new UnrecoverableError(failedReason(error.code, error.message, NOTHING_APPLIED));
+    return finalError(error.code, error.message, isKnown);
   }
   const { code, words } = readRedisError(cause);
-  const applied = NOT_APPLIED.has(code) && !mayBeApplied ? NOTHING_APPLIED : NOT_KNOWN;
-  return new Error(failedReason(code, words, applied), { cause });
+  if (cause.name === 'ReplyError' && FORGOTTEN.has(code)) {
+    return finalError(code, words, false);
+  }
+  return new Error(encodeFailure(failure(code, words, isKnown)), { cause });
 }
 
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */
-export function outcomeError({ reason, message }: Extract<Outcome, { status: 'failed' }>): UnrecoverableError {
-  return new UnrecoverableError(failedReason(reason, message, NOTHING_APPLIED));
+export function outcomeError({ status, reason, message }: JobFailure, form: number): UnrecoverableError {
+  const words = status === 'failed' ? `${message}; ${NOTHING_APPLIED}` : message;
+  return new UnrecoverableError(encodeFailure({ status, reason, message: words }, form));
 }
 
-function failedReason(code: string, words: string, applied: string): string {
-  return `${code}: ${words}; ${applied}`;
+function finalError(code: string, words: string, isKnown: boolean): UnrecoverableError {
+  return new UnrecoverableError(encodeFailure(failure(code, words, isKnown)));
+}
+
+function failure(reason: string, words: string, isKnown: boolean): JobFailure {
+  return isKnown
+    ? { status: 'failed', reason, message: `${words}; ${NOTHING_APPLIED}` }
+    : { status: 'unknown', reason, message: `${words}; ${NOT_KNOWN}` };
 }
 
 /** Redis starts its errors with a code in capitals; an error of the connection has none. */

@@ -1,5 +1,6 @@
 import { DelayedError, Worker as BullWorker } from 'bullmq';
 import type { Job } from 'bullmq';
+import { digestOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import type { JobResult } from '../jobs/queues.js';
 import { attemptError } from './failures.js';
@@ -18,11 +19,27 @@ export function attemptAskedAtMs(job: Job): number {
   return atMs;
 }
 
+const digests = new WeakMap<Job, string>();
+
+/** Of the job's data as they were when this attempt began, see `digestOfJob`. */
+export function digestOf(job: Job): string {
+  return digests.get(job) ?? '';
+}
+
 /** The BullMQ worker of one queue. */
 export class QueueWorker extends BullWorker<JobData, JobResult> {
   /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
     return this.lockManager.close();
+  }
+
+  /** While the text of the job's data is at hand: to write it once more would cost more than all of the digest. */
+  protected override createJob(
+    ...[stored, jobId]: Parameters<BullWorker<JobData, JobResult>['createJob']>
+  ): ReturnType<BullWorker<JobData, JobResult>['createJob']> {
+    const job = super.createJob(stored, jobId);
+    digests.set(job, digestOfJob(stored.data));
+    return job;
   }
 
   protected override moveToActive(
@@ -45,7 +62,7 @@ export class QueueWorker extends BullWorker<JobData, JobResult> {
   protected override handleFailed(
     ...[error, ...rest]: Parameters<BullWorker<JobData, JobResult>['handleFailed']>
   ): ReturnType<BullWorker<JobData, JobResult>['handleFailed']> {
-    const reason = error instanceof DelayedError ? error : attemptError(error, { mayBeApplied: true });
+    const reason = error instanceof DelayedError ? error : attemptError(error, { isKnown: false });
     return noteAsking(() => super.handleFailed(reason, ...rest));
   }
 }

@@ -55,7 +55,7 @@ export class ReceiptCutter {
   /** @param slot that of the marks */
   add(slot: number, receipts: readonly string[]): void {
     if (this.#waiting + receipts.length > MAX_RECEIPTS) {
-      this.deps.logger.warn({ receipts: receipts.length }, 'too many receipts wait to be cut; these stay for 30 days');
+      this.deps.logger.warn({ receipts: receipts.length }, 'too many receipts wait to be cut; these stay for 400 days');
       return;
     }
     this.#waiting += receipts.length;

@@ -1,39 +1,57 @@
-import type { Cell } from '../operations/cell.js';
-import type { Argument, History, Step } from '../operations/operation.js';
-import { TRANSACTION } from '../operations/transaction.js';
-import type { CheckedUpdate } from '../operations/update.js';
-import { fingerprint } from '../operations/update.js';
+import { recordHead } from '../jobs/form.js';
+import type { Stamp } from '../jobs/job-data.js';
 import { updateId } from '../jobs/job-id.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Cell } from '../operations/cell.js';
+import type { Argument, History, Operation, Step } from '../operations/operation.js';
+import { firstSlot } from '../operations/step.js';
+import { TRANSACTION } from '../operations/transaction.js';
+import type { CheckedUpdate, RefusedUpdate } from '../operations/update.js';
+import { fingerprint } from '../operations/update.js';
+import type { IdempotencyName, JobName, Keys, Slot } from '../redis/keys.js';
+
+const DAY_MS = 24 * 3600 * 1000;
 
 /** Life of a cell's history after its latest entry. */
-export const HISTORY_LIFE_MS = 30 * 24 * 3600 * 1000;
+export const HISTORY_LIFE_MS = 30 * DAY_MS;
 
-/** Life of a job's receipt until the job is settled. A job that runs again after it is refused. */
-export const UNSETTLED_RECEIPT_MS = 30 * 24 * 3600 * 1000;
+/** Life of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
+export const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
+
+/** A receipt is not relied on in the last hour of its life. */
+const FORGETTING_MARGIN_MS = 3_600_000;
+
+/** How long after it was sent a job that ran before may run again. */
+const RERUN_LIMIT_MS = UNSETTLED_RECEIPT_MS - FORGETTING_MARGIN_MS;
 
 export interface ScriptCall {
   readonly keys: readonly string[];
-  readonly args: readonly [leaseMs: number, request: string];
+  readonly args: readonly [leaseMs: number, request: string, recordHead: string];
 }
 
 /** Updates of a job that one script call applies: those in one slot, or all where receipts don't lie in slots. */
 export interface SlotGroup {
   readonly slot: Slot;
-  readonly updates: readonly CheckedUpdate[];
+  readonly updates: readonly JobUpdate[];
   /** The place of each in the job; undefined when these are all. */
   readonly indexes: readonly number[] | undefined;
 }
 
+/** An update as a worker has read it from its job. */
+export type JobUpdate = CheckedUpdate | RefusedUpdate;
+
 export type SlotGroups = readonly [SlotGroup, ...SlotGroup[]];
 
-/** The updates of a job by their slots, in the order in which the slots first come. */
-export function groupBySlot(updates: readonly CheckedUpdate[]): SlotGroups {
-  const slot = updates[0]?.slot;
-  if (updates.every((update) => update.slot === slot)) {
+/**
+ * The updates of a job by their slots, in the order in which the slots first come.
+ *
+ * @param inCluster elsewhere receipts don't lie in slots, and all updates are one group
+ */
+export function groupBySlot(updates: readonly JobUpdate[], inCluster: boolean): SlotGroups {
+  const slot = inCluster ? updates[0]?.slot : undefined;
+  if (!inCluster || updates.every((update) => update.slot === slot)) {
     return [{ slot, updates, indexes: undefined }];
   }
-  const groups = new Map<Slot, { slot: Slot; updates: CheckedUpdate[]; indexes: number[] }>();
+  const groups = new Map<Slot, { slot: Slot; updates: JobUpdate[]; indexes: number[] }>();
   for (const [index, update] of updates.entries()) {
     const group = groups.get(update.slot) ?? { slot: update.slot, updates: [], indexes: [] };
     groups.set(update.slot, group);
@@ -43,45 +61,77 @@ export function groupBySlot(updates: readonly CheckedUpdate[]): SlotGroups {
   return [...groups.values()] as unknown as SlotGroups;
 }
 
+/** What a script call says of the job and of the attempt, beside the updates. */
+export interface CallSettings {
+  readonly name: JobName;
+  /** The name by which its receipt went if its data had a version then and have none now, or the other way round. */
+  readonly otherName?: JobName | undefined;
+  /** Version of the job's form. */
+  readonly form: number;
+  readonly digest: string;
+  readonly stamp: Partial<Stamp>;
+  /** Whether an earlier attempt may have applied it. */
+  readonly ranBefore: boolean;
+  readonly leaseMs: number;
+  readonly lockDurationMs: number;
+  /** How long keys are remembered at least. */
+  readonly leastWindowMs?: number | undefined;
+  readonly keys: Keys;
+}
+
 /** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
-export function buildScriptCall(
-  jobId: string,
-  { slot, updates, indexes }: SlotGroup,
-  { keys, leaseMs, idempotencyWindowMs }: { keys: Keys; leaseMs: number; idempotencyWindowMs: number },
-): ScriptCall {
-  const operation = updates[0]?.operation.name ?? '';
+export function buildScriptCall({ slot, updates, indexes }: SlotGroup, settings: CallSettings): ScriptCall {
+  const { name, otherName, form, digest, stamp, ranBefore, leaseMs, lockDurationMs, leastWindowMs, keys } = settings;
+  const { jobId } = name;
   const steps = new StepList();
-  for (const update of updates) {
+  const refused: [place: number, outcome: string][] = [];
+  let operation = '';
+  for (const [place, update] of updates.entries()) {
+    if ('refusal' in update) {
+      refused.push([place + 1, update.refusal]);
+      continue;
+    }
+    operation = update.operation.name;
     for (const step of update.steps) {
       steps.add(step);
     }
   }
-  const scriptKeys = [keys.jobReceipt(jobId, slot), ...steps.cells.strings];
+  const scriptKeys = [keys.jobReceipt(name, slot), ...steps.cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
   const hashes = encodeGroups(steps.cells.hashes);
   const sortedSets = encodeGroups(steps.cells.sortedSets);
-  const keyed = updates.flatMap(({ idempotencyKey, params }, place) => {
-    if (idempotencyKey === undefined) {
+  const keyed = updates.flatMap((update, place) => {
+    if ('refusal' in update || update.idempotencyKey === undefined) {
       return [];
     }
-    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyKey, slot));
-    return [[place + 1, position, fingerprint(operation, params), updateId(jobId, indexes?.[place] ?? place)]];
+    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
+    const id = updateId(jobId, indexes?.[place] ?? place);
+    return [[place + 1, position, fingerprint(update.operation, update.params), id, slot ?? firstSlot(update.steps)]];
   });
   const histories = steps.cells.histories();
   const firstHistory = scriptKeys.length + 1;
   scriptKeys.push(...histories.cells.map((cell) => keys.history(cell, slot)));
+  const rerunUntilMs = ranBefore && stamp.sentAtMs !== undefined && stamp.sentAtMs + RERUN_LIMIT_MS;
   const request = {
     strings: steps.cells.strings.length,
     ...(hashes.length > 0 && { hashes }),
     ...(sortedSets.length > 0 && { sortedSets }),
     updates: updates.length,
     ...(indexes !== undefined && { part: true }),
-    ...(operation === TRANSACTION && { steps: updates.map(({ steps: ofUpdate }) => ofUpdate.length) }),
+    ...(refused.length > 0 && { refused }),
+    ...(operation === TRANSACTION && {
+      steps: updates.map((update) => ('refusal' in update ? 0 : update.steps.length)),
+    }),
     cells: steps.cellNumbers,
     args: steps.args,
     columns: steps.columns.map((column) => column.encode()),
-    ...(keyed.length > 0 && { keyed, windowMs: idempotencyWindowMs }),
+    ...(keyed.length > 0 && { keyed, form, ...stamp, leastWindowMs }),
+    ...((keyed.length > 0 || ranBefore) && { announced: scriptKeys.push(keys.announced(slot)) }),
+    ...(ranBefore && { ranBefore }),
+    ...(rerunUntilMs !== false && { rerunUntilMs }),
+    ...(otherName !== undefined && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
+    leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
     ...(histories.cells.length > 0 && {
       history: {
@@ -92,7 +142,16 @@ export function buildScriptCall(
       },
     }),
   };
-  return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request)] };
+  return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request), recordHead(form, digest)] };
+}
+
+export function idempotencyNameOf(update: {
+  readonly operation: Operation;
+  readonly idempotencyOwner: string;
+  readonly idempotencyKey: string | undefined;
+}): IdempotencyName {
+  const { operation, idempotencyOwner: owner, idempotencyKey: key = '' } = update;
+  return { owner, operation: operation.name, key };
 }
 
 /** The steps of a job, laid out as the script reads them. One pass over them: a busy worker does little else. */

@@ -1,9 +1,11 @@
 import type { Telemetry } from 'bullmq';
 import type { Logger } from 'pino';
+import { nameOfJob } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
 import type { Partition } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { forgiving } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
@@ -13,7 +15,8 @@ import type { Script } from '../redis/scripts.js';
 import { slotOf } from '../redis/slots.js';
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
-import type { ApplyDeps, JobPlace, TallyJob } from './apply.js';
+import type { ApplyDeps } from './apply.js';
+import type { JobPlace, TallyJob } from './attempt.js';
 import { QueueWorker } from './queue-worker.js';
 import { ReceiptCutter } from './receipt-cutter.js';
 import { Settler } from './settler.js';
@@ -40,6 +43,7 @@ interface Deps {
 /** A BullMQ worker for every queue in every partition that this process serves. */
 export class ServedQueues {
   readonly queues: TallyQueue[] = [];
+  readonly partitions: Partition[] = [];
   readonly #prefixes = new Set<string>();
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: Settler[] = [];
@@ -86,6 +90,7 @@ export class ServedQueues {
   #open(partition: Partition): QueueWorker[] {
     const { redis, queues, settle, apply, options, logger } = this.deps;
     this.#prefixes.add(partition.prefix);
+    this.partitions.push(partition);
     const settler = new Settler({
       ...{ scripts: apply.scripts, settle, keys: apply.keys, partition, cutter: this.#cutter, logger },
       settledReceiptMs: options.settledReceiptMs,
@@ -106,16 +111,14 @@ export class ServedQueues {
     const place: JobPlace = {
       queue,
       partition,
-      rememberSlots: (job, groups) => {
-        if (partition.isSplit) {
-          slotsOf.set(
-            job,
-            groups.map(({ slot }) => slot),
-          );
-        }
+      rememberSlots: (job, slots) => {
+        slotsOf.set(job, slots);
       },
     };
+    const nameOf = (job: TallyJob) =>
+      nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
+      name: TALLY_WORKER,
       connection: redis.forSlot(slotOf(partition.prefix)),
       prefix: partition.prefix,
       concurrency,
@@ -129,10 +132,14 @@ export class ServedQueues {
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job) => {
       const { id: jobId = '', name: operation, data } = job;
-      settler.add({ queue: name, jobId, slots: slotsOf.get(job) ?? [] });
+      const slots = redis.isCluster ? (slotsOf.get(job) ?? []) : undefined;
+      settler.add({ name: nameOf(job), state: 'completed', slots });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
+      if (job?.finishedOn !== undefined) {
+        settler.add({ name: nameOf(job), state: 'failed', slots: redis.isCluster ? [] : undefined });
+      }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
       log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
     });

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { isPutBack } from '../jobs/job-id.js';
 import type { Partition } from '../jobs/partitions.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { JobName, Keys, Slot } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { slotOf } from '../redis/slots.js';
 import type { ReceiptCutter } from './receipt-cutter.js';
@@ -14,15 +14,16 @@ const RETRY_MS = 1_000;
 const MAX_WAITING = 100_000;
 
 interface JobToSettle {
-  readonly queue: string;
-  readonly jobId: string;
-  /** Where its receipts lie. */
-  readonly slots: readonly Slot[];
+  readonly name: JobName;
+  readonly state: 'completed' | 'failed';
+  /** Where its receipts lie, if they lie in slots. */
+  readonly slots: readonly Slot[] | undefined;
 }
 
 /**
- * Settles completed jobs of one partition, many at once and off the path of the jobs: leaves a mark on each and then cuts
- * its receipt. One that is not settled, because the worker died, only keeps its receipt for 30 days.
+ * Settles jobs of one partition that have ended, many at once and off the path of the jobs: corrects the time of their end,
+ * leaves a mark on each that was completed, and then cuts its receipt. One that is not settled, because the worker died, only
+ * keeps its receipt for 400 days.
  */
 export class Settler {
   #waiting: JobToSettle[] = [];
@@ -67,7 +68,7 @@ export class Settler {
         this.deps.logger.debug({ err: error, jobs: batch.length }, 'could not settle jobs, trying once more');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         await this.#settle(batch).catch((again: unknown) => {
-          const what = 'jobs were not settled; their receipts stay for 30 days';
+          const what = 'jobs were not settled; their receipts stay for 400 days';
           this.deps.logger.warn({ err: again, jobs: batch.length }, what);
         });
       }
@@ -76,17 +77,20 @@ export class Settler {
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
     const { scripts, settle, keys, partition, cutter, settledReceiptMs } = this.deps;
-    const hashes = jobs.map(({ queue, jobId }) => keys.job(queue, jobId, partition.prefix));
-    const receipts = partition.isSplit ? [] : jobs.map(({ jobId }) => keys.jobReceipt(jobId));
+    const { prefix } = partition;
+    const hashes = jobs.map(({ name: { queue, jobId } }) => keys.job(queue, jobId, prefix));
+    const sets = jobs.map(({ name: { queue }, state }) => keys.job(queue, state, prefix));
+    const inSlots = jobs.some(({ slots }) => slots !== undefined);
+    const receipts = inSlots ? [] : jobs.map(({ name }) => keys.jobReceipt(name));
     // The batch that put a job back may run once more at any time, and would put it back once more.
-    const mayCut = jobs.map(({ jobId }) => (isPutBack(jobId) ? '0' : '1')).join('');
-    const args = [Math.ceil(settledReceiptMs / 1000), mayCut];
-    const cut = (await scripts.run(settle, [...hashes, ...receipts], args)) as string;
-    if (partition.isSplit) {
+    const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isPutBack(name.jobId) ? '0' : '1')).join('');
+    const args = [Math.ceil(settledReceiptMs / 1000), mayCut, ...jobs.map(({ name }) => name.jobId)];
+    const cut = (await scripts.run(settle, [...hashes, ...sets, ...receipts], args)) as string;
+    if (inSlots) {
       const settled = jobs.filter((_, place) => cut[place] === '1');
       cutter.add(
-        slotOf(partition.prefix),
-        settled.flatMap(({ jobId, slots }) => slots.map((slot) => keys.jobReceipt(jobId, slot))),
+        slotOf(prefix),
+        settled.flatMap(({ name, slots = [] }) => slots.map((slot) => keys.jobReceipt(name, slot))),
       );
     }
   }

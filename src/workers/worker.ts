@@ -9,7 +9,7 @@ import type { Partition } from '../jobs/partitions.js';
 import { UsedPartitions } from '../jobs/used-partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import { checkOptions, commonShape, durabilityShape, milliseconds, telemetryShape } from '../options.js';
+import { checkOptions, commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
@@ -18,9 +18,11 @@ import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
-import { applyScript, checkPlans, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { applyScript, checkPlans, retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
 import { withinTime } from '../within-time.js';
+import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
+import { OtherWorkers } from './other-workers.js';
 import { shareOf, shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { PutOff } from './put-off.js';
@@ -44,7 +46,10 @@ export interface WorkerOptions extends CommonOptions, TelemetryOption, Durabilit
    * `lockDurationMs + 2 * stalledIntervalMs` at most. @defaultValue 2,000
    */
   stalledIntervalMs?: number;
-  /** How long an idempotency key is remembered, 10 minutes to 90 days, in ms. @defaultValue 24 h */
+  /**
+   * How long idempotency keys are remembered at least, 1 second to 90 days, in ms. They are for as long as any producer was
+   * told, so that this is seldom needed. @defaultValue what producers announce
+   */
   idempotencyWindowMs?: number;
   /**
    * Life of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
@@ -73,7 +78,7 @@ const optionsSchema = z.strictObject({
   concurrency: z.int().min(1).max(1000).default(50),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
-  idempotencyWindowMs: milliseconds(600_000, 90 * DAY_MS).default(DAY_MS),
+  idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
@@ -116,11 +121,14 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #registry: Registry;
   readonly #keys: Keys;
   readonly #scripts: ScriptRunner;
+  readonly #retire = retireScript();
   readonly #clock: RedisClock;
   readonly #partitions: Partitions;
   readonly #counts: PartitionCounts;
   readonly #used: UsedPartitions;
   readonly #served: ServedQueues;
+  readonly #clockKeeper: ClockKeeper;
+  readonly #otherWorkers: OtherWorkers;
   readonly #logger: Logger;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
@@ -137,7 +145,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
-    this.#scripts = new ScriptRunner(this.#redis, [script, settle], () => metrics?.scriptsReloaded());
+    this.#scripts = new ScriptRunner(this.#redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     this.#clock = new RedisClock(this.#redis, this.#logger);
     const confirmation = new ReplicaConfirmation(this.#redis, options);
     this.#partitions = new Partitions(options.prefix, partitionCountOf(options));
@@ -148,13 +156,15 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       apply: {
         ...{ redis: this.#redis, registry: this.#registry, keys: this.#keys, scripts: this.#scripts, script },
         ...{ clock: this.#clock, confirmation, metrics },
-        putOff: new PutOff({ redis: this.#redis, logger: this.#logger }),
+        putOff: new PutOff({ redis: this.#redis, metrics, logger: this.#logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
       },
       ...{ settle, registry: this.#registry, queues: this.#queueNames(), options, logger: this.#logger },
       completed: (job) => this.emit('completed', job),
     });
+    this.#clockKeeper = new ClockKeeper({ redis: this.#redis, keys: this.#keys, clock: this.#clock });
+    this.#otherWorkers = new OtherWorkers(this.#served, this.#redis, this.#logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
       this.#logger.error({ err: error }, 'the worker did not start');
@@ -198,10 +208,13 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     }
     await this.#served.serve(this.#shareOf([this.#partitions]), this.#redis.isCluster ? PARTLY_AWAY_MS : undefined);
     await this.#unlessAway(this.#follow());
-    this.#janitor = new Janitor(this.#served.queues, { redis: this.#redis, clock: this.#clock, logger: this.#logger });
+    this.#janitor = new Janitor(this.#served.queues, {
+      ...{ redis: this.#redis, clock: this.#clock, scripts: this.#scripts, retire: this.#retire, logger: this.#logger },
+    });
     await this.#unlessAway(this.#janitor.clean());
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
+      this.#otherWorkers.watch();
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
   }
@@ -235,6 +248,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   async #follow(): Promise<void> {
     try {
       await this.#counts.announce(this.#partitions.count);
+      await this.#clockKeeper.keep();
       const added = await this.#served.serve(this.#shareOf(await this.#used.read()));
       if (added > 0) {
         this.#logger.info({ partitions: added }, 'serving partitions that a producer uses');
@@ -262,12 +276,13 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       closeTimeoutMs,
     );
     clearInterval(this.#following);
+    this.#otherWorkers.close();
     const inTime = await withinTime(this.#served.close(), closeTimeoutMs);
     if (!inTime) {
       this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
       await this.#served.abandonJobs();
     }
-    await withinTime(this.#served.cutReceipts(), closeTimeoutMs); // else they stay for 30 days
+    await withinTime(this.#served.cutReceipts(), closeTimeoutMs); // else they stay for 400 days
     this.#clock.close();
     this.#janitor?.close();
     this.#redis.disconnectAll();

@@ -1,0 +1,139 @@
+import type { Operation } from '../operations/operation.js';
+import { decodeOutcome, isUndone } from '../operations/outcome.js';
+import type { Outcome } from '../operations/outcome.js';
+import type { RedisClient } from '../redis/connection.js';
+import type { Keys, Slot } from '../redis/keys.js';
+import { decodeFailure, decodeRecord, encodeFailure, endedByOthers } from './form.js';
+import type { JobRecord } from './form.js';
+import type { Partition } from './partitions.js';
+import { settledRecord } from './queues.js';
+
+/** How a job ended: with a record of the outcomes of its updates, or for the reason that stands in place of all of them. */
+export type JobEnd = { readonly record: JobRecord } | { readonly failedReason: string };
+
+/** What is known of a job now. */
+export type JobState = JobEnd | 'unfinished' | 'unknown';
+
+/** The fields of a job's hash that tell its state, in the order in which {@link stateOf} takes them. */
+export const STATE_FIELDS = ['returnvalue', 'finishedOn', 'failedReason', 'timestamp', 'progress'] as const;
+
+export interface JobPlace {
+  readonly queue: string;
+  readonly partition: Partition;
+  readonly jobId: string;
+}
+
+/** Reads how jobs ended, many in one round trip; of those that were removed, from their receipts while these live. */
+export async function readJobStates(
+  redis: RedisClient,
+  keys: Keys,
+  jobs: readonly (JobPlace & { readonly slot?: Slot })[],
+): Promise<JobState[]> {
+  // Not as a pipeline: of a slot that is half moved, ioredis would read all of it where only a part of it is.
+  return Promise.all(
+    jobs.map(async (job) => {
+      const { queue, partition, jobId } = job;
+      const [fields, receipt] = await Promise.all([
+        redis.hmget(keys.job(queue, jobId, partition.prefix), ...STATE_FIELDS),
+        readReceipt(redis, keys, job),
+      ]);
+      return stateOf(fields, receipt);
+    }),
+  );
+}
+
+/**
+ * The receipt of a job of Tally's own.
+ *
+ * @param job.slot in a Cluster that of the update in question. The receipt there tells only of the updates in this slot; so it
+ * counts where there is one
+ */
+export async function readReceipt(
+  redis: RedisClient,
+  keys: Keys,
+  { queue, partition: { prefix }, jobId, slot }: JobPlace & { readonly slot?: Slot },
+): Promise<JobRecord | undefined> {
+  const name = { prefix, queue, jobId };
+  if (!redis.isCluster) {
+    return decodeRecord(await redis.get(keys.jobReceipt(name)));
+  }
+  const record = slot === undefined ? undefined : decodeRecord(await redis.get(keys.jobReceipt(name, slot)));
+  return record?.outcomes.length === 1 ? record : undefined;
+}
+
+/** What Tally itself has recorded counts for more than how somebody else may have ended the job. */
+export function stateOf(
+  [returnvalue, finishedOn, failedReason, timestamp, progress]: readonly (string | null)[],
+  receipt: JobRecord | undefined,
+): JobState {
+  const mark = decodeRecord(settledRecord(parseJson(progress)));
+  const own = mark ?? (returnvalue ? decodeRecord(parseJson(returnvalue)) : undefined);
+  if (own !== undefined) {
+    return { record: own };
+  }
+  if (returnvalue) {
+    return receipt === undefined ? { failedReason: foreignReason(returnvalue) } : { record: receipt };
+  }
+  if (finishedOn && failedReason) {
+    return receipt === undefined ? { failedReason } : { record: receipt };
+  }
+  if (timestamp) {
+    return 'unfinished';
+  }
+  return receipt === undefined ? 'unknown' : { record: receipt };
+}
+
+/** How BullMQ's events tell of a job that ended. */
+export function endOf({ returnvalue, failedReason }: { returnvalue?: unknown; failedReason?: string }): JobEnd {
+  if (failedReason !== undefined) {
+    return { failedReason };
+  }
+  const record = decodeRecord(returnvalue);
+  return record === undefined ? { failedReason: foreignReason(JSON.stringify(returnvalue)) } : { record };
+}
+
+function foreignReason(returnvalue: string): string {
+  return encodeFailure({ status: 'unknown', ...endedByOthers(`it completed the job with ${returnvalue}`) });
+}
+
+/** An update, and where it stood in the job that carried it. */
+export interface UpdateInJob {
+  readonly operation: Operation;
+  readonly params: unknown;
+  readonly index: number;
+  /** Of the data that hold it; undefined where it is not known what they were. */
+  readonly digest: string | undefined;
+}
+
+/** The outcome that the end of its job is for an update. */
+export function outcomeAt(end: JobEnd, { operation, params, index, digest }: UpdateInJob): Outcome {
+  if ('failedReason' in end) {
+    return decodeFailure(end.failedReason);
+  }
+  const outcome = end.record.outcomes[index];
+  if (outcome === undefined || (digest !== undefined && digest !== end.record.digest)) {
+    const message =
+      'somebody changed the updates of its job before it was applied, and nobody can tell which one this is now: look at the cell';
+    return { status: 'unknown', reason: 'EDITED', message };
+  }
+  return decodeOutcome(outcome, operation, params);
+}
+
+/** Whether the update goes on in a job of its own, which its batch has put back. */
+export function isPutBackAt(end: JobEnd, { index, digest }: Pick<UpdateInJob, 'index' | 'digest'>): boolean {
+  return (
+    'record' in end &&
+    end.record.outcomes.length > 1 &&
+    (digest === undefined || digest === end.record.digest) &&
+    isUndone(end.record.outcomes[index] ?? '')
+  );
+}
+
+/** @returns undefined for what is no JSON: anybody may write into a job */
+export function parseJson(text: string | null | undefined): unknown {
+  try {
+    return text ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+
+type Remover = (value: unknown) => unknown;
+
+/** Takes what equals its default out of the params of a schema, also within objects and arrays. */
+export function defaultsRemover(schema: z.ZodType): Remover {
+  return removerOf(schema as unknown as z.core.$ZodTypes) ?? ((params) => params);
+}
+
+/** @returns undefined for a schema without defaults: most params need no copy */
+function removerOf(schema: z.core.$ZodTypes): Remover | undefined {
+  const { def } = schema._zod;
+  switch (def.type) {
+    case 'object':
+      return ofObject(def.shape as Record<string, z.core.$ZodTypes>);
+    case 'array': {
+      const remove = removerOf(def.element as z.core.$ZodTypes);
+      return remove && ((value) => (Array.isArray(value) ? value.map(remove) : value));
+    }
+    case 'default': {
+      const remove = removerOf(def.innerType as z.core.$ZodTypes);
+      return (value) => (isDeepStrictEqual(value, def.defaultValue) ? undefined : remove ? remove(value) : value);
+    }
+    case 'optional':
+    case 'nullable':
+    case 'readonly':
+      return removerOf(def.innerType as z.core.$ZodTypes);
+    case 'pipe':
+      return removerOf(def.out as z.core.$ZodTypes);
+    default:
+      return undefined;
+  }
+}
+
+function ofObject(shape: Readonly<Record<string, z.core.$ZodTypes>>): Remover | undefined {
+  const removers = new Map(
+    Object.entries(shape).flatMap(([name, inner]) => {
+      const remove = removerOf(inner);
+      return remove === undefined ? [] : [[name, remove] as const];
+    }),
+  );
+  if (removers.size === 0) {
+    return undefined;
+  }
+  return (value) => {
+    if (typeof value !== 'object' || value === null) {
+      return value;
+    }
+    const left: Record<string, unknown> = {};
+    for (const [name, inner] of Object.entries(value)) {
+      const remove = removers.get(name);
+      const kept: unknown = remove === undefined ? inner : remove(inner);
+      if (kept !== undefined) {
+        left[name] = kept;
+      }
+    }
+    return left;
+  };
+}

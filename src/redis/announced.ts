@@ -1,0 +1,30 @@
+import type { RedisClient } from './connection.js';
+
+/**
+ * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`): the largest window of
+ * idempotency keys that anybody uses, and the latest time that Redis' clock has shown. `lua/frame.lua` reads it. In a
+ * Cluster there is one in each slot that has keyed updates, beside their receipts.
+ */
+const WINDOW = 'window-ms';
+const CLOCK = 'clock-ms';
+
+/**
+ * How far the announced time may lag behind Redis' clock. Receipts of keys live for ten minutes longer than their window, so
+ * this may be off. The same number stands in `lua/frame.lua`.
+ */
+export const CLOCK_STEP_MS = 5 * 60_000;
+
+/** Announces the window, before the first use of it. */
+export function announceWindow(redis: Pick<RedisClient, 'zadd'>, key: string, windowMs: number): Promise<unknown> {
+  return redis.zadd(key, 'GT', windowMs, WINDOW);
+}
+
+/** Announces the time, so that it is remembered when Redis' clock is set back. */
+export function announceClock(redis: Pick<RedisClient, 'zadd'>, key: string, nowMs: number): Promise<unknown> {
+  return redis.zadd(key, 'GT', nowMs, CLOCK);
+}
+
+/** Redis' answer to TIME, in ms. */
+export function toMs([seconds, microseconds]: readonly (number | string)[]): number {
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+}

@@ -1,0 +1,53 @@
+import type { CheckedUpdate } from '../operations/update.js';
+import { TRANSACTION } from '../operations/transaction.js';
+import type { RedisClient } from '../redis/connection.js';
+import type { JobUpdate, SlotGroup } from './script-call.js';
+
+/** Redis refuses a script call as a whole when its user may not read and write one of the keys. It runs this alike. */
+const NOTHING = 'return 1';
+
+/**
+ * Finds the updates whose keys the worker's Redis user may not write.
+ *
+ * @returns the group with these refused; undefined when it is not because of such keys that Redis refused the call
+ */
+export async function refuseForbidden(redis: RedisClient, group: SlotGroup): Promise<SlotGroup | undefined> {
+  const keys = new Set(group.updates.flatMap((update) => keysOf(update)));
+  const answers = await Promise.all([...keys].map(async (key) => [key, await isForbidden(redis, key)] as const));
+  const forbidden = new Set(answers.flatMap(([key, isSo]) => (isSo ? [key] : [])));
+  if (forbidden.size === 0) {
+    return undefined;
+  }
+  return { ...group, updates: group.updates.map((update) => refuse(update, forbidden)) };
+}
+
+function keysOf(update: JobUpdate): string[] {
+  return 'refusal' in update ? [] : update.steps.flatMap(({ cells }) => cells.map(({ key }) => key));
+}
+
+async function isForbidden(redis: RedisClient, key: string): Promise<boolean> {
+  try {
+    await redis.eval(NOTHING, 1, key);
+    return false;
+  } catch (error) {
+    if ((error as Error).message.startsWith('NOPERM')) {
+      return true;
+    }
+    throw error;
+  }
+}
+
+function refuse(update: JobUpdate, forbidden: ReadonlySet<string>): JobUpdate {
+  if ('refusal' in update) {
+    return update;
+  }
+  const { operation, steps, ...rest } = update satisfies CheckedUpdate;
+  for (const [step, { cells }] of steps.entries()) {
+    const cell = cells.findIndex(({ key }) => forbidden.has(key));
+    if (cell !== -1) {
+      const where = operation.name === TRANSACTION ? `${step + 1}:` : '';
+      return { ...rest, refusal: `?${where}NOPERM,${cell + 1}` };
+    }
+  }
+  return update;
+}

@@ -1,0 +1,77 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { JobResult } from '../jobs/queues.js';
+import type { Registry } from '../operations/registry.js';
+import { toMs } from '../redis/announced.js';
+import type { RedisClock } from '../redis/clock.js';
+import type { Connection } from '../redis/connection.js';
+import type { Keys, Slot } from '../redis/keys.js';
+import { readOrder } from './attempt.js';
+import type { Attempt } from './attempt.js';
+import { PartlyAppliedError } from './failures.js';
+import type { SlotGroups } from './script-call.js';
+
+interface Deps {
+  readonly redis: Connection;
+  readonly registry: Registry;
+  readonly keys: Keys;
+  readonly clock: RedisClock;
+  readonly lockDurationMs: number;
+}
+
+/** By so much the clocks of this machine and of Redis may go apart within a lease. */
+const CLOCK_DRIFT_MS = 50;
+
+/** The Redis time after which an attempt may not write; it ends before the lock could be lost. */
+export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDurationMs }: Deps): number {
+  return clock.at(askedAtMs, slot) + lockDurationMs;
+}
+
+/**
+ * Waits until no request of this attempt can write any more, and looks whether one did.
+ *
+ * ioredis sends a command again when its connection was lost before the answer, so two requests of one attempt may be under
+ * way: while the second is refused, the first may still linger in the network.
+ *
+ * @returns undefined when none did; then the job was not applied, or not all of it
+ * @throws PartlyAppliedError when Redis' clock was set back meanwhile, so that nobody can tell when the lease is over
+ */
+export async function lateRecords(
+  attempt: Attempt,
+  deps: Deps,
+): Promise<{ groups: SlotGroups; records: JobResult[] } | undefined> {
+  const { redis, registry, keys, lockDurationMs } = deps;
+  const context = { registry, isReservedKey: keys.isReserved, slots: redis.isCluster ? ('cluster' as const) : undefined };
+  let groups: SlotGroups;
+  try {
+    ({ groups } = readOrder(attempt, context, redis.isCluster));
+  } catch {
+    return undefined; // nothing was sent for it
+  }
+  await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
+  const records = await Promise.all(
+    groups.map(async ({ slot }) => {
+      const lease = leaseOf(attempt, slot, deps);
+      const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
+      const record = await readReceipt(attempt, slot, deps);
+      if (record === undefined && nowMs <= lease) {
+        throw new PartlyAppliedError("a request may still arrive, and Redis' clock was set back, so it may then be applied");
+      }
+      return record;
+    }),
+  );
+  const found = records.filter((record) => record !== undefined);
+  return found.length === records.length ? { groups, records: found } : undefined;
+}
+
+/** The job's receipt in a slot, whichever of its names it has. */
+export async function readReceipt(
+  { name, otherName }: Attempt,
+  slot: Slot,
+  { redis, keys }: Pick<Deps, 'redis' | 'keys'>,
+): Promise<JobResult | undefined> {
+  const [own, other] = await Promise.all([
+    redis.get(keys.jobReceipt(name, slot)),
+    redis.get(keys.jobReceipt(otherName, slot)),
+  ]);
+  return own ?? other ?? undefined;
+}
