@@ -1,10 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { decodeRecord } from '../../src/jobs/form.js';
 import { luaSource } from '../../src/operations/lua-source.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
 import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
+import type { CallSettings } from '../../src/workers/script-call.js';
 import { setup } from './setup.js';
 
 /** What the comment at the head of a family's file says of one operation. */
@@ -19,7 +22,7 @@ interface Contract {
 
 const families = readdirSync(new URL('../../lua/', import.meta.url))
   .map((name) => name.replace(/\.lua$/, ''))
-  .filter((name) => name !== 'frame' && name !== 'settle');
+  .filter((name) => !['frame', 'settle', 'retire'].includes(name));
 const contracts = families.flatMap(readContracts);
 const registry = createRegistry();
 
@@ -141,7 +144,8 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
     await client.mset(key('a'), 10, key('b'), 200, key('c'), 3000);
     const update = { operation: name, params: paramsOf(name, key) };
 
-    const numbers = (await applyRaw([update], { jobId: 'one' })).split(',').map(Number);
+    const record = decodeRecord(await applyRaw([update], { jobId: 'one' }));
+    const numbers = record!.outcomes[0]!.split(',').map(Number);
     const outcome = await applyOne(update, { jobId: 'one' });
 
     const documented = numbered(result);
@@ -183,15 +187,22 @@ describe('the call of the frame', () => {
     ],
     context,
   );
-  const call = buildScriptCall('job', groupBySlot(updates)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+  const name = { prefix: 'tally-queues', queue: 'scores', jobId: 'job' };
+  const settings: CallSettings = {
+    ...{ name, form: 2, digest: 'Digest-0', stamp: { sentAtMs: 8, windowMs: 7 } },
+    ...{ ranBefore: false, leaseMs: 5, lockDurationMs: 6, leastWindowMs: 9, keys },
+  };
+  const otherName = { ...name, addedAtMs: 10 };
+  const call = buildScriptCall(groupBySlot(updates, false)[0], { ...settings, ranBefore: true, otherName });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
 
-  test('names the receipt, string cells, hashes, sorted sets, idempotency receipts and histories, in this order', () => {
+  test('names the receipt, cells by kind, idempotency receipts, histories and the rest, in this order', () => {
     expect(call.keys).toEqual([
-      ...['tally:job:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem:k'],
+      ...['tally:job:tally-queues:scores:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem::scores.add:k'],
       ...[0, 3, 1, 4, 2].map((n) => keys.history(entries[n]!)),
+      ...['tally:announced', 'tally:job:tally-queues:scores:job:10'],
     ]);
-    expect(call.args[0]).toBe(5);
+    expect([call.args[0], call.args[2]]).toEqual([5, 'tally/2 Digest-0 ']);
   });
 
   test('holds the request that the head of lua/frame.lua documents, and nothing else', () => {
@@ -199,19 +210,21 @@ describe('the call of the frame', () => {
     const [hash] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect([...Object.keys(request), 'part', 'steps'].sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'part', 'steps', 'refused'].sort()).toEqual([...documented].sort());
     const [hashIndex, [f, g], fields] = hash;
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields]).toEqual([4, ['f', 'g']]);
     expect([zset[0], zset[2]]).toEqual([5, ['m']]);
     expect(request).toMatchObject({
       strings: 2,
-      windowMs: 7,
+      ...{ form: 2, sentAtMs: 8, windowMs: 7, leastWindowMs: 9, leaseLengthMs: 6 },
+      ...{ ranBefore: true, rerunUntilMs: 8 + (400 * 24 - 1) * 3_600_000, receiptSeconds: 400 * 24 * 3600 },
+      ...{ announced: 12, otherReceipt: 13 },
       updates: 2,
       cells: [1, f, zset[1][0], 2, g, 2],
       args: [1, 2, 3, 4, 5, 4],
       columns: ['scores.add', [5, 1], [5, 1], false],
-      keyed: [[1, 6, expect.any(String), 'job.0']],
+      keyed: [[1, 6, expect.any(String), 'job.0', slotOf('string 1')]],
       history: { firstKey: 7, entries: 3, lifeSeconds: 30 * 24 * 3600, source: 'job scores.add' },
     });
   });
@@ -237,11 +250,7 @@ describe('the call of the frame', () => {
       },
     };
     const checked = checkUpdates([transaction], { ...context, registry });
-    const { keys: all, args } = buildScriptCall('job', groupBySlot(checked)[0], {
-      keys,
-      leaseMs: 5,
-      idempotencyWindowMs: 7,
-    });
+    const { keys: all, args } = buildScriptCall(groupBySlot(checked, false)[0], settings);
 
     expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
     expect(all.slice(-3)).toEqual(
@@ -251,7 +260,7 @@ describe('the call of the frame', () => {
 
   test('says nothing of hashes, sorted sets, idempotency keys, steps and histories when the job has none', () => {
     const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
-    const { args } = buildScriptCall('job', groupBySlot(one)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { args } = buildScriptCall(groupBySlot(one, false)[0], settings);
 
     expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
       'strings',
@@ -259,20 +268,34 @@ describe('the call of the frame', () => {
       'cells',
       'args',
       'columns',
+      'leaseLengthMs',
       'receiptSeconds',
     ]);
   });
 
   test('says so when the job has more updates in other slots, and names the updates by their places in the job', () => {
     const group = { slot: 5, updates: updates.slice(0, 1), indexes: [7] };
-    const { keys: all, args } = buildScriptCall('job', group, { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { keys: all, args } = buildScriptCall(group, settings);
 
     expect(JSON.parse(args[1])).toMatchObject({
       part: true,
-      keyed: [[1, expect.any(Number), expect.any(String), 'job.7']],
+      keyed: [[1, expect.any(Number), expect.any(String), 'job.7', 5]],
     });
-    expect(all[0]).toBe(keys.jobReceipt('job', 5));
-    expect(all).toContain(keys.idempotencyReceipt('k', 5));
+    expect(all[0]).toBe(keys.jobReceipt(name, 5));
+    expect(all).toContain(keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'k' }, 5));
+    expect(all).toContain(keys.announced(5));
+  });
+
+  test('says which updates this worker can not apply, and has no steps and no receipts for them', () => {
+    const { operation: _operation, steps: _steps, ...held } = updates[0]!;
+    const group = { slot: undefined, updates: [{ ...held, refusal: '?NOPERM,1' }, updates[1]!], indexes: undefined };
+    const { keys: all, args } = buildScriptCall(group, settings);
+
+    const { keyed, ...request } = JSON.parse(args[1]) as Record<string, unknown>;
+    expect(request).toMatchObject({ refused: [[1, '?NOPERM,1']], updates: 2, cells: [1], args: [4] });
+    expect(request['columns']).toEqual(['scores.add', 1, 1, false]);
+    expect(keyed).toBeUndefined();
+    expect(all).toEqual([keys.jobReceipt(name), 'string 2', keys.history({ key: 'string 2' })]);
   });
 
   test('names the steps of each transaction', () => {
@@ -282,7 +305,7 @@ describe('the call of the frame', () => {
       params: { updates: Array<typeof increment>(steps).fill(increment) },
     }));
     const checked = checkUpdates(transactions, context);
-    const { args } = buildScriptCall('job', groupBySlot(checked)[0], { keys, leaseMs: 5, idempotencyWindowMs: 7 });
+    const { args } = buildScriptCall(groupBySlot(checked, false)[0], settings);
 
     expect(JSON.parse(args[1])).toMatchObject({
       steps: [2, 3],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Update } from '../../src/operations/update.js';
+import { toMs } from '../../src/redis/announced.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
@@ -39,19 +40,19 @@ describe('a job that is applied once more', () => {
     expect((await takeSnapshot(client)).dumps).toEqual(before.dumps);
   });
 
-  test('keeps its receipt for another 30 days', async () => {
-    const { client, key, keys, applyOne } = setup();
+  test('keeps its receipt for another 400 days', async () => {
+    const { client, key, jobReceipt, applyOne } = setup();
     const jobId = newJobId();
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     await applyOne(update, { jobId });
-    const firstMs = await client.pttl(keys.jobReceipt(jobId));
-    await client.expire(keys.jobReceipt(jobId), 600);
+    const firstMs = await client.pttl(jobReceipt(jobId));
+    await client.expire(jobReceipt(jobId), 600);
 
     await applyOne(update, { jobId });
 
-    for (const lifeMs of [firstMs, await client.pttl(keys.jobReceipt(jobId))]) {
-      expect(lifeMs).toBeGreaterThan(30 * DAY_MS - 60_000);
-      expect(lifeMs).toBeLessThanOrEqual(30 * DAY_MS);
+    for (const lifeMs of [firstMs, await client.pttl(jobReceipt(jobId))]) {
+      expect(lifeMs).toBeGreaterThan(400 * DAY_MS - 60_000);
+      expect(lifeMs).toBeLessThanOrEqual(400 * DAY_MS);
     }
     expect(await client.get(key('n'))).toBe('1');
   });
@@ -69,13 +70,13 @@ describe('a job that is applied once more', () => {
   });
 
   test('is planned anew when its only update failed', async () => {
-    const { client, key, keys, applyOne } = setup();
+    const { client, key, jobReceipt, applyOne } = setup();
     const jobId = newJobId();
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     await client.set(key('n'), 'abc');
 
     expect(await applyOne(update, { jobId })).toMatchObject({ status: 'failed' });
-    expect(await client.exists(keys.jobReceipt(jobId))).toBe(0);
+    expect(await client.exists(jobReceipt(jobId))).toBe(0);
     await client.set(key('n'), 5);
 
     expect(await applyOne(update, { jobId })).toEqual({ status: 'applied', result: { value: 6 } });
@@ -94,12 +95,72 @@ describe('a job that is applied once more', () => {
   });
 });
 
-describe('the lease', () => {
-  async function redisTimeMs(client: RedisClient): Promise<number> {
-    const [seconds, microseconds] = await client.time();
-    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-  }
+async function redisTimeMs(client: RedisClient): Promise<number> {
+  return toMs(await client.time());
+}
 
+describe('a job that ran before, and has no receipt', () => {
+  const RERUN_LIMIT_MS = 400 * DAY_MS - 3_600_000;
+
+  test('is applied until an hour before its receipt would have been forgotten', async () => {
+    const { client, key, applyOne } = setup();
+    const update = { operation: 'counter.increment', params: { key: key('n') } };
+    const nowMs = await redisTimeMs(client);
+
+    const inTime = await applyOne(update, { ranBefore: true, sentAtMs: nowMs - RERUN_LIMIT_MS + 60_000 });
+    const late = applyOne(update, { ranBefore: true, sentAtMs: nowMs - RERUN_LIMIT_MS - 1 });
+
+    expect(inTime).toMatchObject({ status: 'applied' });
+    await expect(late).rejects.toThrow(/^TOO_OLD /);
+    expect(await client.get(key('n'))).toBe('1');
+  });
+
+  test('is as old as the latest time announced says, when the clock of Redis was set back', async () => {
+    const { client, key, keys, applyOne } = setup();
+    const update = { operation: 'counter.increment', params: { key: key('n') } };
+    const sentAtMs = await redisTimeMs(client);
+    await client.zadd(keys.announced(), sentAtMs + RERUN_LIMIT_MS + 1, 'clock-ms');
+
+    await expect(applyOne(update, { ranBefore: true, sentAtMs })).rejects.toThrow(/^TOO_OLD /);
+
+    expect(await client.exists(key('n'))).toBe(0);
+  });
+
+  test('is not applied when it does not say when it was sent', async () => {
+    const { client, key, applyOne } = setup();
+    const update = { operation: 'counter.increment', params: { key: key('n') } };
+
+    await expect(applyOne(update, { ranBefore: true, sentAtMs: null })).rejects.toThrow(/^UNSTAMPED /);
+    expect(await client.exists(key('n'))).toBe(0);
+
+    expect(await applyOne(update, { sentAtMs: null })).toMatchObject({ status: 'applied' });
+  });
+
+  test('answers however old it is when there is a receipt', async () => {
+    const { client, key, applyOne } = setup();
+    const [update, jobId] = [{ operation: 'counter.increment', params: { key: key('n') } }, newJobId()];
+    const outcome = await applyOne(update, { jobId });
+
+    expect(await applyOne(update, { jobId, ranBefore: true, sentAtMs: 1 })).toEqual(outcome);
+    expect(await applyOne(update, { jobId, ranBefore: true, sentAtMs: null })).toEqual(outcome);
+
+    expect(await client.get(key('n'))).toBe('1');
+  });
+
+  test('answers with the receipt that has its other name', async () => {
+    const { client, key, keys, jobReceipt, applyOne } = setup();
+    const update = { operation: 'counter.increment', params: { key: key('n') } };
+    const [jobId, otherName] = [newJobId(), { prefix: 'p', queue: 'q', jobId: 'other', addedAtMs: 5 }];
+    const outcome = await applyOne(update, { jobId });
+    await client.rename(jobReceipt(jobId), keys.jobReceipt(otherName));
+
+    expect(await applyOne(update, { jobId, otherName, ranBefore: true })).toEqual(outcome);
+
+    expect(await client.get(key('n'))).toBe('1');
+  });
+});
+
+describe('the lease', () => {
   test('ends in Redis time, whatever the clock here says', async () => {
     const { client, key, applyOne } = setup();
     const update = { operation: 'counter.increment', params: { key: key('n') } };
@@ -107,6 +168,20 @@ describe('the lease', () => {
     const nowMs = await redisTimeMs(client);
     await expect(applyOne(update, { leaseMs: nowMs - 1 })).rejects.toThrow(/^LEASE_EXPIRED .*nothing was written/);
     expect(await applyOne(update, { leaseMs: nowMs + 60_000 })).toMatchObject({ status: 'applied' });
+
+    expect(await client.get(key('n'))).toBe('1');
+  });
+
+  test('is not believed when it lies further ahead than any can, since the clock of Redis was set back then', async () => {
+    const { client, key, applyOne } = setup();
+    const update = { operation: 'counter.increment', params: { key: key('n') } };
+    const [lockDurationMs, nowMs] = [10_000, await redisTimeMs(client)];
+
+    const far = applyOne(update, { leaseMs: nowMs + 60_000, lockDurationMs });
+    await expect(far).rejects.toThrow(/^LEASE_EXPIRED .*nothing was written/);
+    expect(await applyOne(update, { leaseMs: nowMs + lockDurationMs, lockDurationMs })).toMatchObject({
+      status: 'applied',
+    });
 
     expect(await client.get(key('n'))).toBe('1');
   });
@@ -162,8 +237,8 @@ describe('a cell that 100 updates of one job touch', () => {
   });
 });
 
-test('the job receipt is written first, then idempotency receipts, then cells, then histories', async () => {
-  const { client, key, keys, apply } = setup(own.url, allWithHistory(5));
+test('the job receipt is written first, then idempotency receipts and the time, then cells, then histories', async () => {
+  const { client, key, keys, jobReceipt, keyReceipt, apply } = setup(own.url, allWithHistory(5));
   const jobId = newJobId();
   const monitor = await client.masters()[0]!.monitor();
   const written: string[] = [];
@@ -185,8 +260,9 @@ test('the job receipt is written first, then idempotency receipts, then cells, t
   monitor.disconnect();
 
   expect(written).toEqual([
-    keys.jobReceipt(jobId),
-    ...['k0', 'k1', 'k2'].map((name) => keys.idempotencyReceipt(name)),
+    jobReceipt(jobId),
+    ...['k0', 'k1', 'k2'].map((name) => keyReceipt(name, 'xp.award')),
+    keys.announced(),
     ...cells.map((cell) => cell.key),
     ...cells.map((cell) => keys.history(cell)),
   ]);

@@ -19,7 +19,7 @@ export interface ModelUpdate {
 
 /** An outcome without its words. */
 export interface ModelOutcome {
-  readonly status: 'applied' | 'rejected' | 'conflict' | 'failed';
+  readonly status: 'applied' | 'rejected' | 'conflict' | 'failed' | 'unknown';
   readonly result?: unknown;
   readonly reason?: string;
   readonly update?: number;
@@ -88,7 +88,8 @@ export class Model {
       return this.#attempt(update);
     }
     const what = JSON.stringify(complete(update));
-    const first = this.#recorded.get(idempotencyKey);
+    const name = `${update.operation} ${idempotencyKey}`; // a key is one of its operation
+    const first = this.#recorded.get(name);
     if (first !== undefined) {
       return first.what === what
         ? { ...first.outcome, duplicate: true }
@@ -96,7 +97,7 @@ export class Model {
     }
     const outcome = this.#attempt(update);
     if (outcome.status !== 'failed') {
-      this.#recorded.set(idempotencyKey, { what, outcome });
+      this.#recorded.set(name, { what, outcome });
     }
     return outcome;
   }

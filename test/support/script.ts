@@ -1,13 +1,14 @@
+import { decodeRecord, FORM } from '../../src/jobs/form.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Operation } from '../../src/operations/operation.js';
-import { decodeOutcome, splitOutcomes } from '../../src/operations/outcome.js';
+import { decodeOutcome } from '../../src/operations/outcome.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { Update } from '../../src/operations/update.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys } from '../../src/redis/keys.js';
-import type { Keys } from '../../src/redis/keys.js';
+import type { JobName, Keys } from '../../src/redis/keys.js';
 import { applyScript, ScriptRunner } from '../../src/redis/scripts.js';
 import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
 import type { Place } from './tally.js';
@@ -17,13 +18,28 @@ const DAY_MS = 24 * 3600 * 1000;
 /** A lease that does not end while a test runs. */
 export const LONG_LEASE_MS = Date.now() + DAY_MS;
 
+/** In the form of a digest; the script takes it as it is. */
+export const DIGEST = 'Digest-0';
+
 export interface Attempt {
   /** @defaultValue a new one */
   jobId?: string;
   /** @defaultValue a day from now */
   leaseMs?: number;
-  /** @defaultValue a day */
-  idempotencyWindowMs?: number;
+  /** What the lease was reckoned with. @defaultValue a day */
+  lockDurationMs?: number;
+  /** When the job was sent; null for one that does not say. @defaultValue now */
+  sentAtMs?: number | null;
+  /** null for a job that does not say. @defaultValue a day */
+  idempotencyWindowMs?: number | null;
+  /** How long the worker was told to remember keys at least. @defaultValue not told */
+  leastWindowMs?: number;
+  /** Whether an earlier attempt may have applied it. @defaultValue false */
+  ranBefore?: boolean;
+  /** Another name that its receipt may have. */
+  otherName?: JobName;
+  /** Version of the job's form. @defaultValue this version's */
+  form?: number;
 }
 
 /** Applies jobs as a worker does, but without BullMQ: straight through the script. */
@@ -34,27 +50,55 @@ export interface Applier {
   readonly apply: (updates: readonly Update[], attempt?: Attempt) => Promise<Outcome[]>;
   /** Applies a job of one update. */
   readonly applyOne: (update: Update, attempt?: Attempt) => Promise<Outcome>;
-  /** Applies a job and returns the script's own answer. */
+  /** Applies a job and returns the script's own answer, the record. */
   readonly applyRaw: (updates: readonly Update[], attempt?: Attempt) => Promise<string>;
+  /** The key of a job's receipt. */
+  readonly jobReceipt: (jobId: string) => string;
+  /** The key of the receipt of an idempotency key. @param operation counter.increment by default */
+  readonly keyReceipt: (key: string, operation?: string) => string;
 }
 
 export function createApplier(
   { client, namespace, prefix }: Pick<Place, 'client' | 'namespace' | 'prefix'>,
-  { operations = [] }: { operations?: readonly Operation[] } = {},
+  { operations = [], idempotencyOwner = '' }: { operations?: readonly Operation[]; idempotencyOwner?: string } = {},
 ): Applier {
   const registry = createRegistry(operations);
   const keys = createKeys({ namespace, prefix });
   const script = applyScript(registry);
   const runner = new ScriptRunner(client, [script]);
-  const check = (updates: readonly Update[]) => checkUpdates(updates, { registry, isReservedKey: keys.isReserved });
+  const context = { registry, isReservedKey: keys.isReserved, idempotencyOwner };
+  const check = (updates: readonly Update[]) => checkUpdates(updates, context);
+  const nameOf = (jobId: string): JobName => ({ prefix, queue: 'updates', jobId });
   const applyRaw = async (updates: readonly Update[], attempt: Attempt = {}): Promise<string> => {
-    const { jobId = newJobId(), leaseMs = LONG_LEASE_MS, idempotencyWindowMs = DAY_MS } = attempt;
-    const call = buildScriptCall(jobId, groupBySlot(check(updates))[0], { keys, leaseMs, idempotencyWindowMs });
+    const {
+      jobId = newJobId(),
+      leaseMs = LONG_LEASE_MS,
+      lockDurationMs = DAY_MS,
+      ranBefore = false,
+      form = FORM,
+    } = attempt;
+    const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, otherName } = attempt;
+    const call = buildScriptCall(groupBySlot(check(updates), false)[0], {
+      ...{
+        name: nameOf(jobId),
+        otherName,
+        form,
+        digest: DIGEST,
+        ranBefore,
+        leaseMs,
+        lockDurationMs,
+        leastWindowMs,
+        keys,
+      },
+      stamp: { ...(sentAtMs !== null && { sentAtMs }), ...(windowMs !== null && { windowMs }) },
+    });
     return (await runner.run(script, call.keys, call.args)) as string;
   };
   const apply = async (updates: readonly Update[], attempt?: Attempt): Promise<Outcome[]> => {
-    const texts = splitOutcomes(await applyRaw(updates, attempt));
-    return check(updates).map(({ operation, params }, index) => decodeOutcome(texts[index] ?? '', operation, params));
+    const { outcomes } = decodeRecord(await applyRaw(updates, attempt)) ?? { outcomes: [] };
+    return check(updates).map(({ operation, params }, index) =>
+      decodeOutcome(outcomes[index] ?? '', operation, params),
+    );
   };
   const applyOne = async (update: Update, attempt?: Attempt): Promise<Outcome> => {
     const [outcome] = await apply([update], attempt);
@@ -63,5 +107,10 @@ export function createApplier(
     }
     return outcome;
   };
-  return { registry, keys, apply, applyOne, applyRaw };
+  return {
+    ...{ registry, keys, apply, applyOne, applyRaw },
+    jobReceipt: (jobId) => keys.jobReceipt(nameOf(jobId)),
+    keyReceipt: (key, operation = 'counter.increment') =>
+      keys.idempotencyReceipt({ owner: idempotencyOwner, operation, key }),
+  };
 }

@@ -140,11 +140,11 @@ describe('a refused update', () => {
 describe('a reserved key', () => {
   test.each<[update: unknown, path: string]>([
     [increment({ key: 'tally:job:1' }), 'params.key'],
-    [increment({ key: 'bull:counters:1', field: 'attempts' }), 'params.key'],
+    [increment({ key: 'tally-queues:counters:1', field: 'attempts' }), 'params.key'],
     [items({ key: 'a', quantity: 1 }, { key: 'tally', quantity: 1 }), 'params.items[1].key'],
     [transaction(fine, increment({ key: 'tally:x' })), 'params.updates[1].params.key'],
     [
-      transaction(fine, entries({ key: 'a', by: 1 }, { key: 'bull:x', by: 1 })),
+      transaction(fine, entries({ key: 'a', by: 1 }, { key: 'tally-queues:x', by: 1 })),
       'params.updates[1].params.entries[1].key',
     ],
   ])('is refused in %j, with its path', (update, path) => {
@@ -157,7 +157,7 @@ test('every issue of every update is told, and the error has the code of the fir
     fine,
     increment({ key: '', by: 0 }),
     { operation: 'nothing', params: {} },
-    increment({ key: 'bull' }),
+    increment({ key: 'tally-queues' }),
   ];
 
   expect(issuesOf(...updates).map(({ path, code }) => `${path} ${code}`)).toEqual([
@@ -174,11 +174,48 @@ test('every issue of every update is told, and the error has the code of the fir
   );
 });
 
-test('one update alone, and the updates of a job, have paths of their own', () => {
+test('one update alone has paths of its own', () => {
+  expect(() => checkUpdate(increment({ key: '' }), { registry, isReservedKey })).toThrow(/^params\.key: /);
+});
+
+describe('the updates of a job', () => {
   const context = { registry, isReservedKey };
-  expect(() => checkUpdate(increment({ key: '' }), context)).toThrow(/^params\.key: /);
-  const updates = [{ key: 'a' }, { key: '' }].map((params) => ({ params, idempotencyKey: undefined }));
-  expect(() => checkUpdatesOf('counter.increment', updates, context)).toThrow(/^updates\[1\]\.params\.key: /);
+  const held = (params: unknown, more: object = {}) => {
+    return { params, idempotencyKey: undefined, idempotencyOwner: '', slot: undefined, ...more };
+  };
+
+  test('are checked each for itself: one that is not valid says why, in its place, and is none of the others', () => {
+    const bad = held({ key: '' }, { idempotencyKey: 'k', idempotencyOwner: 'me', slot: 5 });
+
+    const [first, second, third] = checkUpdatesOf(
+      'counter.increment',
+      [held({ key: 'a' }), bad, held({ key: 'b' })],
+      context,
+    );
+
+    expect(first).toMatchObject({ params: { key: 'a', by: 1 } });
+    expect(second).toEqual({ ...bad, refusal: expect.stringMatching(/^\?INVALID_PARAMS,params\.key: ./) as string });
+    expect(third).toMatchObject({ params: { key: 'b', by: 1 } });
+    expect([first, third].map((update) => 'refusal' in update!)).toEqual([false, false]);
+  });
+
+  test('of an operation that this worker does not know are all refused', () => {
+    expect(checkUpdatesOf('nothing.known', [held({}), held({})], context)).toMatchObject(
+      [1, 2].map(() => ({ refusal: '?UNKNOWN_OPERATION,operation: unknown operation "nothing.known"' })),
+    );
+  });
+
+  test('are refused in words without what separates outcomes', () => {
+    const [refused] = checkUpdatesOf('a;b|c\nd', [held({})], context);
+
+    expect(refused).toMatchObject({ refusal: expect.stringMatching(/^\?UNKNOWN_OPERATION,[^;|\n]*$/) as string });
+  });
+
+  test.each(['tally:x', 'tally-queues:x'])('may not write %s', (key) => {
+    expect(checkUpdatesOf('counter.increment', [held({ key })], context)).toMatchObject([
+      { refusal: expect.stringMatching(/^\?RESERVED_KEY,/) as string },
+    ]);
+  });
 });
 
 test('params at their limits are accepted', () => {

@@ -6,7 +6,7 @@ test('an empty environment gives the defaults', () => {
     HOST: '127.0.0.1',
     PORT: 3000,
     TALLY_NAMESPACE: 'tally',
-    TALLY_PREFIX: 'bull',
+    TALLY_PREFIX: 'tally-queues',
   });
   expect(readConfig({}).REDIS_URL).toBeUndefined();
 });

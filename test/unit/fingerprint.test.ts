@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineOperation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdates, fingerprint } from '../../src/operations/update.js';
 
@@ -7,7 +9,7 @@ const registry = createRegistry();
 /** The fingerprint of an update as the script gets it: after its check. */
 function fingerprintOf(operation: string, params: unknown): string {
   const [checked] = checkUpdates([{ operation, params }], { registry, isReservedKey: () => false });
-  return fingerprint(operation, checked!.params);
+  return fingerprint(checked!.operation, checked!.params);
 }
 
 test('it is 96 bits of text without spaces', () => {
@@ -18,17 +20,36 @@ test('it is 96 bits of text without spaces', () => {
 });
 
 test('it stays the same over releases, since receipts outlive them', () => {
-  // printf 'counter.increment\n{"by":1,"key":"a"}' | openssl dgst -sha256 -binary | head -c 12 | base64
-  expect(fingerprint('counter.increment', { key: 'a', by: 1 })).toBe('mYJo9ImIUZMZcMKq');
+  // printf 'counter.increment\n{"key":"a"}' | openssl dgst -sha256 -binary | head -c 12 | base64
+  expect(fingerprintOf('counter.increment', { key: 'a' })).toBe('X2XKIeaElNzy8Lkz');
+  // printf 'counter.increment\n{"by":2,"key":"a"}' | openssl dgst -sha256 -binary | head -c 12 | base64
+  expect(fingerprintOf('counter.increment', { key: 'a', by: 2 })).toBe('PshQb8s8U8f1EJlg');
+});
+
+/** An operation as a user defines it, with these params. */
+function customOperation(shape: z.ZodRawShape) {
+  return defineOperation({
+    ...{ name: 'custom.one', description: 'For this test.', params: z.strictObject(shape) },
+    ...{ cells: () => [], lua: '', result: () => null },
+  });
+}
+
+test('it stays the same when a release gives the operation another param with a default', () => {
+  const before = customOperation({ key: z.string() });
+  const after = customOperation({ key: z.string(), by: z.int().default(1) });
+
+  expect(fingerprint(after, { key: 'a', by: 1 })).toBe(fingerprint(before, { key: 'a' }));
+  expect(fingerprint(after, { key: 'a', by: 2 })).not.toBe(fingerprint(before, { key: 'a' }));
 });
 
 test('it does not depend on the order in which anything stands', () => {
+  const custom = customOperation({ key: z.string(), amounts: z.unknown() });
   const params = { key: 'a', amounts: { x: 1, y: [{ p: 1, q: 2 }] } };
   const reordered = { amounts: { y: [{ q: 2, p: 1 }], x: 1 }, key: 'a' };
 
-  expect(fingerprint('custom.one', reordered)).toBe(fingerprint('custom.one', params));
-  expect(fingerprint('custom.one', { ...params, amounts: { x: 1, y: [{ p: 2, q: 1 }] } })).not.toBe(
-    fingerprint('custom.one', params),
+  expect(fingerprint(custom, reordered)).toBe(fingerprint(custom, params));
+  expect(fingerprint(custom, { ...params, amounts: { x: 1, y: [{ p: 2, q: 1 }] } })).not.toBe(
+    fingerprint(custom, params),
   );
 });
 

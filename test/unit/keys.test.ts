@@ -1,10 +1,19 @@
 import { expect, test } from 'vitest';
+import { ConfigurationError } from '../../src/errors.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { slotOf, tagOf } from '../../src/redis/slots.js';
 
 const keys = createKeys(DEFAULT_NAMESPACE);
 
 test('keys of the namespace and of the prefix are reserved', () => {
-  for (const key of ['tally', 'tally:', 'tally:job:1', 'tally:anything', 'bull', 'bull:', 'bull:counters:meta']) {
+  for (const key of [
+    'tally',
+    'tally:',
+    'tally:job:1',
+    'tally:anything',
+    'tally-queues',
+    'tally-queues:counters:meta',
+  ]) {
     expect(keys.isReserved(key), key).toBe(true);
   }
 });
@@ -15,8 +24,9 @@ test('keys that only look alike are free', () => {
     'tally-job',
     'my:tally:job:1',
     'Tally:job',
-    'bulletin',
-    'xbull:1',
+    'tally-queues2',
+    'xtally-queues:1',
+    'bull:counters:1',
     ' tally:job:1',
     '',
   ]) {
@@ -28,22 +38,85 @@ test('another namespace and prefix reserve their keys instead', () => {
   const { isReserved } = createKeys({ namespace: 'shop', prefix: 'queues' });
 
   expect(['shop:job:1', 'queues:counters:1'].every(isReserved)).toBe(true);
-  expect(['tally:job:1', 'bull:counters:1'].some(isReserved)).toBe(false);
+  expect(['tally:job:1', 'tally-queues:counters:1'].some(isReserved)).toBe(false);
 });
+
+const job = { prefix: 'tally-queues', queue: 'counters', jobId: '1' };
+const idempotency = { owner: '', operation: 'counter.increment', key: 'a b:c' };
 
 test('every key that Tally writes by itself is reserved, and no two are the same', () => {
   const written = [
-    keys.jobReceipt('1'),
-    keys.idempotencyReceipt('1'),
+    keys.jobReceipt(job),
+    keys.jobReceipt({ ...job, addedAtMs: 5 }),
+    keys.jobReceipt({ ...job, queue: 'xp' }),
+    keys.jobReceipt({ ...job, prefix: 'tally-queues:{p0}' }),
+    keys.idempotencyReceipt(idempotency),
+    keys.idempotencyReceipt({ ...idempotency, operation: 'counter.decrement' }),
+    keys.idempotencyReceipt({ ...idempotency, owner: 'me' }),
+    keys.announced(),
     keys.history({ key: '1' }),
+    keys.partitionCounts,
+    keys.queuesNamespace,
     keys.apiKeys,
+    keys.users,
     keys.job('counters', '1'),
   ];
 
   expect(written.every(keys.isReserved)).toBe(true);
   expect(new Set(written).size).toBe(written.length);
-  expect(keys.jobReceipt('1')).toBe('tally:job:1');
-  expect(keys.idempotencyReceipt('a b:c')).toBe('tally:idem:a b:c');
+  expect(keys.jobReceipt(job)).toBe('tally:job:tally-queues:counters:1');
+  expect(keys.jobReceipt({ ...job, addedAtMs: 5 })).toBe('tally:job:tally-queues:counters:1:5');
+  expect(keys.idempotencyReceipt(idempotency)).toBe('tally:idem::counter.increment:a b:c');
+  expect(keys.announced()).toBe('tally:announced');
   expect(keys.apiKeys).toBe('tally:api-keys');
-  expect(keys.job('counters', '1')).toBe('bull:counters:1');
+  expect(keys.job('counters', '1')).toBe('tally-queues:counters:1');
+});
+
+test('in a Cluster receipts, and what is announced, lie in a slot beside the cells', () => {
+  const slot = 12_182;
+  const inSlot = [
+    keys.jobReceipt(job, slot),
+    keys.idempotencyReceipt(idempotency, slot),
+    keys.announced(slot),
+    keys.history({ key: '1' }, slot),
+  ];
+
+  expect(inSlot.map(slotOf)).toEqual([slot, slot, slot, slot]);
+  expect(inSlot[0]).toBe(`tally:{${tagOf(slot)}}:job:tally-queues:counters:1`);
+  expect(inSlot.every(keys.isReserved)).toBe(true);
+});
+
+test('no owner and key are those of another owner, whatever is in their names', () => {
+  const owners = ['', 'a', 'a:b', 'a%3Ab', 'a%', ':', '%', 'ä {b}'];
+  const named = owners.flatMap((owner) =>
+    ['k', 'b:k', ':k', 'x.y:k'].flatMap((key) =>
+      ['x.y', 'y.x'].map((operation) => keys.idempotencyReceipt({ owner, operation, key })),
+    ),
+  );
+
+  expect(new Set(named).size).toBe(named.length);
+  expect(keys.idempotencyReceipt({ ...idempotency, owner: 'shop:eu 50%' })).toMatch(
+    /^tally:idem:shop%3Aeu[^:]*50%25:c/,
+  );
+});
+
+test.each([
+  ['tally', 'tally'],
+  ['tally', 'tally:queues'],
+  ['shop:tally', 'shop'],
+])('the namespace %j and the prefix %j are refused, since one lies under the other', (namespace, prefix) => {
+  expect(() => createKeys({ namespace, prefix })).toThrow(ConfigurationError);
+  expect(() => createKeys({ namespace, prefix })).toThrow(/TALLY_NAMESPACE.*TALLY_PREFIX/);
+});
+
+test('names of which one only begins like the other are accepted', () => {
+  expect(() => createKeys({ namespace: 'tally', prefix: 'tally-queues' })).not.toThrow();
+  expect(() => createKeys({ namespace: 'shop:tally', prefix: 'shop:queues' })).not.toThrow();
+});
+
+test.each([
+  ['{tally}', 'queues'],
+  ['tally', 'queues{1}'],
+])('the namespace %j and the prefix %j are refused, since braces would decide on slots', (namespace, prefix) => {
+  expect(() => createKeys({ namespace, prefix })).toThrow(/braces/);
 });

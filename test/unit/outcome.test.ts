@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeOutcome, isFailure, outcomeOfFailedJob, splitOutcomes } from '../../src/operations/outcome.js';
+import { decodeOutcome, isUndone, joinOutcomes, splitOutcomes } from '../../src/operations/outcome.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
@@ -100,29 +100,52 @@ describe('an outcome in the form of the script', () => {
     });
   });
 
+  test('that is too old is unknown, not failed', () => {
+    expect(decode('*TOO_OLD', 'counter.increment', { key: 'a' })).toMatchObject({
+      status: 'unknown',
+      reason: 'TOO_OLD',
+      message: expect.stringContaining('may have been applied') as string,
+    });
+  });
+
+  test.each(['UNSTAMPED', 'UNREADABLE_RECEIPT'])('that fails with %s names no cell', (reason) => {
+    expect(decode(`?${reason}`, 'transaction', transaction)).toEqual({
+      status: 'failed',
+      reason,
+      message: expect.stringMatching(/ .* /) as string,
+    });
+  });
+
+  test('that a worker refused keeps the words of the worker', () => {
+    expect(decode('?INVALID_PARAMS,params.by: must be 1, 2 or 3', 'counter.increment', { key: 'a' })).toEqual({
+      status: 'failed',
+      reason: 'INVALID_PARAMS',
+      message: 'params.by: must be 1, 2 or 3',
+    });
+  });
+
+  test('of a key that the Redis user of the worker may not write names it', () => {
+    expect(decode('?2:NOPERM,1', 'transaction', transaction)).toMatchObject({
+      status: 'failed',
+      reason: 'NOPERM',
+      update: 1,
+      message: expect.stringContaining('may not write "stock"') as string,
+    });
+  });
+
   test('that names an update which the transaction does not have is an error, not an outcome', () => {
     expect(() => decode('!9:LIMIT_REACHED,5', 'transaction', transaction)).toThrow(RangeError);
   });
 });
 
 test('the outcomes of a job are split where the script joined them', () => {
-  expect(splitOutcomes('5;!A,1;?B;=6;~;;1|2')).toEqual(['5', '!A,1', '?B', '=6', '~', '', '1|2']);
+  const [text, outcomes] = ['5;!A,1;?B;=6;~;;1|2', ['5', '!A,1', '?B', '=6', '~', '', '1|2']];
+
+  expect(splitOutcomes(text)).toEqual(outcomes);
+  expect(joinOutcomes(outcomes)).toBe(text);
 });
 
-test('only an outcome that starts with ? is a failure', () => {
-  expect(['?WRONG_TYPE,1', '?2:WRONG_TYPE,1'].every(isFailure)).toBe(true);
-  expect(['5', '', '!A', '=5', '~', '=!A'].some(isFailure)).toBe(false);
-});
-
-test('the failedReason of a job reads as an outcome', () => {
-  expect(outcomeOfFailedJob('WRONG_TYPE: "a" holds a list; nothing was applied')).toEqual({
-    status: 'failed',
-    reason: 'WRONG_TYPE',
-    message: '"a" holds a list; nothing was applied',
-  });
-  expect(outcomeOfFailedJob('job stalled more than allowable limit')).toEqual({
-    status: 'failed',
-    reason: 'UNEXPECTED',
-    message: 'job stalled more than allowable limit',
-  });
+test('only an outcome that starts with ? or * is put back', () => {
+  expect(['?WRONG_TYPE,1', '?2:WRONG_TYPE,1', '*TOO_OLD'].every(isUndone)).toBe(true);
+  expect(['5', '', '!A', '=5', '~', '=!A'].some(isUndone)).toBe(false);
 });
