@@ -40,10 +40,7 @@ const jobDataSchema = z.strictObject({
   windowMs: z.int().min(1).optional(),
   slots: z.union([z.int(), z.array(z.int())]).optional(),
   idempotencyKeys: z
-    .record(
-      z.string().regex(/^\d+$/),
-      z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]),
-    )
+    .record(z.string().regex(/^\d+$/), z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]))
     .optional(),
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
 });

@@ -81,7 +81,10 @@ export class KeyLookUp {
     return [...groups.values()];
   }
 
-  async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
+  async #lookAt({
+    slot,
+    receipts,
+  }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
     const { redis, keys } = this.deps;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
