@@ -20,6 +20,8 @@ import { fileURLToPath } from 'node:url';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
+const NEED_COMPILER = ['pretest', 'prefaults', 'prefaults:mutations'];
+const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const BUILD_INPUTS = [
   'src',
@@ -38,6 +40,9 @@ requireRedisServer();
 if (process.env.npm_lifecycle_event === 'pretest') {
   requireBrowser();
   fetchPromtool();
+}
+if (NEED_COMPILER.includes(process.env.npm_lifecycle_event)) {
+  requireCompiler();
 }
 whenChanged('dist/.tally-build', BUILD_INPUTS, build);
 
@@ -149,6 +154,22 @@ function requireBrowser() {
   const [program, ...args] = aptGet;
   run([program], [...args, 'update']);
   run([program], [...args, 'install', '-y', '--no-install-recommends', 'chromium']);
+}
+
+/** The clock of a Redis is moved by a small library in C that tests load into it, which works on Linux only. */
+function requireCompiler() {
+  if (process.platform !== 'linux' || COMPILERS.some(isOnPath)) {
+    return;
+  }
+  const aptGet = isOnPath('apt-get') && aptGetAsRoot();
+  if (!aptGet) {
+    say(`none of ${COMPILERS.join(', ')} is on the PATH: tests that move the clock of Redis will fail. Install one.`);
+    return;
+  }
+  say('no C compiler found; installing one');
+  const [program, ...args] = aptGet;
+  run([program], [...args, 'update']);
+  run([program], [...args, 'install', '-y', '--no-install-recommends', 'gcc', 'libc6-dev']);
 }
 
 /**

@@ -6,6 +6,9 @@ import { slotOf } from '../redis/slots.js';
 /** Stands between the name of a queue and that of a worker which has one. */
 export const WORKER_NAME_SEPARATOR = ':w:';
 
+/** What Tally's own workers call themselves, by which they are known from those of other programs. */
+export const TALLY_WORKER = 'tally';
+
 /** Who is connected to masters: one reading for all queues. */
 export class ConnectedWorkers {
   private constructor(
@@ -24,11 +27,29 @@ export class ConnectedWorkers {
   }
 
   /** The lines of a queue's workers: in a Cluster of those on its master, since nobody takes a job elsewhere. */
-  of(queue: string, { prefix }: Partition): readonly string[] {
-    const master = this.redis.masterOf(slotOf(prefix));
-    const name = `${prefix}:${Buffer.from(queue).toString('base64')}`; // so BullMQ's workers name their connections
-    return this.clients.get(master)?.get(name) ?? [];
+  of(queue: string, partition: Partition): readonly string[] {
+    return this.#named(nameOf(queue, partition), partition);
   }
+
+  /** The lines of those that are not Tally's own: what they take from the queue is not applied. */
+  othersOf(queue: string, partition: Partition): readonly string[] {
+    const own = new Set(this.#named(nameOf(queue, partition) + WORKER_NAME_SEPARATOR + TALLY_WORKER, partition));
+    return this.of(queue, partition).filter((line) => !own.has(line));
+  }
+
+  #named(name: string, { prefix }: Partition): readonly string[] {
+    return this.clients.get(this.redis.masterOf(slotOf(prefix)))?.get(name) ?? [];
+  }
+}
+
+/** So BullMQ's workers name their connections. */
+function nameOf(queue: string, { prefix }: Partition): string {
+  return `${prefix}:${Buffer.from(queue).toString('base64')}`;
+}
+
+/** Where the client of a line of CLIENT LIST connects from. */
+export function addressOf(line: string): string {
+  return / addr=(\S+)/.exec(line)?.[1] ?? 'an unknown address';
 }
 
 function byName(lines: readonly string[]): Map<string, string[]> {

@@ -5,6 +5,7 @@ import { backoffMs } from '../jobs/job-options.js';
 import type { Partition } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { forgiving } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
@@ -42,6 +43,7 @@ interface Deps {
 /** A BullMQ worker for every queue in every partition that this process serves. */
 export class ServedQueues {
   readonly queues: TallyQueue[] = [];
+  readonly partitions: Partition[] = [];
   readonly #prefixes = new Set<string>();
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: Settler[] = [];
@@ -88,6 +90,7 @@ export class ServedQueues {
   #open(partition: Partition): QueueWorker[] {
     const { redis, queues, settle, apply, options, logger } = this.deps;
     this.#prefixes.add(partition.prefix);
+    this.partitions.push(partition);
     const settler = new Settler({
       ...{ scripts: apply.scripts, settle, keys: apply.keys, partition, cutter: this.#cutter, logger },
       settledReceiptMs: options.settledReceiptMs,
@@ -115,6 +118,7 @@ export class ServedQueues {
     const nameOf = (job: TallyJob) =>
       nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
+      name: TALLY_WORKER,
       connection: redis.forSlot(slotOf(partition.prefix)),
       prefix: partition.prefix,
       concurrency,

@@ -20,7 +20,9 @@ import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { applyScript, checkPlans, retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
 import { withinTime } from '../within-time.js';
+import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
+import { OtherWorkers } from './other-workers.js';
 import { shareOf, shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { PutOff } from './put-off.js';
@@ -125,6 +127,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #counts: PartitionCounts;
   readonly #used: UsedPartitions;
   readonly #served: ServedQueues;
+  readonly #clockKeeper: ClockKeeper;
+  readonly #otherWorkers: OtherWorkers;
   readonly #logger: Logger;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
@@ -159,6 +163,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       ...{ settle, registry: this.#registry, queues: this.#queueNames(), options, logger: this.#logger },
       completed: (job) => this.emit('completed', job),
     });
+    this.#clockKeeper = new ClockKeeper({ redis: this.#redis, keys: this.#keys, clock: this.#clock });
+    this.#otherWorkers = new OtherWorkers(this.#served, this.#redis, this.#logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
       this.#logger.error({ err: error }, 'the worker did not start');
@@ -208,6 +214,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await this.#unlessAway(this.#janitor.clean());
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
+      this.#otherWorkers.watch();
       this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
   }
@@ -241,6 +248,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   async #follow(): Promise<void> {
     try {
       await this.#counts.announce(this.#partitions.count);
+      await this.#clockKeeper.keep();
       const added = await this.#served.serve(this.#shareOf(await this.#used.read()));
       if (added > 0) {
         this.#logger.info({ partitions: added }, 'serving partitions that a producer uses');
@@ -268,6 +276,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       closeTimeoutMs,
     );
     clearInterval(this.#following);
+    this.#otherWorkers.close();
     const inTime = await withinTime(this.#served.close(), closeTimeoutMs);
     if (!inTime) {
       this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');

@@ -11,6 +11,15 @@ export interface Proxy {
   mute(): void;
   /** Ends all connections; new ones work. */
   cut(): void;
+  /** Keeps back the next thing that a client sends with this text in it, and ends the connection to that client. */
+  holdBack(text: string): HeldBack;
+}
+
+/** What lingers in the network after its connection was lost. */
+export interface HeldBack {
+  readonly isHeld: () => boolean;
+  /** Delivers it to Redis. Resolves once Redis has answered, to nobody. */
+  deliver(): Promise<void>;
 }
 
 /** Starts a proxy before a Redis, for the length of a test. */
@@ -19,6 +28,7 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
   const { hostname, port } = new URL(redisUrl);
   const sockets = new Set<Socket>();
   let muted = false;
+  let hold: { readonly text: string; held?: { redis: Socket; data: Buffer } } | undefined;
   const server = createServer((client) => {
     const redis = connect(Number(port), hostname);
     for (const socket of [client, redis]) {
@@ -27,10 +37,19 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
       socket.on('close', () => {
         sockets.delete(socket);
         client.destroy();
-        redis.destroy();
+        if (hold?.held?.redis !== redis) {
+          redis.destroy();
+        }
       });
     }
-    client.pipe(redis);
+    client.on('data', (data: Buffer) => {
+      if (hold !== undefined && hold.held === undefined && data.includes(hold.text)) {
+        hold.held = { redis, data };
+        client.destroy();
+      } else if (hold?.held?.redis !== redis) {
+        redis.write(data);
+      }
+    });
     redis.on('data', (data) => {
       if (!muted) {
         client.write(data);
@@ -54,5 +73,19 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
       muted = true;
     },
     cut,
+    holdBack: (text) => {
+      const own: typeof hold = { text };
+      hold = own;
+      return {
+        isHeld: () => own.held !== undefined,
+        deliver: async () => {
+          const { redis, data } = own.held!;
+          const answered = once(redis, 'data');
+          redis.write(data);
+          await answered;
+          redis.destroy();
+        },
+      };
+    },
   };
 }

@@ -1,0 +1,33 @@
+import { Cluster, Redis } from 'ioredis';
+import { inject, onTestFinished } from 'vitest';
+import { createRegistry } from '../../src/operations/registry.js';
+import type { Connection, RedisClient } from '../../src/redis/connection.js';
+import { applyScript } from '../../src/redis/scripts.js';
+import { isCluster } from '../../src/redis/target.js';
+
+/**
+ * Does something once in this process, right after Redis has answered the script that applies a job and before the worker hears
+ * of it.
+ *
+ * @param sha of the script. @defaultValue that of the built-in operations
+ */
+export function afterApplying(
+  action: (worker: Connection) => Promise<unknown>,
+  sha: string = applyScript(createRegistry()).sha,
+): void {
+  const { prototype } = isCluster(inject('redisUrl')) ? Cluster : Redis;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
+  const evalsha = prototype.evalsha as (this: RedisClient, ...args: unknown[]) => Promise<unknown>;
+  let done = false;
+  prototype.evalsha = async function (this: RedisClient, ...args: unknown[]) {
+    const answer = await evalsha.apply(this, args);
+    if (args[0] === sha && !done) {
+      done = true;
+      await action(this as Connection);
+    }
+    return answer;
+  };
+  onTestFinished(() => {
+    prototype.evalsha = evalsha;
+  });
+}
