@@ -49,14 +49,16 @@ const jobDataSchema = z.strictObject({
 type HeldUpdate = Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
 
 /**
- * @param stamp undefined when somebody else added the job that these are put back from, without one
+ * @param stamp without a time when somebody else added the job that these are put back from, and none was noted
  * @param inCluster whether the slots of the updates are to be held
+ * @param form that of the job that these are put back from. When somebody else added it, they have one all the same: then
+ * their receipts go by their ids alone, and are found when they are put back once more
  */
 export function toJobData(
   updates: readonly HeldUpdate[],
-  stamp: Partial<Stamp> | undefined,
+  stamp: Partial<Stamp>,
   inCluster: boolean,
-  form: number | undefined = FORM,
+  form = FORM,
 ): JobData {
   const idempotencyKeys: Record<string, string | [string, string]> = {};
   let isKeyed = false;
@@ -67,9 +69,9 @@ export function toJobData(
     }
   }
   return {
-    ...(form !== undefined && { v: form }),
-    ...(stamp?.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
-    ...(isKeyed && stamp?.windowMs !== undefined && { windowMs: stamp.windowMs }),
+    v: form,
+    ...(stamp.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
+    ...(isKeyed && stamp.windowMs !== undefined && { windowMs: stamp.windowMs }),
     ...(inCluster && { slots: slotsOf(updates) }),
     ...(isKeyed && { idempotencyKeys }),
     updates: updates.map(({ params }) => params),
