@@ -1,0 +1,80 @@
+import type { World } from './scenario.js';
+import type { State } from './state.js';
+import type { Told } from './told.js';
+import { PLACES, toldOf } from './told.js';
+
+/** What must hold in each state, and of what is told in it. */
+export type Invariant =
+  | 'an update is applied twice'
+  | 'a key is applied twice'
+  | 'told "applied" of what was not applied'
+  | 'told "duplicate" of a key that was not applied'
+  | 'told "failed", "cancelled" or "not accepted" of what was applied'
+  | 'refused as too old within its window'
+  | 'removed before its time'
+  | 'an update has not ended, or not as it should';
+
+/** @returns the invariant that the step from one state to the next breaks, if any */
+export function brokenInvariant(before: State, after: State, world: World): Invariant | undefined {
+  if (after.effects.some((count) => count > 1)) {
+    return 'an update is applied twice';
+  }
+  if (after.isKeyDoubled) {
+    return 'a key is applied twice';
+  }
+  if (after.isRefusedEarly && !hasClockSteps(world)) {
+    return 'refused as too old within its window';
+  }
+  if (after.isRemovedEarly) {
+    return 'removed before its time';
+  }
+  for (const [update, job, place] of PLACES) {
+    const broken = brokenByTelling(before, after, { update, told: toldOf(after, job, place, world) });
+    if (broken !== undefined) {
+      return broken;
+    }
+    const isAppliedNow = after.effects[update] !== before.effects[update];
+    if (isAppliedNow && isNegative(toldOf(before, job, place, world))) {
+      return 'told "failed", "cancelled" or "not accepted" of what was applied';
+    }
+  }
+  return undefined;
+}
+
+function brokenByTelling(
+  _before: State,
+  after: State,
+  { update, told }: { update: number; told: Told },
+): Invariant | undefined {
+  const isApplied = after.effects[update] !== 0;
+  if (told === 'applied' && !isApplied) {
+    return 'told "applied" of what was not applied';
+  }
+  if (told === 'duplicate' && after.effects[0] === 0 && after.effects[2] === 0) {
+    return 'told "duplicate" of a key that was not applied';
+  }
+  return isNegative(told) && isApplied ? 'told "failed", "cancelled" or "not accepted" of what was applied' : undefined;
+}
+
+function isNegative(told: Told): boolean {
+  return told === 'failed' || told === 'cancelled' || told === 'not accepted';
+}
+
+function hasClockSteps({ scenario: { events } }: World): boolean {
+  return events['clock back'] !== undefined || events['clock forward'] !== undefined;
+}
+
+/** Where nothing is left to do: whatever could be applied was, and its caller is told so. */
+export function brokenAtTheEnd(state: State, world: World): Invariant | undefined {
+  const { scenario } = world;
+  const impossible = scenario.strictWorker === true ? '0' : '';
+  for (const [update, job, place] of PLACES) {
+    const isPlanned = scenario.jobs[job]?.updates.includes(String(update)) === true;
+    const told = toldOf(state, job, place, world);
+    const mayFail = impossible.includes(String(update)) && told === 'failed';
+    if (isPlanned && !mayFail && told !== 'applied' && told !== 'duplicate') {
+      return 'an update has not ended, or not as it should';
+    }
+  }
+  return undefined;
+}
