@@ -4,16 +4,17 @@ import { CLOCK_TOLERANCE, UNSETTLED_MARGIN, UNSETTLED_RECEIPT } from './times.js
 
 /** Redis' time as it counts for stamps, windows and receipts: it does not fall behind what was announced. */
 export function logicalTime({ clock }: State, { rules }: World): number {
-  return rules.clock === 'raised' ? Math.max(0, clock) : 0;
+  return rules.clock === 'raised' ? Math.max(0, clock ?? 0) : 0;
 }
 
 /** Before anything is stamped or applied that lies further ahead of the clock than is tolerated. */
 export function raiseWhereAhead(state: State, world: World): State {
-  return logicalTime(state, world) > state.clock + CLOCK_TOLERANCE ? raise(state, world) : state;
+  const { clock } = state;
+  return clock !== undefined && logicalTime(state, world) > clock + CLOCK_TOLERANCE ? raise(state, world) : state;
 }
 
 export function raise(state: State, { rules }: World): State {
-  return rules.clock === 'raised' && state.clock < 0 ? { ...state, clock: 0 } : state;
+  return rules.clock === 'raised' && state.clock !== undefined && state.clock < 0 ? { ...state, clock: 0 } : state;
 }
 
 /** Before it is relied on that earlier leases are over. */

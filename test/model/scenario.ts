@@ -47,6 +47,8 @@ export interface Scenario {
   readonly strictWorker?: boolean;
   /** The second worker is older than the form of the jobs. */
   readonly olderWorker?: boolean;
+  /** Others may come between the stamp and the look-up, which go in one pipeline. */
+  readonly splitPipeline?: boolean;
   /** A janitor removes failed jobs by age. */
   readonly janitor?: boolean;
   /** A step forward of the clock may be taken back before anyone has noted it: excluded from what is promised. */

@@ -1,4 +1,4 @@
-import { CLOCK_STEP, FORGOTTEN } from './times.js';
+import { CLOCK_STEP, CLOCK_TOLERANCE, FAILED_KEPT, FORGOTTEN } from './times.js';
 import { EVENTS } from './scenario.js';
 import type { Event, Scenario } from './scenario.js';
 
@@ -7,8 +7,9 @@ import type { Event, Scenario } from './scenario.js';
  * differ only in when they were reached are one.
  */
 export interface State {
-  /** The latest Redis time and the largest window announced. */
-  readonly clock: number;
+  /** The latest Redis time announced; undefined where no clock steps, as it makes no difference then. */
+  readonly clock: number | undefined;
+  /** The largest window announced. */
   readonly announced: number;
   /** The two jobs that are sent, and those that put back the first and the second update of the first. */
   readonly jobs: readonly Job[];
@@ -111,16 +112,18 @@ export interface Attempt {
   readonly hasPutBack: boolean;
 }
 
-export function initialState({ jobs, broken = '', events }: Scenario): State {
+export function initialState({ jobs, broken, events }: Scenario): State {
+  const hasClockSteps = events['clock back'] !== undefined || events['clock forward'] !== undefined;
   const planned = [jobs[0], jobs[1]].map((plan): Job => ({
     ...NO_JOB,
     ...(plan && {
-      status: 'unsent' as const,
+      status: 'unsent',
       ...{ updates: plan.updates, keyed: plan.keyed, window: plan.window ?? 0, delay: plan.delay ?? 0 },
     }),
   }));
   return {
-    ...{ clock: 0, announced: 0, broken, jobs: [...planned, NO_JOB, NO_JOB] },
+    ...{ clock: hasClockSteps ? 0 : undefined, announced: 0 },
+    ...{ broken: broken ?? '', jobs: [...planned, NO_JOB, NO_JOB] },
     ...{ receipts: [undefined, undefined, undefined, undefined], keyReceipts: [undefined, undefined] },
     ...{ workers: [undefined, undefined], late: [], effects: [0, 0, 0], keyPromised: undefined },
     ...{ isKeyDoubled: false, isRefusedEarly: false, isRemovedEarly: false },
@@ -171,35 +174,37 @@ export function happened(state: State, event: Event): State {
   return { ...state, left: replaced(state.left, place, (state.left[place] ?? 0) - 1) };
 }
 
-/** The state when Redis' time has moved by so much: forward, and what expires is gone; or back. */
+/**
+ * The state when Redis' time has moved by so much: forward, and what expires is gone; or back. What is long ago is moved no
+ * further, so that states which differ only in how long are one; a clock that may step back makes that longer.
+ */
 export function shifted(state: State, ticks: number): State {
-  const mayStepBack = mayHappen(state, 'clock back');
-  const oldest = -FORGOTTEN - (mayStepBack ? CLOCK_STEP : 0);
-  const move = (time: number) => Math.max(time - ticks, oldest);
-  const request = (it: Request): Request => ({ ...it, lease: move(it.lease), clockLease: move(it.clockLease) });
+  const stepBack = mayHappen(state, 'clock back') ? CLOCK_STEP : 0;
+  const move = (time: number, oldest: number) => Math.max(time - ticks, -oldest - stepBack);
+  const request = (it: Request) => ({ ...it, lease: move(it.lease, 1), clockLease: move(it.clockLease, 1) });
   const attempt = (it: Attempt | undefined) => it && { ...it, request: request(it.request) };
   return {
     ...state,
-    clock: move(state.clock),
-    keyPromised: state.keyPromised === undefined ? undefined : move(state.keyPromised),
-    jobs: state.jobs.map((job) => ({ ...job, ...movedTimes(job, move) })),
+    clock: state.clock === undefined ? undefined : move(state.clock, CLOCK_TOLERANCE + 1),
+    keyPromised: state.keyPromised === undefined ? undefined : move(state.keyPromised, 1),
+    jobs: state.jobs.map((job) => (job.status === 'absent' ? job : { ...job, ...movedTimes(job, move) })),
     receipts: state.receipts.map((it) => kept(it, ticks)),
     keyReceipts: state.keyReceipts.map((it) => kept(it, ticks)),
     workers: [attempt(state.workers[0]), attempt(state.workers[1])],
-    late: state.late.map(request).filter(({ lease }) => lease >= 0 || mayStepBack), // others can do nothing any more
+    late: state.late.map(request).filter(({ lease }) => lease >= 0 || stepBack > 0), // others can do nothing any more
   };
 }
 
-function movedTimes(job: Job, move: (time: number) => number): Partial<Job> {
+function movedTimes(job: Job, move: (time: number, oldest: number) => number): Partial<Job> {
   const isSent = !['unsent', 'looked up', 'answered', 'absent'].includes(job.status);
-  const isLate = job.lateAdd !== undefined && move(job.lateAdd) >= 0;
+  const isLate = job.lateAdd !== undefined && job.lateAdd > 0;
   return {
-    stamp: isSent ? move(job.stamp) : 0,
-    sentAt: isSent ? move(job.sentAt) : 0,
-    dueAt: job.status === 'delayed' ? move(job.dueAt) : 0,
-    lockedUntil: job.status === 'active' ? move(job.lockedUntil) : 0,
-    endedAt: job.status === 'failed' ? move(job.endedAt) : 0,
-    lateAdd: isLate ? move(job.lateAdd) : undefined,
+    stamp: isSent ? move(job.stamp, FORGOTTEN) : 0,
+    sentAt: isSent ? move(job.sentAt, FORGOTTEN) : 0,
+    dueAt: job.status === 'delayed' ? move(job.dueAt, 0) : 0,
+    lockedUntil: job.status === 'active' ? move(job.lockedUntil, 1) : 0,
+    endedAt: job.status === 'failed' ? move(job.endedAt, FAILED_KEPT) : 0,
+    lateAdd: isLate ? move(job.lateAdd, 0) : undefined,
   };
 }
 

@@ -11,14 +11,14 @@ export const LEASE = 1;
 export const SETTLED_RECEIPT = 2;
 
 /** Life of a job's receipt until then: 400 days. */
-export const UNSETTLED_RECEIPT = 8;
+export const UNSETTLED_RECEIPT = 6;
 
 /** An update without a key is not applied in the last part of an unsettled receipt's life: 1 hour. */
 export const UNSETTLED_MARGIN = 1;
 
 /** Idempotency windows: 24 hours, and a longer one. */
-export const WINDOW = 2;
-export const LONG_WINDOW = 4;
+export const WINDOW = 1;
+export const LONG_WINDOW = 2;
 
 /** An idempotency receipt outlives the largest announced window by this: 10 minutes. */
 export const WINDOW_MARGIN = 2;
@@ -32,5 +32,5 @@ export const FAILED_KEPT = 3;
 /** How far a clock steps, or is off: further than a window with its margin, or the order of times would hide it. */
 export const CLOCK_STEP = 5;
 
-/** What happened longer ago makes no difference any more. */
-export const FORGOTTEN = UNSETTLED_RECEIPT + UNSETTLED_MARGIN + 1;
+/** What was stamped longer ago makes no difference any more. */
+export const FORGOTTEN = UNSETTLED_RECEIPT - UNSETTLED_MARGIN;

@@ -101,14 +101,14 @@ export function worldSteps(state: State, { rules, scenario }: World): Step[] {
   if (state.broken !== '' && mayHappen(state, 'heal')) {
     steps.push(event('the cause of the failure goes', { ...happened(state, 'heal'), broken: '' }));
   }
-  const mayStep = scenario.events['clock back'] !== undefined || scenario.events['clock forward'] !== undefined;
-  if (mayStep && rules.clock === 'raised' && state.clock < 0) {
+  const clock = state.clock ?? 0;
+  if (rules.clock === 'raised' && clock < 0) {
     steps.push(progress("a worker notes Redis' time", raise(state, { rules, scenario })));
   }
   if (mayHappen(state, 'clock forward')) {
     steps.push(event("Redis' clock steps forward", shifted(happened(state, 'clock forward'), CLOCK_STEP)));
   }
-  const isNoted = state.clock >= -CLOCK_TOLERANCE || rules.clock === 'not raised' || scenario.unnotedSteps === true;
+  const isNoted = clock >= -CLOCK_TOLERANCE || rules.clock === 'not raised' || scenario.unnotedSteps === true;
   if (mayHappen(state, 'clock back') && isNoted) {
     steps.push(event("Redis' clock steps back", shifted(happened(state, 'clock back'), -CLOCK_STEP)));
   }

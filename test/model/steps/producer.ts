@@ -33,8 +33,17 @@ function firstSteps(state: State, index: 0 | 1, world: World): Step[] {
     return []; // refused: it could never be applied
   }
   const sent = withJob(state, index, { isNewUse: isPromiseOver(state, world) });
-  const isStampFirst = world.rules.stampTaken === 'before the look-up';
-  return [isStampFirst ? stamp(sent, index, 'stamped', world) : lookUp(sent, index, 'looked up', world)];
+  if (world.rules.stampTaken === 'after the look-up') {
+    return [lookUp(sent, index, 'looked up', world)];
+  }
+  const stamped = stamp(sent, index, 'stamped', world);
+  return [
+    world.scenario.splitPipeline === true ? stamped : joined(stamped, lookUp(stamped.next, index, 'ready', world)),
+  ];
+}
+
+function joined(first: Step, second: Step): Step {
+  return { ...second, text: `${first.text}, and ${second.text}` };
 }
 
 function isPromiseOver(state: State, world: World): boolean {
