@@ -26,7 +26,7 @@ function encodeJob(job: Job): string {
   let code = codes.get(job);
   if (code === undefined) {
     const times = `${job.stamp},${job.sentAt},${job.dueAt},${job.lockedUntil},${job.endedAt},${job.lateAdd ?? ''}`;
-    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.acceptance}`;
+    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.isCancelled ? 1 : 0}${job.acceptance}`;
     code =
       job.status === 'absent'
         ? ''

@@ -41,7 +41,7 @@ export function explore(world: World, { maxStates = MAX_STATES } = {}): Explorat
     const next: Visited[] = [];
     for (const visited of frontier) {
       const steps = stepsOf(visited.state, world);
-      const end = world.scenario.patient === true && isEnd(visited.state, steps, world);
+      const end = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
       const invariant = end ? brokenAtTheEnd(visited.state, world) : undefined;
       if (invariant !== undefined) {
         return { states: seen.size, depth, isComplete: false, counterexample: { invariant, steps: pathTo(visited) } };

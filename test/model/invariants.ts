@@ -1,5 +1,6 @@
 import type { World } from './scenario.js';
 import type { State } from './state.js';
+import { jobAt } from './state.js';
 import type { Told } from './told.js';
 import { PLACES, toldOf } from './told.js';
 
@@ -28,12 +29,13 @@ export function brokenInvariant(before: State, after: State, world: World): Inva
   if (after.isRemovedEarly) {
     return 'removed before its time';
   }
-  for (const [update, job, place] of PLACES) {
-    const broken = brokenByTelling(before, after, { update, told: toldOf(after, job, place, world) });
+  for (const [job, place] of PLACES) {
+    const update = updateAt(after, job, place);
+    const broken = update === undefined ? undefined : brokenByTelling(after, update, toldOf(after, job, place, world));
     if (broken !== undefined) {
       return broken;
     }
-    const isAppliedNow = after.effects[update] !== before.effects[update];
+    const isAppliedNow = update !== undefined && after.effects[update] !== before.effects[update];
     if (isAppliedNow && isNegative(toldOf(before, job, place, world))) {
       return 'told "failed", "cancelled" or "not accepted" of what was applied';
     }
@@ -41,11 +43,14 @@ export function brokenInvariant(before: State, after: State, world: World): Inva
   return undefined;
 }
 
-function brokenByTelling(
-  _before: State,
-  after: State,
-  { update, told }: { update: number; told: Told },
-): Invariant | undefined {
+/** The update that has this id now: a job that was put back carries it on. */
+function updateAt(state: State, job: 0 | 1, place: 0 | 1): number | undefined {
+  const putBack = job === 0 ? jobAt(state, place === 0 ? 2 : 3).updates[0] : undefined;
+  const update = putBack ?? jobAt(state, job).updates[place];
+  return update === undefined ? undefined : Number(update);
+}
+
+function brokenByTelling(after: State, update: number, told: Told): Invariant | undefined {
   const isApplied = after.effects[update] !== 0;
   if (told === 'applied' && !isApplied) {
     return 'told "applied" of what was not applied';
@@ -63,12 +68,11 @@ function isNegative(told: Told): boolean {
 /** Where nothing is left to do: whatever could be applied was, and its caller is told so. */
 export function brokenAtTheEnd(state: State, world: World): Invariant | undefined {
   const { scenario } = world;
-  const impossible = scenario.strictWorker === true ? '0' : '';
-  for (const [update, job, place] of PLACES) {
-    const isPlanned = scenario.jobs[job]?.updates.includes(String(update)) === true;
+  for (const [job, place] of PLACES) {
+    const update = updateAt(state, job, place);
     const told = toldOf(state, job, place, world);
-    const mayFail = impossible.includes(String(update)) && told === 'failed';
-    if (isPlanned && !mayFail && told !== 'applied' && told !== 'duplicate') {
+    const mayFail = scenario.strictWorker === true && update === 0 && told === 'failed';
+    if (update !== undefined && !mayFail && told !== 'applied' && told !== 'duplicate') {
       return 'an update has not ended, or not as it should';
     }
   }

@@ -47,14 +47,20 @@ export interface Scenario {
   readonly strictWorker?: boolean;
   /** The second worker is older than the form of the jobs. */
   readonly olderWorker?: boolean;
+  /** How many workers there are, unless two. */
+  readonly workers?: 1;
+  /** The settler stands still, where it makes no difference. */
+  readonly settler?: false;
   /** Others may come between the stamp and the look-up, which go in one pipeline. */
   readonly splitPipeline?: boolean;
   /** A janitor removes failed jobs by age. */
   readonly janitor?: boolean;
   /** A step forward of the clock may be taken back before anyone has noted it: excluded from what is promised. */
   readonly unnotedSteps?: boolean;
-  /** Time passes only where all wait for it, and what has ended must have ended well. */
+  /** Time passes only where all wait for it: nobody is slow. */
   readonly patient?: boolean;
+  /** What has ended must have ended well: nothing that happens here may keep an update from being applied. */
+  readonly endsWell?: boolean;
 }
 
 /** What all steps need to know. */

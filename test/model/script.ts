@@ -15,17 +15,22 @@ export const UNKNOWN = '*';
 export const CANCELLED = '-';
 
 export function outcomesText(updates: string, outcomes: string): string {
-  return `tally/2 ${updates} ${outcomes}`;
+  return `tally/2 ${digestOf(updates)} ${outcomes}`;
+}
+
+/** Updates 0 and 2 are the same change, sent twice. */
+export function digestOf(updates: string): string {
+  return updates.replace('2', '0');
 }
 
 export function isOwnText(text: string): boolean {
   return text.startsWith('tally/2 ');
 }
 
-/** @returns the updates that were answered for, and the outcome of each */
-export function parseOutcomes(text: string): { updates: string; outcomes: string } {
-  const [, updates = '', outcomes = ''] = text.split(' ');
-  return { updates, outcomes };
+/** @returns the digest of the data that were answered for, and the outcome of each update */
+export function parseOutcomes(text: string): { digest: string; outcomes: string } {
+  const [, digest = '', outcomes = ''] = text.split(' ');
+  return { digest, outcomes };
 }
 
 export function receiptName(job: JobIndex, { rules }: World): JobIndex {
@@ -68,9 +73,12 @@ function leavesReceipt(outcomes: string, { rules }: World): boolean {
   return !isNothing || (outcomes.length > 1 && rules.failedBatch === 'leaves a receipt');
 }
 
+export function receiptsLiveFrom(state: State, world: World): number {
+  return world.rules.receiptLivesFrom === 'TIME' ? 0 : logicalTime(state, world);
+}
+
 export function withReceipt(state: State, name: JobIndex, outcomes: string, world: World): State {
-  const from = world.rules.receiptLivesFrom === 'TIME' ? 0 : logicalTime(state, world);
-  const receipt = { outcomes, expiresAt: from + UNSETTLED_RECEIPT };
+  const receipt = { outcomes, expiresAt: receiptsLiveFrom(state, world) + UNSETTLED_RECEIPT };
   return { ...state, receipts: replaced(state.receipts, name, receipt) };
 }
 

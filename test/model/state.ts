@@ -76,6 +76,8 @@ export interface Job {
   /** An add that lingers may arrive until then. */
   readonly lateAdd: number | undefined;
   readonly acceptance: Acceptance;
+  /** Its caller was told so. */
+  readonly isCancelled: boolean;
   /** It was sent when the promise of the key was over: it may be applied again. */
   readonly isNewUse: boolean;
 }
@@ -144,7 +146,7 @@ const NO_JOB: Job = {
     lockedUntil: 0,
   },
   ...{ started: 0, failures: 0, result: '', mark: '', endedAt: 0, lateAdd: undefined },
-  ...{ acceptance: 'open', isNewUse: false },
+  ...{ acceptance: 'open', isCancelled: false, isNewUse: false },
 };
 
 export function jobAt(state: State, index: JobIndex): Job {

@@ -11,20 +11,20 @@ export const LEASE = 1;
 export const SETTLED_RECEIPT = 2;
 
 /** Life of a job's receipt until then: 400 days. */
-export const UNSETTLED_RECEIPT = 6;
+export const UNSETTLED_RECEIPT = 7;
 
 /** An update without a key is not applied in the last part of an unsettled receipt's life: 1 hour. */
 export const UNSETTLED_MARGIN = 1;
 
 /** Idempotency windows: 24 hours, and a longer one. */
 export const WINDOW = 1;
-export const LONG_WINDOW = 2;
+export const LONG_WINDOW = 4;
 
 /** An idempotency receipt outlives the largest announced window by this: 10 minutes. */
 export const WINDOW_MARGIN = 2;
 
-/** The clock is raised before anything is stamped or applied that lies further ahead of it: 5 minutes. */
-export const CLOCK_TOLERANCE = 1;
+/** The clock is raised before anything is stamped or applied that lies further ahead of it: 5 minutes, here no tick. */
+export const CLOCK_TOLERANCE = 0;
 
 /** How long jobs that failed are kept. */
 export const FAILED_KEPT = 3;

@@ -1,5 +1,5 @@
 import type { World } from './scenario.js';
-import { APPLIED, CANCELLED, DUPLICATE, FAILED, isOwnText, parseOutcomes, receiptName } from './script.js';
+import { APPLIED, CANCELLED, digestOf, DUPLICATE, FAILED, isOwnText, parseOutcomes, receiptName } from './script.js';
 import type { Job, JobIndex, State } from './state.js';
 import { jobAt } from './state.js';
 
@@ -13,11 +13,11 @@ export type Told =
   | 'failed' // strictly: not applied
   | 'unknown';
 
-/** The job and the place in it by which an update is known, whatever carries it now. */
-export const PLACES: readonly (readonly [update: number, job: JobIndex, place: number])[] = [
-  [0, 0, 0],
-  [1, 0, 1],
-  [2, 1, 0],
+/** Updates are known by their job and their place in it, whatever carries them now. */
+export const PLACES: readonly (readonly [job: 0 | 1, place: 0 | 1])[] = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
 ];
 
 export function toldOf(state: State, index: JobIndex, place: number, world: World): Told {
@@ -35,7 +35,7 @@ export function toldOf(state: State, index: JobIndex, place: number, world: Worl
     case 'removed':
       return toldOfReceipt(state, index, place, world);
     default:
-      return 'nothing yet';
+      return job.isCancelled ? 'cancelled' : 'nothing yet';
   }
 }
 
@@ -60,9 +60,9 @@ function toldOfReceipt(state: State, index: JobIndex, place: number, world: Worl
 }
 
 function toldOfText(state: State, index: JobIndex, place: number, text: string, world: World): Told {
-  const { updates, outcomes } = parseOutcomes(text);
+  const { digest, outcomes } = parseOutcomes(text);
   const job = jobAt(state, index);
-  if (world.rules.outcomes === 'with digest' && updates !== job.updates) {
+  if (world.rules.outcomes === 'with digest' && digest !== digestOf(job.updates)) {
     return 'unknown'; // someone has edited the job
   }
   const outcome = outcomes[place];

@@ -1,6 +1,6 @@
 import { isForgotten } from '../clock.js';
 import type { World } from '../scenario.js';
-import { FAILED, LEASE_EXPIRED, OUT_OF_MEMORY, parseOutcomes, UNKNOWN } from '../script.js';
+import { digestOf, FAILED, LEASE_EXPIRED, OUT_OF_MEMORY, parseOutcomes, UNKNOWN } from '../script.js';
 import type { Attempt, Job, JobIndex, State } from '../state.js';
 import { JOB_NAMES, jobAt, withJob, withWorker } from '../state.js';
 import type { Step } from '../step.js';
@@ -48,9 +48,9 @@ function endSingle(state: State, worker: 0 | 1, { request, answer }: Attempt, ou
 /** Its failed updates become jobs of their own, and then it completes. */
 function endBatch(state: State, worker: 0 | 1, attempt: Attempt, world: World): Step {
   const { request, answer, hasLock, hasPutBack } = attempt;
-  const { updates, outcomes } = parseOutcomes(answer);
+  const { digest, outcomes } = parseOutcomes(answer);
   const name = JOB_NAMES[request.job];
-  const isEdited = world.rules.outcomes === 'with digest' && updates !== request.updates;
+  const isEdited = world.rules.outcomes === 'with digest' && digest !== digestOf(request.updates);
   const mayPutBack = /[?*]/.test(outcomes) && !isEdited && !hasPutBack;
   if (mayPutBack) {
     const next = withPutBack(state, attempt, outcomes, world);

@@ -1,6 +1,6 @@
 import { raise } from '../clock.js';
 import type { World } from '../scenario.js';
-import { CANCELLED, isOwnText, outcomesText, receiptName, withReceipt } from '../script.js';
+import { CANCELLED, isOwnText, outcomesText, receiptName, receiptsLiveFrom, withReceipt } from '../script.js';
 import type { Job, JobIndex, State } from '../state.js';
 import { happened, JOB_NAMES, jobAt, mayHappen, replaced, shifted, withJob } from '../state.js';
 import type { Step } from '../step.js';
@@ -19,7 +19,7 @@ export function keeperSteps(state: State, index: JobIndex, world: World): Step[]
   if (job.status === 'delayed' && job.dueAt <= 0) {
     steps.push(progress(`${name} is due`, withJob(state, index, { status: 'waiting' })));
   }
-  if (job.status === 'completed' && job.mark === '' && maySettle(job, world)) {
+  if (world.scenario.settler !== false && job.status === 'completed' && job.mark === '' && maySettle(job, world)) {
     steps.push(progress(`${name} is settled`, settled(state, index, world)));
   }
   if (world.scenario.janitor === true && job.status === 'failed' && isToBeRemoved(job, world)) {
@@ -43,7 +43,13 @@ function settled(state: State, index: JobIndex, world: World): State {
   if (receipt === undefined || !mayBeCut) {
     return marked;
   }
-  return { ...marked, receipts: replaced(state.receipts, name, { ...receipt, expiresAt: SETTLED_RECEIPT }) };
+  return {
+    ...marked,
+    receipts: replaced(state.receipts, name, {
+      ...receipt,
+      expiresAt: receiptsLiveFrom(state, world) + SETTLED_RECEIPT,
+    }),
+  };
 }
 
 /** The age of a failed job: by Redis' time, or as told by the clocks of the worker that failed it and of another. */
@@ -87,9 +93,10 @@ export function jobEventSteps(state: State, index: JobIndex, world: World): Step
 
 /** Takes a job back that has not begun: whoever writes its receipt first wins. */
 function cancel(before: State, index: JobIndex, world: World): Step {
-  const state = withJob(happened(before, 'cancel'), index, { status: 'waiting' });
+  const sent = withJob(happened(before, 'cancel'), index, { status: 'waiting', isCancelled: true });
   const name = receiptName(index, world);
-  const isTooLate = state.receipts[name] !== undefined;
+  const isTooLate = sent.receipts[name] !== undefined;
+  const state = isTooLate ? happened(before, 'cancel') : sent;
   const { updates } = jobAt(state, index);
   const text = `${JOB_NAMES[index]} is ${isTooLate ? 'not cancellable' : 'cancelled'}`;
   return event(text, isTooLate ? state : withReceipt(state, name, outcomesText(updates, CANCELLED), world));

@@ -62,8 +62,9 @@ function stamp(before: State, index: 0 | 1, status: 'stamped' | 'ready', world: 
 }
 
 function lookUp(state: State, index: 0 | 1, status: 'looked up' | 'ready', world: World): Step {
-  const isStampOld = status === 'ready' && logicalTime(state, world) > jobAt(state, index).stamp + CLOCK_TOLERANCE;
-  if (isStampOld && world.rules.lookUp === 'soon after the stamp') {
+  const { stamp: stampedAt } = jobAt(state, index);
+  const isStampOld = status === 'ready' && logicalTime(state, world) > stampedAt + CLOCK_TOLERANCE;
+  if (isStampOld && world.rules.lookUp === 'soon after the stamp' && world.rules.stampFrom === 'Redis') {
     const unsent = withJob(state, index, { status: 'unsent', stamp: 0, sentAt: 0 });
     return progress(`the stamp of ${JOB_NAMES[index]} is too old to be used`, unsent);
   }
