@@ -63,7 +63,7 @@ export class KeyLookUp {
 
   /** The indexes of the updates whose idempotency keys are recorded for other updates. */
   async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
-    const { recorded } = await this.look(updates, (index) => (updates[index] as CheckedUpdate).operation);
+    const { recorded } = await this.look(updates, (index) => updates[index]!.operation);
     return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
   }
 

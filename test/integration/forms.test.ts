@@ -48,10 +48,10 @@ function start(folder: string, role: 'worker' | 'submit', { redis, namespace, pr
     child.kill('SIGTERM');
     await ended;
   });
-  const lines: Interface = createInterface({ input: child.stdout! });
+  const lines: Interface = createInterface({ input: child.stdout });
   const iterator = lines[Symbol.asyncIterator]();
   return {
-    next: async () => JSON.parse((await iterator.next()).value ?? 'null') as unknown,
+    next: async () => JSON.parse(String((await iterator.next()).value ?? 'null')) as unknown,
     stop: async () => {
       child.kill('SIGTERM');
       await ended;

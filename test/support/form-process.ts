@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../../src/index.js';
-import type { CommonOptions } from '../../src/index.js';
+import type { WorkerOptions } from '../../src/index.js';
 
 /**
  * A worker or a producer of the build in whose folder this file lies, in a process of its own:
@@ -12,7 +12,7 @@ import type { CommonOptions } from '../../src/index.js';
  */
 interface Settings {
   readonly role: 'worker' | 'submit';
-  readonly options: CommonOptions<never>;
+  readonly options: Pick<WorkerOptions, 'redis' | 'namespace' | 'prefix'>;
   readonly updates?: Parameters<ReturnType<typeof createProducer>['submit']>[0][];
 }
 
