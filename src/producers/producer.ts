@@ -13,7 +13,14 @@ import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates, ownerSchema } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { activeCarrier } from '../metrics/job-spans.js';
-import { checkOptions, commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
+import {
+  checkOptions,
+  commonShape,
+  durabilityShape,
+  idempotencyWindow,
+  milliseconds,
+  telemetryShape,
+} from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPromptly } from '../redis/connection.js';
@@ -233,7 +240,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, idempotencyOwner, trace, permit, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
+      const {
+        idempotencyKey,
+        idempotencyOwner,
+        trace,
+        permit,
+        ...alone
+      }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
@@ -252,7 +265,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
+    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions(
+      'submit',
+      submitManySchema,
+      options,
+    );
     const [sinceMs, carrier] = [Date.now(), this.#carrier()];
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     permit?.(checked);

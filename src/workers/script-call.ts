@@ -1,4 +1,4 @@
-import { recordHead } from '../jobs/form.js';
+import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { updateId } from '../jobs/job-id.js';
 import type { Cell } from '../operations/cell.js';
@@ -126,7 +126,7 @@ export function buildScriptCall({ slot, updates, indexes }: SlotGroup, settings:
     cells: steps.cellNumbers,
     args: steps.args,
     columns: steps.columns.map((column) => column.encode()),
-    ...(keyed.length > 0 && { keyed, form, ...stamp, leastWindowMs }),
+    ...(keyed.length > 0 && { keyed, form, newestForm: FORM, ...stamp, leastWindowMs }),
     ...((keyed.length > 0 || ranBefore) && { announced: scriptKeys.push(keys.announced(slot)) }),
     ...(ranBefore && { ranBefore }),
     ...(rerunUntilMs !== false && { rerunUntilMs }),
