@@ -15,7 +15,7 @@ test('what is announced only ever rises, whoever announces less later', async ()
     await announceClock(client, announced, nowMs);
   }
 
-  expect(await client.zrange(announced, 0, -1, 'WITHSCORES')).toEqual([
+  expect(await client.zrange(announced, '0', '-1', 'WITHSCORES')).toEqual([
     ...['window-ms', '5000'],
     ...['clock-ms', '1700000000001'],
   ]);
