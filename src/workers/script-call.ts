@@ -65,7 +65,7 @@ export function groupBySlot(updates: readonly JobUpdate[], inCluster: boolean): 
 export interface CallSettings {
   readonly name: JobName;
   /** The name by which its receipt went if its data had a version then and have none now, or the other way round. */
-  readonly otherName: JobName;
+  readonly otherName?: JobName | undefined;
   /** Version of the job's form. */
   readonly form: number;
   readonly digest: string;
@@ -167,7 +167,7 @@ function addPast(slot: Slot, settings: CallSettings, isKeyed: boolean, scriptKey
     announced,
     ...(ranBefore && { ranBefore }),
     ...(ranBefore && stamp.sentAtMs !== undefined && { rerunUntilMs: stamp.sentAtMs + RERUN_LIMIT_MS }),
-    ...(ranBefore && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
+    ...(ranBefore && otherName !== undefined && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
   };
 }
 

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Edit } from '../faults/mutation-list.js';
 import { mutatedCopy, ROOT } from '../load/mutated-copy.js';
 import { jobOf, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
@@ -17,7 +18,7 @@ const FORM = { file: 'src/jobs/form.ts', from: 'export const FORM = 2;' };
 const APPLIED = { status: 'applied', result: { value: 5 } };
 const increment = (key: string) => ({ operation: 'counter.increment' as const, params: { key, by: 5 } });
 
-function build(...edits: Parameters<typeof mutatedCopy>): string {
+function build(...edits: readonly Edit[]): string {
   const folder = mutatedCopy(...edits);
   cpSync(join(ROOT, 'test/support'), join(folder, 'test/support'), { recursive: true });
   return folder;
