@@ -184,7 +184,8 @@ if hashes or sorted_sets then
       local texts = redis.pcall(command, key, unpack(names, first, last))
       local problem = not may_write[kind] and 'NOPERM' or (kinds[key] or kind) ~= kind and 'WRONG_TYPE'
       if texts.err and not problem then
-        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or string.match(texts.err, 'NOPERM')
+        local is_refused = string.match(texts.err, 'NOPERM') or string.match(texts.err, "can't run this command") -- up to 7.0
+        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or is_refused and 'NOPERM'
         if not problem then
           error(texts)
         end
