@@ -184,7 +184,8 @@ if hashes or sorted_sets then
       local texts = redis.pcall(command, key, unpack(names, first, last))
       local problem = not may_write[kind] and 'NOPERM' or (kinds[key] or kind) ~= kind and 'WRONG_TYPE'
       if texts.err and not problem then
-        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or string.match(texts.err, 'NOPERM')
+        local is_refused = string.match(texts.err, 'NOPERM') or string.match(texts.err, "can't run this command") -- up to 7.0
+        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or is_refused and 'NOPERM'
         if not problem then
           error(texts)
         end
@@ -494,10 +495,15 @@ if #outcomes == 1 and not request.part and (first == 63 or first == 42) then -- 
   return record
 end
 
+local until_ms
+if #new_receipts > 0 then
+  -- What is announced may be any number: SET must not be the first to refuse it.
+  local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
+  until_ms = integer_text(math.min(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS, MAX_INTEGER))
+end
+
 call('SET', KEYS[1], record, 'EX', request.receiptSeconds)
 if #new_receipts > 0 then
-  local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
-  local until_ms = integer_text(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS)
   for _, receipt_key in ipairs(new_receipts) do
     call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
   end

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../../src/index.js';
 import type { TallyWorker } from '../../src/index.js';
+import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { keyName } from './contender.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
@@ -22,7 +23,7 @@ export interface BacklogFound extends BacklogCost {
 }
 
 /** BullMQ's names of the queue and its list of waiting jobs, the newest first. */
-const QUEUE = 'bull:counters';
+const QUEUE = `${DEFAULT_NAMESPACE.prefix}:counters`;
 export const WAITING_LIST = `${QUEUE}:wait`;
 
 /** Added at a time: few, so that 1,000 waiting stay about 1,000. */

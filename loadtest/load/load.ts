@@ -5,6 +5,7 @@ import { partitionCountOf } from '../../src/jobs/partitions.js';
 import type { PartitionCount } from '../../src/jobs/partitions.js';
 import { connectPromptly } from '../../src/redis/connection.js';
 import type { RedisClient } from '../../src/redis/connection.js';
+import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import type { Durability } from '../../src/redis/replicas.js';
 import { describeTarget, isCluster } from '../../src/redis/target.js';
 import type { RedisTarget } from '../../src/redis/target.js';
@@ -105,7 +106,7 @@ function foundSetUp(plan: Plan, place: Place): SetUp {
 async function ownSetUp({ target, work }: Plan): Promise<SetUp> {
   const own = await startOwnSetUp({ withApi: target === 'http', concurrency: work.workerConcurrency });
   const { redisUrl: redis, origin = '', workers, stop } = own;
-  return { redis, origin, namespace: 'tally', prefix: 'bull', apiKey: undefined, workers, stop };
+  return { redis, origin, ...DEFAULT_NAMESPACE, apiKey: undefined, workers, stop };
 }
 
 interface Run extends LoadDeps {

@@ -55,7 +55,8 @@ test('events that are delivered twice show when idempotency receipts are off', {
 });
 
 test('jobs that run twice, as their worker was killed, show when receipts are off', { timeout: 120_000 }, async () => {
-  const copy = mutatedCopy({ file: 'lua/frame.lua', from: 'if recorded_outcomes then', to: 'if false then' });
+  const [from, to] = ['if record then\n  if within_lease', 'if false then\n  if within_lease'];
+  const copy = mutatedCopy({ file: 'lua/frame.lua', from, to });
   let doubled = 0;
   for (let seed = 1; doubled === 0 && seed <= 6; seed += 1) {
     const args = ['--nemesis', 'kill-worker', '--rate', '3000', '--duration', '6s', '--seed', String(seed)];

@@ -189,11 +189,11 @@ describe('the call of the frame', () => {
   );
   const name = { prefix: 'tally-queues', queue: 'scores', jobId: 'job' };
   const settings: CallSettings = {
+    otherName: { ...name, addedAtMs: 10 },
     ...{ name, form: 2, digest: 'Digest-0', stamp: { sentAtMs: 8, windowMs: 7 } },
     ...{ ranBefore: false, leaseMs: 5, lockDurationMs: 6, leastWindowMs: 9, keys },
   };
-  const otherName = { ...name, addedAtMs: 10 };
-  const call = buildScriptCall(groupBySlot(updates, false)[0], { ...settings, ranBefore: true, otherName });
+  const call = buildScriptCall(groupBySlot(updates, false)[0], { ...settings, ranBefore: true });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
 
   test('names the receipt, cells by kind, idempotency receipts, histories and the rest, in this order', () => {

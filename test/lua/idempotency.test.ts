@@ -1,30 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { newJobId, updateId } from '../../src/jobs/job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { fingerprint } from '../../src/operations/update.js';
-import { toMs } from '../../src/redis/announced.js';
-import type { RedisClient } from '../../src/redis/connection.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { createApplier, DIGEST } from '../support/script.js';
 import { place, until } from '../support/tally.js';
+import { keyedIncrements } from './keyed-increments.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
-import { setup } from './setup.js';
 import { takeSnapshot } from './snapshot.js';
 
 const own = redisOfThisFile();
 
-const begin = (url?: string) => {
-  const all = setup(url);
-  const increment = (params: object, idempotencyKey = 'k') => ({
-    operation: 'counter.increment',
-    params: { key: all.key('n'), ...params },
-    idempotencyKey,
-  });
-  return { ...all, increment };
-};
-
 test('an update sent again with its idempotency key is a duplicate with the recorded outcome', async () => {
-  const { client, key, applyOne, increment } = begin();
+  const { client, key, applyOne, increment } = keyedIncrements();
 
   expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 1 } });
   await client.set(key('n'), 50);
@@ -36,7 +24,7 @@ test('an update sent again with its idempotency key is a duplicate with the reco
 });
 
 test('a duplicate is one also when it spells out a default or orders its params otherwise', async () => {
-  const { client, key, applyOne } = begin();
+  const { client, key, applyOne } = keyedIncrements();
   const update = (params: object) => ({ operation: 'counter.increment', params, idempotencyKey: 'k' });
   await applyOne(update({ key: key('n'), max: 5 }));
 
@@ -47,7 +35,7 @@ test('a duplicate is one also when it spells out a default or orders its params 
 });
 
 test('an idempotency key used for another update is a conflict, and neither cells nor its receipt change', async () => {
-  const { client, key, jobReceipt, applyOne, increment } = begin(own.url);
+  const { client, key, jobReceipt, applyOne, increment } = keyedIncrements(own.url);
   await applyOne(increment({}));
   const before = await takeSnapshot(client);
   const jobIds = [newJobId(), newJobId()];
@@ -79,7 +67,7 @@ test('the same idempotency key of another operation, or of another owner, is ano
 });
 
 test('a rejection is recorded: the same key gets it again when the update could apply by now', async () => {
-  const { client, key, applyOne } = begin();
+  const { client, key, applyOne } = keyedIncrements();
   const update = {
     operation: 'inventory.take',
     params: { key: key('stock'), quantity: 5, whenShort: 'reject' },
@@ -94,7 +82,7 @@ test('a rejection is recorded: the same key gets it again when the update could 
 });
 
 test('a failure is not recorded: the same key applies once its cause is gone', async () => {
-  const { client, key, keyReceipt, apply, applyOne, increment } = begin();
+  const { client, key, keyReceipt, apply, applyOne, increment } = keyedIncrements();
   await client.set(key('n'), 'abc');
 
   expect(await applyOne(increment({}))).toMatchObject({ status: 'failed' });
@@ -110,7 +98,7 @@ test('a failure is not recorded: the same key applies once its cause is gone', a
 });
 
 test('within one batch the first update with a key applies, the same again is a duplicate, another a conflict', async () => {
-  const { client, key, apply, increment } = begin();
+  const { client, key, apply, increment } = keyedIncrements();
 
   const outcomes = await apply([increment({}), increment({}), increment({ by: 2 }), increment({}), increment({}, 'l')]);
 
@@ -126,7 +114,7 @@ test('within one batch the first update with a key applies, the same again is a 
 });
 
 test('within one batch a key whose update failed is free for the next update', async () => {
-  const { client, key, apply, increment } = begin();
+  const { client, key, apply, increment } = keyedIncrements();
   await client.set(key('bad'), 'abc');
 
   const outcomes = await apply([increment({ key: key('bad') }), increment({}), increment({})]);
@@ -139,7 +127,7 @@ test('within one batch a key whose update failed is free for the next update', a
 });
 
 test('a transaction is a duplicate as a whole', async () => {
-  const { client, key, applyOne, increment } = begin();
+  const { client, key, applyOne, increment } = keyedIncrements();
   const { idempotencyKey: _key, ...inner } = increment({});
   const update = { operation: 'transaction', params: { updates: [inner, inner] }, idempotencyKey: 'k' };
 
@@ -153,141 +141,8 @@ test('a transaction is a duplicate as a whole', async () => {
   expect(await client.get(key('n'))).toBe('2');
 });
 
-const MARGIN_MS = 600_000;
-
-/** When a receipt expires, in ms from now. */
-async function expectLife(client: RedisClient, receipt: string, lifeMs: number): Promise<void> {
-  const leftMs = await client.pttl(receipt);
-  expect(leftMs).toBeGreaterThan(lifeMs - 10_000);
-  expect(leftMs).toBeLessThanOrEqual(lifeMs);
-}
-
-test('the receipt of a key lives for the window and ten minutes, and a duplicate does not prolong it', async () => {
-  const { client, keyReceipt, applyOne, increment } = begin();
-  await applyOne(increment({}), { idempotencyWindowMs: 100_000 });
-  await expectLife(client, keyReceipt('k'), 100_000 + MARGIN_MS);
-
-  await applyOne(increment({}), { idempotencyWindowMs: 500_000 });
-
-  await expectLife(client, keyReceipt('k'), 100_000 + MARGIN_MS);
-});
-
-test.each([
-  { what: 'announced', announcedMs: 700_000, leastWindowMs: 1 },
-  { what: 'that the worker was told', announcedMs: 1, leastWindowMs: 700_000 },
-])('it lives for the largest window $what', async ({ announcedMs, leastWindowMs }) => {
-  const { client, keys, keyReceipt, applyOne, increment } = begin();
-  await client.zadd(keys.announced(), announcedMs, 'window-ms');
-
-  await applyOne(increment({}), { idempotencyWindowMs: 100_000, leastWindowMs });
-
-  await expectLife(client, keyReceipt('k'), 700_000 + MARGIN_MS);
-});
-
-test('its life begins at the latest time announced when the clock of Redis was set back', async () => {
-  const { client, keys, keyReceipt, applyOne, increment } = begin();
-  const aheadMs = 3_600_000;
-  const sentAtMs = toMs(await client.time()) + aheadMs;
-  await client.zadd(keys.announced(), sentAtMs, 'clock-ms');
-
-  await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
-
-  await expectLife(client, keyReceipt('k'), aheadMs + 100_000 + MARGIN_MS);
-});
-
-describe('the age of a keyed update', () => {
-  test('within its window does not matter, and past it nobody can tell, so that it is not applied', async () => {
-    const { client, key, keyReceipt, applyOne, increment } = begin();
-    const nowMs = toMs(await client.time());
-
-    const inTime = await applyOne(increment({}), { sentAtMs: nowMs - 50_000, idempotencyWindowMs: 100_000 });
-    const late = { sentAtMs: nowMs - 100_001, idempotencyWindowMs: 100_000 };
-    const jobId = newJobId();
-    const tooLate = await applyOne(increment({}, 'late'), { ...late, jobId });
-
-    expect(inTime).toMatchObject({ status: 'applied' });
-    expect(tooLate).toMatchObject({ status: 'unknown', reason: 'TOO_OLD' });
-    expect(await client.get(key('n'))).toBe('1');
-    expect(await client.exists(keyReceipt('late'))).toBe(0);
-    // Nothing is recorded: `tally readmit` may give it a new stamp, and then it applies.
-    expect(await applyOne(increment({}, 'late'), { jobId })).toMatchObject({ status: 'applied' });
-  });
-
-  test('does not keep a duplicate from being one, while the receipt is there', async () => {
-    const { applyOne, increment } = begin();
-    await applyOne(increment({}));
-
-    const again = await applyOne(increment({}), { sentAtMs: 1, idempotencyWindowMs: 1_000 });
-
-    expect(again).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
-  });
-
-  test('is that by the latest time announced when the clock of Redis was set back', async () => {
-    const { client, key, keys, applyOne, increment } = begin();
-    const sentAtMs = toMs(await client.time());
-    await client.zadd(keys.announced(), sentAtMs + 100_001, 'clock-ms');
-
-    const outcome = await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
-
-    expect(outcome).toMatchObject({ status: 'unknown', reason: 'TOO_OLD' });
-    expect(await client.exists(key('n'))).toBe(0);
-  });
-
-  test('may not pass the largest window announced, whatever the job says', async () => {
-    const { client, key, keys, applyOne, increment } = begin();
-    await client.zadd(keys.announced(), 1_000, 'window-ms');
-    const sentAtMs = toMs(await client.time()) - 2_000;
-
-    const outcome = await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
-
-    expect(outcome).toMatchObject({ status: 'unknown', reason: 'TOO_OLD' });
-    expect(await client.exists(key('n'))).toBe(0);
-  });
-
-  test.each([
-    { what: 'it does not say when it was sent', attempt: { sentAtMs: null } },
-    { what: 'it does not say for how long it may be applied', attempt: { idempotencyWindowMs: null } },
-    { what: 'it says a time that is yet to come', attempt: { sentAtMs: Date.now() + 3_600_000 } },
-  ])('fails it when $what, beside updates without a key that apply', async ({ attempt }) => {
-    const { client, key, apply, increment } = begin();
-    const { idempotencyKey: _key, ...unkeyed } = increment({});
-
-    const outcomes = await apply([increment({}), unkeyed], attempt);
-
-    expect(outcomes).toMatchObject([{ status: 'failed', reason: 'UNSTAMPED' }, { status: 'applied' }]);
-    expect(await client.get(key('n'))).toBe('1');
-  });
-});
-
-test('in a batch one that is too old stays unknown when the batch runs again with a new stamp', async () => {
-  const { client, key, apply, increment } = begin();
-  const { idempotencyKey: _key, ...unkeyed } = increment({});
-  const jobId = newJobId();
-
-  const outcomes = await apply([increment({}), unkeyed], { jobId, sentAtMs: 1 });
-  const again = await apply([increment({}), unkeyed], { jobId });
-
-  expect(outcomes).toMatchObject([{ status: 'unknown', reason: 'TOO_OLD' }, { status: 'applied' }]);
-  expect(again).toEqual(outcomes);
-  expect(await client.get(key('n'))).toBe('1');
-});
-
-test('a worker announces the time, when it is later by more than five minutes than the one announced', async () => {
-  const { client, keys, applyOne, increment } = begin();
-  const nowMs = toMs(await client.time());
-  const announcedMs = async () => Number(await client.zscore(keys.announced(), 'clock-ms'));
-  await client.zadd(keys.announced(), nowMs - 200_000, 'clock-ms');
-
-  await applyOne(increment({}, 'soon'));
-  expect(await announcedMs()).toBe(nowMs - 200_000);
-  await client.zadd(keys.announced(), nowMs - 300_001, 'clock-ms');
-  await applyOne(increment({}, 'later'));
-
-  expect(await announcedMs()).toBeGreaterThanOrEqual(nowMs);
-});
-
 test('once its receipt is gone, the same key is a new update', async () => {
-  const { client, keyReceipt, applyOne, increment } = begin();
+  const { client, keyReceipt, applyOne, increment } = keyedIncrements();
   await applyOne(increment({}));
   await client.pexpire(keyReceipt('k'), 20);
   await until('the receipt expired', async () => (await client.exists(keyReceipt('k'))) === 0);
@@ -296,7 +151,7 @@ test('once its receipt is gone, the same key is a new update', async () => {
 });
 
 test('an idempotency receipt holds its form, the slot, the fingerprint, the id of the first update and its outcome', async () => {
-  const { client, key, keyReceipt, apply, increment } = begin();
+  const { client, key, keyReceipt, apply, increment } = keyedIncrements();
   const jobId = newJobId();
   const { operation, params } = increment({ by: 4 });
 
@@ -307,7 +162,7 @@ test('an idempotency receipt holds its form, the slot, the fingerprint, the id o
 });
 
 test('records are written in the form of the job', async () => {
-  const { client, jobReceipt, keyReceipt, applyRaw, increment } = begin();
+  const { client, jobReceipt, keyReceipt, applyRaw, increment } = keyedIncrements();
   const jobId = newJobId();
 
   const record = await applyRaw([increment({})], { jobId, form: 1 });
@@ -318,7 +173,7 @@ test('records are written in the form of the job', async () => {
 });
 
 test('a key that a newer version recorded refuses the whole job, and nothing is written', async () => {
-  const { client, key, keyReceipt, apply, increment } = begin();
+  const { client, key, keyReceipt, apply, increment } = keyedIncrements();
   await client.set(keyReceipt('k'), 'tally/3 something that this version does not know');
 
   await expect(apply([increment({}, 'other'), increment({})])).rejects.toThrow(/^NEWER_FORM /);
@@ -329,7 +184,7 @@ test('a key that a newer version recorded refuses the whole job, and nothing is 
 test.each(['', 'abc', 'abc 0190b7b2-1111-7000-8000-000000000000.0 5', 'tally/2'])(
   'what is no receipt (%j) fails its update, beside others that apply',
   async (text) => {
-    const { client, key, keyReceipt, apply, increment } = begin();
+    const { client, key, keyReceipt, apply, increment } = keyedIncrements();
     await client.set(keyReceipt('k'), text);
 
     const outcomes = await apply([increment({}), increment({}, 'other')]);

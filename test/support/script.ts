@@ -36,7 +36,7 @@ export interface Attempt {
   leastWindowMs?: number;
   /** Whether an earlier attempt may have applied it. @defaultValue false */
   ranBefore?: boolean;
-  /** Another name that its receipt may have. */
+  /** Another name that its receipt may have, if it ran before. @defaultValue that of a job that somebody else added */
   otherName?: JobName;
   /** Version of the job's form. @defaultValue this version's */
   form?: number;
@@ -77,7 +77,8 @@ export function createApplier(
       ranBefore = false,
       form = FORM,
     } = attempt;
-    const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, otherName } = attempt;
+    const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs } = attempt;
+    const { otherName = { ...nameOf(jobId), addedAtMs: 1 } } = attempt;
     const call = buildScriptCall(groupBySlot(check(updates), false)[0], {
       ...{
         name: nameOf(jobId),
