@@ -46,7 +46,11 @@ program
   .argument('<operation>', 'for example counter.increment')
   .requiredOption('--params <json>', 'the params as JSON, for example \'{"key":"count","by":5}\'')
   .option('--idempotency-key <key>', 'however often it is sent with this key, it takes effect once')
-  .option('--wait', 'wait for the outcome; the exit code is 0 when it is "applied", 1 otherwise')
+  .option('--owner <name>', 'whose idempotency key it is: the same key of another owner is another one')
+  .option(
+    '--wait',
+    'wait for the outcome; the exit code is 0 when it is "applied", 4 when it is "unknown", 1 otherwise',
+  )
   .option('--timeout <ms>', 'how long to wait at most', '30000')
   .option('--json', 'print JSON')
   .action(async (operation: string, flags: SubmitFlags) => (await import('./submit.js')).submit(operation, flags));
@@ -76,11 +80,16 @@ const keys = program.command('keys').description('API keys: who may call the HTT
 keys
   .command('create')
   .description('make an API key; its secret is printed once, and is nowhere else')
-  .requiredOption('--name <name>', 'who has it')
-  .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award', '*')
-  .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:*', '*')
-  .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m', '1000/s')
+  .option('--name <name>', 'who has it')
+  .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award (default: all)')
+  .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:* (default: all)')
+  .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m (default: 1000/s)')
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
+  .option(
+    '--replaces <id>',
+    'take all that is not given, and the owner, from this key, which stays valid until revoked',
+  )
   .action(async (flags: CreateKeyFlags) => (await import('./keys.js')).createKey(flags));
 
 keys
