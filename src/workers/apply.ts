@@ -65,7 +65,7 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
 
 /** Where one script call fails, others of the same job may have applied their updates. */
 function hasSeveralReceipts({ job: { data }, ranBefore }: Attempt, { redis }: ApplyDeps): boolean {
-  const { updates } = (data ?? {}) as { updates?: unknown };
+  const { updates } = (data as Partial<typeof data> | undefined) ?? {};
   return redis.isCluster && (Array.isArray(updates) ? updates.length > 1 : ranBefore);
 }
 
@@ -182,8 +182,7 @@ function callFor(attempt: Attempt, group: SlotGroup, { stamp }: Order, deps: App
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   return buildScriptCall(group, {
-    ...{ name, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
-    otherName: ranBefore ? otherName : undefined,
+    ...{ name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
     leaseMs: leaseOf(attempt, group.slot, deps),
   });
 }

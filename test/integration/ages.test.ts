@@ -47,8 +47,11 @@ async function retry(here: Place, jobId: string): Promise<string> {
 function shiftWallClock(ms: number): () => void {
   const { now } = Date;
   const spy = vi.spyOn(Date, 'now').mockImplementation(() => now.call(Date) + ms);
-  onTestFinished(() => spy.mockRestore());
-  return () => spy.mockRestore();
+  const back = () => {
+    spy.mockRestore();
+  };
+  onTestFinished(back);
+  return back;
 }
 
 test.each([

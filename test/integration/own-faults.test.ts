@@ -164,7 +164,9 @@ async function applyAs(here: Place, params: readonly object[]): Promise<string[]
   const { createApplier } = await import('../support/script.js');
   const url = new URL(here.redis);
   const client = new Redis({ port: Number(url.port), username: 'worker', password: 'secret' });
-  onTestFinished(() => client.disconnect());
+  onTestFinished(() => {
+    client.disconnect();
+  });
   const applier = createApplier({ ...here, client: client as never });
   return (await applier.applyRaw(params.map((each) => increment(each)))).split(' ').at(-1)!.split(';');
 }
