@@ -6,6 +6,8 @@ import { ConfigurationError, ValidationError } from '../errors.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { READMIT_HELP } from './readmit-help.js';
+import type { ReadmitFlags } from './readmit.js';
 import type { SubmitFlags } from './submit.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
 
@@ -63,6 +65,17 @@ program
   .option('--member <member>', 'of a sorted set')
   .option('--json', 'print JSON')
   .action(async (key: string, flags: GetFlags) => (await import('./get.js')).get(key, flags));
+
+program
+  .command('readmit')
+  .description('give new stamps to updates that stood for longer than their idempotency keys are remembered')
+  .option('--queue <name>', 'of this queue only, for example counters')
+  .option('--job <id>', 'this job only')
+  .option('--waiting', 'also those that wait and have half of their time behind them')
+  .option('--dry-run', 'only say what would be done')
+  .option('--json', 'print JSON')
+  .addHelpText('after', READMIT_HELP)
+  .action(async (flags: ReadmitFlags) => (await import('./readmit.js')).readmitJobs(flags));
 
 program
   .command('doctor')
