@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
-import { decodeRecord } from '../src/jobs/form.js';
+import { decodeFailure, decodeRecord } from '../src/jobs/form.js';
 import type { JobRecord } from '../src/jobs/form.js';
 import { digestOfJob, formOfJob } from '../src/jobs/job-data.js';
 import { endOf, isPutBackAt, outcomeAt } from '../src/jobs/job-end.js';
@@ -67,14 +67,17 @@ export function describeJob(job: StoredJob, registry: Registry): ReadableJob {
   }
 }
 
+function isCompleted({ finishedOn, returnvalue }: StoredJob): boolean {
+  return finishedOn !== undefined && returnvalue !== null && returnvalue !== undefined;
+}
+
 /** How it failed, or how an attempt at it did; of one that somebody else completed, what is to be made of that. */
 function describeFailure(job: StoredJob): Pick<ReadableJob, 'failedReason' | 'stacktrace'> {
   const { failedReason, finishedOn, returnvalue } = job;
-  const isCompleted = finishedOn !== undefined && returnvalue !== null && returnvalue !== undefined;
-  if (isCompleted && isEndedByTally(job)) {
+  if (isCompleted(job) && isEndedByTally(job)) {
     return { failedReason: undefined, stacktrace: [] }; // of attempts before, with which it would seem to have failed
   }
-  const end = isCompleted ? endOf({ returnvalue }) : { failedReason };
+  const end = isCompleted(job) ? endOf({ returnvalue }) : { failedReason };
   return {
     failedReason:
       'failedReason' in end && end.failedReason ? failureWords(end.failedReason, finishedOn !== undefined) : undefined,
@@ -136,8 +139,12 @@ function cellWords({ key, field, member }: Cell): string {
 
 function describeOutcomes(job: StoredJob, operation: Operation, { updates }: StoredData): unknown {
   const record = decodeRecord(job.returnvalue) ?? decodeRecord(settledRecord(job.progress));
-  if (record === undefined || job.finishedOn === undefined) {
+  if (!isCompleted(job)) {
     return job.returnvalue;
+  }
+  if (record === undefined) {
+    const end = endOf({ returnvalue: job.returnvalue });
+    return { ...('failedReason' in end && decodeFailure(end.failedReason)), returned: job.returnvalue };
   }
   const outcomes = updates.map((params, index) => indexedOutcome(job, record, { operation, params, index }));
   const [single] = outcomes;

@@ -39,11 +39,7 @@ async function addJob(here: Place, name: string, updates: unknown[], more: { key
   const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const jobId = newJobId(here.slot);
   const keyed = more.keys && { windowMs: 60_000, idempotencyKeys: more.keys as Record<string, string> };
-  await queue.add(
-    name,
-    { v: 2, sentAtMs: Date.now(), ...keyed, updates },
-    { jobId, ...(more.delay !== undefined && { delay: more.delay }) },
-  );
+  await queue.add(name, { v: 2, sentAtMs: Date.now(), ...keyed, updates }, { jobId, delay: more.delay ?? 0 });
   await queue.close();
   return jobId;
 }

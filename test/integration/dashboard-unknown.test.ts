@@ -23,7 +23,8 @@ test('a job that another program completed is told as unknown, and can be retrie
   });
   await here.worker();
 
-  expect(shown).toMatchObject({ returnValue: { done: true }, isFailed: true });
+  const unknown = { status: 'unknown', reason: 'FOREIGN_WORKER' };
+  expect(shown).toMatchObject({ returnValue: { ...unknown, returned: { done: true } }, isFailed: true });
   expect(shown.failedReason).toMatch(
     /^unknown FOREIGN_WORKER: .* completed the job with \{"done":true\}; a retry applies it/,
   );

@@ -153,7 +153,8 @@ test('a job that plain BullMQ added with a key and without a stamp is given one,
   const here = place();
   await here.worker();
   const queue = openQueue(here);
-  const data = { idempotencyKeys: { 0: here.key('k') }, updates: [increment(here).params] };
+  const slots = here.slot === undefined ? {} : { slots: here.slot }; // in a Cluster they have to be there, too
+  const data = { ...slots, idempotencyKeys: { 0: here.key('k') }, updates: [increment(here).params] };
   const added = await queue.add('counter.increment', data, { jobId: 'order-7' });
   expect((await ended(queue, 'order-7')).failedReason).toContain('UNSTAMPED');
 
