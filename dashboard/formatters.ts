@@ -1,12 +1,17 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
+import { decodeFailure, decodeRecord } from '../src/jobs/form.js';
+import type { JobRecord } from '../src/jobs/form.js';
+import { digestOfJob, formOfJob } from '../src/jobs/job-data.js';
+import { endOf, isPutBackAt, outcomeAt } from '../src/jobs/job-end.js';
 import { putBackJobId } from '../src/jobs/job-id.js';
-import { settledOutcomes } from '../src/jobs/queues.js';
+import { settledRecord } from '../src/jobs/queues.js';
 import type { Cell } from '../src/operations/cell.js';
 import type { Operation } from '../src/operations/operation.js';
-import { decodeOutcome, isFailure, splitOutcomes } from '../src/operations/outcome.js';
 import type { Outcome } from '../src/operations/outcome.js';
 import type { Registry } from '../src/operations/registry.js';
+import { isEndedByTally } from './ended-by-tally.js';
+import { failureWords, outcomeWords, withoutForm } from './failure-words.js';
 
 /** A job of up to 1,000 updates stays one screen: this many of its updates are shown. */
 const SHOWN_UPDATES = 5;
@@ -20,14 +25,20 @@ export interface ReadableJob {
   readonly data: unknown;
   readonly returnvalue: unknown;
   readonly progress: number;
+  /** The board shows a job that has one, or a stack, as failed, and offers to retry it, also when it is completed. */
+  readonly failedReason: string | undefined;
+  readonly stacktrace: readonly string[];
 }
 
 /** The fields of a job that say what it does and how it ended. */
-export type StoredJob = Pick<Job<unknown, unknown>, 'id' | 'name' | 'data' | 'returnvalue' | 'progress'>;
+export type StoredJob = Pick<
+  Job<unknown, unknown>,
+  'id' | 'name' | 'data' | 'returnvalue' | 'progress' | 'timestamp' | 'finishedOn' | 'failedReason' | 'stacktrace'
+>;
 
 const storedData = z.object({
   updates: z.array(z.unknown()).min(1),
-  idempotencyKeys: z.record(z.string(), z.string()).default({}),
+  idempotencyKeys: z.record(z.string(), z.union([z.string(), z.tuple([z.string(), z.string()])])).default({}),
 });
 
 type StoredData = z.output<typeof storedData>;
@@ -37,8 +48,8 @@ type StoredData = z.output<typeof storedData>;
  * the dashboard was not told about, is shown as it is stored: the board has to show such jobs above all.
  */
 export function describeJob(job: StoredJob, registry: Registry): ReadableJob {
-  const progress = settledOutcomes(job.progress) === undefined ? 0 : 100;
-  const stored = { name: job.name, data: job.data, returnvalue: job.returnvalue, progress };
+  const progress = settledRecord(job.progress) === undefined ? 0 : 100;
+  const stored = { name: job.name, data: job.data, returnvalue: job.returnvalue, progress, ...describeFailure(job) };
   const operation = registry.find(job.name);
   const parsed = storedData.safeParse(job.data);
   if (operation === undefined || !parsed.success) {
@@ -46,14 +57,32 @@ export function describeJob(job: StoredJob, registry: Registry): ReadableJob {
   }
   try {
     return {
+      ...stored,
       name: describeName(operation, parsed.data),
       data: describeData(operation, parsed.data),
       returnvalue: describeOutcomes(job, operation, parsed.data),
-      progress,
     };
   } catch {
     return stored;
   }
+}
+
+function isCompleted({ finishedOn, returnvalue }: StoredJob): boolean {
+  return finishedOn !== undefined && returnvalue !== null && returnvalue !== undefined;
+}
+
+/** How it failed, or how an attempt at it did; of one that somebody else completed, what is to be made of that. */
+function describeFailure(job: StoredJob): Pick<ReadableJob, 'failedReason' | 'stacktrace'> {
+  const { failedReason, finishedOn, returnvalue } = job;
+  if (isCompleted(job) && isEndedByTally(job)) {
+    return { failedReason: undefined, stacktrace: [] }; // of attempts before, with which it would seem to have failed
+  }
+  const end = isCompleted(job) ? endOf({ returnvalue }) : { failedReason };
+  return {
+    failedReason:
+      'failedReason' in end && end.failedReason ? failureWords(end.failedReason, finishedOn !== undefined) : undefined,
+    stacktrace: (job.stacktrace ?? []).map(withoutForm),
+  };
 }
 
 function describeName(operation: Operation, { updates }: StoredData): string {
@@ -65,13 +94,17 @@ function describeName(operation: Operation, { updates }: StoredData): string {
 /** One update as it would be submitted; a batch as a summary. */
 function describeData(operation: Operation, { updates, idempotencyKeys }: StoredData): unknown {
   if (updates.length === 1) {
-    const idempotencyKey = idempotencyKeys['0'];
-    const update = { operation: operation.name, params: updates[0] };
-    return idempotencyKey === undefined ? update : { ...update, idempotencyKey };
+    const [idempotencyOwner, idempotencyKey] = ownerAndKey(idempotencyKeys['0']);
+    return {
+      ...{ operation: operation.name, params: updates[0] },
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(idempotencyOwner !== '' && { idempotencyOwner }),
+    };
   }
   const lines = updates.slice(0, SHOWN_UPDATES).map((params, index) => {
-    const idempotencyKey = idempotencyKeys[index];
-    const suffix = idempotencyKey === undefined ? '' : `, idempotency key ${idempotencyKey}`;
+    const [owner, idempotencyKey] = ownerAndKey(idempotencyKeys[index]);
+    const of = owner === '' ? '' : ` of ${owner}`;
+    const suffix = idempotencyKey === undefined ? '' : `, idempotency key ${idempotencyKey}${of}`;
     return shorten(describeParams(operation, params) + suffix);
   });
   return {
@@ -80,6 +113,10 @@ function describeData(operation: Operation, { updates, idempotencyKeys }: Stored
     withIdempotencyKey: Object.keys(idempotencyKeys).length,
     first: Object.fromEntries(lines.entries()),
   };
+}
+
+function ownerAndKey(held: StoredData['idempotencyKeys'][string] | undefined): readonly [string, string | undefined] {
+  return typeof held === 'object' ? held : ['', held];
 }
 
 /** The cells of an update and its plain params, e.g. `views (by 5)`. */
@@ -101,14 +138,15 @@ function cellWords({ key, field, member }: Cell): string {
 }
 
 function describeOutcomes(job: StoredJob, operation: Operation, { updates }: StoredData): unknown {
-  if (typeof job.returnvalue !== 'string') {
+  const record = decodeRecord(job.returnvalue) ?? decodeRecord(settledRecord(job.progress));
+  if (!isCompleted(job)) {
     return job.returnvalue;
   }
-  const outcomes = splitOutcomes(job.returnvalue).map((text, index) => ({
-    index,
-    outcome: decodeOutcome(text, operation, updates[index]),
-    putBackAs: isFailure(text) && updates.length > 1 ? putBackJobId(job.id ?? '', index) : undefined,
-  }));
+  if (record === undefined) {
+    const end = endOf({ returnvalue: job.returnvalue });
+    return { ...('failedReason' in end && decodeFailure(end.failedReason)), returned: job.returnvalue };
+  }
+  const outcomes = updates.map((params, index) => indexedOutcome(job, record, { operation, params, index }));
   const [single] = outcomes;
   return updates.length === 1 && single !== undefined ? single.outcome : summarize(outcomes);
 }
@@ -117,6 +155,22 @@ interface IndexedOutcome {
   readonly index: number;
   readonly outcome: Outcome;
   readonly putBackAs: string | undefined;
+}
+
+function indexedOutcome(
+  { id = '', data, timestamp }: StoredJob,
+  record: JobRecord,
+  update: { operation: Operation; params: unknown; index: number },
+): IndexedOutcome {
+  const isOwn = formOfJob(data) !== undefined;
+  // Of the data that somebody else wrote it is not known how their text stood there.
+  const place = { ...update, digest: isOwn ? digestOfJob(JSON.stringify(data)) : undefined };
+  const { index } = update;
+  return {
+    index,
+    outcome: outcomeAt({ record }, place),
+    putBackAs: isPutBackAt({ record }, place) ? putBackJobId(id, index, isOwn ? undefined : timestamp) : undefined,
+  };
 }
 
 /** How many came to what, then those that took no effect, then a few that did. */
@@ -131,6 +185,7 @@ function summarize(outcomes: readonly IndexedOutcome[]): unknown {
     rejected: count('rejected'),
     conflict: count('conflict'),
     failed: count('failed'),
+    unknown: count('unknown'),
     ...(duplicates > 0 && { duplicates }),
     ...(notApplied.length > 0 && { notApplied: linesOf(notApplied, SHOWN_NOT_APPLIED) }),
     ...(notApplied.length > SHOWN_NOT_APPLIED && { notAppliedNotShown: notApplied.length - SHOWN_NOT_APPLIED }),
@@ -143,11 +198,7 @@ function linesOf(outcomes: readonly IndexedOutcome[], limit: number): Record<num
 }
 
 function describeOutcome({ outcome, putBackAs }: IndexedOutcome): string {
-  const duplicate = 'duplicate' in outcome ? ' (duplicate)' : '';
-  if (outcome.status === 'applied') {
-    return shorten(`applied${duplicate} ${JSON.stringify(outcome.result)}`);
-  }
-  const words = shorten(`${outcome.status}${duplicate} ${outcome.reason}: ${outcome.message}`);
+  const words = shorten(outcomeWords(outcome));
   return putBackAs === undefined ? words : `${words}; put back as job ${putBackAs}`;
 }
 

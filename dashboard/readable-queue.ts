@@ -27,7 +27,10 @@ export interface BoardDeps {
  * that is what is made readable here, while everything that acts on a job keeps its true data.
  */
 export class ReadableQueue extends BullMQAdapter {
-  /** Hides the buttons; `refuseAction` refuses the requests. */
+  /**
+   * Hides the buttons; `refuseAction` refuses the requests. The board still offers to retry what somebody else completed,
+   * since `describeJob` says of it that it failed.
+   */
   override readonly allowCompletedRetries = false;
 
   constructor(

@@ -1,4 +1,6 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
+import type { Job } from 'bullmq';
+import { isEndedByTally } from './ended-by-tally.js';
 
 type BeforeHook = NonNullable<BoardHooks['before']>;
 type Refusal = Awaited<ReturnType<BeforeHook>>;
@@ -11,7 +13,11 @@ const EDITED = refusal(
   405,
   'the data of a job can not be edited: its outcomes and receipts belong to them; submit a new update instead',
 );
-const COMPLETED = refusal(409, 'a completed job has taken effect, and running it again would change nothing');
+const COMPLETED = refusal(
+  409,
+  'a job that Tally completed has taken effect, and running it again would change nothing; those that another program ' +
+    'completed can be retried one by one',
+);
 
 /**
  * Refuses what the board can do by itself but Tally does not want done. The board's own options only hide
@@ -28,8 +34,8 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
     case '/api/queues/:queueName/retry/:queueStatus':
       return queueStatus === 'completed' ? COMPLETED : undefined;
     case '/api/queues/:queueName/:jobId/retry': {
-      const job = await request.queues.get(queueName ?? '')?.getJob(jobId ?? '');
-      return (await job?.getState()) === 'completed' ? COMPLETED : undefined;
+      const job = (await request.queues.get(queueName ?? '')?.getJob(jobId ?? '')) as Job | undefined;
+      return job !== undefined && isEndedByTally(job) && (await job.getState()) === 'completed' ? COMPLETED : undefined;
     }
     default:
       return undefined;

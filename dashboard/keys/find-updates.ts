@@ -7,7 +7,7 @@ import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
 import type { MasterWatch } from '../../src/redis/master-watch.js';
 import type { Connection } from '../../src/redis/connection.js';
-import type { Keys, Slot } from '../../src/redis/keys.js';
+import type { Keys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { askMasterOf, requireMasterOf } from '../master-away.js';
 import type { ShownQueues } from '../shown-queues.js';
@@ -31,7 +31,7 @@ export interface FindDeps {
 export interface Found {
   /** The update of this id. */
   readonly byId?: FoundUpdate;
-  /** What the receipts of this idempotency key say; one server may have had split queues and others. */
+  /** What the receipts of this idempotency key say, one for each operation that it was used for. */
   readonly recorded: readonly RecordedUpdate[];
   /** Jobs that wait, run or have failed with this idempotency key: it has no receipt before it is applied. */
   readonly waiting: WaitingJobs;
@@ -50,13 +50,19 @@ export interface RecordedUpdate {
 const TIMEOUT_MS = 5_000;
 
 /** @throws MasterAwayError when a master does not answer that may know it */
-export async function findUpdates(deps: FindDeps, { update: text, key }: FindFields): Promise<Found> {
-  const isIdempotencyKey = idempotencyKeySchema.safeParse(text).success;
-  const slots = [...(deps.redis.isCluster ? [] : [undefined]), ...(key === '' ? [] : [slotOf(key)])];
+export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<Found> {
+  const { update: text, owner } = fields;
+  const isWanted = ({
+    idempotencyKey,
+    idempotencyOwner,
+  }: {
+    idempotencyKey: string | undefined;
+    idempotencyOwner: string;
+  }) => idempotencyKey === text && (owner === '' || idempotencyOwner === owner);
   const [byId, recorded, waiting] = await Promise.all([
     find(deps, text),
-    Promise.all(isIdempotencyKey ? slots.map((slot) => findRecorded(deps, text, slot)) : []),
-    deps.queues.look().then((queues) => findWaiting(queues, ({ idempotencyKey }) => idempotencyKey === text)),
+    Promise.all(receiptsOf(deps, fields).map((receiptKey) => findRecorded(deps, text, receiptKey))),
+    deps.queues.look().then((queues) => findWaiting(queues, isWanted)),
   ]);
   const known = recorded.flatMap((each) => each ?? []);
   const updates = [byId, ...known.map(({ update }) => update)].flatMap((each) => each ?? []);
@@ -73,11 +79,25 @@ async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined
   return findUpdate({ ...deps, timeoutMs: TIMEOUT_MS }, id);
 }
 
-async function findRecorded(deps: FindDeps, idempotencyKey: string, slot: Slot): Promise<RecordedUpdate | undefined> {
-  const receiptKey = deps.keys.idempotencyReceipt(idempotencyKey, slot);
+/** The receipts that an idempotency key may have: a key is one of its owner and of its operation. */
+function receiptsOf({ redis, keys, registry }: FindDeps, { update: text, owner, key }: FindFields): string[] {
+  if (!idempotencyKeySchema.safeParse(text).success || (redis.isCluster && key === '')) {
+    return [];
+  }
+  const slot = redis.isCluster ? slotOf(key) : undefined;
+  return registry.operations.map(({ name: operation }) =>
+    keys.idempotencyReceipt({ owner, operation, key: text }, slot),
+  );
+}
+
+async function findRecorded(
+  deps: FindDeps,
+  idempotencyKey: string,
+  receiptKey: string,
+): Promise<RecordedUpdate | undefined> {
   const what = `idempotency key ${idempotencyKey}`;
   const receipt = await askMasterOf(deps.masters, receiptKey, what, () => deps.redis.get(receiptKey));
-  const [, updateId, outcome] = /^\S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
+  const [, updateId, outcome] = /^tally\/\d+ \S+ \S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
   if (updateId === undefined || outcome === undefined) {
     return undefined;
   }

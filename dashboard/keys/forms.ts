@@ -17,16 +17,21 @@ export function cellForm({ key, field, member }: CellFields): Html {
 /** What was typed into the form that finds an update. */
 export interface FindFields {
   readonly update: string;
+  /** Whose idempotency key it is; empty for callers without a name. */
+  readonly owner: string;
   /** Only where {@link asksForKey}. */
   readonly key: string;
 }
 
-/** Where queues are split, what is recorded of an idempotency key lies beside the keys that its update changes. */
-export function findForm({ update, key }: FindFields, asksForKey: boolean): Html {
+/** In a Cluster, what is recorded of an idempotency key lies beside the keys that its update changes. */
+export function findForm({ update, owner, key }: FindFields, asksForKey: boolean): Html {
   return html`<form class="card fields" method="get" action="${FIND_PATH}">
     <label>
       Idempotency key or update id
       <input name="update" value="${update}" required autocomplete="off" spellcheck="false" />
+    </label>
+    <label>
+      Owner of the key, if it has one <input name="owner" value="${owner}" autocomplete="off" spellcheck="false" />
     </label>
     ${
       asksForKey &&
@@ -38,7 +43,7 @@ export function findForm({ update, key }: FindFields, asksForKey: boolean): Html
     ${
       asksForKey &&
       html`<p class="muted">
-        Queues are split here, so what became of an idempotency key is recorded beside the key that its update changed:
+        This is a Cluster, so what became of an idempotency key is recorded beside the key that its update changed:
         without that key, only jobs that wait, run or have failed are found by an idempotency key.
       </p>`
     }

@@ -2,7 +2,6 @@ import type { RedisClient } from '../../src/redis/connection.js';
 import { TallyError } from '../../src/errors.js';
 import { readHistory } from '../../src/history/read-history.js';
 import type { Change } from '../../src/history/read-history.js';
-import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { describeCell } from '../../src/operations/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
@@ -24,19 +23,12 @@ export interface InspectedCell {
   readonly changes: readonly Change[];
 }
 
-/** @param ways how queues are or were split: it decides where the changes are kept */
-export async function inspectCell(
-  redis: RedisClient,
-  keys: Keys,
-  cell: Cell,
-  ways: readonly Partitions[],
-): Promise<InspectedCell> {
-  const slots = new Set(ways.map(({ count }) => (count === undefined ? undefined : slotOf(cell.key))));
+export async function inspectCell(redis: RedisClient, keys: Keys, cell: Cell): Promise<InspectedCell> {
   const [type, expiresInMs, value, changes] = await Promise.all([
     redis.type(cell.key),
     redis.pttl(cell.key),
     valueOf(redis, cell),
-    readHistory(redis, keys, cell, [...slots]),
+    readHistory(redis, keys, cell, [redis.isCluster ? slotOf(cell.key) : undefined]),
   ]);
   return { cell, type, ...(expiresInMs >= 0 && { expiresInMs }), ...value, changes };
 }

@@ -2,7 +2,6 @@ import { Router } from 'express';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
-import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { html } from '../../src/html.js';
 import type { Html } from '../../src/html.js';
@@ -23,18 +22,19 @@ import { inspectCell } from './inspect-cell.js';
 import { FIND_PATH, KEYS_PATH } from './paths.js';
 import { findWaiting, touches } from './waiting-jobs.js';
 
-const findSchema = z.object({ update: z.string().max(1_000).default(''), key: z.string().max(1_000).default('') });
+const field = z.string().max(1_000).default('');
+const findSchema = z.object({ update: field, owner: field, key: field });
 
 /** The pages on which one looks up a cell, or an update. */
 export function keysPages(deps: FindDeps): Router {
-  const { keys, masters, registry, used } = deps;
+  const { redis, keys, masters, registry } = deps;
   const router = Router({ caseSensitive: true });
   router.get(KEYS_PATH, async (request, response) => {
     const { fields, question } = readCellQuestion(request.query, keys);
     const page = { title: 'Keys', user: signedInOf(response) };
     switch (question.is) {
       case 'empty': {
-        const form = findForm(NO_FIELDS, isSplit(await used.read()));
+        const form = findForm(NO_FIELDS, redis.isCluster);
         sendPage(response, { ...page, content: html`<div class="stack">${cellForm(fields)} ${form}</div>` });
         return;
       }
@@ -60,7 +60,7 @@ export function keysPages(deps: FindDeps): Router {
   });
   router.get(FIND_PATH, async (request, response) => {
     const fields = findSchema.safeParse(request.query).data ?? NO_FIELDS;
-    const form = findForm(fields, isSplit(await used.read()));
+    const form = findForm(fields, redis.isCluster);
     const page = { title: 'Find an update', user: signedInOf(response) };
     const found = fields.update === '' ? undefined : await orWhyNot(findUpdates(deps, fields));
     if (found instanceof MasterAwayError) {
@@ -74,11 +74,7 @@ export function keysPages(deps: FindDeps): Router {
   return router;
 }
 
-const NO_FIELDS: FindFields = { update: '', key: '' };
-
-function isSplit(ways: readonly Partitions[]): boolean {
-  return ways.some(({ count }) => count !== undefined);
-}
+const NO_FIELDS: FindFields = { update: '', owner: '', key: '' };
 
 async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterAwayError> {
   try {
@@ -100,9 +96,9 @@ function sendAway(response: Response, away: MasterAwayError, page: Pick<Page, 't
 
 /** All that is known of a cell. */
 async function readAll(deps: FindDeps, cell: Cell): Promise<KnownOfCell> {
-  const { redis, keys, registry, queues, used } = deps;
+  const { redis, keys, registry, queues } = deps;
   const [inspected, waiting] = await Promise.all([
-    used.read().then((ways) => inspectCell(redis, keys, cell, ways)),
+    inspectCell(redis, keys, cell),
     queues.look().then((shown) => findWaiting(shown, touches(cell, registry))),
   ]);
   return { inspected, waiting, boardNames: await boardNamesOf(deps, inspected.changes) };

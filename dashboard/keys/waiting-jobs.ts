@@ -4,6 +4,7 @@ import type { JobResult, TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { cellId } from '../../src/operations/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
+import { failureWords } from '../failure-words.js';
 import type { ShownQueue } from '../shown-queues.js';
 
 /** States of jobs that may still change a cell: those that failed when someone retries them. */
@@ -39,7 +40,12 @@ export interface WaitingJobs {
 }
 
 /** Whether an update is one that is looked for. */
-type IsWanted = (update: { params: unknown; idempotencyKey: string | undefined; operation: string }) => boolean;
+type IsWanted = (update: {
+  params: unknown;
+  idempotencyKey: string | undefined;
+  idempotencyOwner: string;
+  operation: string;
+}) => boolean;
 
 type StoredJob = Job<JobData, JobResult>;
 
@@ -97,7 +103,9 @@ function wantedOf({ name, data }: StoredJob, isWanted: IsWanted): boolean[] {
   const { updates, idempotencyKeys = {} } = data as Partial<JobData>;
   return (Array.isArray(updates) ? (updates as unknown[]) : []).map((params, index) => {
     try {
-      return isWanted({ operation: name, params, idempotencyKey: idempotencyKeys[index] });
+      const key = idempotencyKeys[index];
+      const [idempotencyOwner, idempotencyKey] = typeof key === 'object' ? key : ['', key];
+      return isWanted({ operation: name, params, idempotencyKey, idempotencyOwner });
     } catch {
       return false;
     }
@@ -106,5 +114,6 @@ function wantedOf({ name, data }: StoredJob, isWanted: IsWanted): boolean[] {
 
 function describe(job: StoredJob, boardName: string, state: WaitingState, updates: readonly number[]): WaitingJob {
   const { id: jobId = '', name: operation, failedReason } = job;
-  return { boardName, jobId, operation, state, updates, ...(state === 'failed' && failedReason && { failedReason }) };
+  const words = state === 'failed' && failedReason ? failureWords(failedReason, true) : undefined;
+  return { boardName, jobId, operation, state, updates, ...(words !== undefined && { failedReason: words }) };
 }

@@ -2,6 +2,7 @@ import { ConfigurationError } from '../errors.js';
 import { fits } from '../producers/http/access/pattern.js';
 import { makeApiKey } from '../producers/http/access/api-key.js';
 import type { ApiKey } from '../producers/http/access/api-key.js';
+import type { KeyStore } from '../producers/http/access/key-store.js';
 import { MAX_AGE_MS } from '../producers/http/access/known-keys.js';
 import { createRegistry } from '../operations/registry.js';
 import { createContext, findRedis } from './context.js';
@@ -19,12 +20,14 @@ const SOON = `within ${MAX_AGE_MS / 1000} seconds`;
 
 /** `tally keys create`: the secret is all that goes to stdout, so that a script can keep it. */
 export async function createKey(flags: CreateKeyFlags): Promise<void> {
-  const { secret, key } = makeApiKey(keySettings(flags));
+  const { replaces } = flags;
+  const made = replaces === undefined ? makeApiKey(keySettings(flags)) : undefined;
   const context = createContext(process.stderr);
-  const before = await withKeyStore(context, findRedis(context), async (store) => {
-    const count = await store.count();
+  const { secret, key, before } = await withKeyStore(context, findRedis(context), async (store) => {
+    const { secret, key } = made ?? makeApiKey(keySettings(flags, await keyOf(store, replaces)));
+    const before = await store.count();
     await store.add(key);
-    return count;
+    return { secret, key, before };
   });
   console.log(secret);
   console.error(`This is the secret of key ${describe(key)}.`);
@@ -32,7 +35,22 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
   if (before === 0) {
     console.error('It is the first key: from now on the API asks everyone for one.');
   }
+  if (replaces !== undefined) {
+    console.error(`Key ${replaces} stays valid: revoke it once nobody uses it, tally keys revoke ${replaces}`);
+  }
   warnOfUnknown(key);
+}
+
+async function keyOf(store: KeyStore, id = ''): Promise<ApiKey> {
+  const key = (await store.read()).byId.get(id);
+  if (key === undefined) {
+    throw noKey(id);
+  }
+  return key;
+}
+
+function noKey(id: string): ConfigurationError {
+  return new ConfigurationError(`there is no key with the id "${id}"; tally keys list prints those that there are`);
 }
 
 /** `tally keys list`: prints what each key allows. */
@@ -60,7 +78,7 @@ export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
   const left = await withKeyStore(context, findRedis(context), async (store) => {
     if (!(await store.remove(id))) {
-      throw new ConfigurationError(`there is no key with the id "${id}"; tally keys list prints those that there are`);
+      throw noKey(id);
     }
     return store.count();
   });
@@ -72,13 +90,14 @@ export async function revokeKey(id: string): Promise<void> {
   }
 }
 
-function describe({ id, name, operations, keys, rate, readOnly }: ApiKey): string {
+function describe({ id, name, operations, keys, rate, readOnly, owner }: ApiKey): string {
   const { requests, windowSeconds } = rate;
   const parts = [
     `${id} "${name}": operations ${operations.join(',')}`,
     `keys ${keys.join(',')}`,
     `${requests} requests a ${windowSeconds === 1 ? 'second' : 'minute'}`,
     ...(readOnly ? ['read only'] : []),
+    `owner ${owner}`,
   ];
   return parts.join('; ');
 }

@@ -6,6 +6,8 @@ import { ConfigurationError, ValidationError } from '../errors.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { READMIT_HELP } from './readmit-help.js';
+import type { ReadmitFlags } from './readmit.js';
 import type { SubmitFlags } from './submit.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
 
@@ -46,7 +48,11 @@ program
   .argument('<operation>', 'for example counter.increment')
   .requiredOption('--params <json>', 'the params as JSON, for example \'{"key":"count","by":5}\'')
   .option('--idempotency-key <key>', 'however often it is sent with this key, it takes effect once')
-  .option('--wait', 'wait for the outcome; the exit code is 0 when it is "applied", 1 otherwise')
+  .option('--owner <name>', 'whose idempotency key it is: the same key of another owner is another one')
+  .option(
+    '--wait',
+    'wait for the outcome; the exit code is 0 when it is "applied", 4 when it is "unknown", 1 otherwise',
+  )
   .option('--timeout <ms>', 'how long to wait at most', '30000')
   .option('--json', 'print JSON')
   .action(async (operation: string, flags: SubmitFlags) => (await import('./submit.js')).submit(operation, flags));
@@ -59,6 +65,17 @@ program
   .option('--member <member>', 'of a sorted set')
   .option('--json', 'print JSON')
   .action(async (key: string, flags: GetFlags) => (await import('./get.js')).get(key, flags));
+
+program
+  .command('readmit')
+  .description('give new stamps to updates that stood for longer than their idempotency keys are remembered')
+  .option('--queue <name>', 'of this queue only, for example counters')
+  .option('--job <id>', 'this job only')
+  .option('--waiting', 'also those that wait and have half of their time behind them')
+  .option('--dry-run', 'only say what would be done')
+  .option('--json', 'print JSON')
+  .addHelpText('after', READMIT_HELP)
+  .action(async (flags: ReadmitFlags) => (await import('./readmit.js')).readmitJobs(flags));
 
 program
   .command('doctor')
@@ -76,11 +93,16 @@ const keys = program.command('keys').description('API keys: who may call the HTT
 keys
   .command('create')
   .description('make an API key; its secret is printed once, and is nowhere else')
-  .requiredOption('--name <name>', 'who has it')
-  .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award', '*')
-  .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:*', '*')
-  .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m', '1000/s')
+  .option('--name <name>', 'who has it')
+  .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award (default: all)')
+  .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:* (default: all)')
+  .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m (default: 1000/s)')
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
+  .option(
+    '--replaces <id>',
+    'take all that is not given, and the owner, from this key, which stays valid until revoked',
+  )
   .action(async (flags: CreateKeyFlags) => (await import('./keys.js')).createKey(flags));
 
 keys

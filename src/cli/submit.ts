@@ -1,11 +1,13 @@
 import { createProducer } from '../index.js';
 import type { Outcome, Submission } from '../index.js';
 import { ConfigurationError } from '../errors.js';
+import { namedOwnerSchema } from '../producers/http/access/api-key.js';
 import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 
 export interface SubmitFlags {
   readonly params: string;
   readonly idempotencyKey?: string;
+  readonly owner?: string;
   readonly wait?: true;
   readonly timeout: string;
   readonly json?: true;
@@ -16,7 +18,12 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   const context = createContext(process.stderr);
   const params = parseParams(flags.params);
   const timeoutMs = parseTimeout(flags.timeout);
-  const producer = createProducer({ ...connectionOptions(context, findRedis(context)), ...durabilityOptions(context) });
+  const idempotencyOwner = parseOwner(flags.owner);
+  const producer = createProducer({
+    ...connectionOptions(context, findRedis(context)),
+    ...durabilityOptions(context),
+    ...(idempotencyOwner !== undefined && { idempotencyOwner }),
+  });
   try {
     // The operation is the user's word: the producer checks it, not the compiler.
     const update = { operation, params, idempotencyKey: flags.idempotencyKey } as {
@@ -26,10 +33,36 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
     const submission = await producer.submit(update);
     const outcome = flags.wait ? await submission.outcome({ timeoutMs }) : undefined;
     print(submission, outcome, flags.json === true);
-    process.exitCode = outcome === undefined || outcome.status === 'applied' ? 0 : 1;
+    process.exitCode = exitCodeOf(outcome);
   } finally {
     await producer.close();
   }
+}
+
+/** The outcome was not `applied`; it can't be told whether it was. */
+const EXIT_FAILED = 1;
+const EXIT_UNKNOWN = 4;
+
+function exitCodeOf(outcome: Outcome | undefined): number {
+  switch (outcome?.status) {
+    case undefined:
+    case 'applied':
+      return 0;
+    case 'rejected':
+    case 'conflict':
+    case 'failed':
+      return EXIT_FAILED;
+    case 'unknown':
+      return EXIT_UNKNOWN;
+  }
+}
+
+function parseOwner(text: string | undefined): string | undefined {
+  const parsed = namedOwnerSchema.optional().safeParse(text);
+  if (!parsed.success) {
+    throw new ConfigurationError(`--owner ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
+  }
+  return parsed.data;
 }
 
 function parseParams(text: string): unknown {
@@ -68,6 +101,7 @@ function print({ id, jobId }: Submission, outcome: Outcome | undefined, asJson: 
     case 'rejected':
     case 'conflict':
     case 'failed':
+    case 'unknown':
       console.log(`${answer.status} ${answer.reason}: ${answer.message}${duplicate}`);
   }
 }

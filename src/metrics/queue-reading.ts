@@ -11,12 +11,17 @@ export interface QueueReading {
   readonly isPaused: boolean;
   /** 0 when no job waits. */
   readonly oldestWaitingAgeMs: number;
+  /** How much of its window is over for that one of the oldest waiting jobs of which most is; 0 when none has a window. */
+  readonly windowRatio: number;
 }
+
+/** So many of those that wait without a priority are looked at, the next first. */
+const OLDEST = 3;
 
 /** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
 const SCORES_PER_PRIORITY = 2 ** 32;
 
-/** Reads a partition of a queue with at most 14 commands, none of which takes longer the more jobs there are. */
+/** Reads a partition of a queue with at most 16 commands, none of which takes longer the more jobs there are. */
 export async function readQueue(
   redis: RedisClient,
   prefix: string,
@@ -24,7 +29,7 @@ export async function readQueue(
   nowMs: number,
 ): Promise<QueueReading> {
   const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
-  const [wait, prioritized, active, delayed, completed, failed, paused, since] = await Promise.all([
+  const [wait, prioritized, active, delayed, completed, failed, paused, oldest] = await Promise.all([
     redis.llen(toKey('wait')),
     redis.zcard(toKey('prioritized')),
     redis.llen(toKey('active')),
@@ -32,12 +37,13 @@ export async function readQueue(
     redis.zcard(toKey('completed')),
     redis.zcard(toKey('failed')),
     redis.hexists(toKey('meta'), 'paused'),
-    oldestWaitingSince(redis, toKey),
+    readOldest(redis, toKey),
   ]);
   return {
     jobs: { waiting: wait + prioritized, active, delayed, completed, failed },
     isPaused: paused === 1,
-    oldestWaitingAgeMs: since === undefined ? 0 : Math.max(0, nowMs - since),
+    oldestWaitingAgeMs: Math.max(0, ...oldest.map(({ sinceMs }) => nowMs - sinceMs)),
+    windowRatio: Math.max(0, ...oldest.map((job) => windowRatioOf(job, nowMs))),
   };
 }
 
@@ -49,6 +55,8 @@ export interface QueueSummary {
   readonly isPaused: boolean | undefined;
   /** Of those that were read; undefined when no job waits there and one was not read. */
   readonly oldestWaitingAgeMs: number | undefined;
+  /** The same of the largest part of a window. */
+  readonly windowRatio: number | undefined;
 }
 
 /** @param readings of each partition; undefined of those that could not be read */
@@ -57,37 +65,56 @@ export function summarize(readings: readonly (QueueReading | undefined)[]): Queu
   const isWhole = known.length === readings.length;
   const sum = (state: JobState) => known.reduce((total, { jobs }) => total + jobs[state], 0);
   const isPaused = known.some((reading) => reading.isPaused);
-  const oldestWaitingAgeMs = Math.max(0, ...known.map((reading) => reading.oldestWaitingAgeMs));
+  const largest = (of: 'oldestWaitingAgeMs' | 'windowRatio') => {
+    const value = Math.max(0, ...known.map((reading) => reading[of]));
+    return value > 0 || isWhole ? value : undefined;
+  };
   return {
     jobs: isWhole
       ? (Object.fromEntries(JOB_STATES.map((state) => [state, sum(state)])) as QueueReading['jobs'])
       : undefined,
     isPaused: isPaused || isWhole ? isPaused : undefined,
-    oldestWaitingAgeMs: oldestWaitingAgeMs > 0 || isWhole ? oldestWaitingAgeMs : undefined,
+    oldestWaitingAgeMs: largest('oldestWaitingAgeMs'),
+    windowRatio: largest('windowRatio'),
   };
 }
 
+/** A job that waits. */
+interface WaitingJob {
+  /** Since when, by the clock of its producer. */
+  readonly sinceMs: number;
+  /** As it is stored: of a job of many updates, only what stands first is looked at. */
+  readonly data: string;
+}
+
 /**
- * When the job that has waited longest was added. Of jobs with a priority, the one that is next and the first of the
- * lowest priority are looked at: a starving one is the latter.
+ * The jobs that have waited longest. Of those with a priority, the one that is next and the first of the lowest priority are
+ * looked at: a starving one is the latter.
  */
-async function oldestWaitingSince(redis: RedisClient, toKey: (type: string) => string): Promise<number | undefined> {
+async function readOldest(redis: RedisClient, toKey: (type: string) => string): Promise<WaitingJob[]> {
   const [next, nextPrioritized, [, lastScore]] = await Promise.all([
-    redis.lindex(toKey('wait'), -1),
+    redis.lrange(toKey('wait'), -OLDEST, -1),
     redis.zrange(toKey('prioritized'), '0', '0'),
     redis.zrange(toKey('prioritized'), '-1', '-1', 'WITHSCORES'),
   ]);
-  const ids = [...(next === null ? [] : [next]), ...nextPrioritized];
+  const ids = [...next, ...nextPrioritized];
   if (lastScore !== undefined) {
     const lowest = Math.floor(Number(lastScore) / SCORES_PER_PRIORITY) * SCORES_PER_PRIORITY;
     ids.push(...(await redis.zrangebyscore(toKey('prioritized'), lowest, '+inf', 'LIMIT', 0, 1)));
   }
-  const jobs = await Promise.all([...new Set(ids)].map((id) => redis.hmget(toKey(id), 'timestamp', 'opts')));
-  const times = jobs.flatMap(([timestamp, opts]) => (timestamp ? [Number(timestamp) + delayMsOf(opts)] : []));
-  return times.length === 0 ? undefined : Math.min(...times);
+  const jobs = await Promise.all([...new Set(ids)].map((id) => redis.hmget(toKey(id), 'timestamp', 'opts', 'data')));
+  return jobs.flatMap(([timestamp, opts, data]) =>
+    timestamp ? [{ sinceMs: Number(timestamp) + delayMsOf(opts), data: data ?? '' }] : [],
+  );
 }
 
 /** A job waits from the moment on at which it was to run. Not parsed: someone may have edited the job. */
 function delayMsOf(opts: string | null | undefined): number {
   return Number(/"delay":(\d+)/.exec(opts ?? '')?.[1] ?? 0);
+}
+
+/** Both are of Redis' clock. 0 for a job without keyed updates, which has no window. */
+function windowRatioOf({ data }: WaitingJob, nowMs: number): number {
+  const [, sentAtMs, windowMs] = /^\{(?:"v":\d+,)?"sentAtMs":(\d+),"windowMs":(\d+),/.exec(data) ?? [];
+  return windowMs === undefined ? 0 : (nowMs - Number(sentAtMs)) / Number(windowMs);
 }

@@ -18,6 +18,7 @@ export class RedisGauges {
   readonly #memoryMax: Gauge<'node'>;
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #oldest: Gauge<'queue'>;
+  readonly #windowRatio: Gauge<'queue'>;
   readonly #paused: Gauge<'queue'>;
   readonly #workers: Gauge<'queue'>;
   #reading: Promise<RedisReading | undefined> | undefined;
@@ -45,6 +46,10 @@ export class RedisGauges {
     this.#oldest = ofQueue(
       'tally_oldest_waiting_job_age_seconds',
       'Time since the job that has waited longest was added, or was to run; 0 when none waits.',
+    );
+    this.#windowRatio = ofQueue(
+      'tally_oldest_keyed_update_window_ratio',
+      'How much of the time in which it can be applied is over for the oldest waiting update with an idempotency key: at 1 it can not be applied any more; 0 when none waits.',
     );
     this.#paused = ofQueue('tally_queue_paused', 'Whether a queue, or a partition of it, is paused, 1 or 0.');
     this.#workers = ofQueue(
@@ -76,19 +81,21 @@ export class RedisGauges {
 
   #show(reading: RedisReading | undefined): void {
     this.#up.set(reading?.isWhole === true ? 1 : 0);
-    for (const gauge of [this.#memoryUsed, this.#memoryMax, this.#jobs, this.#oldest, this.#paused, this.#workers]) {
+    const ofQueues = [this.#jobs, this.#oldest, this.#windowRatio, this.#paused, this.#workers];
+    for (const gauge of [this.#memoryUsed, this.#memoryMax, ...ofQueues]) {
       gauge.reset(); // nothing stays that is not known any more
     }
     for (const { node, usedMemoryBytes, maxmemoryBytes } of reading?.nodes ?? []) {
       this.#memoryUsed.set({ node }, usedMemoryBytes);
       this.#memoryMax.set({ node }, maxmemoryBytes);
     }
-    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, workers } of reading?.queues ?? []) {
+    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, windowRatio, workers } of reading?.queues ?? []) {
       for (const [state, count] of Object.entries(jobs ?? {})) {
         this.#jobs.set({ queue, state }, count);
       }
       setIfKnown(this.#paused, queue, isPaused === undefined ? undefined : Number(isPaused));
       setIfKnown(this.#oldest, queue, oldestWaitingAgeMs === undefined ? undefined : oldestWaitingAgeMs / 1000);
+      setIfKnown(this.#windowRatio, queue, windowRatio);
       setIfKnown(this.#workers, queue, workers);
     }
   }

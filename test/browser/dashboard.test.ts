@@ -6,6 +6,7 @@ import { withHistory } from '../../src/index.js';
 import { LAPTOP, PHONE, startBrowser } from '../support/browser.js';
 import type { Visitor } from '../support/browser.js';
 import { addUser, PASSWORD, startDashboard } from '../support/dashboard.js';
+import { ended, foreignWorker, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -61,6 +62,30 @@ test('a viewer sees the same without buttons, and is refused what the page does 
   const status = await page.evaluate(async (path) => (await fetch(path, { method: 'PUT' })).status, retry);
   expect(status).toBe(403);
   expect(await here.client.zscore(`${here.prefix}:counters:failed`, failed.jobId)).not.toBeNull();
+});
+
+test('what another program completed can be retried from the board, and what Tally completed can not', async () => {
+  const here = place();
+  const dashboard = await startDashboard(here);
+  const foreign = await foreignWorker(here, 'counters', () => Promise.resolve('done'));
+  const { jobId } = await here.producer().counters.increment({ key: here.key('n') });
+  await ended(openQueue(here), jobId);
+  await foreign.close();
+  const visitor = await (await startBrowser()).visit();
+  const { page } = visitor;
+  const actions = page.locator('[class*="jobActions"] button'); // to duplicate, to retry if it can be, to remove
+
+  await page.goto(`${dashboard.origin}/ops/queues/queue/counters/${jobId}`);
+  await page.getByText('"FOREIGN_WORKER"').first().waitFor();
+  expect(await actions.count()).toBe(3);
+  await actions.nth(1).click();
+  await page.getByRole('button', { name: 'Confirm' }).click();
+  await here.worker();
+  await until('it is applied', async () => (await here.client.get(here.key('n'))) === '1');
+  await page.reload();
+  await page.getByText('"applied"').first().waitFor();
+  expect(await actions.count()).toBe(2);
+  expectQuiet(visitor);
 });
 
 test('a page of another site can not act with the session of who visits it', async () => {

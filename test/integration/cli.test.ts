@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { dataDir, start, startUp, tally } from '../support/command.js';
+import { foreignWorker } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 test('tally up, submit and get work together in one folder, and the values outlive a restart', async () => {
@@ -90,6 +91,19 @@ test('exit codes tell a rejected update, a missing key and wrong usage apart', a
   expect(answers[2].stderr).toContain('did you mean "inventory.take"?');
   expect(answers[3].stderr).toContain(`--params is not JSON`);
   expect(answers[5].stderr).toContain('Did you mean submit?');
+});
+
+test('an outcome that nobody can tell has an exit code of its own', async () => {
+  const here = place();
+  await foreignWorker(here, 'counters', () => Promise.resolve(7));
+  const environment = { REDIS_URL: inject('redisUrl'), TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const submit = ['submit', 'counter.increment', '--params', JSON.stringify({ key: here.key('n') }), '--wait'];
+
+  const [words, json] = await Promise.all([tally(environment, ...submit), tally(environment, ...submit, '--json')]);
+
+  expect(words).toMatchObject({ code: 4, stdout: expect.stringMatching(/^unknown FOREIGN_WORKER: /) as string });
+  expect(json.code).toBe(4);
+  expect(JSON.parse(json.stdout)).toMatchObject({ status: 'unknown', reason: 'FOREIGN_WORKER' });
 });
 
 test('tally doctor says what it found and fails when something must change', async () => {

@@ -13,7 +13,7 @@ import type { Place } from '../support/tally.js';
 
 const operations = (['counter.increment', 'inventory.take', 'scores.add'] as const).map((name) => withHistory(name, 5));
 
-/** Pages of the inspector over the test's place, as their text: without tags, and each run of blanks as one. */
+/** Pages of the inspector, as their text: without tags, and each run of blanks as one. */
 async function begin(options: Parameters<typeof startDashboard>[1] = { operations }) {
   const here = place();
   const { request, origin } = await startDashboard(here, options);
@@ -26,7 +26,7 @@ async function begin(options: Parameters<typeof startDashboard>[1] = { operation
     here,
     origin,
     cellPage: (cell: object) => read('/ops/keys', cell),
-    findPage: (update: string, key = '') => read('/ops/find', { update, key }),
+    findPage: (update: string, key = '', owner = '') => read('/ops/find', { update, key, owner }),
   };
 }
 
@@ -38,8 +38,8 @@ function textOf(source: string): string {
 async function addJob(here: Place, name: string, updates: unknown[], more: { keys?: object; delay?: number } = {}) {
   const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const jobId = newJobId(here.slot);
-  const data = { updates, ...(more.keys && { idempotencyKeys: more.keys as Record<string, string> }) };
-  await queue.add(name, data, { jobId, ...(more.delay !== undefined && { delay: more.delay }) });
+  const keyed = more.keys && { windowMs: 60_000, idempotencyKeys: more.keys as Record<string, string> };
+  await queue.add(name, { v: 2, sentAtMs: Date.now(), ...keyed, updates }, { jobId, delay: more.delay ?? 0 });
   await queue.close();
   return jobId;
 }
@@ -105,7 +105,7 @@ test('a failed job stands there with its reason', async () => {
 
   const { text } = await cellPage({ key: here.key('list') });
 
-  expect(text).toContain(`failed counter.increment 1 ${submission.jobId} WRONG_TYPE: `);
+  expect(text).toContain(`failed counter.increment 1 ${submission.jobId} failed WRONG_TYPE: `);
   expect(text).toContain('holds a list; it is not a value of Tally');
 });
 
@@ -227,8 +227,8 @@ test('keys of Tally and of BullMQ are not shown', async () => {
     .counters.increment({ key: here.key('n') }, { idempotencyKey: here.key('k') });
   await submission.outcome();
   const reserved = [
-    { key: keys.jobReceipt(submission.jobId) },
-    { key: keys.idempotencyReceipt(here.key('k')) },
+    { key: keys.jobReceipt({ prefix: here.partition.prefix, queue: 'counters', jobId: submission.jobId }) },
+    { key: keys.idempotencyReceipt({ owner: '', operation: 'counter.increment', key: here.key('k') }) },
     { key: keys.history({ key: here.key('n') }) },
     { key: keys.users, field: 'ann' },
     { key: `${here.partition.prefix}:counters:${submission.jobId}`, field: 'data' },

@@ -30,7 +30,7 @@ async function begin(here: Place = place()) {
     counters: async () => (await shown()).filter(({ name }) => name.startsWith('counters')),
     act: (action: string) => dashboard.request(`/ops/queues/api/queues/${action}`, { method: 'PUT' }),
     cellPage: (key: string) => page('/ops/keys', { key }),
-    findPage: (update: string, key?: string) => page('/ops/find', { update, ...(key !== undefined && { key }) }),
+    findPage: (update: string, owner = '') => page('/ops/find', { update, owner }),
   };
 }
 
@@ -196,28 +196,27 @@ test('an update is found by its id in whatever partitions it was put, with the w
   }
 });
 
-test('an idempotency key is looked up beside the key that its update changed, which is asked for where queues are split', async () => {
+test('an idempotency key is found in whatever partitions its update was put, as one of its owner and operation', async () => {
   const { here, findPage } = await begin();
   await here.worker();
   const [key, idempotencyKey] = [here.key('n'), here.key('order')];
-  const plain = await here.producer().counters.increment({ key, by: 7 }, { idempotencyKey });
-  await plain.outcome();
-  const unsplit = await findPage(idempotencyKey);
-  expect(unsplit.text).toContain(`Update ${plain.jobId}.0`);
-  expect(unsplit.text).not.toContain('Key that it changes');
+  const split = here.producer({ partitions: 3 });
+  const first = await split.counters.increment({ key, by: 7 }, { idempotencyKey });
+  await first.outcome();
+  const award = await here.producer().xp.award({ key: here.key('xp'), amount: 7 }, { idempotencyKey });
+  const owned = await split.counters.increment({ key, by: 7 }, { idempotencyKey, idempotencyOwner: 'shop: 7' });
+  await Promise.all([award.outcome(), owned.outcome()]);
 
-  await here.worker({ partitions: 3 });
-  const split = await here.producer({ partitions: 3 }).counters.increment({ key, by: 7 }, { idempotencyKey });
-  await until('it is applied', async () => (await here.client.get(key)) === '14');
-  const [without, beside] = [await findPage(idempotencyKey), await findPage(idempotencyKey, key)];
+  const [unowned, ofShop] = [await findPage(idempotencyKey), await findPage(idempotencyKey, 'shop: 7')];
 
-  expect(without.text).toContain('Key that it changes');
-  expect(without.text).toContain('without that key, only jobs that wait, run or have failed are found');
-  expect(without.text).not.toContain(`Update ${split.jobId}.0`);
-  expect(beside.text).toContain(`Update ${plain.jobId}.0`);
-  expect(beside.text).toContain(`Update ${split.jobId}.0`);
-  expect(beside.source).toContain(boardLink(boardNameOf(split.jobId, 3), split.jobId));
-  expect(beside.source).toContain(`name="key" value="${key}"`);
+  expect(unowned.text).not.toContain('Key that it changes');
+  expect(unowned.text).toContain(`Update ${first.jobId}.0`);
+  expect(unowned.source).toContain(boardLink(boardNameOf(first.jobId, 3), first.jobId));
+  expect(unowned.text).toContain(`Update ${award.jobId}.0`);
+  expect(unowned.text).not.toContain(`Update ${owned.jobId}.0`);
+  expect(ofShop.text).toContain(`Update ${owned.jobId}.0`);
+  expect(ofShop.text).not.toContain(`Update ${first.jobId}.0`);
+  expect(ofShop.source).toContain(`name="owner" value="shop: 7"`);
 });
 
 test('a job in a partition that belongs to two numbers is listed once', async () => {

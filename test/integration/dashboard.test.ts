@@ -7,59 +7,14 @@ import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
 import { ConfigurationError } from '../../src/index.js';
 import type { JobData } from '../../src/jobs/job-data.js';
+import { FORM } from '../../src/jobs/form.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
+import { board, boardPath } from '../support/board.js';
+import type { ShownQueue } from '../support/board.js';
 import { addUser, startDashboard } from '../support/dashboard.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
-
-/** A job as the board's API answers it. */
-interface ShownJob {
-  id: string;
-  name: string;
-  data: Record<string, unknown>;
-  returnValue: unknown;
-  progress: number;
-  failedReason?: string;
-}
-
-interface ShownQueue {
-  name: string;
-  displayName: string;
-  description: string;
-  allowRetries: boolean;
-  allowCompletedRetries: boolean;
-  readOnlyMode: boolean;
-  jobs: ShownJob[];
-}
-
-interface Board {
-  readonly request: (path: string, init?: RequestInit) => Promise<Response>;
-  readonly queues: (activeQueue?: string) => Promise<ShownQueue[]>;
-  readonly job: (queue: string, id: string) => Promise<{ job: ShownJob; status: string }>;
-}
-
-/** A running dashboard, closed at the end of the test. */
-async function board(here: Place): Promise<Board> {
-  const { request } = await startDashboard(here);
-  const read = async (path: string) => (await request(`/ops/queues/api${path}`)).json();
-  return {
-    request,
-    queues: async (activeQueue = '') =>
-      (
-        (await read(`/queues?activeQueue=${boardPath(here, activeQueue)}&jobsPerPage=10&page=1`)) as {
-          queues: ShownQueue[];
-        }
-      ).queues,
-    job: async (queue, id) =>
-      (await read(`/queues/${boardPath(here, queue)}/${id}`)) as { job: ShownJob; status: string },
-  };
-}
-
-/** The board's name of a queue, where the cells of the test have their jobs, as part of a path. */
-function boardPath(here: Place, queue: string): string {
-  return encodeURIComponent(boardName(queue, here.partition));
-}
 
 /** Puts a job of many updates on a queue, as a busy producer would. */
 async function addBatch(here: Place, queueName: string, operation: string, data: JobData): Promise<string> {
@@ -111,7 +66,7 @@ test('a failed job shows its reason and, once the cause is mended, completes whe
   await submission.outcome();
   expect(await job('counters', submission.jobId)).toMatchObject({
     status: 'failed',
-    job: { failedReason: expect.stringMatching(/^WRONG_TYPE: .* nothing was applied$/) as string, progress: 0 },
+    job: { failedReason: expect.stringMatching(/^failed WRONG_TYPE: .* nothing was applied$/) as string, progress: 0 },
   });
 
   await here.client.del(key);
@@ -150,8 +105,9 @@ test('a batch of 1,000 updates shows as a summary, with the failed one as the jo
   await here.client.rpush(wrong, 'not a counter');
   const updates = Array.from({ length: 1000 }, (_, index) => ({ key: here.key(`count-${index % 7}`), by: 1 }));
   updates[500] = { key: wrong, by: 1 };
-  const idempotencyKeys = { 0: here.key('zero'), 999: here.key('last') };
-  const jobId = await addBatch(here, 'counters', 'counter.increment', { updates, idempotencyKeys });
+  const idempotencyKeys = { 0: here.key('zero'), 999: ['shop 7', here.key('last')] as const };
+  const stamp = { v: FORM, sentAtMs: Date.now(), windowMs: 60_000 };
+  const jobId = await addBatch(here, 'counters', 'counter.increment', { ...stamp, idempotencyKeys, updates });
   await here.worker();
   await until('the batch completes', async () => (await job('counters', jobId)).status === 'completed');
 

@@ -183,7 +183,7 @@ test('the same event with other data is a conflict', async () => {
   const changed = incrementEvent(key, { id: here.key('1'), data: { key, by: 6 } });
   const { status, body } = await send(api, HTTP.structured(changed));
   expect({ status, code: body.code, paths: body.errors?.map(({ path }) => path) }).toEqual({
-    status: 409,
+    status: 422,
     code: 'IDEMPOTENCY_CONFLICT',
     paths: ['id'],
   });

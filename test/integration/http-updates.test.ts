@@ -121,7 +121,7 @@ test('a repeat with the same idempotency key answers with the first outcome, in 
   expect(await here.client.get(key)).toBe('5');
 });
 
-test('an idempotency key that is known to belong to another update is a 409, and nothing is accepted', async () => {
+test('an idempotency key that is known to belong to another update is a 422, and nothing is accepted', async () => {
   const here = place();
   const { post } = await startApi(here);
   await here.worker();
@@ -129,20 +129,41 @@ test('an idempotency key that is known to belong to another update is a 409, and
   await post('/v1/updates?wait=10000', { ...increment(key, 5), idempotencyKey });
 
   const single = await post<ShownProblem>('/v1/updates', { ...increment(key, 6), idempotencyKey });
-  expect(single).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT', accepted: 'none' } });
+  expect(single).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_CONFLICT', accepted: 'none' } });
   expect(single.body.errors?.map(({ path }) => path)).toEqual(['idempotencyKey']);
 
   const array = [
     increment(other),
     { ...increment(key, 6), idempotencyKey },
     { ...increment(key, 5), idempotencyKey },
-    { operation: 'xp.award', params: { key, amount: 1 }, idempotencyKey },
+    { operation: 'counter.increment', params: { key: other }, idempotencyKey },
   ];
   const many = await post<ShownProblem>('/v1/updates?wait=1000', array);
-  expect(many).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT' } });
+  expect(many).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_CONFLICT' } });
   expect(many.body.errors?.map(({ path }) => path)).toEqual(['[1].idempotencyKey', '[3].idempotencyKey']);
   expect(await here.client.exists(other)).toBe(0);
   expect(await here.client.get(key)).toBe('5');
+});
+
+test('an update that stood for too long is told as unknown', async () => {
+  const here = place();
+  const { get, post } = await startApi(here, { idempotencyWindowMs: 1_000 });
+  const { body } = await post('/v1/updates', { ...increment(here.key('n'), 5), idempotencyKey: here.key('k') });
+  const { id } = body.updates[0]!;
+  const sentAtMs = Date.now();
+  await until('its window is over', async () => Number((await here.client.time())[0]) * 1_000 > sentAtMs + 1_000);
+  await here.worker();
+  await until(
+    'it has an outcome',
+    async () => (await get<ShownUpdate>(`/v1/updates/${id}`)).body.status !== 'accepted',
+  );
+  expect((await get(`/v1/updates/${id}`)).body).toMatchObject({
+    id,
+    status: 'unknown',
+    reason: 'TOO_OLD',
+    attempts: 1,
+  });
+  expect(await here.client.exists(here.key('n'))).toBe(0);
 });
 
 test('a key that is used twice before its first update has run has the outcome conflict', async () => {

@@ -22,7 +22,7 @@ interface Contract {
 
 const families = readdirSync(new URL('../../lua/', import.meta.url))
   .map((name) => name.replace(/\.lua$/, ''))
-  .filter((name) => !['frame', 'settle', 'retire'].includes(name));
+  .filter((name) => !['frame', 'settle', 'retire', 'readmit'].includes(name));
 const contracts = families.flatMap(readContracts);
 const registry = createRegistry();
 

@@ -74,6 +74,7 @@ function optionsOf(request: Request, response: Response, form: RequestForm): Sub
   }
   return {
     ...options,
+    ...(access.owner !== undefined && { idempotencyOwner: access.owner }),
     permit: (updates) => {
       refuseForbidden(access, updates, (index, path) => placeIn(form, index, path));
     },

@@ -9,6 +9,11 @@ export interface Access {
   readonly keys: readonly string[];
   /** Whether it may only read. @defaultValue false */
   readonly readOnly?: boolean;
+  /**
+   * Whose idempotency keys its updates have: the same key of another owner is another one. @defaultValue that of all who have
+   * no name
+   */
+  readonly owner?: string;
 }
 
 /** Limits a request to this. Called before its endpoint; a request for which it is not called may do everything. */

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { ownerSchema } from '../../../operations/update.js';
 import type { Access } from './access.js';
 
 /** How many requests an API key may make. */
@@ -9,15 +10,18 @@ export interface Rate {
 }
 
 /** What an API key is made with. */
-export interface ApiKeySettings extends Required<Access> {
+export interface ApiKeySettings extends Required<Omit<Access, 'owner'>> {
   /** For people: who has it. */
   readonly name: string;
   readonly rate: Rate;
+  /** Whose idempotency keys its updates have: a key that takes the place of another has the same. @defaultValue its id */
+  readonly owner?: string | undefined;
 }
 
 /** An API key as it is stored: all but its secret. */
 export interface ApiKey extends ApiKeySettings {
   readonly id: string;
+  readonly owner: string;
   readonly createdAt: string;
   /** SHA-256 of the secret. */
   readonly digest: Buffer;
@@ -52,10 +56,14 @@ function patterns(pattern: z.ZodType<string, string>) {
     .readonly();
 }
 
+/** The owner of idempotency keys, of those who have a name. */
+export const namedOwnerSchema = ownerSchema.min(1, 'must not be empty');
+
 const requestsError = `must be a whole number of requests from 1 to ${MAX_REQUESTS}`;
 
 export const settingsShape = {
   name: plainText(100),
+  owner: namedOwnerSchema.optional(),
   operations: patterns(
     plainText(100).regex(/^[A-Za-z0-9.*]+$/, 'must be names of operations in which * stands for any text'),
   ),
@@ -78,19 +86,25 @@ const storedSchema = z.strictObject({
 export function makeApiKey(settings: ApiKeySettings): { secret: string; key: ApiKey } {
   const id = randomBytes(6).toString('hex');
   const secret = `tally_${id}_${randomBytes(32).toString('base64url')}`;
-  return { secret, key: { ...settings, id, createdAt: new Date().toISOString(), digest: digestOf(secret) } };
+  const { owner = id } = settings;
+  return { secret, key: { ...settings, id, owner, createdAt: new Date().toISOString(), digest: digestOf(secret) } };
 }
 
 /** The form in which an API key is stored, beside its id. */
-export function toStored({ id: _, digest, ...rest }: ApiKey): string {
-  return JSON.stringify({ ...rest, sha256: digest.toString('hex') } satisfies z.input<typeof storedSchema>);
+export function toStored({ id, owner, digest, ...rest }: ApiKey): string {
+  const ownerIfGiven = owner === id ? {} : { owner }; // versions that know no owners can read the others
+  return JSON.stringify({
+    ...rest,
+    ...ownerIfGiven,
+    sha256: digest.toString('hex'),
+  } satisfies z.input<typeof storedSchema>);
 }
 
 /** @returns undefined when this version can't make sense of it */
 export function fromStored(id: string, text: string): ApiKey | undefined {
   try {
-    const { sha256, ...rest } = storedSchema.parse(JSON.parse(text));
-    return { ...rest, id, digest: Buffer.from(sha256, 'hex') };
+    const { sha256, owner = id, ...rest } = storedSchema.parse(JSON.parse(text));
+    return { ...rest, id, owner, digest: Buffer.from(sha256, 'hex') };
   } catch {
     return undefined;
   }
