@@ -82,10 +82,11 @@ function isEnd(state: State, steps: readonly Step[], world: World): boolean {
 /** The steps to a state, each with Redis' time. */
 function pathTo(visited: Visited): string[] {
   const texts: string[] = [];
-  for (let at: Visited | undefined = visited; at?.from !== undefined; at = at.from) {
+  for (let at: Visited | undefined = visited; at !== undefined; at = at.from) {
     texts.unshift(at.text);
   }
   let time = 0;
+  texts.shift(); // the start
   return texts.flatMap((text) => {
     if (text === 'a tick passes') {
       time += 1;
