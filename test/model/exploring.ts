@@ -8,7 +8,7 @@ import type { ScenarioName } from './scenarios.js';
 import type { Scenario } from './scenario.js';
 
 /** Most settings are explored whole with fewer; the others to the depth that half a second allows. */
-const MAX_STATES = 20_000;
+export const MAX_STATES = 20_000;
 
 export function exploreWith(scenario: Scenario, rules: Partial<Rules> = {}, maxStates = MAX_STATES): Exploration {
   return explore({ rules: { ...PROTOCOL, ...rules }, scenario }, { maxStates });
