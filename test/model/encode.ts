@@ -4,19 +4,26 @@ import { mayHappen, STATUSES } from './state.js';
 
 /** A short text that is the same for states that are the same. Workers that can do the same may change places. */
 export function encode(state: State, { scenario }: World): string {
-  const workers = state.workers.map(encodeAttempt);
-  if (scenario.strictWorker !== true && scenario.olderWorker !== true) {
-    workers.sort();
+  let code = '';
+  for (const job of state.jobs) {
+    code += `${isOver(state, job) ? encodeEnded(job) : encodeJob(job)}|`;
   }
-  return [
-    state.jobs.map((job) => (isOver(state, job) ? encodeEnded(job) : encodeJob(job))).join('|'),
-    workers.join('|'),
-    state.late.map(encodeRequest).sort().join('|'),
-    state.receipts.map((receipt) => (receipt ? `${receipt.outcomes.slice(8)}${receipt.expiresAt}` : '')).join('|'),
-    state.keyReceipts.map((receipt) => receipt?.expiresAt ?? '').join('|'),
-    `${state.clock} ${state.announced} ${state.keyPromised ?? ''}`,
-    `${state.effects.join('')} ${state.left.join('')} ${state.broken}`,
-  ].join('/');
+  const [first, second] = [encodeAttempt(state.workers[0]), encodeAttempt(state.workers[1])];
+  const areAlike = scenario.strictWorker !== true && scenario.olderWorker !== true;
+  code += areAlike && first > second ? `${second}|${first}|` : `${first}|${second}|`;
+  if (state.late.length > 0) {
+    code += state.late.map(encodeRequest).sort().join('|');
+  }
+  for (const receipt of state.receipts) {
+    code += receipt === undefined ? '|' : `|${receipt.outcomes}${receipt.expiresAt}`;
+  }
+  const [key, keyOfPartition] = state.keyReceipts;
+  code += `|${key?.expiresAt ?? ''},${keyOfPartition?.expiresAt ?? ''},${state.keyPromised ?? ''}`;
+  code += `|${state.clock ?? ''},${state.announced},${state.broken}|`;
+  for (const number of [...state.effects, ...state.left]) {
+    code += String(number);
+  }
+  return code;
 }
 
 /** Jobs are the greater part of a state, and most steps change none or one of them. */

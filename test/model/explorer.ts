@@ -1,5 +1,5 @@
 import { encode } from './encode.js';
-import { brokenAtTheEnd, brokenInvariant } from './invariants.js';
+import { brokenAtTheEnd, brokenByState, brokenByStep } from './invariants.js';
 import type { Invariant } from './invariants.js';
 import { stepsOf } from './machine.js';
 import type { World } from './scenario.js';
@@ -29,40 +29,50 @@ interface Visited {
   readonly from: Visited | undefined;
 }
 
-const MAX_STATES = 400_000;
-
 /** Takes all steps in all states, breadth first, until none is new or one breaks an invariant. */
-export function explore(world: World, { maxStates = MAX_STATES } = {}): Exploration {
+export function explore(world: World, { maxStates = Infinity } = {}): Exploration {
   const start: Visited = { state: initialState(world.scenario), text: '', from: undefined };
   const seen = new Set([encode(start.state, world)]);
   let frontier = [start];
   let depth = 0;
   for (; frontier.length > 0 && seen.size < maxStates; depth += 1) {
-    const next: Visited[] = [];
+    const reached: Visited[] = [];
     for (const visited of frontier) {
-      const steps = stepsOf(visited.state, world);
-      const end = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
-      const invariant = end ? brokenAtTheEnd(visited.state, world) : undefined;
-      if (invariant !== undefined) {
-        return { states: seen.size, depth, isComplete: false, counterexample: { invariant, steps: pathTo(visited) } };
-      }
-      for (const { text, next: state } of steps) {
-        const code = encode(state, world);
-        const reached = { state, text, from: visited };
-        const broken = brokenInvariant(visited.state, state, world);
-        if (broken !== undefined) {
-          const counterexample = { invariant: broken, steps: pathTo(reached) };
-          return { states: seen.size, depth: depth + 1, isComplete: false, counterexample };
-        }
-        if (!seen.has(code)) {
-          seen.add(code);
-          next.push(reached);
-        }
+      const counterexample = visit(visited, { world, seen, reached });
+      if (counterexample !== undefined) {
+        return { states: seen.size, depth, isComplete: false, counterexample };
       }
     }
-    frontier = next;
+    frontier = reached;
   }
   return { states: seen.size, depth, isComplete: frontier.length === 0, counterexample: undefined };
+}
+
+/** Takes all steps from one state, and adds the new states that they lead to. */
+function visit(
+  visited: Visited,
+  { world, seen, reached }: { world: World; seen: Set<string>; reached: Visited[] },
+): Counterexample | undefined {
+  const steps = stepsOf(visited.state, world);
+  const mustBeGood = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
+  const badEnd = mustBeGood ? brokenAtTheEnd(visited.state, world) : undefined;
+  if (badEnd !== undefined) {
+    return { invariant: badEnd, steps: pathTo(visited) };
+  }
+  for (const { text, next: state } of steps) {
+    const next = { state, text, from: visited };
+    const code = encode(state, world);
+    const isNew = !seen.has(code);
+    const invariant = brokenByStep(visited.state, state, world) ?? (isNew ? brokenByState(state, world) : undefined);
+    if (invariant !== undefined) {
+      return { invariant, steps: pathTo(next) };
+    }
+    if (isNew) {
+      seen.add(code);
+      reached.push(next);
+    }
+  }
+  return undefined;
 }
 
 /** Whether nobody has anything to do, now or later. */
