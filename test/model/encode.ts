@@ -15,7 +15,7 @@ export function encode(state: State, { scenario }: World): string {
     code += state.late.map(encodeRequest).sort().join('|');
   }
   for (const receipt of state.receipts) {
-    code += receipt === undefined ? '|' : `|${receipt.outcomes}${receipt.expiresAt}`;
+    code += receipt === undefined ? '|' : `|${short(receipt.outcomes)}${receipt.expiresAt}`;
   }
   const [key, keyOfPartition] = state.keyReceipts;
   code += `|${key?.expiresAt ?? ''},${keyOfPartition?.expiresAt ?? ''},${state.keyPromised ?? ''}`;
@@ -26,6 +26,11 @@ export function encode(state: State, { scenario }: World): string {
   return code;
 }
 
+/** Outcomes without what all of them begin with. */
+function short(text: string): string {
+  return text.replace('tally/2 ', 't');
+}
+
 /** Jobs are the greater part of a state, and most steps change none or one of them. */
 const codes = new WeakMap<Job, string>();
 
@@ -33,11 +38,11 @@ function encodeJob(job: Job): string {
   let code = codes.get(job);
   if (code === undefined) {
     const times = `${job.stamp},${job.sentAt},${job.dueAt},${job.lockedUntil},${job.endedAt},${job.lateAdd ?? ''}`;
-    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.isCancelled ? 1 : 0}${job.acceptance}`;
+    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.isCancelled ? 1 : 0}${job.acceptance === 'open' ? '' : job.acceptance}`;
     code =
       job.status === 'absent'
         ? ''
-        : `${STATUSES.indexOf(job.status)},${times},${counts},${job.updates},${job.result},${job.mark}`;
+        : `${STATUSES.indexOf(job.status)},${times},${counts},${job.updates},${short(job.result)},${short(job.mark)}`;
     codes.set(job, code);
   }
   return code;
@@ -51,7 +56,7 @@ function isOver(state: State, { status, lateAdd }: Job): boolean {
 }
 
 function encodeEnded({ status, endedAt, updates, result, mark, keyed }: Job): string {
-  return `${STATUSES.indexOf(status)},${endedAt},${updates},${result},${mark}${keyed ? 1 : 0}`;
+  return `${STATUSES.indexOf(status)},${endedAt},${updates},${short(result)},${short(mark)}${keyed ? 1 : 0}`;
 }
 
 function encodeAttempt(attempt: Attempt | undefined): string {
@@ -59,7 +64,7 @@ function encodeAttempt(attempt: Attempt | undefined): string {
     return '';
   }
   const { request, answer, hasLostConnection, hasLock, hasPutBack } = attempt;
-  return `${encodeRequest(request)}${answer}${hasLostConnection ? 1 : 0}${hasLock ? 1 : 0}${hasPutBack ? 1 : 0}`;
+  return `${encodeRequest(request)}${short(answer)}${hasLostConnection ? 1 : 0}${hasLock ? 1 : 0}${hasPutBack ? 1 : 0}`;
 }
 
 function encodeRequest({ job, updates, lease, clockLease, isFirstRun, impossible }: Request): string {

@@ -20,7 +20,9 @@ export const KEY_SCENARIOS = {
     jobs: [LONG, KEYED_AGAIN],
     events: {},
   },
-  'one key sent twice, in two partitions': { jobs: [KEYED, { ...KEYED_AGAIN, partition: 1 }], events: {} },
+  'one key sent twice, in two partitions': {
+    ...{ jobs: [KEYED, { ...KEYED_AGAIN, partition: 1 }], events: {}, workers: 1, settler: false },
+  },
   'one key sent twice, the first with a delay': {
     jobs: [{ ...KEYED, delay: 3 }, KEYED_AGAIN],
     ...{ broken: '0', events: { heal: 1, retry: 1, promote: 1 } },
@@ -55,7 +57,7 @@ export const JOB_SCENARIOS = {
   'a janitor, and a worker whose clock is ahead': {
     ...{ jobs: [UNKEYED], broken: '0', events: {}, janitor: true, workerClock: 5 },
   },
-  'two jobs of two queues': { jobs: [UNKEYED, UNKEYED_OTHER], events: {} },
+  'two jobs of two queues': { jobs: [UNKEYED, UNKEYED_OTHER], events: {}, workers: 1 },
   'a foreign worker': { jobs: [UNKEYED], events: { 'foreign worker': 1, crash: 1, retry: 1 } },
   'a batch, of which one update fails': {
     jobs: [BATCH],
