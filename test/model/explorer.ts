@@ -25,13 +25,18 @@ export interface Counterexample {
 
 interface Visited {
   readonly state: State;
+  readonly path: Path | undefined;
+}
+
+/** Apart from the states, so that those can be forgotten once all their steps were taken. */
+interface Path {
   readonly text: string;
-  readonly from: Visited | undefined;
+  readonly from: Path | undefined;
 }
 
 /** Takes all steps in all states, breadth first, until none is new or one breaks an invariant. */
 export function explore(world: World, { maxStates = Infinity } = {}): Exploration {
-  const start: Visited = { state: initialState(world.scenario), text: '', from: undefined };
+  const start: Visited = { state: initialState(world.scenario), path: undefined };
   const seen = new Set([encode(start.state, world)]);
   let frontier = [start];
   let depth = 0;
@@ -57,19 +62,18 @@ function visit(
   const mustBeGood = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
   const badEnd = mustBeGood ? brokenAtTheEnd(visited.state, world) : undefined;
   if (badEnd !== undefined) {
-    return { invariant: badEnd, steps: pathTo(visited) };
+    return { invariant: badEnd, steps: stepsOfPath(visited.path) };
   }
   for (const { text, next: state } of steps) {
-    const next = { state, text, from: visited };
     const code = encode(state, world);
     const isNew = !seen.has(code);
     const invariant = brokenByStep(visited.state, state, world) ?? (isNew ? brokenByState(state, world) : undefined);
     if (invariant !== undefined) {
-      return { invariant, steps: pathTo(next) };
+      return { invariant, steps: stepsOfPath({ text, from: visited.path }) };
     }
     if (isNew) {
       seen.add(code);
-      reached.push(next);
+      reached.push({ state, path: { text, from: visited.path } });
     }
   }
   return undefined;
@@ -89,14 +93,13 @@ function isEnd(state: State, steps: readonly Step[], world: World): boolean {
   return true;
 }
 
-/** The steps to a state, each with Redis' time. */
-function pathTo(visited: Visited): string[] {
+/** The steps of a path, each with Redis' time. */
+function stepsOfPath(path: Path | undefined): string[] {
   const texts: string[] = [];
-  for (let at: Visited | undefined = visited; at !== undefined; at = at.from) {
+  for (let at = path; at !== undefined; at = at.from) {
     texts.unshift(at.text);
   }
   let time = 0;
-  texts.shift(); // the start
   return texts.flatMap((text) => {
     if (text === 'a tick passes') {
       time += 1;
