@@ -18,7 +18,7 @@ export interface Exploration {
 }
 
 /** The shortest path to a state that breaks an invariant. */
-export interface Counterexample {
+interface Counterexample {
   readonly invariant: Invariant;
   readonly steps: readonly string[];
 }
