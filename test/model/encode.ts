@@ -4,19 +4,31 @@ import { mayHappen, STATUSES } from './state.js';
 
 /** A short text that is the same for states that are the same. Workers that can do the same may change places. */
 export function encode(state: State, { scenario }: World): string {
-  const workers = state.workers.map(encodeAttempt);
-  if (scenario.strictWorker !== true && scenario.olderWorker !== true) {
-    workers.sort();
+  let code = '';
+  for (const job of state.jobs) {
+    code += `${isOver(state, job) ? encodeEnded(job) : encodeJob(job)}|`;
   }
-  return [
-    state.jobs.map((job) => (isOver(state, job) ? encodeEnded(job) : encodeJob(job))).join('|'),
-    workers.join('|'),
-    state.late.map(encodeRequest).sort().join('|'),
-    state.receipts.map((receipt) => (receipt ? `${receipt.outcomes.slice(8)}${receipt.expiresAt}` : '')).join('|'),
-    state.keyReceipts.map((receipt) => receipt?.expiresAt ?? '').join('|'),
-    `${state.clock} ${state.announced} ${state.keyPromised ?? ''}`,
-    `${state.effects.join('')} ${state.left.join('')} ${state.broken}`,
-  ].join('/');
+  const [first, second] = [encodeAttempt(state.workers[0]), encodeAttempt(state.workers[1])];
+  const areAlike = scenario.strictWorker !== true && scenario.olderWorker !== true;
+  code += areAlike && first > second ? `${second}|${first}|` : `${first}|${second}|`;
+  if (state.late.length > 0) {
+    code += state.late.map(encodeRequest).sort().join('|');
+  }
+  for (const receipt of state.receipts) {
+    code += receipt === undefined ? '|' : `|${short(receipt.outcomes)}${receipt.expiresAt}`;
+  }
+  const [key, keyOfPartition] = state.keyReceipts;
+  code += `|${key?.expiresAt ?? ''},${keyOfPartition?.expiresAt ?? ''},${state.keyPromised ?? ''}`;
+  code += `|${state.clock ?? ''},${state.announced},${state.broken}|`;
+  for (const number of [...state.effects, ...state.left]) {
+    code += String(number);
+  }
+  return code;
+}
+
+/** Outcomes without what all of them begin with. */
+function short(text: string): string {
+  return text.replace('tally/2 ', 't');
 }
 
 /** Jobs are the greater part of a state, and most steps change none or one of them. */
@@ -26,11 +38,11 @@ function encodeJob(job: Job): string {
   let code = codes.get(job);
   if (code === undefined) {
     const times = `${job.stamp},${job.sentAt},${job.dueAt},${job.lockedUntil},${job.endedAt},${job.lateAdd ?? ''}`;
-    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.isCancelled ? 1 : 0}${job.acceptance}`;
+    const counts = `${job.started}${job.failures}${job.keyed ? 1 : 0}${job.isNewUse ? 1 : 0}${job.isCancelled ? 1 : 0}${job.acceptance === 'open' ? '' : job.acceptance}`;
     code =
       job.status === 'absent'
         ? ''
-        : `${STATUSES.indexOf(job.status)},${times},${counts},${job.updates},${job.result},${job.mark}`;
+        : `${STATUSES.indexOf(job.status)},${times},${counts},${job.updates},${short(job.result)},${short(job.mark)}`;
     codes.set(job, code);
   }
   return code;
@@ -44,7 +56,7 @@ function isOver(state: State, { status, lateAdd }: Job): boolean {
 }
 
 function encodeEnded({ status, endedAt, updates, result, mark, keyed }: Job): string {
-  return `${STATUSES.indexOf(status)},${endedAt},${updates},${result},${mark}${keyed ? 1 : 0}`;
+  return `${STATUSES.indexOf(status)},${endedAt},${updates},${short(result)},${short(mark)}${keyed ? 1 : 0}`;
 }
 
 function encodeAttempt(attempt: Attempt | undefined): string {
@@ -52,7 +64,7 @@ function encodeAttempt(attempt: Attempt | undefined): string {
     return '';
   }
   const { request, answer, hasLostConnection, hasLock, hasPutBack } = attempt;
-  return `${encodeRequest(request)}${answer}${hasLostConnection ? 1 : 0}${hasLock ? 1 : 0}${hasPutBack ? 1 : 0}`;
+  return `${encodeRequest(request)}${short(answer)}${hasLostConnection ? 1 : 0}${hasLock ? 1 : 0}${hasPutBack ? 1 : 0}`;
 }
 
 function encodeRequest({ job, updates, lease, clockLease, isFirstRun, impossible }: Request): string {

@@ -1,5 +1,5 @@
 import { encode } from './encode.js';
-import { brokenAtTheEnd, brokenInvariant } from './invariants.js';
+import { brokenAtTheEnd, brokenByState, brokenByStep } from './invariants.js';
 import type { Invariant } from './invariants.js';
 import { stepsOf } from './machine.js';
 import type { World } from './scenario.js';
@@ -18,51 +18,65 @@ export interface Exploration {
 }
 
 /** The shortest path to a state that breaks an invariant. */
-export interface Counterexample {
+interface Counterexample {
   readonly invariant: Invariant;
   readonly steps: readonly string[];
 }
 
 interface Visited {
   readonly state: State;
-  readonly text: string;
-  readonly from: Visited | undefined;
+  readonly path: Path | undefined;
 }
 
-const MAX_STATES = 400_000;
+/** Apart from the states, so that those can be forgotten once all their steps were taken. */
+interface Path {
+  readonly text: string;
+  readonly from: Path | undefined;
+}
 
 /** Takes all steps in all states, breadth first, until none is new or one breaks an invariant. */
-export function explore(world: World, { maxStates = MAX_STATES } = {}): Exploration {
-  const start: Visited = { state: initialState(world.scenario), text: '', from: undefined };
+export function explore(world: World, { maxStates = Infinity } = {}): Exploration {
+  const start: Visited = { state: initialState(world.scenario), path: undefined };
   const seen = new Set([encode(start.state, world)]);
   let frontier = [start];
   let depth = 0;
   for (; frontier.length > 0 && seen.size < maxStates; depth += 1) {
-    const next: Visited[] = [];
+    const reached: Visited[] = [];
     for (const visited of frontier) {
-      const steps = stepsOf(visited.state, world);
-      const end = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
-      const invariant = end ? brokenAtTheEnd(visited.state, world) : undefined;
-      if (invariant !== undefined) {
-        return { states: seen.size, depth, isComplete: false, counterexample: { invariant, steps: pathTo(visited) } };
-      }
-      for (const { text, next: state } of steps) {
-        const code = encode(state, world);
-        const reached = { state, text, from: visited };
-        const broken = brokenInvariant(visited.state, state, world);
-        if (broken !== undefined) {
-          const counterexample = { invariant: broken, steps: pathTo(reached) };
-          return { states: seen.size, depth: depth + 1, isComplete: false, counterexample };
-        }
-        if (!seen.has(code)) {
-          seen.add(code);
-          next.push(reached);
-        }
+      const counterexample = visit(visited, { world, seen, reached });
+      if (counterexample !== undefined) {
+        return { states: seen.size, depth, isComplete: false, counterexample };
       }
     }
-    frontier = next;
+    frontier = reached;
   }
   return { states: seen.size, depth, isComplete: frontier.length === 0, counterexample: undefined };
+}
+
+/** Takes all steps from one state, and adds the new states that they lead to. */
+function visit(
+  visited: Visited,
+  { world, seen, reached }: { world: World; seen: Set<string>; reached: Visited[] },
+): Counterexample | undefined {
+  const steps = stepsOf(visited.state, world);
+  const mustBeGood = world.scenario.endsWell === true && isEnd(visited.state, steps, world);
+  const badEnd = mustBeGood ? brokenAtTheEnd(visited.state, world) : undefined;
+  if (badEnd !== undefined) {
+    return { invariant: badEnd, steps: stepsOfPath(visited.path) };
+  }
+  for (const { text, next: state } of steps) {
+    const code = encode(state, world);
+    const isNew = !seen.has(code);
+    const invariant = brokenByStep(visited.state, state, world) ?? (isNew ? brokenByState(state, world) : undefined);
+    if (invariant !== undefined) {
+      return { invariant, steps: stepsOfPath({ text, from: visited.path }) };
+    }
+    if (isNew) {
+      seen.add(code);
+      reached.push({ state, path: { text, from: visited.path } });
+    }
+  }
+  return undefined;
 }
 
 /** Whether nobody has anything to do, now or later. */
@@ -79,10 +93,10 @@ function isEnd(state: State, steps: readonly Step[], world: World): boolean {
   return true;
 }
 
-/** The steps to a state, each with Redis' time. */
-function pathTo(visited: Visited): string[] {
+/** The steps of a path, each with Redis' time. */
+function stepsOfPath(path: Path | undefined): string[] {
   const texts: string[] = [];
-  for (let at: Visited | undefined = visited; at?.from !== undefined; at = at.from) {
+  for (let at = path; at !== undefined; at = at.from) {
     texts.unshift(at.text);
   }
   let time = 0;

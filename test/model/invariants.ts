@@ -15,32 +15,43 @@ export type Invariant =
   | 'removed before its time'
   | 'an update has not ended, or not as it should';
 
-/** @returns the invariant that the step from one state to the next breaks, if any */
-export function brokenInvariant(before: State, after: State, world: World): Invariant | undefined {
-  if (after.effects.some((count) => count > 1)) {
+const NEGATIVE_OF_APPLIED = 'told "failed", "cancelled" or "not accepted" of what was applied';
+
+/** @returns the invariant that a state breaks, if any */
+export function brokenByState(state: State, world: World): Invariant | undefined {
+  if (state.effects.some((count) => count > 1)) {
     return 'an update is applied twice';
   }
-  if (after.isKeyDoubled) {
+  if (state.isKeyDoubled) {
     return 'a key is applied twice';
   }
-  if (after.isRefusedEarly && after.clock === undefined) {
+  if (state.isRefusedEarly && state.clock === undefined) {
     return 'refused as too old within its window';
   }
-  if (after.isRemovedEarly) {
+  if (state.isRemovedEarly) {
     return 'removed before its time';
   }
   for (const [job, place] of PLACES) {
-    const update = updateAt(after, job, place);
-    const broken = update === undefined ? undefined : brokenByTelling(after, update, toldOf(after, job, place, world));
+    const update = updateAt(state, job, place);
+    const broken = update === undefined ? undefined : brokenByTelling(state, update, toldOf(state, job, place, world));
     if (broken !== undefined) {
       return broken;
     }
-    const isAppliedNow = update !== undefined && after.effects[update] !== before.effects[update];
-    if (isAppliedNow && isNegative(toldOf(before, job, place, world))) {
-      return 'told "failed", "cancelled" or "not accepted" of what was applied';
-    }
   }
   return undefined;
+}
+
+/** @returns the invariant that a step breaks, if any: what was told before it must not be undone by it */
+export function brokenByStep(before: State, after: State, world: World): Invariant | undefined {
+  if (before.effects === after.effects) {
+    return undefined;
+  }
+  const isUndone = PLACES.some(([job, place]) => {
+    const update = updateAt(after, job, place);
+    const isAppliedNow = update !== undefined && after.effects[update] !== before.effects[update];
+    return isAppliedNow && isNegative(toldOf(before, job, place, world));
+  });
+  return isUndone ? NEGATIVE_OF_APPLIED : undefined;
 }
 
 /** The update that has this id now: a job that was put back carries it on. */
@@ -58,7 +69,7 @@ function brokenByTelling(after: State, update: number, told: Told): Invariant | 
   if (told === 'duplicate' && after.effects[0] === 0 && after.effects[2] === 0) {
     return 'told "duplicate" of a key that was not applied';
   }
-  return isNegative(told) && isApplied ? 'told "failed", "cancelled" or "not accepted" of what was applied' : undefined;
+  return isNegative(told) && isApplied ? NEGATIVE_OF_APPLIED : undefined;
 }
 
 function isNegative(told: Told): boolean {

@@ -42,6 +42,7 @@ export interface Rules {
   readonly newerForm: 'put off' | 'failed';
   /** By which times failed jobs are removed. */
   readonly removedBy: "Redis' time" | "workers' times";
+  readonly endedJobs: 'kept while an add may linger' | 'removed at any time';
   /** What tells how a put-back job ended that was removed. */
   readonly removedPutBack: 'its receipt' | 'the batch';
 }
@@ -74,5 +75,6 @@ export const PROTOCOL: Rules = {
   impossibleUpdate: 'fails itself',
   newerForm: 'put off',
   removedBy: "Redis' time",
+  endedJobs: 'kept while an add may linger',
   removedPutBack: 'its receipt',
 };

@@ -37,6 +37,20 @@ export function receiptName(job: JobIndex, { rules }: World): JobIndex {
   return rules.receiptNames === 'id' && job === 1 ? 0 : job;
 }
 
+const WORDS: Readonly<Record<string, string>> = {
+  [APPLIED]: 'applied',
+  [DUPLICATE]: 'duplicate',
+  [FAILED]: 'failed',
+  [UNKNOWN]: 'unknown',
+  [CANCELLED]: 'cancelled',
+};
+
+/** An answer of the script, for people. */
+export function inWords(answer: string): string {
+  const { outcomes } = parseOutcomes(answer);
+  return isOwnText(answer) ? Array.from(outcomes, (outcome) => WORDS[outcome]).join(', ') : answer;
+}
+
 /** Whether an attempt may still write. */
 export function isWithinLease(state: State, { lease, clockLease }: Request, world: World): boolean {
   const isByClock = world.rules.leaseEndsBy === 'TIME' || logicalTime(state, world) <= clockLease;

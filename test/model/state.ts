@@ -48,10 +48,10 @@ export const STATUSES = [
   'failed',
   'removed',
 ] as const;
-export type Status = (typeof STATUSES)[number];
+type Status = (typeof STATUSES)[number];
 
 /** What the producer told its caller while Redis did not take the job. */
-export type Acceptance = 'open' | 'not accepted' | 'unknown';
+type Acceptance = 'open' | 'not accepted' | 'unknown';
 
 export interface Job {
   readonly status: Status;
@@ -82,7 +82,7 @@ export interface Job {
   readonly isNewUse: boolean;
 }
 
-export interface Receipt {
+interface Receipt {
   readonly outcomes: string;
   readonly expiresAt: number;
 }

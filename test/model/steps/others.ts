@@ -71,7 +71,8 @@ export function jobEventSteps(state: State, index: JobIndex, world: World): Step
   if (hasEnded && mayHappen(state, 'retry')) {
     add(`an operator retries ${name}`, 'retry', { status: 'waiting', result: '', started: 0, failures: 0 });
   }
-  if ((hasEnded || isWaiting) && mayHappen(state, 'remove')) {
+  const mayLinger = job.lateAdd !== undefined && world.rules.endedJobs === 'kept while an add may linger';
+  if ((hasEnded || isWaiting) && !mayLinger && mayHappen(state, 'remove')) {
     add(`an operator removes ${name}`, 'remove', { status: 'removed', result: '', mark: '', started: 0, failures: 0 });
   }
   if (job.status === 'delayed' && mayHappen(state, 'promote')) {
@@ -83,7 +84,7 @@ export function jobEventSteps(state: State, index: JobIndex, world: World): Step
     add(`${text} fails it with "OOM: words"`, 'foreign worker', { status: 'failed', result: 'OOM: words', started: 2 });
   }
   if (job.updates.length > 1 && isWaiting && mayHappen(state, 'edit')) {
-    add(`someone swaps the updates of ${name}`, 'edit', { updates: [...job.updates].reverse().join('') });
+    add(`someone swaps the updates of ${name}`, 'edit', { updates: job.updates.split('').reverse().join('') });
   }
   if (isWaiting && index < 2 && job.updates.length === 1 && mayHappen(state, 'cancel')) {
     steps.push(cancel(state, index, world));

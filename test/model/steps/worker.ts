@@ -1,6 +1,15 @@
 import { isForgotten, logicalTime, raiseToEndLeases } from '../clock.js';
 import type { World } from '../scenario.js';
-import { isOwnText, isWithinLease, LEASE_EXPIRED, OUT_OF_MEMORY, receiptName, runScript } from '../script.js';
+import {
+  isOwnText,
+  isWithinLease,
+  LEASE_EXPIRED,
+  OUT_OF_MEMORY,
+  receiptName,
+  runScript,
+  inWords,
+  parseOutcomes,
+} from '../script.js';
 import type { Attempt, JobIndex, Request, State } from '../state.js';
 import { happened, JOB_NAMES, jobAt, mayHappen, withJob, withWorker } from '../state.js';
 import type { Step } from '../step.js';
@@ -66,7 +75,7 @@ function sendSteps(state: State, worker: 0 | 1, attempt: Attempt, world: World):
   const name = JOB_NAMES[request.job];
   const { next, answer } = runScript(state, request, world);
   const steps = [
-    progress(`the script runs for ${name}: ${answer}`, withWorker(next, worker, { ...attempt, answer })),
+    progress(`the script runs for ${name}: ${inWords(answer)}`, withWorker(next, worker, { ...attempt, answer })),
     ...putBackEarly(state, worker, attempt, world),
   ];
   if (mayHappen(state, 'lose connection')) {
@@ -104,8 +113,8 @@ function crash(state: State, worker: 0 | 1, { request, answer }: Attempt): Step 
 
 function answered(state: State, worker: 0 | 1, attempt: Attempt, world: World): Step[] {
   const { answer, request, hasLostConnection } = attempt;
-  const isOpen = answer === OUT_OF_MEMORY || (/^[^+=-]*$/.test(answer.slice(8)) && answer !== LEASE_EXPIRED);
-  if (!hasLostConnection || !isOpen || world.rules.lateRequest === 'not waited for') {
+  const hasNoReceipt = answer === OUT_OF_MEMORY || /^[?*]$/.test(parseOutcomes(answer).outcomes);
+  if (!hasLostConnection || !hasNoReceipt || world.rules.lateRequest === 'not waited for') {
     return endSteps(state, worker, attempt, world);
   }
   // An earlier request may still arrive: nothing is told before it can't any more.
@@ -124,6 +133,6 @@ export function lateRequestSteps(state: State, world: World): Step[] {
   return state.late.map((request, place) => {
     const { next, answer } = runScript(state, request, world);
     const late = state.late.filter((_, index) => index !== place);
-    return event(`the late request for ${JOB_NAMES[request.job]} arrives: ${answer}`, { ...next, late });
+    return event(`the late request for ${JOB_NAMES[request.job]} arrives: ${inWords(answer)}`, { ...next, late });
   });
 }
