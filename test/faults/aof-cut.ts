@@ -23,7 +23,7 @@ export interface CutOptions {
 
 /** The whole machine crashes, and Redis loses the end of its append-only file. The producers then send everything again. */
 export async function cutAof(world: World, { bytesAtStart, part, side, say }: CutOptions): Promise<Cut> {
-  const { server, producerMode, operator, journals } = world;
+  const { server, producerMode, operator, journals, acts } = world;
   await Promise.all(membersOf(world).map((member) => member.kill()));
   await server.restart();
   await server.kill();
@@ -34,7 +34,9 @@ export async function cutAof(world: World, { bytesAtStart, part, side, say }: Cu
   await server.restart();
   const entries = journals.map(readJournal);
   const before = submissionsOf(entries.flat());
-  const evidence = await collectEvidence(await connected(operator), before, side);
+  await connected(operator);
+  acts.forget();
+  const evidence = await collectEvidence(world, before, side);
   producerMode.resubmitAll = true;
   for (const member of membersOf(world)) {
     member.revive();

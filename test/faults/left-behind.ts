@@ -1,12 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { WATCH_CONNECTION } from '../support/redis-clock/redis-with-clock.js';
 import { isPutBack } from '../../src/jobs/job-id.js';
-import { readReceiptIds } from './collect.js';
+import { readReceiptNames } from './collect.js';
+import { receiptKeyOf } from './read-jobs.js';
 import type { Evidence } from './oracle/evidence.js';
 import { SETTLED_RECEIPT_MS } from './settings.js';
 import { membersOf } from './world.js';
 import type { World } from './world.js';
 
 const SLACK_MS = 500;
+
+const OWN_CONNECTIONS = new RegExp(` name=(operator|${WATCH_CONNECTION}) `);
 
 /** Ends all processes politely. Says which did not, or had ended by themselves before. */
 export async function stopMembers(world: World): Promise<string[]> {
@@ -21,7 +25,7 @@ export async function stopMembers(world: World): Promise<string[]> {
 export async function openConnections({ operator }: World): Promise<string[]> {
   const clients = String(await operator.call('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n');
   return clients
-    .filter((line) => line !== '' && !line.includes(' name=operator'))
+    .filter((line) => line !== '' && !OWN_CONNECTIONS.test(line))
     .map((line) => `a connection is left: ${line}`);
 }
 
@@ -38,8 +42,8 @@ export async function lateReceipts({ operator }: World, { jobs }: Evidence, awai
     return late.map(({ id, receiptTtlMs = 0 }) => receiptIsLate(id, `lives for ${receiptTtlMs} ms more`));
   }
   await wait(SETTLED_RECEIPT_MS + SLACK_MS);
-  const left = await readReceiptIds(operator);
-  return settled.filter(({ id }) => left.has(id)).map(({ id }) => receiptIsLate(id, 'is still there'));
+  const left = await readReceiptNames(operator);
+  return settled.filter((job) => left.has(receiptKeyOf(job))).map(({ id }) => receiptIsLate(id, 'is still there'));
 }
 
 function receiptIsLate(jobId: string, what: string): string {

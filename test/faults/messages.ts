@@ -20,6 +20,7 @@ export type ProducerOrder =
   | { readonly order: 'other-payload'; readonly seed: number }
   | { readonly order: 'shared-update'; readonly seed: number; readonly number: number }
   | { readonly order: 'die-after-submit' }
+  | { readonly order: 'clock'; readonly offsetMs: number }
   | { readonly order: 'stop' };
 
 /** What a child tells the supervisor. */

@@ -5,8 +5,9 @@ import type { Entry } from './journal.js';
 import type { ProducerOrder, Report } from './messages.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
+import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawUpdate } from './traffic.js';
+import { drawOther, drawUpdate } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -172,7 +173,7 @@ export class ProducerLoop {
         const random = createRandom(order.seed);
         const [first] = random.shuffle(this.#recentKeyed);
         if (first?.idempotencyKey !== undefined) {
-          const other = drawUpdate(random, `${first.id}-other-${order.seed}`);
+          const other = drawOther(random, first, `${first.id}-other-${order.seed}`);
           this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
         }
         tell({ report: 'done', happened: first !== undefined });
@@ -184,6 +185,9 @@ export class ProducerLoop {
         break;
       case 'die-after-submit':
         this.#dieUntilMs = performance.now() + DIE_WITHIN_MS;
+        break;
+      case 'clock':
+        shiftClock(order.offsetMs);
         break;
       case 'stop':
         this.#stopping = true;

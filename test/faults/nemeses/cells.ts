@@ -1,0 +1,69 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Cell } from '../../../src/index.js';
+import { FLAKY, FLAKY_KEYS } from '../cells.js';
+import { LOCK_DURATION_MS } from '../settings.js';
+import type { World } from '../world.js';
+import type { Nemesis } from './nemesis.js';
+
+/** Cells that can't be changed for a while: other services put something else in their place, and take it back. */
+
+/** Where the true value is meanwhile. */
+const asideOf = (key: string) => `aside:${key}`;
+
+async function spoil({ operator }: World, { key }: Cell): Promise<boolean> {
+  if ((await operator.type(asideOf(key))) !== 'none') {
+    return false;
+  }
+  const replies = await operator.multi().rename(key, asideOf(key)).rpush(key, 'spoilt').exec();
+  return replies?.every(([error]) => error === null) === true;
+}
+
+async function mend({ operator }: Pick<World, 'operator'>, key: string): Promise<void> {
+  if ((await operator.type(asideOf(key))) !== 'none') {
+    await operator.rename(asideOf(key), key);
+  }
+}
+
+/** Undoes what a fault may have left behind that died on the way. */
+export async function mendAll(world: Pick<World, 'operator'>): Promise<void> {
+  for (const key of FLAKY_KEYS) {
+    await mend(world, key);
+  }
+}
+
+const spoilt: Nemesis = {
+  name: 'cell: of another type for a while, then as it was',
+  weight: 8,
+  act: async (world, random) => {
+    const cell = random.pick(FLAKY);
+    if (!(await spoil(world, cell))) {
+      return false;
+    }
+    await wait(random.int(200, 3_000));
+    await mend(world, cell.key);
+    return true;
+  },
+};
+
+const HELD_TIMEOUT_MS = 2_500;
+
+/** The resent request finds it spoilt; then it is mended, and the first one arrives. */
+const spoiltUntilLateRequest: Nemesis = {
+  name: 'cell: spoilt for a script request that is sent again, but not for the one that comes late',
+  weight: 6,
+  act: async (world, random) => {
+    const cell = random.pick(FLAKY);
+    const { proxy } = random.pick(world.workers);
+    if (!(await spoil(world, cell))) {
+      return false;
+    }
+    const lateMs = random.int(100, LOCK_DURATION_MS + 300);
+    const held = proxy.hold('apply', { lateMs, timeoutMs: HELD_TIMEOUT_MS, holding: cell.key });
+    const isHeld = await held.begun;
+    await wait(isHeld ? Math.max(50, lateMs - random.int(20, 300)) : 0);
+    await mend(world, cell.key);
+    return held.delivered;
+  },
+};
+
+export const cellNemeses: readonly Nemesis[] = [spoilt, spoiltUntilLateRequest];
