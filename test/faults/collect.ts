@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Cell } from '../../src/index.js';
+import { FORM } from '../../src/jobs/form.js';
 import type { Acts } from './acts.js';
 import { BAD_CELLS, STOCK } from './cells.js';
 import type { Submission } from './journal.js';
@@ -40,7 +41,7 @@ export async function collectEvidence(
 /** Those that were removed and did not come back: as they were then, with the receipts that they left. */
 async function readRemovedJobs(redis: Redis, { removed }: Acts, jobs: readonly JobRecord[]): Promise<JobRecord[]> {
   const there = new Set(jobs.map(({ name }) => name));
-  const gone = [...removed.values()].filter(({ name }) => !there.has(name));
+  const gone = [...removed.values()].filter(({ name, form }) => !there.has(name) && form <= FORM);
   return Promise.all(
     gone.map(async (job) => {
       const receipt = await redis.get(receiptKeyOf(job));

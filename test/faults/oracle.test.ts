@@ -40,6 +40,7 @@ function job(updates: readonly DrawnUpdate[], facts: Partial<JobRecord>): JobRec
     name: facts.id ?? JOB,
     prefix: 'tally-queues',
     queue: 'scores',
+    form: 2,
     digest: DIGEST,
     operation: updates[0]?.operation ?? '',
     updates: updates.map(({ params, idempotencyKey }) => ({
@@ -205,7 +206,9 @@ describe('records that differ', () => {
   });
 
   test('but not for a failure that was retried after its key had been used for another update', () => {
-    const [bad, other] = [{ ...increment('a', 5, 'bad:list'), idempotencyKey: 'k' }, scores('u1', 5, 'k')];
+    const { entries } = scores('u2', 5).params as { entries: object[] };
+    const bad = { ...scores('u2', 5, 'k'), params: { entries: [...entries, { key: 'bad:list', by: 1 }] } };
+    const other = scores('u1', 5, 'k');
     const outcome = { status: 'failed' as const, reason: 'WRONG_TYPE', message: '' };
     const given = evidence({
       submissions: [accepted(bad, 0, { outcome }), { ...accepted(other, 0), job: { jobId: OTHER_JOB, index: 0 } }],

@@ -30,6 +30,7 @@ export class FaultProxy {
   readonly #strikes = new Set<Strike>();
   readonly #seen: Record<CommandKind, number> = { apply: 0, add: 0, complete: 0, settle: 0, any: 0 };
   readonly #closing = new AbortController();
+  #deliveredLate = 0;
   /** How many delays and blackholes last now. */
   #holds = 0;
 
@@ -60,6 +61,11 @@ export class FaultProxy {
   /** Commands forwarded so far, by kind; 'any' counts all. */
   get seen(): Readonly<Record<CommandKind, number>> {
     return this.#seen;
+  }
+
+  /** Commands that were held back and delivered later, so far. */
+  get deliveredLate(): number {
+    return this.#deliveredLate;
   }
 
   /**
@@ -140,6 +146,9 @@ export class FaultProxy {
       strikeAt: (kind, bytes) => this.#takeStrike(kind, bytes),
       forwarded: (kind) => {
         this.#count(kind);
+      },
+      deliveredLate: (count) => {
+        this.#deliveredLate += count;
       },
     });
     this.#lines.add(line);

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { decodeRecord } from '../../src/jobs/form.js';
+import { decodeRecord, FORM } from '../../src/jobs/form.js';
 import { digestOfJob, nameOfJob } from '../../src/jobs/job-data.js';
 import type { JobData } from '../../src/jobs/job-data.js';
 import { parseJson } from '../../src/jobs/job-end.js';
@@ -69,7 +69,7 @@ function jobRecord(
   const addedAtMs = v === undefined ? Number(timestamp) : undefined;
   return {
     ...place,
-    ...{ id, operation, digest: digestOfJob(data), isFinished: finishedOn !== undefined },
+    ...{ id, form: v ?? FORM, operation, digest: digestOfJob(data), isFinished: finishedOn !== undefined },
     name: jobName({ ...place, id, ...(addedAtMs !== undefined && { addedAtMs }) }),
     ...(addedAtMs !== undefined && { addedAtMs }),
     updates: updates.map((params, index) => {

@@ -29,7 +29,7 @@ function connectOnce(url: string): Redis {
 
 const foreignWorker: Nemesis = {
   name: 'stranger: a worker of somebody else takes jobs of a queue',
-  weight: 2,
+  weight: 1,
   act: async ({ server, queues, acts }, random) => {
     const { name, opts } = pickQueue(random, queues);
     const prefix = opts.prefix ?? PREFIX;
@@ -52,7 +52,7 @@ const foreignWorker: Nemesis = {
       },
     );
     worker.on('error', () => undefined);
-    await wait(random.int(500, 3_000));
+    await wait(random.int(300, 1_500));
     await worker.close(true).catch(() => undefined);
     connection.disconnect();
     return taken > 0;

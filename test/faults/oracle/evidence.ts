@@ -27,6 +27,8 @@ export interface JobRecord {
   readonly queue: string;
   /** BullMQ's time of a job that somebody else added, without the version of a form. */
   readonly addedAtMs?: number;
+  /** The version of its form; that of Tally for a job without one. */
+  readonly form: number;
   readonly digest: string;
   readonly operation: string;
   readonly updates: readonly { readonly params: object; readonly idempotencyKey?: string }[];

@@ -43,6 +43,8 @@ export class Line {
       /** The strike that this command sets off, if any. */
       readonly strikeAt: (kind: CommandKind, bytes: Buffer) => Strike | undefined;
       readonly forwarded: (kind: CommandKind) => void;
+      /** Commands that lingered are sent now. */
+      readonly deliveredLate: (count: number) => void;
     },
   ) {
     for (const socket of [client, redis]) {
@@ -111,6 +113,7 @@ export class Line {
     this.client.destroy();
     held?.();
     await wait(lateMs);
+    this.deps.deliveredLate(this.#held.length);
     this.redis.write(Buffer.concat(this.#held)); // of no effect if Redis is gone
     this.#endAndTell(resolve);
   }
