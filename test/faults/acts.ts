@@ -8,6 +8,8 @@ export interface NewerJob {
   readonly id: string;
   /** JSON, as it was added. */
   readonly data: string;
+  /** Whether it is known to be there; before, Redis may not have taken it. */
+  isAdded: boolean;
 }
 
 /** What operators and other programs did in an epoch, as far as the oracle has to know it. It is noted before it is done. */

@@ -3,6 +3,7 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { FORM } from '../../../src/jobs/form.js';
 import { JOB_OPTIONS } from '../../../src/jobs/job-options.js';
+import type { NewerJob } from '../acts.js';
 import { jobName, queueName } from '../oracle/evidence.js';
 import { REGISTRY } from '../operations.js';
 import type { Random } from '../random.js';
@@ -118,7 +119,7 @@ const NEWER_FORM = 99;
 const newerForm: Nemesis = {
   name: 'stranger: a job of a form that is newer than the workers',
   weight: 2,
-  act: async ({ operator, queues, acts, keyedOnly }, random) => {
+  act: async ({ queues, acts, keyedOnly }, random) => {
     if (keyedOnly) {
       return false; // what becomes of it in a cut can't be told
     }
@@ -128,11 +129,10 @@ const newerForm: Nemesis = {
     const prefix = opts.prefix ?? PREFIX;
     const id = `newer-${random.seed()}`;
     const data = { v: NEWER_FORM, sentAtMs: Date.now(), secrets: [FORM], updates: [update.params] };
-    await opened.add(update.operation, data as never, { jobId: id });
-    if ((await operator.exists(`${prefix}:${queue}:${id}`)) === 0) {
-      return false;
-    }
-    acts.newerJobs.push({ prefix, queue, id, data: JSON.stringify(data) });
+    const job: NewerJob = { prefix, queue, id, data: JSON.stringify(data), isAdded: false };
+    acts.newerJobs.push(job);
+    await opened.add(update.operation, data, { jobId: id });
+    job.isAdded = true;
     return true;
   },
 };
@@ -140,9 +140,12 @@ const newerForm: Nemesis = {
 /** Takes away the jobs that no worker can read. Says which were not as they had been added. */
 export async function removeNewerJobs({ operator, queues, acts }: World): Promise<string[]> {
   const complaints: string[] = [];
-  for (const { prefix, queue, id, data } of acts.newerJobs) {
+  for (const { prefix, queue, id, data, isAdded } of acts.newerJobs) {
     const key = `${prefix}:${queue}:${id}`;
     const [kept, attempts, finishedOn] = await operator.hmget(key, 'data', 'atm', 'finishedOn');
+    if (kept === null && !isAdded) {
+      continue;
+    }
     const isOthers = acts.foreignQueues.has(queueName({ prefix, queue })) || acts.removed.has(id);
     if (!isOthers && (kept !== data || Number(attempts ?? 0) > 0 || finishedOn !== null)) {
       const words = `holds ${kept ?? 'nothing'}, has made ${attempts ?? 0} attempts, ended at ${finishedOn ?? 'no time'}`;

@@ -1,3 +1,4 @@
+import { isPutBack } from '../../../src/jobs/job-id.js';
 import { describeCell } from '../../../src/operations/cell.js';
 import type { Cell } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
@@ -45,14 +46,14 @@ export interface JobRecord {
   readonly receiptTtlMs?: number;
 }
 
-/** Ids of Tally's own jobs are unique everywhere; those of others only in their queue. */
+/** Ids of Tally's own jobs are unique everywhere, those of jobs that it puts back too; those of others only in their queue. */
 export function jobName({
   id,
   prefix,
   queue,
   addedAtMs,
 }: Pick<JobRecord, 'id' | 'prefix' | 'queue' | 'addedAtMs'>): string {
-  return addedAtMs === undefined ? id : `${prefix}:${queue}:${id}`;
+  return addedAtMs === undefined || isPutBack(id) ? id : `${prefix}:${queue}:${id}`;
 }
 
 /** Idempotency keys are those of their operation. */

@@ -5,7 +5,7 @@ import { isUndone } from '../../../src/operations/outcome.js';
 import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
 import type { Change } from './changes.js';
-import { jobName, keyName } from './evidence.js';
+import { keyName } from './evidence.js';
 import type { Evidence, JobRecord } from './evidence.js';
 
 /** One update in one job, and what that job says became of it. */
@@ -56,7 +56,7 @@ export class History {
     }
     const outcome = outcomesOf(job)?.[index];
     if (outcome !== undefined && isUndone(outcome) && job.updates.length > 1) {
-      return this.endOf(putBackName(job, index), 0);
+      return this.endOf(putBackJobId(job.id, index, job.addedAtMs), 0);
     }
     if (outcome !== undefined) {
       return { job, outcome };
@@ -86,12 +86,6 @@ export class History {
   }
 
   #byPlace: ReadonlyMap<string, JobUpdate> | undefined;
-}
-
-/** Of the job that a batch puts one of its updates back as. */
-export function putBackName({ prefix, queue, id, addedAtMs }: JobRecord, index: number): string {
-  const putBack = { prefix, queue, id: putBackJobId(id, index, addedAtMs) };
-  return jobName({ ...putBack, ...(addedAtMs !== undefined && { addedAtMs }) });
 }
 
 /** Whether this outcome, in the script's form, decides on a key: it is applied or rejected, not failed, unknown or a repeat. */
