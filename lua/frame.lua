@@ -36,6 +36,7 @@
 --                         either one value, when it is the same for all steps, or a list with one for each step
 -- request.keyed           { { update number, index into KEYS, fingerprint, update id, slot }, ... }; absent when none is
 -- request.form            version of the job's form, in which receipts are written
+-- request.newestForm      the newest version that this worker can read
 -- request.sentAtMs        Redis time of the look-up before which the job was sent; absent when it has no stamp
 -- request.windowMs        how long after that its keyed updates may be applied
 -- request.leastWindowMs   receipts of keys live for at least so long
@@ -429,7 +430,7 @@ if keyed then
   for n, receipt_key in ipairs(receipt_keys) do
     remembered[receipt_key] = receipts[n] or nil
     local form = receipts[n] and string.match(receipts[n], '^tally/(%d+) ')
-    if form and tonumber(form) > request.form then
+    if form and tonumber(form) > request.newestForm then
       return redis.error_reply('NEWER_FORM a newer version of Tally has recorded an idempotency key')
     end
   end

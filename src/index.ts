@@ -1,5 +1,6 @@
 export { createProducer } from './producers/producer.js';
-export type { Producer, ProducerOptions } from './producers/producer.js';
+export type { Producer } from './producers/producer.js';
+export type { ProducerOptions } from './producers/producer-options.js';
 export type { FoundUpdate } from './producers/find-update.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
 export type { Submission } from './producers/submission.js';

@@ -8,9 +8,6 @@ export interface Expected {
   readonly high: number;
 }
 
-/** What a failed job says when nobody knows whether it was applied, see `src/workers/failures.ts`. */
-const NOT_KNOWN = 'is not known';
-
 /**
  * What every cell has to hold, by what was acknowledged and told as outcomes: an accepted event counts once, however
  * often it was sent; one whose acceptance nobody knows counts as zero or one.
@@ -121,11 +118,7 @@ function weight(outcome: Outcome): number {
   if (outcome.status === 'applied') {
     return 3;
   }
-  return isOpen(outcome) ? 2 : 1;
-}
-
-function isOpen(outcome: Outcome): boolean {
-  return outcome.status === 'failed' && outcome.message.includes(NOT_KNOWN);
+  return outcome.status === 'unknown' ? 2 : 1;
 }
 
 const NOTHING: Expected = { low: 0, high: 0 };
@@ -137,7 +130,7 @@ function effectOf({ outcome, wasAccepted, mayBeAccepted, update }: LoadEvent, { 
     return { low: exact, high: exact };
   }
   if (outcome !== undefined) {
-    return isOpen(outcome) ? zeroOrOne : NOTHING;
+    return outcome.status === 'unknown' ? zeroOrOne : NOTHING;
   }
   if (wasAccepted) {
     // What is taken depends on the stock of the moment, so only the outcome tells.

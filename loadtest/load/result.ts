@@ -1,3 +1,5 @@
+import type { Outcome } from '../../src/index.js';
+
 /**
  * What a load found. `--json` writes it as it stands, `--report` makes a page of it. Moments are ISO texts; times of
  * a side count in ms from its own start.
@@ -168,7 +170,7 @@ export interface BatchBucket {
 export interface OutcomeCount {
   /** For example `counter.increment`. */
   readonly operation: string;
-  readonly status: 'applied' | 'rejected' | 'conflict' | 'failed';
+  readonly status: Outcome['status'];
   /** Its code, for example `INSUFFICIENT_STOCK`; left out when applied. */
   readonly reason?: string;
   /** All of them, repeats included. */

@@ -27,6 +27,7 @@ const shown = z.discriminatedUnion('status', [
   z.object({ id: z.string(), status: z.literal('rejected'), ...reason, ...repeat }),
   z.object({ id: z.string(), status: z.literal('conflict'), ...reason }),
   z.object({ id: z.string(), status: z.literal('failed'), ...reason }),
+  z.object({ id: z.string(), status: z.literal('unknown'), ...reason }),
 ]);
 type Shown = z.output<typeof shown>;
 const answer = z.object({ updates: z.array(shown) });
@@ -101,7 +102,8 @@ function outcomeOf(update: Shown): Outcome | undefined {
       return { status: 'rejected', reason, message, ...(duplicate && { duplicate }) };
     }
     case 'conflict':
-    case 'failed': {
+    case 'failed':
+    case 'unknown': {
       const { status, reason, message } = update;
       return { status, reason, message };
     }

@@ -2,13 +2,15 @@ import { partitionCountOf } from '../jobs/partitions.js';
 import type { Finding } from '../redis/requirements.js';
 import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
+import { checkForms } from './doctor/check-forms.js';
+import { checkOthers } from './doctor/check-others.js';
 import { checkPartitions } from './doctor/check-partitions.js';
 import { checkRights, roleOf } from './doctor/check-rights.js';
 import { checkScripts } from './doctor/check-scripts.js';
 import { checkServers } from './doctor/check-servers.js';
 import { findMasters } from './doctor/find-masters.js';
 import type { Masters } from './doctor/masters.js';
-import { fault } from './doctor/finding.js';
+import { fault, ok } from './doctor/finding.js';
 import { lineOf } from './doctor/line.js';
 import type { Context } from './context.js';
 import type { RightsOptions } from './doctor/check-rights.js';
@@ -58,6 +60,11 @@ async function checkMasters(
     ['scripts', () => checkScripts(nodes)],
     ['clock', () => checkClocks(nodes)],
     ['partitions', () => checkPartitions(masters, { namespace, prefix, partitions })],
+    [
+      'other programs',
+      () => unlessForbidden('other programs', checkOthers(masters, { namespace, prefix, partitions })),
+    ],
+    ['forms', () => unlessForbidden('forms', checkForms(masters, { namespace, prefix, partitions }))],
     ['permissions', () => checkRights(nodes, rights)],
   ];
   const findings: Finding[] = [];
@@ -72,4 +79,17 @@ async function checkMasters(
     }
   }
   return findings;
+}
+
+/** What the rights of its user keep doctor from looking at is not wrong. */
+async function unlessForbidden(subject: string, checking: Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await checking;
+  } catch (error) {
+    const { message } = error as Error;
+    if (!message.startsWith('NOPERM')) {
+      throw error;
+    }
+    return [ok(subject, `can't be checked: ${message}`)];
+  }
 }

@@ -26,7 +26,8 @@ export function encodeRecord(form: number, { digest, outcomes }: JobRecord): str
 
 /** @returns undefined for what Tally did not write, or what a newer version did */
 export function decodeRecord(text: unknown): JobRecord | undefined {
-  const [, form, digest = '', outcomes = ''] = /^tally\/(\d+) (\S+) (.*)$/s.exec(typeof text === 'string' ? text : '') ?? [];
+  const [, form, digest = '', outcomes = ''] =
+    /^tally\/(\d+) (\S+) (.*)$/s.exec(typeof text === 'string' ? text : '') ?? [];
   return form === undefined || Number(form) > FORM ? undefined : { digest, outcomes: splitOutcomes(outcomes) };
 }
 

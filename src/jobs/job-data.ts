@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
 import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
-import type { CheckContext, CheckedUpdate, RefusedUpdate } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate, RefusedUpdate, UpdateTags } from '../operations/update.js';
 import type { JobName, Slot } from '../redis/keys.js';
 import { FORM } from './form.js';
 
@@ -40,26 +40,25 @@ const jobDataSchema = z.strictObject({
   windowMs: z.int().min(1).optional(),
   slots: z.union([z.int(), z.array(z.int())]).optional(),
   idempotencyKeys: z
-    .record(
-      z.string().regex(/^\d+$/),
-      z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]),
-    )
+    .record(z.string().regex(/^\d+$/), z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]))
     .optional(),
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
 });
 
 /** An update as a job holds it. */
-type HeldUpdate = Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
+type HeldUpdate = Pick<CheckedUpdate, 'params'> & UpdateTags;
 
 /**
- * @param stamp undefined when somebody else added the job that these are put back from, without one
+ * @param stamp without a time when somebody else added the job that these are put back from, and none was noted
  * @param inCluster whether the slots of the updates are to be held
+ * @param form that of the job that these are put back from. When somebody else added it, they have one all the same: then
+ * their receipts go by their ids alone, and are found when they are put back once more
  */
 export function toJobData(
   updates: readonly HeldUpdate[],
-  stamp: Partial<Stamp> | undefined,
+  stamp: Partial<Stamp>,
   inCluster: boolean,
-  form: number | undefined = FORM,
+  form = FORM,
 ): JobData {
   const idempotencyKeys: Record<string, string | [string, string]> = {};
   let isKeyed = false;
@@ -70,9 +69,9 @@ export function toJobData(
     }
   }
   return {
-    ...(form !== undefined && { v: form }),
-    ...(stamp?.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
-    ...(isKeyed && stamp?.windowMs !== undefined && { windowMs: stamp.windowMs }),
+    v: form,
+    ...(stamp.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
+    ...(isKeyed && stamp.windowMs !== undefined && { windowMs: stamp.windowMs }),
     ...(inCluster && { slots: slotsOf(updates) }),
     ...(isKeyed && { idempotencyKeys }),
     updates: updates.map(({ params }) => params),
@@ -107,14 +106,23 @@ export function parseJobData(operation: string, data: unknown, context: CheckCon
     });
     throw new ValidationError(issues as [ValidationIssue, ...ValidationIssue[]]);
   }
-  const { v: form, sentAtMs, windowMs, slots, idempotencyKeys = {}, updates } = parsed.data;
-  const held = updates.map((params, index): HeldUpdate => {
+  const { v: form, sentAtMs, windowMs, updates } = parsed.data;
+  return { form, sentAtMs, windowMs, updates: checkUpdatesOf(operation, updates, tagsOf(parsed.data), context) };
+}
+
+/** Most jobs have none: one object for all their updates. */
+const NO_TAGS: UpdateTags = { idempotencyKey: undefined, idempotencyOwner: '', slot: undefined };
+
+function tagsOf({ slots, idempotencyKeys = {} }: z.output<typeof jobDataSchema>): (index: number) => UpdateTags {
+  const untagged = { ...NO_TAGS, slot: typeof slots === 'number' ? slots : undefined };
+  return (index) => {
     const key = idempotencyKeys[index];
+    if (key === undefined && typeof slots !== 'object') {
+      return untagged;
+    }
     const [idempotencyOwner, idempotencyKey] = typeof key === 'object' ? key : ['', key];
-    const slot = typeof slots === 'object' ? slots[index] : slots;
-    return { params, idempotencyKey, idempotencyOwner, slot };
-  });
-  return { form, sentAtMs, windowMs, updates: checkUpdatesOf(operation, held, context) };
+    return { idempotencyKey, idempotencyOwner, slot: typeof slots === 'object' ? slots[index] : slots };
+  };
 }
 
 /** In a Cluster, the slot in which the receipt of an update lies, by what its job says. */

@@ -12,13 +12,13 @@ export const TALLY_WORKER = 'tally';
 /** Who is connected to masters: one reading for all queues. */
 export class ConnectedWorkers {
   private constructor(
-    private readonly redis: Connection,
+    private readonly redis: Pick<Connection, 'masterOf'>,
     /** Lines of CLIENT LIST, by the names that they go by. */
     private readonly clients: ReadonlyMap<Redis | undefined, ReadonlyMap<string, readonly string[]>>,
   ) {}
 
   /** @param masters those that are asked, of all that the connection knows */
-  static async read(redis: Connection, masters: readonly Redis[]): Promise<ConnectedWorkers> {
+  static async read(redis: Pick<Connection, 'masterOf'>, masters: readonly Redis[]): Promise<ConnectedWorkers> {
     const lists = masters.map(async (master) => {
       const list = (await master.client('LIST')) as string;
       return [master, byName(list.split('\n'))] as const;

@@ -6,10 +6,10 @@ import { splitOutcomes } from '../operations/outcome.js';
 
 type Status = Outcome['status'];
 
-const STATUSES = ['applied', 'rejected', 'failed', 'conflict'] as const satisfies readonly Status[];
+const STATUSES = ['applied', 'rejected', 'failed', 'unknown', 'conflict'] as const satisfies readonly Status[];
 
 /** What marks an outcome other than `applied`, see `lua/frame.lua`. */
-const NOT_PLAINLY_APPLIED = /[!?=~]/;
+const NOT_PLAINLY_APPLIED = /[!?*=~]/;
 
 /** Counts updates by their operation. The producers and workers of a process that share metrics share these. */
 export class UpdateCounters {
@@ -59,8 +59,8 @@ export class UpdateCounters {
   }
 
   /**
-   * Counts updates by their outcomes in the script's form, joined as a job returns them. Those that failed are left out:
-   * their batch has put each back as a job of its own, with which they end.
+   * Counts updates by their outcomes in the script's form, joined as a record holds them. Those that failed, or of which it
+   * is not known, are left out: their batch has put each back as a job of its own, with which they end.
    */
   completed(operation: string, outcomes: string, updates: number): void {
     if (!NOT_PLAINLY_APPLIED.test(outcomes)) {
@@ -84,6 +84,7 @@ function countByKind(outcomes: string): Record<'applied' | 'rejected' | 'conflic
         counts.rejected += 1;
         break;
       case '?':
+      case '*':
         counts.putBack += 1;
         break;
       case '=':

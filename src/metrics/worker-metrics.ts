@@ -1,10 +1,12 @@
 import type { Job, Worker } from 'bullmq';
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { decodeFailure, decodeRecord } from '../jobs/form.js';
 import type { JobData } from '../jobs/job-data.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import type { Operation } from '../operations/operation.js';
+import { joinOutcomes } from '../operations/outcome.js';
 import type { UpdateCounters } from './update-counters.js';
 
 /** A job that meets an idle worker takes a few ms; one that Redis refuses is tried for about 5 minutes. */
@@ -16,6 +18,9 @@ const SCRIPT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 /** Batches of up to 256 by default, 1,000 at most. */
 const JOB_UPDATES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000];
 
+/** A worker meets each job of a newer form every 30 s: one that it has not met for so long is gone. */
+const NEWER_FORM_LIFE_MS = 90_000;
+
 /** Counts what workers do: once for each job, not for each update. */
 export class WorkerMetrics {
   readonly #attempts: Counter<'queue'>;
@@ -25,6 +30,9 @@ export class WorkerMetrics {
   readonly #jobSeconds: Histogram<'queue'>;
   readonly #scriptSeconds: Histogram<'queue'>;
   readonly #jobUpdates: Histogram<'operation'>;
+  readonly #newerForm: Gauge<'queue'>;
+  /** When jobs of a newer form were met last, by queue and `performance.now()`. */
+  readonly #newerFormAtMs = new Map<string, number>();
 
   constructor(
     register: Registry,
@@ -70,6 +78,14 @@ export class WorkerMetrics {
       registers: [register],
       buckets: JOB_UPDATES,
     });
+    this.#newerForm = new Gauge({
+      ...ofQueue,
+      name: 'tally_jobs_newer_form',
+      help: 'Jobs that a newer version of Tally has written, which the workers of this process can not read and put off.',
+      collect: () => {
+        this.#forgetNewerForm();
+      },
+    });
   }
 
   /**
@@ -85,15 +101,16 @@ export class WorkerMetrics {
     for (const counter of [this.#attempts, this.#retries, this.#stalled]) {
       counter.inc({ queue }, 0);
     }
+    this.newerForm(queue, 0);
     worker.on('active', () => {
       this.#attempts.inc({ queue });
     });
     worker.on('stalled', () => {
       this.#stalled.inc({ queue });
     });
-    worker.on('completed', (job, outcomes) => {
+    worker.on('completed', (job, record) => {
       if (settledRecord(job.progress) === undefined) {
-        this.#completed(job, outcomes); // otherwise it had been completed before, and counted
+        this.#completed(job, record); // otherwise it had been completed before, and counted
       }
     });
     worker.on('failed', (job) => {
@@ -103,7 +120,7 @@ export class WorkerMetrics {
       if (job.finishedOn === undefined) {
         this.#retries.inc({ queue });
       } else if (operations.has(job.name)) {
-        this.updates.ended(job.name, 'failed', updatesIn(job));
+        this.updates.ended(job.name, decodeFailure(job.failedReason).status, updatesIn(job));
       }
     });
   }
@@ -116,13 +133,27 @@ export class WorkerMetrics {
     this.#reloads.inc();
   }
 
-  #completed(job: Job<JobData, JobResult>, outcomes: string): void {
+  /** Jobs of a queue that are put off since a newer version of Tally wrote them. */
+  newerForm(queue: string, count: number): void {
+    this.#newerForm.set({ queue }, count);
+    this.#newerFormAtMs.set(queue, performance.now());
+  }
+
+  #forgetNewerForm(): void {
+    for (const [queue, atMs] of this.#newerFormAtMs) {
+      if (performance.now() - atMs > NEWER_FORM_LIFE_MS) {
+        this.#newerForm.set({ queue }, 0);
+      }
+    }
+  }
+
+  #completed(job: Job<JobData, JobResult>, record: JobResult): void {
     const { name: operation, queueName: queue, timestamp, finishedOn = timestamp } = job;
     const updates = updatesIn(job);
     // The clocks of the producer and of this machine may differ.
     this.#jobSeconds.observe({ queue }, Math.max(0, finishedOn - timestamp) / 1000);
     this.#jobUpdates.observe({ operation }, updates);
-    this.updates.completed(operation, outcomes, updates);
+    this.updates.completed(operation, joinOutcomes(decodeRecord(record)?.outcomes ?? []), updates);
   }
 }
 

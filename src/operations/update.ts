@@ -94,18 +94,27 @@ export function checkUpdates(updates: readonly unknown[], context: CheckContext)
   );
 }
 
-/** Checks the updates of a job again, before they are applied: each for itself. */
+/** What a job says of an update beside its params. */
+export type UpdateTags = Pick<CheckedUpdate, 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
+
+/**
+ * Checks the updates of a job again, before they are applied: each for itself.
+ *
+ * @param tagsAt what the job says of the update at an index
+ */
 export function checkUpdatesOf(
   operationName: string,
-  updates: readonly Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>[],
+  updates: readonly unknown[],
+  tagsAt: (index: number) => UpdateTags,
   context: CheckContext,
 ): (CheckedUpdate | RefusedUpdate)[] {
   const operation = findOperation(operationName, context);
-  return updates.map((update) => {
-    const { params, idempotencyKey, idempotencyOwner } = update;
+  return updates.map((params, index) => {
+    const tags = tagsAt(index);
+    const { idempotencyKey, idempotencyOwner } = tags;
     const checked =
       'issues' in operation ? operation : tryParams(operation, params, idempotencyKey, idempotencyOwner, context);
-    return 'issues' in checked ? { ...update, refusal: encodeRefusal(checked.issues) } : checked;
+    return 'issues' in checked ? { params, ...tags, refusal: encodeRefusal(checked.issues) } : checked;
   });
 }
 

@@ -1,3 +1,4 @@
+import { FORM } from '../jobs/form.js';
 import type { Operation } from '../operations/operation.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
@@ -62,7 +63,7 @@ export class KeyLookUp {
 
   /** The indexes of the updates whose idempotency keys are recorded for other updates. */
   async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
-    const { recorded } = await this.look(updates, (index) => (updates[index] as CheckedUpdate).operation);
+    const { recorded } = await this.look(updates, (index) => updates[index]!.operation);
     return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
   }
 
@@ -81,7 +82,10 @@ export class KeyLookUp {
     return [...groups.values()];
   }
 
-  async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
+  async #lookAt({
+    slot,
+    receipts,
+  }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
     const { redis, keys } = this.deps;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
@@ -129,9 +133,10 @@ export class KeyLookUp {
 }
 
 function readReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {
-  const [, firstFingerprint, updateId, outcome] = /^tally\/\d+ \S+ (\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
-  if (updateId === undefined || outcome === undefined) {
-    return undefined;
+  const [, form, firstFingerprint, updateId, outcome] =
+    /^tally\/(\d+) \S+ (\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
+  if (updateId === undefined || outcome === undefined || Number(form) > FORM) {
+    return undefined; // a worker will see to it
   }
   return { updateId, outcome: firstFingerprint === fingerprint(operation, params) ? `=${outcome}` : CONFLICT };
 }

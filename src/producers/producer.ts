@@ -1,20 +1,13 @@
 import { pino } from 'pino';
-import { z } from 'zod';
-import {
-  BackpressureError,
-  IdempotencyConflictError,
-  QueueUnavailableError,
-  TallyError,
-  ValidationError,
-} from '../errors.js';
+import type { z } from 'zod';
+import { BackpressureError, IdempotencyConflictError, TallyError, ValidationError } from '../errors.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
-import { checkUpdate, checkUpdates, ownerSchema } from '../operations/update.js';
+import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { activeCarrier } from '../metrics/job-spans.js';
-import { checkOptions, commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
-import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
+import { checkOptions } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPromptly } from '../redis/connection.js';
 import { isCluster } from '../redis/target.js';
@@ -29,6 +22,7 @@ import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
 import { findUpdate } from './find-update.js';
 import type { FoundUpdate } from './find-update.js';
+import { allOf } from './all-of.js';
 import { Lanes } from './lanes.js';
 import type { UpdateLane } from './lanes.js';
 import { Outcomes } from './outcomes.js';
@@ -37,62 +31,12 @@ import type { Departing } from './sender.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
-import { traceSchema } from './trace.js';
+import { optionsSchema, submitManySchema, submitOptionsSchema } from './producer-options.js';
+import type { ProducerOptions } from './producer-options.js';
 import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
-
-export interface ProducerOptions<Custom extends Operation = never>
-  extends CommonOptions<Custom>, TelemetryOption, DurabilityOptions {
-  /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
-  maxBatch?: number;
-  /**
-   * How long an idempotency key is remembered, 1 second to 90 days, in ms, by Redis' clock: an update that waits longer for a
-   * worker is not applied, but ends as `unknown`, `TOO_OLD`. Producers may differ; receipts live for the longest.
-   * @defaultValue 24 h
-   */
-  idempotencyWindowMs?: number;
-  /**
-   * Whose idempotency keys they are: the same key of another owner is another one. @defaultValue that of all who name none
-   */
-  idempotencyOwner?: string;
-  /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
-  submitTimeoutMs?: number;
-  /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
-  bufferLimit?: number;
-  /** Jobs that may wait in one queue for workers, 1 to 100,000,000; exceeded by a quarter of a second's worth. @defaultValue 1,000,000 */
-  backlogLimit?: number;
-}
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
-
-/** The options of a producer, for what has one. */
-export const producerShape = {
-  ...commonShape,
-  ...telemetryShape,
-  ...durabilityShape,
-  idempotencyWindowMs: idempotencyWindow().default(24 * 3600 * 1000),
-  idempotencyOwner: ownerSchema.default(''),
-  maxBatch: z.int().min(1).max(1000).default(256),
-  submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
-  bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
-  backlogLimit: z.int().min(1).max(100_000_000).default(1_000_000),
-};
-
-const optionsSchema = z.strictObject(producerShape);
-
-/** Receipts of jobs live 35 days longer. */
-const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
-
-const submitOptionsSchema = z.strictObject({
-  idempotencyKey: z.string().optional(),
-  idempotencyOwner: ownerSchema.optional(),
-  delay: milliseconds(0, LONGEST_DELAY_MS).optional(),
-  priority: z.int().min(1).max(2_097_151).optional(),
-  refuseConflicts: z.boolean().default(false),
-  trace: traceSchema.optional(),
-  permit: z.custom<SubmitOptions['permit']>().optional(),
-});
-const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });
 
 /**
  * A producer: checks updates, puts them on the queues and tells what became of them.
@@ -233,7 +177,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, idempotencyOwner, trace, permit, ...alone }: Partial<z.output<typeof submitOptionsSchema>> =
+      const {
+        idempotencyKey,
+        idempotencyOwner,
+        trace,
+        permit,
+        ...alone
+      }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
@@ -252,7 +202,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions('submit', submitManySchema, options);
+    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions(
+      'submit',
+      submitManySchema,
+      options,
+    );
     const [sinceMs, carrier] = [Date.now(), this.#carrier()];
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     permit?.(checked);
@@ -338,32 +292,4 @@ interface AloneOptions {
 /** A delay or a priority is a job's, so an update with one can't share its job. */
 function goesAlone({ delay, priority }: AloneOptions): boolean {
   return delay !== undefined || priority !== undefined;
-}
-
-/**
- * The submissions of several updates, which may have left in several jobs.
- *
- * @throws QueueUnavailableError saying how many were accepted, when not all were
- */
-async function allOf(submissions: readonly Promise<Submission>[]): Promise<Submission[]> {
-  const results = await Promise.allSettled(submissions);
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-  const [first] = failures;
-  if (first === undefined) {
-    return Promise.all(submissions);
-  }
-  const accepted = results.length - failures.length;
-  if (accepted === 0) {
-    throw failures.find(leavesItOpen) ?? first;
-  }
-  throw new QueueUnavailableError(
-    `${accepted} of ${results.length} updates were accepted, then: ${first.message}; send all of them ` +
-      'again with the same idempotency keys, and each takes effect once',
-    { cause: first, accepted: 'some' },
-  );
-}
-
-/** Of several failures, one that does not rule out acceptance speaks for all. */
-function leavesItOpen(failure: Error): boolean {
-  return failure instanceof QueueUnavailableError && failure.accepted !== 'none';
 }

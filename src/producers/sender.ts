@@ -160,7 +160,7 @@ export class Sender {
     let next = 0;
     const submissions = updates.map(({ params }, index) => {
       const known = recorded.get(index);
-      return known === undefined ? (sent[next++] as Submission) : recordedSubmission(operation, params, known);
+      return known === undefined ? sent[next++]! : recordedSubmission(operation, params, known);
     });
     const bulk = jobs.map(({ updates: ofJob, data, sent: { jobId } }) => ({
       name: operation.name,

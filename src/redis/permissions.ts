@@ -21,7 +21,7 @@ interface Need {
 }
 
 /** A pattern of keys, `%R~` for those that are only read. `cells` stands for the keys that updates name. */
-type KeyPattern = `${'~' | '%R~'}${'bull:' | 'tally:' | 'cells' | 'load:'}${string}`;
+type KeyPattern = `${'~' | '%R~'}${'tally-queues:' | 'tally:' | 'cells' | 'load:'}${string}`;
 
 /** Commands that older servers do not know, by the first version of Redis that does; Valkey knows all. */
 const SINCE: Readonly<Record<string, readonly [number, number]>> = {
@@ -42,17 +42,17 @@ const SCRIPTS = words('EVAL EVALSHA SCRIPT|LOAD');
 
 const CONFIRMATION = words('WAIT WAITAOF');
 
-const QUEUES: readonly KeyPattern[] = ['~bull:*'];
+const QUEUES: readonly KeyPattern[] = ['~tally-queues:*'];
 
 /** What BullMQ's scripts for adding and counting jobs run, and what reads their ends. */
 const ADD_AND_FOLLOW = words(`
   DEL EXISTS GET HGET HMGET HMSET HSET INCR LINDEX LLEN LPOS LPUSH LRANGE PERSIST PTTL RPOP RPUSH SADD SCARD SET XADD
   XREAD XTRIM ZADD ZCARD ZCOUNT ZRANGE ZREM ZREVRANGEBYSCORE ZSCORE HGETALL`);
 
-/** What BullMQ's scripts for taking, ending, cleaning and retrying jobs run. */
+/** What BullMQ's scripts for taking, ending and retrying jobs run, and Tally's own for settling and removing them. */
 const WORK = words(`
   BZPOPMIN DEL EXISTS GET HDEL HEXISTS HGET HGETALL HINCRBY HMGET HMSET HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE
-  LREM LSET LTRIM PERSIST PEXPIRE PTTL RPOP RPOPLPUSH RPUSH SADD SCARD SET SMEMBERS SREM XADD XTRIM ZADD ZCARD ZCOUNT
+  LREM LTRIM PERSIST PEXPIRE PTTL RPOP RPOPLPUSH RPUSH SADD SCARD SET SMEMBERS SREM XADD XTRIM ZADD ZCARD ZCOUNT
   ZPOPMIN ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE`);
 
 /** What BullMQ's scripts for looking at queues, and for all that the board can do to them, run. */
@@ -63,21 +63,25 @@ const LOOK_AND_MEND = words(`
 
 const LOOK_AT_QUEUES: Need = {
   commands: words('HEXISTS HMGET LINDEX LLEN ZCARD ZRANGE ZRANGEBYSCORE'),
-  keys: ['%R~bull:*'],
+  keys: ['%R~tally-queues:*'],
 };
 
 const READ_CELLS = words('TYPE PTTL GET HGET ZSCORE');
 
-/** Beside the cells where queues are split. */
+/** In a Cluster beside the cells. */
 const RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:job:*', '%R~tally:{*}:job:*'] as const),
   ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
 ];
 
+/** The largest window and the latest time, in a Cluster beside the cells. */
+const ANNOUNCED: readonly KeyPattern[] = ['~tally:announced', '~tally:{*}:announced'];
+
 const PRODUCE: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
   { commands: words('GET MGET'), keys: RECEIPTS },
+  { commands: words('ZADD ZSCORE'), keys: ANNOUNCED },
   { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
 ];
 
@@ -95,12 +99,11 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: READ_CELLS, keys: ['%R~cells'] },
   ],
   worker: [
-    { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
+    { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION, 'CLIENT|LIST'], keys: [] },
     { commands: WORK, keys: QUEUES },
-    {
-      commands: words('GET SET EXPIRE'),
-      keys: ['~tally:job:*', '~tally:{*}:job:*', '~tally:idem:*', '~tally:{*}:idem:*'],
-    },
+    { commands: words('GET SET EXPIRE'), keys: ['~tally:job:*', '~tally:{*}:job:*'] },
+    { commands: words('MGET SET'), keys: ['~tally:idem:*', '~tally:{*}:idem:*'] },
+    { commands: words('ZADD ZMSCORE'), keys: ANNOUNCED },
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: words('MGET SET TYPE HMGET HSET ZMSCORE ZADD'), keys: ['~cells'] },
@@ -124,7 +127,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   load: [...PRODUCE, LOOK_AT_QUEUES, { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] }],
   doctor: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN'], keys: [] },
-    { commands: words('LLEN ZCARD'), keys: ['%R~bull:*'] },
+    { commands: words('LLEN ZCARD'), keys: ['%R~tally-queues:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
   ],
 };
@@ -162,5 +165,5 @@ export function patternsOf(pattern: KeyPattern, { namespace, prefix, cells }: Ru
   if (rest === 'cells') {
     return cells.map((cell) => `${access}${cell}`);
   }
-  return [`${access}${rest.replace(/^tally:/, `${namespace}:`).replace(/^bull:/, `${prefix}:`)}`];
+  return [access + rest.replace(/^(tally|tally-queues):/, (_, name) => `${name === 'tally' ? namespace : prefix}:`)];
 }

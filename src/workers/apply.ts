@@ -19,6 +19,9 @@ import type { PutOff } from './put-off.js';
 import { buildScriptCall } from './script-call.js';
 import type { ScriptCall, SlotGroup, SlotGroups } from './script-call.js';
 
+/** The estimate of Redis' time is never off by so much unless somebody set its clock. */
+const CLOCK_SET_MS = 1_000;
+
 export interface ApplyDeps {
   readonly redis: Connection;
   readonly registry: Registry;
@@ -62,7 +65,7 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
 
 /** Where one script call fails, others of the same job may have applied their updates. */
 function hasSeveralReceipts({ job: { data }, ranBefore }: Attempt, { redis }: ApplyDeps): boolean {
-  const { updates } = (data ?? {}) as { updates?: unknown };
+  const { updates } = (data as Partial<typeof data> | undefined) ?? {};
   return redis.isCluster && (Array.isArray(updates) ? updates.length > 1 : ranBefore);
 }
 
@@ -135,7 +138,7 @@ async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<
 }
 
 async function runScript(attempt: Attempt, group: SlotGroup, order: Order, deps: ApplyDeps): Promise<JobResult> {
-  const { clock, lockDurationMs, scripts, script, metrics, redis } = deps;
+  const { scripts, script, metrics } = deps;
   const call = callFor(attempt, group, order, deps);
   const sentAtMs = performance.now();
   try {
@@ -143,25 +146,43 @@ async function runScript(attempt: Attempt, group: SlotGroup, order: Order, deps:
     metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
     return record;
   } catch (error) {
-    const { message } = error as Error;
-    if (message.startsWith('LEASE_EXPIRED')) {
-      await clock.sample().catch(() => undefined); // in case it was the estimate of Redis' time that was off
-    }
-    const allowed = message.startsWith('NOPERM') ? await refuseForbidden(redis, group) : undefined;
-    if (allowed === undefined) {
+    const mended = await mendCall(attempt, group, order, error as Error, deps);
+    if (mended === undefined) {
       throw error;
     }
-    const again = callFor(attempt, allowed, order, deps);
-    return (await scripts.run(script, again.keys, again.args)) as JobResult;
+    return (await scripts.run(script, mended.keys, mended.args)) as JobResult;
   }
+}
+
+/** The call that may do where Redis refused one; undefined when this worker can't do better. */
+async function mendCall(
+  attempt: Attempt,
+  group: SlotGroup,
+  order: Order,
+  { message }: Error,
+  deps: ApplyDeps,
+): Promise<ScriptCall | undefined> {
+  const { clock, redis } = deps;
+  if (message.startsWith('NOPERM')) {
+    const allowed = await refuseForbidden(redis, group);
+    return allowed && callFor(attempt, allowed, order, deps);
+  }
+  if (message.startsWith('LEASE_EXPIRED')) {
+    const before = leaseOf(attempt, group.slot, deps);
+    await clock.sample();
+    // Only if it was the estimate of Redis' time that was off, since its clock was set.
+    return Math.abs(leaseOf(attempt, group.slot, deps) - before) > CLOCK_SET_MS
+      ? callFor(attempt, group, order, deps)
+      : undefined;
+  }
+  return undefined;
 }
 
 function callFor(attempt: Attempt, group: SlotGroup, { stamp }: Order, deps: ApplyDeps): ScriptCall {
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   return buildScriptCall(group, {
-    ...{ name, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
-    otherName: ranBefore ? otherName : undefined,
+    ...{ name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
     leaseMs: leaseOf(attempt, group.slot, deps),
   });
 }
@@ -200,4 +221,3 @@ async function recordOfUnreadable(attempt: Attempt, reason: unknown, deps: Apply
   }
   return record;
 }
-

@@ -40,7 +40,11 @@ export async function lateRecords(
   deps: Deps,
 ): Promise<{ groups: SlotGroups; records: JobResult[] } | undefined> {
   const { redis, registry, keys, lockDurationMs } = deps;
-  const context = { registry, isReservedKey: keys.isReserved, slots: redis.isCluster ? ('cluster' as const) : undefined };
+  const context = {
+    registry,
+    isReservedKey: keys.isReserved,
+    slots: redis.isCluster ? ('cluster' as const) : undefined,
+  };
   let groups: SlotGroups;
   try {
     ({ groups } = readOrder(attempt, context, redis.isCluster));
@@ -54,7 +58,9 @@ export async function lateRecords(
       const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
       const record = await readReceipt(attempt, slot, deps);
       if (record === undefined && nowMs <= lease) {
-        throw new PartlyAppliedError("a request may still arrive, and Redis' clock was set back, so it may then be applied");
+        throw new PartlyAppliedError(
+          "a request may still arrive, and Redis' clock was set back, so it may then be applied",
+        );
       }
       return record;
     }),

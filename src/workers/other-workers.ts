@@ -46,7 +46,8 @@ export class OtherWorkers {
 
   #say(found: string): void {
     if (found !== '' && found !== this.#said) {
-      const advice = 'updates that they take are not applied: give that program another prefix, or Tally (TALLY_PREFIX)';
+      const advice =
+        'updates that they take are not applied: give that program another prefix, or Tally (TALLY_PREFIX)';
       this.logger.warn(`workers of another program are connected to ${found}; ${advice}`);
     }
     this.#said = found;

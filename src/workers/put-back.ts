@@ -74,8 +74,7 @@ function inPlace(groups: SlotGroups): JobUpdate[] {
 
 function failureOf(operationName: string, update: JobUpdate, outcome: string, registry: Registry) {
   const operation = 'operation' in update ? update.operation : registry.find(operationName);
-  const decoded =
-    operation === undefined ? undefined : decodeOutcome(outcome, operation, update.params);
+  const decoded = operation === undefined ? undefined : decodeOutcome(outcome, operation, update.params);
   if (decoded?.status === 'failed' || decoded?.status === 'unknown') {
     return decoded;
   }

@@ -1,4 +1,4 @@
-import { recordHead } from '../jobs/form.js';
+import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { updateId } from '../jobs/job-id.js';
 import type { Cell } from '../operations/cell.js';
@@ -65,7 +65,7 @@ export function groupBySlot(updates: readonly JobUpdate[], inCluster: boolean): 
 export interface CallSettings {
   readonly name: JobName;
   /** The name by which its receipt went if its data had a version then and have none now, or the other way round. */
-  readonly otherName?: JobName | undefined;
+  readonly otherName: JobName;
   /** Version of the job's form. */
   readonly form: number;
   readonly digest: string;
@@ -80,39 +80,16 @@ export interface CallSettings {
 }
 
 /** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
-export function buildScriptCall({ slot, updates, indexes }: SlotGroup, settings: CallSettings): ScriptCall {
-  const { name, otherName, form, digest, stamp, ranBefore, leaseMs, lockDurationMs, leastWindowMs, keys } = settings;
-  const { jobId } = name;
-  const steps = new StepList();
-  const refused: [place: number, outcome: string][] = [];
-  let operation = '';
-  for (const [place, update] of updates.entries()) {
-    if ('refusal' in update) {
-      refused.push([place + 1, update.refusal]);
-      continue;
-    }
-    operation = update.operation.name;
-    for (const step of update.steps) {
-      steps.add(step);
-    }
-  }
+export function buildScriptCall(group: SlotGroup, settings: CallSettings): ScriptCall {
+  const { slot, updates, indexes } = group;
+  const { name, form, digest, leaseMs, lockDurationMs, keys } = settings;
+  const { steps, refused, operation } = readSteps(updates);
   const scriptKeys = [keys.jobReceipt(name, slot), ...steps.cells.strings];
   const encodeGroups = (groups: Map<string, Group>) =>
     [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
   const hashes = encodeGroups(steps.cells.hashes);
   const sortedSets = encodeGroups(steps.cells.sortedSets);
-  const keyed = updates.flatMap((update, place) => {
-    if ('refusal' in update || update.idempotencyKey === undefined) {
-      return [];
-    }
-    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
-    const id = updateId(jobId, indexes?.[place] ?? place);
-    return [[place + 1, position, fingerprint(update.operation, update.params), id, slot ?? firstSlot(update.steps)]];
-  });
-  const histories = steps.cells.histories();
-  const firstHistory = scriptKeys.length + 1;
-  scriptKeys.push(...histories.cells.map((cell) => keys.history(cell, slot)));
-  const rerunUntilMs = ranBefore && stamp.sentAtMs !== undefined && stamp.sentAtMs + RERUN_LIMIT_MS;
+  const keyed = addKeyed(group, settings, scriptKeys);
   const request = {
     strings: steps.cells.strings.length,
     ...(hashes.length > 0 && { hashes }),
@@ -126,23 +103,72 @@ export function buildScriptCall({ slot, updates, indexes }: SlotGroup, settings:
     cells: steps.cellNumbers,
     args: steps.args,
     columns: steps.columns.map((column) => column.encode()),
-    ...(keyed.length > 0 && { keyed, form, ...stamp, leastWindowMs }),
-    ...((keyed.length > 0 || ranBefore) && { announced: scriptKeys.push(keys.announced(slot)) }),
-    ...(ranBefore && { ranBefore }),
-    ...(rerunUntilMs !== false && { rerunUntilMs }),
-    ...(otherName !== undefined && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
+    ...keyed,
+    ...addHistories(steps.cells, `${name.jobId} ${operation}`, (cell) => keys.history(cell, slot), scriptKeys),
+    ...addPast(slot, settings, keyed !== undefined, scriptKeys),
     leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
-    ...(histories.cells.length > 0 && {
-      history: {
-        firstKey: firstHistory,
-        entries: sameOrList(histories.entries),
-        lifeSeconds: HISTORY_LIFE_MS / 1000,
-        source: `${jobId} ${operation}`,
-      },
-    }),
   };
   return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request), recordHead(form, digest)] };
+}
+
+/** The steps of all updates that this worker can apply, and the outcomes of the others. */
+function readSteps(updates: readonly JobUpdate[]) {
+  const steps = new StepList();
+  const refused: [place: number, outcome: string][] = [];
+  let operation = '';
+  for (const [place, update] of updates.entries()) {
+    if ('refusal' in update) {
+      refused.push([place + 1, update.refusal]);
+      continue;
+    }
+    operation = update.operation.name;
+    for (const step of update.steps) {
+      steps.add(step);
+    }
+  }
+  return { steps, refused, operation };
+}
+
+/** Of the updates with idempotency keys. Adds their receipts to the keys of the script. */
+function addKeyed({ slot, updates, indexes }: SlotGroup, settings: CallSettings, scriptKeys: string[]) {
+  const { name, form, stamp, leastWindowMs, keys } = settings;
+  const keyed = updates.flatMap((update, place) => {
+    if ('refusal' in update || update.idempotencyKey === undefined) {
+      return [];
+    }
+    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
+    const id = updateId(name.jobId, indexes?.[place] ?? place);
+    return [[place + 1, position, fingerprint(update.operation, update.params), id, slot ?? firstSlot(update.steps)]];
+  });
+  return keyed.length === 0 ? undefined : { keyed, form, newestForm: FORM, ...stamp, leastWindowMs };
+}
+
+/** Of the histories to be kept. Adds them to the keys of the script. */
+function addHistories(cells: CellTable, source: string, keyOf: (cell: Cell) => string, scriptKeys: string[]) {
+  const histories = cells.histories();
+  if (histories.cells.length === 0) {
+    return undefined;
+  }
+  const firstKey = scriptKeys.length + 1;
+  scriptKeys.push(...histories.cells.map(keyOf));
+  const lifeSeconds = HISTORY_LIFE_MS / 1000;
+  return { history: { firstKey, entries: sameOrList(histories.entries), lifeSeconds, source } };
+}
+
+/** Of what happened before, where it matters. Adds what is announced, and the job's other name, to the keys of the script. */
+function addPast(slot: Slot, settings: CallSettings, isKeyed: boolean, scriptKeys: string[]) {
+  const { otherName, stamp, ranBefore, keys } = settings;
+  if (!isKeyed && !ranBefore) {
+    return undefined;
+  }
+  const announced = scriptKeys.push(keys.announced(slot));
+  return {
+    announced,
+    ...(ranBefore && { ranBefore }),
+    ...(ranBefore && stamp.sentAtMs !== undefined && { rerunUntilMs: stamp.sentAtMs + RERUN_LIMIT_MS }),
+    ...(ranBefore && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
+  };
 }
 
 export function idempotencyNameOf(update: {

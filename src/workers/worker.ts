@@ -9,7 +9,14 @@ import type { Partition } from '../jobs/partitions.js';
 import { UsedPartitions } from '../jobs/used-partitions.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import { checkOptions, commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
+import {
+  checkOptions,
+  commonShape,
+  durabilityShape,
+  idempotencyWindow,
+  milliseconds,
+  telemetryShape,
+} from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';

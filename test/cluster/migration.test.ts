@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { readJobStates } from '../../src/jobs/finished-job.js';
+import { readJobStates } from '../../src/jobs/job-end.js';
 import { Partitions } from '../../src/jobs/partitions.js';
 import type { ClusterConnection } from '../../src/redis/connection.js';
 import { createKeys } from '../../src/redis/keys.js';

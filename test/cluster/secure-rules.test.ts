@@ -2,13 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { luaSource } from '../../src/operations/lua-source.js';
 import { aclRules, NEEDS } from '../../src/redis/permissions.js';
 import type { Role } from '../../src/redis/permissions.js';
 import { roles } from '../support/topology/secure-redis.js';
 
 test('docs/redis-acl.md has the rules of the list', () => {
   const page = readFileSync(new URL('../../docs/redis-acl.md', import.meta.url), 'utf8');
-  const names = { namespace: 'tally', prefix: 'bull', cells: ['stock:*', 'xp:*'] };
+  const names = { namespace: 'tally', prefix: 'tally-queues', cells: ['stock:*', 'xp:*'] };
   const users = [...roles.map((role) => [role, [role]] as const), ['all', roles] as const];
   const lines = users.map(([user, of]) => `user tally-${user} on >PASSWORD ${aclRules(of, names)}`);
   expect(page.split('\n').filter((line) => line.startsWith('user tally-'))).toEqual(lines);
@@ -19,7 +20,7 @@ const SCRIPTS: Partial<Record<Role, readonly string[]>> = {
   producer: ['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'getCounts'],
   worker: [
     ...['addStandardJob', 'moveToActive', 'moveToFinished', 'moveToDelayed', 'retryJob', 'extendLock', 'extendLocks'],
-    ...['moveStalledJobsToWait', 'saveStacktrace', 'cleanJobsInSet', 'getCounts', 'promote', 'isJobInList', 'getState'],
+    ...['moveStalledJobsToWait', 'saveStacktrace', 'updateProgress', 'getCounts', 'promote', 'isJobInList', 'getState'],
   ],
   dashboard: [
     ...[
@@ -47,8 +48,46 @@ test.each(Object.entries(SCRIPTS))(
       const text = readFileSync(join(folder, 'scripts', file ?? ''), 'utf8');
       return [...text.matchAll(/call\(\s*["']([A-Za-z]+)["']/g)].map(([, command = '']) => command.toUpperCase());
     });
-    const granted = NEEDS[role as Role].filter(({ keys }) => keys.includes('~bull:*')).flatMap((need) => need.commands);
+    const granted = NEEDS[role as Role]
+      .filter(({ keys }) => keys.includes('~tally-queues:*'))
+      .flatMap((need) => need.commands);
     expect(commands.length).toBeGreaterThan(10);
     expect([...new Set(commands)].filter((command) => !granted.includes(command))).toEqual([]);
   },
 );
+
+/** The commands that a script of Tally's own runs, by the keys on which it does. */
+const OWN: Readonly<Record<string, RegExp>> = {
+  settle: /^~tally-queues:\*$|^~tally:job:\*$/,
+  retire: /^~tally-queues:\*$/,
+  frame: /^~cells$|^~tally:(job|idem|history):\*$|^~tally:announced$/,
+};
+
+test.each(Object.entries(OWN))('the list has all commands that lua/%s.lua runs for a worker', (name, keys) => {
+  const needs = NEEDS.worker.filter(
+    (need) => need.keys.length === 0 || need.keys.some((pattern) => keys.test(pattern)),
+  );
+  const granted = needs.flatMap(({ commands }) => commands);
+  const calls = luaSource(name).matchAll(/\bp?call\('([A-Z]+)'|(?:read|write)_group\((?:'\w+', )?'([A-Z]+)'/g);
+  const commands = [...calls].map(([, called, ofGroup]) => called ?? ofGroup ?? '');
+
+  expect(commands.length).toBeGreaterThan(4);
+  expect([...new Set(commands)].filter((command) => !granted.includes(command))).toEqual([]);
+});
+
+test('other names take the place of those in the list, whatever they are', () => {
+  const rules = aclRules(['worker'], { namespace: 'tally-queues', prefix: 'tally', cells: ['stock:*'] });
+  const keys = rules.split(' ').filter((rule) => rule.startsWith('~'));
+
+  expect(keys).toEqual([
+    ...[
+      '~stock:*',
+      '~tally-queues:announced',
+      '~tally-queues:history:*',
+      '~tally-queues:idem:*',
+      '~tally-queues:job:*',
+    ],
+    ...['~tally-queues:partitions', '~tally-queues:{*}:announced', '~tally-queues:{*}:history:*'],
+    ...['~tally-queues:{*}:idem:*', '~tally-queues:{*}:job:*', '~tally:*'],
+  ]);
+});

@@ -80,7 +80,7 @@ describe.each([REDIS, ...VALKEY, CLUSTER, SENTINEL])('on $kind, with TLS and the
       tally(as('no-wait'), 'doctor'),
       tally(as('worker'), 'doctor', '--as', 'worker', '--key', 'stock:1', 'other:1'),
     ]);
-    expect(pop.stdout).toMatch(/FAIL {2}permissions +user "no-pop" lacks for worker: RPOPLPUSH on bull:\*/);
+    expect(pop.stdout).toMatch(/FAIL {2}permissions +user "no-pop" lacks for worker: RPOPLPUSH on tally-queues:\*/);
     expect(receipts.stdout).toMatch(
       /FAIL {2}permissions +user "no-receipts" lacks for worker: SET, EXPIRE on\s+tally:job:\*/,
     );

@@ -1,45 +1,143 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openQueue } from '../../src/jobs/queues.js';
+import { toMs } from '../../src/redis/announced.js';
 import { RedisClock } from '../../src/redis/clock.js';
+import { retireScript, ScriptRunner } from '../../src/redis/scripts.js';
 import { Janitor } from '../../src/workers/janitor.js';
 import { takeUpPutOffJobs } from '../../src/workers/put-off-jobs.js';
-import { place, until } from '../support/tally.js';
+import { keysLike, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
 
-test('the janitor removes completed jobs that are older than a day, and keeps the others', async () => {
-  const here = place();
-  await here.worker({ queues: ['counters'] });
-  const producer = here.producer({ maxBatch: 1 });
-  const submissions = await producer.submit(
-    [1, 2].map(() => ({ operation: 'counter.increment' as const, params: { key: here.key('n') } })),
-  );
-  await Promise.all(submissions.map((submission) => submission.outcome()));
-  const [old, recent] = submissions;
-  const completed = `${here.partition.prefix}:counters:completed`;
-  await until('both are completed', async () => (await here.client.zcard(completed)) === 2);
-  const dayAgoMs = Date.now() - 25 * 3_600_000;
-  await here.client.zadd(completed, dayAgoMs, old!.jobId);
-  await here.client.hset(`${here.partition.prefix}:counters:${old!.jobId}`, 'finishedOn', String(dayAgoMs));
+const HOUR_MS = 3_600_000;
 
+/** A janitor of the counters that cleans only when told. */
+async function janitorOf(here: Place): Promise<Janitor> {
   const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const clock = new RedisClock(here.client, here.logger);
   await clock.sample();
-  const janitor = new Janitor([queue], { redis: here.client, clock, logger: here.logger });
+  const retire = retireScript();
+  const scripts = new ScriptRunner(here.client, [retire]);
+  const janitor = new Janitor([queue], { redis: here.client, clock, scripts, retire, logger: here.logger });
   onTestFinished(() => {
     janitor.close();
     clock.close();
   });
-  await janitor.clean();
-  expect(await here.client.zrange(completed, '0', '-1')).toEqual([recent!.jobId]);
-  expect(await here.client.exists(`${here.partition.prefix}:counters:${old!.jobId}`)).toBe(0);
+  return janitor;
+}
+
+/** Completed jobs, once the worker that settled them is gone. */
+async function completedJobs(here: Place, count: number): Promise<string[]> {
+  const worker = await here.worker({ queues: ['counters'] });
+  const producer = here.producer({ maxBatch: 1 });
+  const submissions = await producer.submit(
+    Array.from({ length: count }, () => ({ operation: 'counter.increment' as const, params: { key: here.key('n') } })),
+  );
+  await Promise.all(submissions.map((submission) => submission.outcome()));
+  await worker.close();
+  return submissions.map(({ jobId }) => jobId);
+}
+
+test.each(['completed', 'failed'] as const)('the janitor removes %s jobs that were kept long enough', async (state) => {
+  const here = place();
+  const [old, recent] = (await completedJobs(here, 2)) as [string, string];
+  const [set, nowMs] = [`${here.partition.prefix}:counters:${state}`, toMs(await here.client.time())];
+  const keptMs = state === 'completed' ? 24 * HOUR_MS : 14 * 24 * HOUR_MS;
+  await here.client.del(`${here.partition.prefix}:counters:completed`);
+  await here.client.zadd(set, nowMs - keptMs - 60_000 + 0.5, old, nowMs - keptMs + 60_000 + 0.5, recent);
+  const hash = `${here.partition.prefix}:counters:${old}`;
+  await here.client.hset(hash, 'deid', 'once');
+  await here.client.set(`${here.partition.prefix}:counters:de:once`, old);
+  await here.client.rpush(`${hash}:logs`, 'a line');
+
+  await (await janitorOf(here)).clean();
+
+  expect(await here.client.zrange(set, '0', '-1')).toEqual([recent]);
+  const left = await keysLike(here, `${here.prefix}*${old}*`);
+  expect([...left, ...(await keysLike(here, `${here.prefix}*:de:*`))]).toEqual([]);
+  expect(await here.client.exists(`${here.partition.prefix}:counters:${recent}`)).toBe(1);
+});
+
+test('more jobs than are kept go, the oldest first, however young', async () => {
+  const here = place();
+  const nowMs = toMs(await here.client.time());
+  const set = here.key('completed');
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  for (const [n, id] of ids.entries()) {
+    await here.client.zadd(set, nowMs - 1_000 + n + 0.5, id);
+    await here.client.hset(here.key(`job:${id}`), 'name', 'counter.increment');
+  }
+
+  const retire = retireScript();
+  const run = (limit: number) =>
+    new ScriptRunner(here.client, [retire]).run(retire, [set], [here.key('job:'), HOUR_MS, 2, limit]);
+
+  expect(await run(2)).toBe(2);
+  expect(await here.client.zrange(set, '0', '-1')).toEqual(['c', 'd', 'e']);
+  expect(await run(2)).toBe(1);
+  expect(await run(2)).toBe(0);
+  expect(await here.client.zrange(set, '0', '-1')).toEqual(['d', 'e']);
+  expect(await keysLike(here, here.key('job:*').replace(/[{}]/g, '?'))).toHaveLength(2);
+});
+
+test.each<[what: string, agoMs: number]>([
+  ['hours back', -48 * HOUR_MS],
+  ['hours ahead', 48 * HOUR_MS],
+])('a job that ended by a clock %s is kept for as long as any other, from when it is seen', async (_what, offMs) => {
+  const here = place();
+  const [job] = (await completedJobs(here, 1)) as [string];
+  const completed = `${here.partition.prefix}:counters:completed`;
+  const nowMs = toMs(await here.client.time());
+  await here.client.zadd(completed, nowMs + offMs, job); // a whole number: nobody has corrected it
+
+  await (await janitorOf(here)).clean();
+
+  const score = Number(await here.client.zscore(completed, job));
+  expect(score % 1).toBe(0.5);
+  expect(score).toBeGreaterThanOrEqual(nowMs);
+  expect(score).toBeLessThan(nowMs + HOUR_MS);
+  expect(await here.client.exists(`${here.partition.prefix}:counters:${job}`)).toBe(1);
+});
+
+test('a worker corrects the end of its jobs to the time of Redis, also when its own clock is hours ahead', async () => {
+  const here = place();
+  await here.client.set(here.key('bad'), 'not a number');
+  const { now } = Date;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 5 * HOUR_MS);
+  onTestFinished(() => {
+    clock.mockRestore();
+  });
+  const worker = await here.worker({ queues: ['counters'] });
+  const producer = here.producer({ maxBatch: 1 });
+  const submissions = await producer.submit(
+    ['n', 'bad'].map((name) => ({ operation: 'counter.increment' as const, params: { key: here.key(name) } })),
+  );
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
+  expect(outcomes.map(({ status }) => status)).toEqual(['applied', 'failed']);
+  await worker.close();
+  clock.mockRestore();
+
+  for (const state of ['completed', 'failed']) {
+    const [, score] = await here.client.zrange(`${here.partition.prefix}:counters:${state}`, '0', '-1', 'WITHSCORES');
+    expect(Number(score) % 1, state).toBe(0.5);
+    expect(Math.abs(Number(score) - toMs(await here.client.time())), state).toBeLessThan(HOUR_MS);
+  }
 });
 
 test('a retry that a worker with a clock minutes ahead has put off is taken up in time by another', async () => {
   const here = place();
   const submission = await here.producer().counters.increment({ key: here.key('n') });
-  // A user that may not write the counter yet: an error of Redis, so the job is tried again.
+  // A user that may not keep receipts: an error of Redis that is not about the counter, so the job is tried again.
   const user = `user-${here.namespace}`;
   const servers = 'nodes' in here.client ? here.client.nodes() : here.client.masters();
-  const rules = ['on', '>secret', `~${here.prefix}*`, `~${here.namespace}*`, '&*', '+@all'];
+  const rules = [
+    'on',
+    '>secret',
+    `~${here.prefix}*`,
+    `~${here.namespace}:partitions`,
+    `~${here.key('*')}`,
+    '&*',
+    '+@all',
+  ];
   await Promise.all(servers.map((server) => server.acl('SETUSER', user, ...rules)));
   onTestFinished(async () => {
     await Promise.all(servers.map((server) => server.acl('DELUSER', user)));

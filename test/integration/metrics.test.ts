@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { Queue } from 'bullmq';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import type { Metrics } from '../../src/index.js';
 import { startWorkerProcess } from '../support/child.js';
@@ -104,18 +104,48 @@ test('updates that a producer answers by their idempotency keys are counted ther
   expect(await endedOf(metrics)).toEqual({ 'counter.increment conflict': 2 });
 });
 
+test('an update of which it is not known whether it was applied is counted as such, alone and out of a batch', async () => {
+  const here = place();
+  const metrics = createMetrics();
+  const producer = here.producer({ idempotencyWindowMs: 1_000 });
+  const keyed = (name: string) => ({ ...increment(here.key('n')), idempotencyKey: name });
+  const { id } = await producer.submit(keyed('alone'));
+  await producer.submit([keyed('one'), keyed('two'), increment(here.key('n'))]);
+  await until('the window is over', async () => Number((await here.client.time())[0]) * 1000 > sentAtMs(id) + 3_000);
+  await here.worker({ metrics });
+  await until('all have ended', async () => (await endedOf(metrics))['counter.increment unknown'] === 3);
+  expect(await endedOf(metrics)).toEqual({ 'counter.increment applied': 1, 'counter.increment unknown': 3 });
+  expect(await moved(metrics, 'tally_job_retries_total')).toEqual({});
+});
+
+/** When an update's job was made, which its id says. */
+const sentAtMs = (id: string) => parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+
+test('jobs of a newer form are told as long as they are met', async () => {
+  const here = place();
+  const metrics = createMetrics();
+  await openQueue(here, 'counters').add('counter.increment', { v: 99, anything: true });
+  await here.worker({ metrics });
+  await until('it is told', async () => (await moved(metrics, 'tally_jobs_newer_form'))['counters'] === 1);
+  expect(await moved(metrics, 'tally_job_retries_total')).toEqual({});
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 91_000);
+  const later = await moved(metrics, 'tally_jobs_newer_form');
+  clock.mockRestore();
+  expect(later).toEqual({});
+});
+
 test('a retry is counted as one, and the update once when it is applied', async () => {
   const redis = await ownRedis();
   const { client, ...here } = place(redis.url);
   const key = here.key('n');
-  const rights = ['on', '>secret', '+@all', '&*', `~${here.namespace}:*`, `~${here.prefix}:*`];
+  const rights = ['on', '>secret', '+@all', '&*', `%R~${here.namespace}:*`, `~${here.prefix}:*`, `~${key}`];
   await client.acl('SETUSER', 'worker', ...rights);
   const metrics = createMetrics();
   const { jobId } = await here.producer().submit(increment(key));
   await here.worker({ metrics, redis: redis.url.replace('//', '//worker:secret@') });
   await until('it is tried again', async () => 'counters' in (await moved(metrics, 'tally_job_retries_total')));
   expect(await endedOf(metrics)).toEqual({});
-  await client.acl('SETUSER', 'worker', `~${key}`);
+  await client.acl('SETUSER', 'worker', `~${here.namespace}:*`);
   await until('it is applied', async () => 'counter.increment applied' in (await endedOf(metrics)));
   const attempts = Number(await client.hget(`${here.partition.prefix}:counters:${jobId}`, 'atm'));
   expect(attempts).toBeGreaterThan(1);
@@ -193,9 +223,15 @@ test('counters stand at zero before anything happened, so that their first incre
     'xp.award applied': 0,
     'xp.award rejected': 0,
     'xp.award failed': 0,
+    'xp.award unknown': 0,
     'xp.award conflict': 0,
   });
-  for (const name of ['tally_job_attempts_total', 'tally_job_retries_total', 'tally_stalled_jobs_total']) {
+  for (const name of [
+    'tally_job_attempts_total',
+    'tally_job_retries_total',
+    'tally_stalled_jobs_total',
+    'tally_jobs_newer_form',
+  ]) {
     expect(await samples(metrics, name)).toEqual({ xp: 0 });
   }
 });

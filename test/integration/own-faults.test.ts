@@ -42,7 +42,10 @@ test('an update that the schema of the worker refuses fails alone, and its neigh
 
   expect(new Set(submissions.map(({ jobId }) => jobId)).size).toBe(1);
   expect(await statuses(submissions)).toEqual(['applied', 'applied', 'failed', 'applied']);
-  expect(await submissions[2]!.outcome()).toMatchObject({ reason: 'INVALID_PARAMS', message: expect.stringContaining('by') as string });
+  expect(await submissions[2]!.outcome()).toMatchObject({
+    reason: 'INVALID_PARAMS',
+    message: expect.stringContaining('by') as string,
+  });
   expect(await here.client.mget(...keys)).toEqual(['1', '2', null, '3']);
 });
 
@@ -117,7 +120,11 @@ test.each([
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 5_000 })));
 
   expect(outcomes.filter(({ status }) => status === 'applied')).toHaveLength(99);
-  expect(outcomes[50]).toMatchObject({ status: 'failed', reason: 'NOPERM', message: expect.stringContaining('basket:typo') as string });
+  expect(outcomes[50]).toMatchObject({
+    status: 'failed',
+    reason: 'NOPERM',
+    message: expect.stringContaining('basket:typo') as string,
+  });
   expect(await here.client.exists('basket:typo')).toBe(0);
 });
 
@@ -157,7 +164,9 @@ async function applyAs(here: Place, params: readonly object[]): Promise<string[]
   const { createApplier } = await import('../support/script.js');
   const url = new URL(here.redis);
   const client = new Redis({ port: Number(url.port), username: 'worker', password: 'secret' });
-  onTestFinished(() => client.disconnect());
+  onTestFinished(() => {
+    client.disconnect();
+  });
   const applier = createApplier({ ...here, client: client as never });
   return (await applier.applyRaw(params.map((each) => increment(each)))).split(' ').at(-1)!.split(';');
 }

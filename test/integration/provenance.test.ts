@@ -58,28 +58,35 @@ test('one id in two queues, or under two prefixes, names different jobs', async 
 
 test.each([
   ['completes', () => Promise.resolve('7'), /completed the job with "7"/],
-  ['fails with the look of a reason', () => Promise.reject(new UnrecoverableError('WRONG_TYPE: words; nothing was applied')), /WRONG_TYPE/],
-])('what another program %s is told as unknown, never as its own, and a retry applies it', async (_what, end, words) => {
-  const here = place();
-  const foreign = await foreignWorker(here, 'counters', end);
-  const producer = here.producer();
-  const submission = await producer.submit(increment(here.key('count')));
+  [
+    'fails with the look of a reason',
+    () => Promise.reject(new UnrecoverableError('WRONG_TYPE: words; nothing was applied')),
+    /WRONG_TYPE/,
+  ],
+])(
+  'what another program %s is told as unknown, never as its own, and a retry applies it',
+  async (_what, end, words) => {
+    const here = place();
+    const foreign = await foreignWorker(here, 'counters', end);
+    const producer = here.producer();
+    const submission = await producer.submit(increment(here.key('count')));
 
-  const outcome = await submission.outcome();
-  expect(outcome).toMatchObject({ status: 'unknown', reason: 'FOREIGN_WORKER' });
-  expect((outcome as { message: string }).message).toMatch(words);
-  expect((await producer.find(submission.id))?.outcome).toEqual(outcome);
-  expect(await here.client.get(here.key('count'))).toBeNull();
+    const outcome = await submission.outcome();
+    expect(outcome).toMatchObject({ status: 'unknown', reason: 'FOREIGN_WORKER' });
+    expect((outcome as { message: string }).message).toMatch(words);
+    expect((await producer.find(submission.id))?.outcome).toEqual(outcome);
+    expect(await here.client.get(here.key('count'))).toBeNull();
 
-  await foreign.close();
-  await here.worker();
-  const queue = openQueue(here);
-  const job = await ended(queue, submission.jobId);
-  await job.retry((await job.getState()) as 'completed' | 'failed');
-  await until('it was applied', async () => (await here.client.get(here.key('count'))) === '5');
-  await until('it is told', async () => (await producer.find(submission.id))?.outcome?.status === 'applied');
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
-});
+    await foreign.close();
+    await here.worker();
+    const queue = openQueue(here);
+    const job = await ended(queue, submission.jobId);
+    await job.retry((await job.getState()) as 'completed' | 'failed');
+    await until('it was applied', async () => (await here.client.get(here.key('count'))) === '5');
+    await until('it is told', async () => (await producer.find(submission.id))?.outcome?.status === 'applied');
+    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  },
+);
 
 test('what was applied before another program took the job counts as applied', async () => {
   const here = place();

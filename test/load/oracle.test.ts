@@ -15,7 +15,7 @@ const APPLIED: Outcome = { status: 'applied', result: { value: 1 } };
 const REPEATED: Outcome = { ...APPLIED, duplicate: true };
 const REJECTED: Outcome = { status: 'rejected', reason: 'LIMIT_REACHED', message: 'too much' };
 const NOT_APPLIED: Outcome = { status: 'failed', reason: 'OOM', message: 'no memory; nothing was applied' };
-const MAY_BE: Outcome = { status: 'failed', reason: 'X', message: 'away; whether it was applied is not known' };
+const MAY_BE: Outcome = { status: 'unknown', reason: 'X', message: 'away' };
 
 function noted(ledger: Ledger, event: LoadEvent, sendings: readonly What[]): void {
   for (const what of sendings) {
@@ -52,7 +52,7 @@ test.each<{ name: string; sendings: What[]; low: number; high: number }>([
   },
   { name: 'accepted without an outcome counts once', sendings: ['accepted'], low: 5, high: 5 },
   { name: 'failed with nothing applied counts as nothing', sendings: [NOT_APPLIED], low: 0, high: 0 },
-  { name: 'failed and not known counts as zero or one', sendings: [MAY_BE], low: 0, high: 5 },
+  { name: 'told as unknown counts as zero or one', sendings: [MAY_BE], low: 0, high: 5 },
 ])('an update that was $name', ({ sendings, low, high }) => {
   const ledger = new Ledger(1);
   noted(ledger, adding(5, sendings.length), sendings);

@@ -29,12 +29,14 @@ export interface Place {
   key(name: string): string;
   /** A name for a cell that no other test uses, in a slot of its own. */
   scattered(name: string): string;
-  /** The slot of the cells of `key`; undefined where queues are not split, as on one server. */
+  /** The slot of the cells of `key` in a Cluster; undefined elsewhere. */
   readonly slot: Slot;
   /** Where the jobs of cells of `key` are: its prefix is the first part of BullMQ's keys. */
   readonly partition: Partition;
   /** First part of the keys of their receipts. */
   readonly receipts: string;
+  /** The receipt of a job of theirs. @param queue `counters` by default */
+  jobReceipt(jobId: string, queue?: string): string;
   /** A plain connection to look at what is stored. */
   readonly client: Connection;
   producer<Custom extends Operation = never>(
@@ -64,14 +66,16 @@ export function place(redis: string = inject('redisUrl')): Place {
   });
   const count = partitionCountOf({ redis });
   const slot = count === undefined ? undefined : slotOf(id);
+  const partition = new Partitions(names.prefix, count).ofSlot(slot);
+  const receipts = slot === undefined ? names.namespace : `${names.namespace}:{${tagOf(slot)}}`;
   return {
     ...names,
     client,
     key: (name) => `{${id}}:${name}`,
     scattered: (name) => `${id}:${name}`,
     slot,
-    partition: new Partitions(names.prefix, count).ofSlot(slot),
-    receipts: slot === undefined ? names.namespace : `${names.namespace}:{${tagOf(slot)}}`,
+    ...{ partition, receipts },
+    jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
       const producer = createProducer({ ...names, ...options });
       opened.push(producer);

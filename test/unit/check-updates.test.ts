@@ -183,15 +183,18 @@ describe('the updates of a job', () => {
   const held = (params: unknown, more: object = {}) => {
     return { params, idempotencyKey: undefined, idempotencyOwner: '', slot: undefined, ...more };
   };
+  const checkHeld = (operation: string, updates: readonly ReturnType<typeof held>[]) =>
+    checkUpdatesOf(
+      operation,
+      updates.map(({ params }) => params),
+      (index) => updates[index]!,
+      context,
+    );
 
   test('are checked each for itself: one that is not valid says why, in its place, and is none of the others', () => {
     const bad = held({ key: '' }, { idempotencyKey: 'k', idempotencyOwner: 'me', slot: 5 });
 
-    const [first, second, third] = checkUpdatesOf(
-      'counter.increment',
-      [held({ key: 'a' }), bad, held({ key: 'b' })],
-      context,
-    );
+    const [first, second, third] = checkHeld('counter.increment', [held({ key: 'a' }), bad, held({ key: 'b' })]);
 
     expect(first).toMatchObject({ params: { key: 'a', by: 1 } });
     expect(second).toEqual({ ...bad, refusal: expect.stringMatching(/^\?INVALID_PARAMS,params\.key: ./) as string });
@@ -200,19 +203,19 @@ describe('the updates of a job', () => {
   });
 
   test('of an operation that this worker does not know are all refused', () => {
-    expect(checkUpdatesOf('nothing.known', [held({}), held({})], context)).toMatchObject(
+    expect(checkHeld('nothing.known', [held({}), held({})])).toMatchObject(
       [1, 2].map(() => ({ refusal: '?UNKNOWN_OPERATION,operation: unknown operation "nothing.known"' })),
     );
   });
 
   test('are refused in words without what separates outcomes', () => {
-    const [refused] = checkUpdatesOf('a;b|c\nd', [held({})], context);
+    const [refused] = checkHeld('a;b|c\nd', [held({})]);
 
     expect(refused).toMatchObject({ refusal: expect.stringMatching(/^\?UNKNOWN_OPERATION,[^;|\n]*$/) as string });
   });
 
   test.each(['tally:x', 'tally-queues:x'])('may not write %s', (key) => {
-    expect(checkUpdatesOf('counter.increment', [held({ key })], context)).toMatchObject([
+    expect(checkHeld('counter.increment', [held({ key })])).toMatchObject([
       { refusal: expect.stringMatching(/^\?RESERVED_KEY,/) as string },
     ]);
   });

@@ -84,5 +84,5 @@ export class PlainOutcomes {
 
 /** A plain job that failed may have been applied by an attempt before. */
 function failure(failedReason: string): Outcome {
-  return { status: 'failed', reason: 'FAILED', message: `${failedReason}; whether it was applied is not known` };
+  return { status: 'unknown', reason: 'FAILED', message: failedReason };
 }

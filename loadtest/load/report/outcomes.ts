@@ -35,7 +35,7 @@ export function outcomesSection(sides: readonly Side[]): Html {
             ],
             rows: rows.map(({ operation, status, reason }): Cell[] => [
               html`<code>${operation}</code>`,
-              status === 'failed' ? html`<span class="error">${status}</span>` : status,
+              status === 'failed' || status === 'unknown' ? html`<span class="error">${status}</span>` : status,
               reason === '' ? '' : html`<code>${reason}</code>`,
               ...sides.flatMap(({ found }) => {
                 const same = found.outcomes.find(

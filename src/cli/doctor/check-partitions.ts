@@ -10,9 +10,19 @@ import { slotOf } from '../../redis/slots.js';
 import { count, ok, warning } from './finding.js';
 import type { Masters } from './masters.js';
 
-interface Settings extends Namespace {
+export interface PartitionSettings extends Namespace {
   /** As this process is told to split queues. */
   readonly partitions: PartitionCount;
+}
+
+/** All the ways in which queues are or were split; only this process' own while the master that knows them is away. */
+export async function readPartitions(masters: Masters, settings: PartitionSettings): Promise<Partitions[]> {
+  const { prefix, partitions: own } = settings;
+  const keys = createKeys(settings);
+  const holder = masters.masterOf(slotOf(keys.partitionCounts));
+  const announced = holder === undefined ? [] : await new PartitionCounts(holder.redis, keys).read();
+  const counts = new Set([own, ...(masters.isCluster ? [] : [undefined]), ...announced]);
+  return [...counts].map((count) => new Partitions(prefix, count));
 }
 
 /** Each worker process holds a connection for each queue in each partition: with more, few workers use up a server. */
@@ -21,7 +31,7 @@ const MANY_CONNECTIONS = 500;
 const SUBJECT = 'partitions';
 
 /** How queues are and were split, where jobs still wait, and how the partitions lie on the masters. */
-export async function checkPartitions(masters: Masters, settings: Settings): Promise<Finding[]> {
+export async function checkPartitions(masters: Masters, settings: PartitionSettings): Promise<Finding[]> {
   const { partitionCounts } = createKeys(settings);
   const holder = masters.masterOf(slotOf(partitionCounts));
   if (holder === undefined) {
@@ -43,12 +53,12 @@ export async function checkPartitions(masters: Masters, settings: Settings): Pro
   }
 }
 
-async function judgeOwn(masters: Masters, settings: Settings, own: PartitionCount): Promise<Finding> {
+async function judgeOwn(masters: Masters, settings: PartitionSettings, own: PartitionCount): Promise<Finding> {
   const jobs = await countJobs(masters, new Partitions(settings.prefix, own));
   return ok(SUBJECT, `${describe(own)}; ${jobsOf(jobs)}`);
 }
 
-async function judgeOther(masters: Masters, settings: Settings, number: PartitionCount): Promise<Finding[]> {
+async function judgeOther(masters: Masters, settings: PartitionSettings, number: PartitionCount): Promise<Finding[]> {
   const jobs = await countJobs(masters, new Partitions(settings.prefix, number));
   if (jobs.unfinished + jobs.failed === 0) {
     return number === undefined ? [] : [ok(SUBJECT, `${describe(number)} before; no job is left there`)];

@@ -11,8 +11,10 @@ const shortItem = z.object({
 
 /** What became of an update, in an answer. */
 const outcomeShape = {
-  status: z.enum(['accepted', 'applied', 'rejected', 'conflict', 'failed']).meta({
-    description: '`accepted`: it waits or runs, and will have one of the other four.',
+  status: z.enum(['accepted', 'applied', 'rejected', 'conflict', 'failed', 'unknown']).meta({
+    description:
+      '`accepted`: it waits or runs, and will have one of the others. `failed`: nothing was written. `unknown`: it can not ' +
+      'be told any more whether it took effect; look at the cell before it is submitted anew.',
   }),
   result: z.unknown().optional().meta({ description: 'Of an applied update: the numbers of its operation.' }),
   reason: z.string().optional().meta({ description: 'A stable code, e.g. `INSUFFICIENT_STOCK`.' }),

@@ -52,10 +52,10 @@ function problemOf(error: unknown): Problem {
   return ofExpress(error as { status?: number; type?: string; message?: string });
 }
 
-/** The codes of validation that the API can meet: `TOO_OLD` is a worker's. */
+/** The codes of validation that the API can meet: its updates have no delay. */
 function invalid(issues: readonly [ValidationIssue, ...ValidationIssue[]]): Problem {
   const [{ code }] = issues;
-  return problemOfErrors(code === 'TOO_OLD' ? 'UNEXPECTED' : code, issues, { accepted: 'none' });
+  return problemOfErrors(code === 'DELAY_PAST_WINDOW' ? 'UNEXPECTED' : code, issues, { accepted: 'none' });
 }
 
 function ofTally(error: TallyError): Problem {

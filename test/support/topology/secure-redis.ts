@@ -104,7 +104,7 @@ function partsOf(of: {
 
 function rulesOf(version: Version): (role: Role) => string {
   return (role) =>
-    aclRules([role], { namespace: 'tally', prefix: 'bull', cells: ['stock:*', 'xp:*', 'load:*'], version });
+    aclRules([role], { namespace: 'tally', prefix: 'tally-queues', cells: ['stock:*', 'xp:*', 'load:*'], version });
 }
 
 function usersOf(version: Version): string[] {

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { Operation } from '../operations/operation.js';
+import { ownerSchema } from '../operations/update.js';
+import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
+import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
+import type { SubmitOptions } from './shortcuts.js';
+import { traceSchema } from './trace.js';
+
+export interface ProducerOptions<Custom extends Operation = never>
+  extends CommonOptions<Custom>, TelemetryOption, DurabilityOptions {
+  /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
+  maxBatch?: number;
+  /**
+   * How long an idempotency key is remembered, 1 second to 90 days, in ms, by Redis' clock: an update that waits longer for a
+   * worker is not applied, but ends as `unknown`, `TOO_OLD`. Producers may differ; receipts live for the longest.
+   * @defaultValue 24 h
+   */
+  idempotencyWindowMs?: number;
+  /**
+   * Whose idempotency keys they are: the same key of another owner is another one. @defaultValue that of all who name none
+   */
+  idempotencyOwner?: string;
+  /** How long `submit` may take, 10 to 300,000 ms. @defaultValue 5,000 */
+  submitTimeoutMs?: number;
+  /** Updates that may wait in this process for Redis, 1 to 10,000,000. @defaultValue 100,000 */
+  bufferLimit?: number;
+  /** Jobs that may wait in one queue for workers, 1 to 100,000,000; exceeded by a quarter of a second's worth. @defaultValue 1,000,000 */
+  backlogLimit?: number;
+}
+
+/** The options of a producer, for what has one. */
+export const producerShape = {
+  ...commonShape,
+  ...telemetryShape,
+  ...durabilityShape,
+  idempotencyWindowMs: idempotencyWindow().default(24 * 3600 * 1000),
+  idempotencyOwner: ownerSchema.default(''),
+  maxBatch: z.int().min(1).max(1000).default(256),
+  submitTimeoutMs: milliseconds(10, 300_000).default(5_000),
+  bufferLimit: z.int().min(1).max(10_000_000).default(100_000),
+  backlogLimit: z.int().min(1).max(100_000_000).default(1_000_000),
+};
+
+export const optionsSchema = z.strictObject(producerShape);
+
+/** Receipts of jobs live 35 days longer. */
+const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
+
+export const submitOptionsSchema = z.strictObject({
+  idempotencyKey: z.string().optional(),
+  idempotencyOwner: ownerSchema.optional(),
+  delay: milliseconds(0, LONGEST_DELAY_MS).optional(),
+  priority: z.int().min(1).max(2_097_151).optional(),
+  refuseConflicts: z.boolean().default(false),
+  trace: traceSchema.optional(),
+  permit: z.custom<SubmitOptions['permit']>().optional(),
+});
+
+export const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });
