@@ -1,4 +1,5 @@
 import { collectEvidence } from './collect.js';
+import { mendAll } from './nemeses/cells.js';
 import { readJournal, submissionsOf } from './journal.js';
 import type { Violation } from './oracle/evidence.js';
 import { judgeCut } from './oracle/invariants.js';
@@ -34,7 +35,7 @@ export async function cutAof(world: World, { bytesAtStart, part, side, say }: Cu
   await server.restart();
   const entries = journals.map(readJournal);
   const before = submissionsOf(entries.flat());
-  await connected(operator);
+  await mendAll({ operator: await connected(operator) });
   acts.forget();
   const evidence = await collectEvidence(world, before, side);
   producerMode.resubmitAll = true;

@@ -29,11 +29,6 @@ async function note({ operator, acts }: World, queue: TallyQueue, ids: readonly 
   }
 }
 
-/** Then jobs that ended just now may pass for old ones. */
-function isBehind({ clocks, server }: World): boolean {
-  return Math.min(server.clock.offsetMs, ...clocks.values()) < 0;
-}
-
 function remove(state: JobType, weight: number): Nemesis {
   return {
     name: `operator: ${state} jobs removed`,
@@ -56,26 +51,29 @@ function remove(state: JobType, weight: number): Nemesis {
   };
 }
 
+/** Of a queue that is paused meanwhile, so that nothing ends while it is noted what there is. */
 function clean(state: 'completed' | 'failed', weight: number): Nemesis {
   return {
-    name: `operator: ${state} jobs cleaned`,
+    name: `operator: queue paused, ${state} jobs cleaned, and resumed`,
     weight,
     act: async (world, random) => {
       const queue = pickQueue(random, world.queues);
-      if (world.keyedOnly || isBehind(world) || (await queue.getJobCountByTypes(state)) === 0) {
+      if (world.keyedOnly || (await queue.isPaused()) || (await queue.getJobCountByTypes(state)) === 0) {
         return false;
       }
-      const ids = (await queue.getJobs([state], 0, -1)).map(({ id = '' }) => id);
+      await queue.pause();
       await wait(LET_ALONE_MS);
-      await note(world, queue, ids);
-      if (isBehind(world)) {
-        return false;
+      let cleaned: string[] = [];
+      if ((await queue.getActiveCount()) === 0) {
+        const ids = (await queue.getJobs([state], 0, -1)).map(({ id = '' }) => id);
+        await note(world, queue, ids);
+        cleaned = await queue.clean(0, random.int(1, 50), state);
+        const unseen = cleaned.find((id) => !ids.includes(id));
+        if (unseen !== undefined) {
+          world.acts.complaints.push(`the suite itself has cleaned a job that it had not noted: ${unseen}`);
+        }
       }
-      const cleaned = await queue.clean(LET_ALONE_MS, random.int(1, 50), state);
-      const unseen = cleaned.find((id) => !ids.includes(id));
-      if (unseen !== undefined) {
-        world.acts.complaints.push(`the suite itself has cleaned a job that it had not noted: ${unseen}`);
-      }
+      await queue.resume();
       return cleaned.length > 0;
     },
   };
