@@ -14,7 +14,8 @@ async function spoil({ operator }: World, { key }: Cell): Promise<boolean> {
   if ((await operator.type(asideOf(key))) !== 'none') {
     return false;
   }
-  const replies = await operator.multi().rename(key, asideOf(key)).rpush(key, 'spoilt').exec();
+  // Not RENAME: when the connection is lost before the answer, both are sent once more.
+  const replies = await operator.multi().renamenx(key, asideOf(key)).rpush(key, 'spoilt').exec();
   return replies?.every(([error]) => error === null) === true;
 }
 
