@@ -7,7 +7,7 @@ import { createRandom } from './random.js';
 import type { Random } from './random.js';
 import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawOther, drawUpdate } from './traffic.js';
+import { drawOther, drawScoresOf, drawUpdate } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -177,6 +177,13 @@ export class ProducerLoop {
           this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
         }
         tell({ report: 'done', happened: first !== undefined });
+        break;
+      }
+      case 'one-cell': {
+        const random = createRandom(order.seed);
+        const ids = Array.from({ length: random.int(2, MAX_BURST) }, (_, number) => `one-cell.${order.seed}.${number}`);
+        this.#submitTogether(ids.map((id) => drawScoresOf(random, order.cell, id)));
+        tell({ report: 'done', happened: true });
         break;
       }
       case 'shared-update':

@@ -80,12 +80,12 @@ export class FaultProxy {
   /**
    * Holds the next command of a kind back, cuts its client off, and delivers it later.
    *
-   * @param options.holding only a command that holds this text
+   * @param options.holding only a command that holds all these texts
    * @returns `begun`: whether there was such a command in time; `delivered`: whether it reached Redis
    */
   hold(
     kind: CommandKind,
-    { lateMs, timeoutMs, holding }: { lateMs: number; timeoutMs: number; holding?: string },
+    { lateMs, timeoutMs, holding }: { lateMs: number; timeoutMs: number; holding?: readonly string[] },
   ): { begun: Promise<boolean>; delivered: Promise<boolean> } {
     let held: () => void = () => undefined;
     const isHeld = new Promise<boolean>((resolve) => {
@@ -168,7 +168,7 @@ export class FaultProxy {
 
   #takeStrike(kind: CommandKind, bytes: Buffer): Strike | undefined {
     const strike = [...this.#strikes].find(
-      (it) => (it.kind === 'any' || it.kind === kind) && (it.holding === undefined || bytes.includes(it.holding)),
+      (it) => (it.kind === 'any' || it.kind === kind) && (it.holding ?? []).every((text) => bytes.includes(text)),
     );
     if (strike !== undefined) {
       this.#disarm(strike);

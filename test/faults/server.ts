@@ -26,6 +26,11 @@ export class Server {
     return this.redis.clock;
   }
 
+  /** Ends a CLIENT PAUSE, which holds back other connections; it ends late by as much as the clock was set back meanwhile. */
+  async unpause(): Promise<void> {
+    await this.redis.run('CLIENT', 'UNPAUSE');
+  }
+
   /** Ends it as a crash of the machine's process would: nothing is written any more. */
   kill(): Promise<void> {
     return this.redis.kill();

@@ -156,6 +156,11 @@ function addScoresWithBadCell(random: Random, id: string): Drawn {
   return { ...drawn, params: { entries: [...drawn.params.entries, bad] } };
 }
 
+/** An update of this cell and no other, but for its witnesses. */
+export function drawScoresOf(random: Random, cell: Cell, id: string): DrawnUpdate {
+  return { id, ...scores(random, [cell], id), ...(random.chance(KEYED_PERCENT) && { idempotencyKey: `key-${id}` }) };
+}
+
 function addScoresWithFlakyCell(random: Random, id: string): Drawn {
   return scores(random, [random.pick(COUNTERS), random.pick(FLAKY)], id);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { CommandKind } from '../proxy/kinds.js';
 import { membersOf, pickTarget } from '../world.js';
 import type { AnyMember } from '../world.js';
@@ -38,6 +39,22 @@ function late(kind: keyof typeof LATE_MS, weight: number): Nemesis {
   };
 }
 
+/** What is sent again is refused, so it looks as if nothing had been accepted. */
+const refusedWhenResent: Nemesis = {
+  name: 'network: reply of "add" lost, and then the job is refused when it is sent again',
+  weight: 4,
+  act: async ({ producers, operator }, random) => {
+    const { proxy } = pickTarget(random, producers);
+    const struck = await proxy.strike('add', 'drop-reply', STRIKE_TIMEOUT_MS);
+    if (struck) {
+      await operator.config('SET', 'maxmemory', '1mb');
+      await wait(random.int(100, 400));
+      await operator.config('SET', 'maxmemory', '0');
+    }
+    return struck;
+  },
+};
+
 const LATE = [late('apply', 6), late('add', 3), late('complete', 3), late('settle', 2)];
 
 const blackhole: Nemesis = {
@@ -73,4 +90,4 @@ const cut: Nemesis = {
   },
 };
 
-export const networkNemeses: readonly Nemesis[] = [...STRIKES, ...LATE, blackhole, delay, cut];
+export const networkNemeses: readonly Nemesis[] = [...STRIKES, ...LATE, refusedWhenResent, blackhole, delay, cut];

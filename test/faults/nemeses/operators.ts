@@ -111,6 +111,33 @@ const pause: Nemesis = {
   },
 };
 
+/** How long after their completion jobs are retried, at most: that is before most are settled. */
+const AT_ONCE_MS = 150;
+
+const retryAtOnce: Nemesis = {
+  name: 'operator: queue paused, and jobs retried that were just completed',
+  weight: 3,
+  act: async ({ queues }, random) => {
+    const queue = pickQueue(random, queues);
+    if (await queue.isPaused()) {
+      return false;
+    }
+    await queue.pause();
+    let retried = 0;
+    for (const endsAt = performance.now() + AT_ONCE_MS; performance.now() < endsAt;) {
+      for (const job of await queue.getJobs(['completed'], 0, 10)) {
+        retried += await job.retry('completed').then(
+          () => 1,
+          () => 0, // somebody else retried it
+        );
+      }
+    }
+    await wait(SETTLED_RECEIPT_MS + random.int(500, 1_000));
+    await queue.resume();
+    return retried > 0;
+  },
+};
+
 /** Brings forward what was sent with a delay, and never ran: it would come after the end of the run. */
 export async function promoteDelayed({ queues }: World): Promise<void> {
   for (const queue of queues) {
@@ -131,4 +158,5 @@ export const operatorNemeses: readonly Nemesis[] = [
   changeDelay,
   changePriority,
   pause,
+  retryAtOnce,
 ];

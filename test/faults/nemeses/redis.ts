@@ -72,10 +72,11 @@ const NOBODY_LISTENS = 1;
 const paused: Nemesis = {
   name: 'redis: CLIENT PAUSE',
   weight: 3,
-  act: async ({ operator }, random) => {
+  act: async ({ server, operator }, random) => {
     const ms = random.int(100, 2_500);
     await operator.call('CLIENT', 'PAUSE', ms, random.pick(['ALL', 'WRITE']));
     await wait(ms);
+    await server.unpause();
     return true;
   },
 };
@@ -89,7 +90,6 @@ async function refusals(redis: Redis, code: 'OOM' | 'NOREPLICAS' | 'READONLY'): 
 /** Undoes what a fault may have left behind that died on the way. */
 export async function relieve({ server, operator }: World): Promise<void> {
   await server.restart();
-  await operator.call('CLIENT', 'UNPAUSE');
   await operator.replicaof('NO', 'ONE');
   await operator.config('SET', 'min-replicas-to-write', '0');
   await operator.config('SET', 'maxmemory', '0');

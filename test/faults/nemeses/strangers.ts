@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { FORM } from '../../../src/jobs/form.js';
 import { JOB_OPTIONS } from '../../../src/jobs/job-options.js';
 import type { NewerJob } from '../acts.js';
+import { withinTime } from '../../../src/within-time.js';
 import { jobName, queueName } from '../oracle/evidence.js';
 import { REGISTRY } from '../operations.js';
 import type { Random } from '../random.js';
@@ -15,6 +16,8 @@ import type { Nemesis } from './nemesis.js';
 import { pickQueue } from './operators.js';
 
 /** Other programs that work on the queues: they know nothing of Tally, or another version of it. */
+
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /** Sends each command once: a job without an id that is added twice is two jobs. */
 function connectOnce(url: string): Redis {
@@ -54,7 +57,7 @@ const foreignWorker: Nemesis = {
     );
     worker.on('error', () => undefined);
     await wait(random.int(300, 1_500));
-    await worker.close(true).catch(() => undefined);
+    await withinTime(worker.close(true), CLOSE_TIMEOUT_MS).catch(() => undefined);
     connection.disconnect();
     return taken > 0;
   },
@@ -98,7 +101,12 @@ const withoutVersion: Nemesis = {
     const place = acts.submissions.length;
     acts.submissions.push(...updates.map((update) => ({ id: `stranger/${update.id}`, update })));
     const connection = connectOnce(server.url);
-    const opened = new Queue(queue, { connection, prefix: PREFIX, skipVersionCheck: true });
+    const opened = new Queue(queue, {
+      connection,
+      prefix: PREFIX,
+      skipVersionCheck: true,
+      skipWaitingForReady: true, // for one that is never ready it would wait for ever
+    });
     opened.on('error', () => undefined);
     try {
       const job = await opened.add(operation, { updates: updates.map(({ params }) => params) }, JOB_OPTIONS);
@@ -107,7 +115,7 @@ const withoutVersion: Nemesis = {
         acts.submissions[place + index] = { id: `stranger/${update.id}`, update, job: { jobId, index } };
       }
     } finally {
-      await opened.close().catch(() => undefined);
+      await withinTime(opened.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
       connection.disconnect();
     }
     return true;

@@ -1,7 +1,7 @@
 import { stringify } from 'safe-stable-stringify';
 import type { Outcome } from '../../../src/index.js';
 import { decodeFailure, decodeRecord } from '../../../src/jobs/form.js';
-import { parseUpdateId } from '../../../src/jobs/job-id.js';
+import { parseUpdateId, putBackJobId } from '../../../src/jobs/job-id.js';
 import { decodeOutcome } from '../../../src/operations/outcome.js';
 import type { Submission } from '../journal.js';
 import { REGISTRY } from '../operations.js';
@@ -17,6 +17,7 @@ export function* recordsAgree(evidence: Evidence, history: History): Generator<s
   yield* jobsAgreeWithReceipts(evidence);
   yield* keysAgreeWithJobs(evidence, history);
   yield* toldAgreesWithJobs(evidence, history);
+  yield* putBackAsTheyWere(history);
 }
 
 function* jobsAgreeWithReceipts({ jobs }: Evidence): Generator<string> {
@@ -96,6 +97,17 @@ function* toldAgreesWithJobs(evidence: Evidence, history: History): Generator<st
     const kept = outcomeOf(end, update);
     if (comparable(kept) !== comparable(outcome)) {
       yield `${where} was told ${comparable(outcome)}, but ${placeOf(found)} says ${comparable(kept)}`;
+    }
+  }
+}
+
+/** A job that a batch put back holds the update as the batch does, with its key. */
+function* putBackAsTheyWere(history: History): Generator<string> {
+  for (const batched of history.updates.filter(({ job }) => job.updates.length > 1)) {
+    const { job, index, content } = batched;
+    const putBack = history.find(putBackJobId(job.id, index, job.addedAtMs), 0);
+    if (putBack !== undefined && putBack.content !== content) {
+      yield `${placeOf(batched)} was put back as another one: ${putBack.content} instead of ${content}`;
     }
   }
 }

@@ -16,8 +16,8 @@ export type StrikeEffect = 'drop-request' | 'drop-reply' | 'hold-request';
 export interface Strike {
   readonly kind: CommandKind;
   readonly effect: StrikeEffect;
-  /** Strikes only at a command that holds this text. @defaultValue at any */
-  readonly holding?: string | undefined;
+  /** Strikes only at a command that holds all these texts. @defaultValue at any */
+  readonly holding?: readonly string[] | undefined;
   /** How long the command lingers, in ms. */
   readonly lateMs?: number;
   /** Called when it begins to. */

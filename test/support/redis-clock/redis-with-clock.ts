@@ -23,6 +23,8 @@ export interface RedisWithClock {
   readonly isRunning: boolean;
   /** The process that runs now. */
   pid(): number;
+  /** Sends one command over a connection that nothing else uses. */
+  run(command: string, ...args: string[]): Promise<unknown>;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Starts it again on its port, with what its append-only file holds. Does nothing while it runs. */
@@ -40,7 +42,7 @@ export interface RedisWithClockOptions {
 
 const CAN_MOVE = process.platform === 'linux';
 
-/** What its own connection is called in CLIENT LIST: it only asks whether the server answers. */
+/** What its own connection is called in CLIENT LIST. */
 export const WATCH_CONNECTION = 'redis-with-clock';
 
 /**
@@ -79,6 +81,7 @@ export async function startRedisWithClock(options: RedisWithClockOptions = {}): 
       return server.isRunning;
     },
     pid: () => server.pid(),
+    run: (command, ...args) => server.run(command, ...args),
     kill: () => server.kill(),
     restart: () => server.start(),
     stop: async () => {
