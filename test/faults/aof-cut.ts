@@ -1,4 +1,5 @@
 import { collectEvidence } from './collect.js';
+import { mendAll } from './nemeses/cells.js';
 import { readJournal, submissionsOf } from './journal.js';
 import type { Violation } from './oracle/evidence.js';
 import { judgeCut } from './oracle/invariants.js';
@@ -23,7 +24,7 @@ export interface CutOptions {
 
 /** The whole machine crashes, and Redis loses the end of its append-only file. The producers then send everything again. */
 export async function cutAof(world: World, { bytesAtStart, part, side, say }: CutOptions): Promise<Cut> {
-  const { server, producerMode, operator, journals } = world;
+  const { server, producerMode, operator, journals, acts } = world;
   await Promise.all(membersOf(world).map((member) => member.kill()));
   await server.restart();
   await server.kill();
@@ -34,7 +35,9 @@ export async function cutAof(world: World, { bytesAtStart, part, side, say }: Cu
   await server.restart();
   const entries = journals.map(readJournal);
   const before = submissionsOf(entries.flat());
-  const evidence = await collectEvidence(await connected(operator), before, side);
+  await mendAll({ operator: await connected(operator) });
+  acts.forget();
+  const evidence = await collectEvidence(world, before, side);
   producerMode.resubmitAll = true;
   for (const member of membersOf(world)) {
     member.revive();

@@ -40,6 +40,12 @@ export const PLAYERS = [
   ...numbered(3, (number) => ({ key: 'board', member: `player-${number}` })),
 ] as [Cell, ...Cell[]];
 
+/** What the suite's own operation pays from and to. */
+export const PURSES = [
+  ...numbered(2, (number) => ({ key: `purse:${number}` })),
+  ...numbered(2, (number) => ({ key: 'purses', field: `f${number}` })),
+] as [Cell, ...Cell[]];
+
 /** Can't be changed by any update: of another type, not an integer, and too near to the limit for what is added. */
 export const BAD_CELLS: readonly [Cell, Cell, Cell] = [{ key: 'bad:list' }, { key: 'bad:text' }, { key: 'bad:edge' }];
 export const EDGE = Number.MAX_SAFE_INTEGER - 5;
@@ -48,3 +54,18 @@ export const PAST_THE_EDGE = 1_000;
 export function isBad({ key }: Cell): boolean {
   return key.startsWith('bad:');
 }
+
+/** Fine at the start and at the end, but spoilt now and then: nothing can be applied to them while they are. */
+export const FLAKY = [
+  ...numbered(2, (number) => ({ key: `flaky:${number}` })),
+  ...numbered(1, (number) => ({ key: 'flaky:fields', field: `f${number}` })),
+  ...numbered(1, (number) => ({ key: 'flaky:members', member: `m${number}` })),
+] as [Cell, ...Cell[]];
+
+export const FLAKY_AT_START = 1_000;
+
+export function isFlaky({ key }: Cell): boolean {
+  return key.startsWith('flaky:');
+}
+
+export const FLAKY_KEYS = [...new Set(FLAKY.map(({ key }) => key))];

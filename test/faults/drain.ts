@@ -1,5 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { mendAll } from './nemeses/cells.js';
+import { agreeOnTime } from './nemeses/clocks.js';
+import { promoteDelayed } from './nemeses/operators.js';
 import { relieve } from './nemeses/redis.js';
+import { removeNewerJobs } from './nemeses/strangers.js';
 import { DRAIN_LIMIT_MS } from './settings.js';
 import { connected, membersOf } from './world.js';
 import type { ProducerMember, World } from './world.js';
@@ -10,21 +14,25 @@ export interface Drained {
   readonly ms: number;
 }
 
-/** Undoes all faults that last. Says which processes are not at work again in time. */
+/** Undoes all faults that last. Says which processes are not at work again in time, and what was found not as it was left. */
 export async function heal(world: World): Promise<string[]> {
   await world.server.restart();
+  await world.server.unpause();
   await connected(world.operator);
   await relieve(world);
+  await mendAll(world);
   await Promise.all(world.queues.map((queue) => queue.resume()));
   const started = await Promise.allSettled(membersOf(world).map((member) => member.ready()));
-  world.clocks.clear();
-  for (const worker of world.workers) {
-    worker.order({ order: 'clock', offsetMs: 0 });
-  }
-  return started.flatMap((start) => (start.status === 'rejected' ? [(start.reason as Error).message] : []));
+  agreeOnTime(world);
+  const changed = await removeNewerJobs(world);
+  return [
+    ...started.flatMap((start) => (start.status === 'rejected' ? [(start.reason as Error).message] : [])),
+    ...changed,
+  ];
 }
 
 const LOOK_EVERY_MS = 50;
+const PROMOTE_EVERY_MS = 500;
 
 /** Lets the producers come to an end and the queues run empty. */
 export async function drain(world: World): Promise<Drained> {
@@ -37,8 +45,13 @@ export async function drain(world: World): Promise<Drained> {
     void stopProducing(producer, deadline).then((stopped) => stopped && waiting.delete(words));
   }
   let left: readonly string[];
+  let promotedAt = -Infinity;
   do {
     await wait(LOOK_EVERY_MS);
+    if (performance.now() - promotedAt > PROMOTE_EVERY_MS) {
+      await promoteDelayed(world);
+      promotedAt = performance.now();
+    }
     left = [...waiting, ...(await unfinishedJobs(world))];
   } while (left.length > 0 && performance.now() < deadline);
   const complaints = left.map((words) => `${words}, ${DRAIN_LIMIT_MS} ms after all was healed`);

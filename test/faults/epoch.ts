@@ -39,7 +39,8 @@ export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
   const { plan, folder, side } = options;
   mkdirSync(folder, { recursive: true });
   const keyedOnly = plan.aofCutPart !== undefined; // what is lost in a cut can only be sent again with a key
-  const world = await startWorld({ folder, side, producerSeeds: plan.producerSeeds, keyedOnly });
+  const { producerSeeds, partitions } = plan;
+  const world = await startWorld({ folder, side, producerSeeds, keyedOnly, partitions });
   const sampler = new Sampler(world.server.url);
   try {
     return await runIn(world, sampler, options);
@@ -68,11 +69,11 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
   const stopped = await stopMembers(world);
   await sampler.stop();
-  const evidence = await collectEvidence(world.operator, submissionsNow(world, voidLines), side);
+  const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side);
   found.push(
     ...violations(1, sampler.sightings),
     ...(side.isJudged ? judge(evidence) : []),
-    ...violations(6, [...notHealed, ...drained.complaints]),
+    ...violations(6, [...notHealed, ...drained.complaints, ...world.acts.complaints]),
     ...violations(8, [...stopped, ...(await openConnections(world))]),
     ...violations(8, await lateReceipts(world, evidence, awaitReceipts)),
   );
@@ -85,9 +86,9 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
 }
 
 /** What the producers wanted and were told; of the lines that a cut made void, only what they wanted counts. */
-function submissionsNow({ journals }: World, voidLines: readonly number[]): Submission[] {
+function submissionsNow({ journals, acts }: World, voidLines: readonly number[]): Submission[] {
   const entries = journals.flatMap((journal, place) =>
     readJournal(journal).filter(({ type }, line) => type === 'intent' || line >= (voidLines[place] ?? 0)),
   );
-  return submissionsOf(entries);
+  return [...submissionsOf(entries), ...acts.submissions];
 }

@@ -27,6 +27,9 @@ interface Running {
   isReady: boolean;
 }
 
+/** The exit code of a program that can't start as things are, and is right to say so. */
+export const TRY_AGAIN = 75;
+
 const START_TIMEOUT_MS = 30_000;
 const EXIT_TIMEOUT_MS = 20_000;
 
@@ -166,7 +169,9 @@ export class Member<Settings = unknown, Order = WorkerOrder | ProducerOrder> {
       running.isReady = false;
       this.#running = undefined;
       if (typeof end === 'number' && this.#keepRunning) {
-        this.selfEnded.push(`${this.name} ended by itself with exit code ${end}; see ${log}`);
+        if (end !== TRY_AGAIN) {
+          this.selfEnded.push(`${this.name} ended by itself with exit code ${end}; see ${log}`);
+        }
         setTimeout(() => {
           this.#restart();
         }, RESTART_PAUSE_MS);

@@ -1,9 +1,12 @@
+import type { Cell } from '../../src/index.js';
 import type { CrashPoint } from '../support/crash-points.js';
 
 /** What a worker does when it reaches a point. */
 export interface Deed {
   readonly at: CrashPoint;
   readonly deed: 'die' | 'block' | 'freeze';
+  /** Only with a job whose updates could not be applied, so that they were put back. */
+  readonly putBack?: boolean;
   /** How long to block the event loop. */
   readonly ms?: number;
 }
@@ -19,7 +22,10 @@ export type ProducerOrder =
   | { readonly order: 'same-key-twice'; readonly seed: number }
   | { readonly order: 'other-payload'; readonly seed: number }
   | { readonly order: 'shared-update'; readonly seed: number; readonly number: number }
+  /** Many updates of one cell, together. */
+  | { readonly order: 'one-cell'; readonly seed: number; readonly cell: Cell }
   | { readonly order: 'die-after-submit' }
+  | { readonly order: 'clock'; readonly offsetMs: number }
   | { readonly order: 'stop' };
 
 /** What a child tells the supervisor. */

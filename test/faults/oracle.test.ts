@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { Acts } from './acts.js';
 import { STOCK_AT_START } from './cells.js';
 import type { Submission } from './journal.js';
 import { missingIsSuffix } from './oracle/cut.js';
 import type { Evidence, JobRecord } from './oracle/evidence.js';
 import { judge } from './oracle/invariants.js';
-import { BAD_CELLS_AT_START } from './oracle/outcomes.js';
+import { BAD_CELLS_AT_START } from './oracle/refused.js';
 import type { DrawnUpdate } from './traffic.js';
 
 const JOB = '01900000-0000-7000-8000-000000000001';
+const DIGEST = 'AbCd1234';
 const OTHER_JOB = '01900000-0000-7000-8000-000000000002';
-const NOTHING_APPLIED = 'WRONG_TYPE: "bad:list" holds another type of value; nothing was applied';
+const NOTHING_APPLIED = 'tally/2 failed WRONG_TYPE: "bad:list" holds another type of value; nothing was applied';
 
 /** `scores.add` on one counter, with its turn and its witnesses. */
 function scores(id: string, by: number, idempotencyKey?: string): DrawnUpdate {
@@ -27,10 +29,19 @@ function increment(id: string, by: number, key = 'count:0'): DrawnUpdate {
   return { id, operation: 'counter.increment', params: { key, by } };
 }
 
+/** What a job returns, and its receipt says. */
+function record(outcomes: string): string {
+  return `tally/2 ${DIGEST} ${outcomes}`;
+}
+
 function job(updates: readonly DrawnUpdate[], facts: Partial<JobRecord>): JobRecord {
   return {
     id: JOB,
+    name: facts.id ?? JOB,
+    prefix: 'tally-queues',
     queue: 'scores',
+    form: 2,
+    digest: DIGEST,
     operation: updates[0]?.operation ?? '',
     updates: updates.map(({ params, idempotencyKey }) => ({
       params,
@@ -64,6 +75,7 @@ function evidence({ cells, ...rest }: { cells: [string, string][] } & Partial<Om
     submissions: [],
     jobs: [],
     idempotencyReceipts: new Map(),
+    acts: new Acts(),
     ...rest,
   };
 }
@@ -78,7 +90,7 @@ const two = scores('u2', 7);
 /** Two updates in one job, both applied: the history that the tests below spoil. */
 const GOOD = {
   submissions: [accepted(one, 0), accepted(two, 1)],
-  jobs: [job([one, two], { returnvalue: '5,1,1,1,1;12,2,1,1,1' })],
+  jobs: [job([one, two], { returnvalue: record('5,1,1,1,1;12,2,1,1,1') })],
   cells: [['"count:0"', '12'], ['"turn"', '2'], ...witnesses('u1'), ...witnesses('u2')] as [string, string][],
 };
 
@@ -108,7 +120,7 @@ describe('a doubled update', () => {
     const updates = [increment('a', 5), increment('b', 5), increment('c', 5)];
     const given = evidence({
       submissions: updates.map((update, index) => accepted(update, index)),
-      jobs: [job(updates, { returnvalue: '5;15;15' })],
+      jobs: [job(updates, { returnvalue: record('5;15;15') })],
       cells: [['"count:0"', '15']],
     });
     expect(messages(given)).toEqual([
@@ -117,7 +129,11 @@ describe('a doubled update', () => {
   });
 
   test('shows when a resent add made a second job', () => {
-    const again = { ...job([one, two], { returnvalue: '17,3,2,2,2;24,4,2,2,2' }), id: OTHER_JOB };
+    const again = {
+      ...job([one, two], { returnvalue: record('17,3,2,2,2;24,4,2,2,2') }),
+      id: OTHER_JOB,
+      name: OTHER_JOB,
+    };
     expect(messages(evidence({ ...GOOD, jobs: [...GOOD.jobs, again] }))).toContainEqual(
       expect.stringMatching(/^2: .*: the same update is in 2 jobs, but was submitted 1 times/),
     );
@@ -127,11 +143,13 @@ describe('a doubled update', () => {
     const keyed = scores('u3', 5, 'k');
     const given = evidence({
       submissions: [accepted(keyed, 0), accepted(keyed, 1)],
-      jobs: [job([keyed, keyed], { returnvalue: '5,1,1,1,1;10,2,2,2,2' })],
-      idempotencyReceipts: new Map([['k', `fingerprint ${JOB}.0 5,1,1,1,1`]]),
+      jobs: [job([keyed, keyed], { returnvalue: record('5,1,1,1,1;10,2,2,2,2') })],
+      idempotencyReceipts: new Map([['scores.add k', `tally/2 - fingerprint ${JOB}.0 5,1,1,1,1`]]),
       cells: [['"count:0"', '10'], ['"turn"', '2'], ...witnesses('u3', ['2', '2', '2'])],
     });
-    expect(messages(given)).toContainEqual(expect.stringContaining('2: the idempotency key "k" was decided 2 times'));
+    expect(messages(given)).toContainEqual(
+      expect.stringContaining('2: the idempotency key "scores.add k" was decided 2 times'),
+    );
   });
 });
 
@@ -188,27 +206,32 @@ describe('records that differ', () => {
   });
 
   test('but not for a failure that was retried after its key had been used for another update', () => {
-    const [bad, other] = [{ ...increment('a', 5, 'bad:list'), idempotencyKey: 'k' }, scores('u1', 5, 'k')];
+    const { entries } = scores('u2', 5).params as { entries: object[] };
+    const bad = { ...scores('u2', 5, 'k'), params: { entries: [...entries, { key: 'bad:list', by: 1 }] } };
+    const other = scores('u1', 5, 'k');
     const outcome = { status: 'failed' as const, reason: 'WRONG_TYPE', message: '' };
     const given = evidence({
       submissions: [accepted(bad, 0, { outcome }), { ...accepted(other, 0), job: { jobId: OTHER_JOB, index: 0 } }],
-      jobs: [job([bad], { returnvalue: '~' }), { ...job([other], { returnvalue: '5,1,1,1,1' }), id: OTHER_JOB }],
-      idempotencyReceipts: new Map([['k', `fingerprint ${OTHER_JOB}.0 5,1,1,1,1`]]),
+      jobs: [
+        job([bad], { returnvalue: record('~') }),
+        { ...job([other], { returnvalue: record('5,1,1,1,1') }), id: OTHER_JOB, name: OTHER_JOB },
+      ],
+      idempotencyReceipts: new Map([['scores.add k', `tally/2 - fingerprint ${OTHER_JOB}.0 5,1,1,1,1`]]),
       cells: [['"count:0"', '5'], ['"turn"', '1'], ...witnesses('u1')],
     });
     expect(messages(given)).toEqual([]);
   });
 
   test('the result, the mark and the receipt of a job', () => {
-    const returnvalue = '5,1,1,1,1;12,2,1,1,1';
-    const jobs = [job([one, two], { returnvalue, mark: returnvalue, receipt: '5,1,1,1,1;13,2,1,1,1' })];
+    const returnvalue = record('5,1,1,1,1;12,2,1,1,1');
+    const jobs = [job([one, two], { returnvalue, mark: returnvalue, receipt: record('5,1,1,1,1;13,2,1,1,1') })];
     expect(messages(evidence({ ...GOOD, jobs }))).toEqual([expect.stringContaining('its records differ: result')]);
   });
 
   test('the receipt of a key', () => {
-    const idempotencyReceipts = new Map([['k', `fingerprint ${JOB}.0 6,1,1,1,1`]]);
+    const idempotencyReceipts = new Map([['scores.add k', `tally/2 - fingerprint ${JOB}.0 6,1,1,1,1`]]);
     expect(messages(evidence({ ...GOOD, idempotencyReceipts }))).toEqual([
-      expect.stringContaining('3: the receipt of the key "k" says "6,1,1,1,1"'),
+      expect.stringContaining('3: the receipt of the key "scores.add k" says "6,1,1,1,1"'),
     ]);
   });
 
@@ -216,8 +239,8 @@ describe('records that differ', () => {
     const [first, other] = [scores('u1', 5, 'k'), scores('u2', 7, 'k')];
     const given = evidence({
       submissions: [accepted(first, 0), accepted(other, 1)],
-      jobs: [job([first, other], { returnvalue: '5,1,1,1,1;=5,1,1,1,1' })],
-      idempotencyReceipts: new Map([['k', `fingerprint ${JOB}.0 5,1,1,1,1`]]),
+      jobs: [job([first, other], { returnvalue: record('5,1,1,1,1;=5,1,1,1,1') })],
+      idempotencyReceipts: new Map([['scores.add k', `tally/2 - fingerprint ${JOB}.0 5,1,1,1,1`]]),
       cells: [['"count:0"', '5'], ['"turn"', '1'], ...witnesses('u1')],
     });
     expect(messages(given)).toEqual([expect.stringMatching(/^3: update 1 of job .* was answered ".*" as a repeat/)]);
@@ -240,9 +263,9 @@ describe('what was refused', () => {
 
   test('and could have been applied', () => {
     const plain = increment('a', 5);
-    const jobs = [job([plain], { failedReason: 'OOM: no memory; nothing was applied' })];
+    const jobs = [job([plain], { failedReason: 'tally/2 failed OOM: no memory; nothing was applied' })];
     expect(messages(evidence({ submissions: [accepted(plain, 0)], jobs, cells: [] }))).toEqual([
-      expect.stringMatching(/^5: .* failed for good, though it can be applied: OOM/),
+      expect.stringMatching(/^5: .* failed for good, though it can be applied: tally\/2 failed OOM/),
     ]);
   });
 

@@ -5,8 +5,9 @@ import type { Entry } from './journal.js';
 import type { ProducerOrder, Report } from './messages.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
+import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawUpdate } from './traffic.js';
+import { drawOther, drawScoresOf, drawUpdate } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -172,10 +173,17 @@ export class ProducerLoop {
         const random = createRandom(order.seed);
         const [first] = random.shuffle(this.#recentKeyed);
         if (first?.idempotencyKey !== undefined) {
-          const other = drawUpdate(random, `${first.id}-other-${order.seed}`);
+          const other = drawOther(random, first, `${first.id}-other-${order.seed}`);
           this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
         }
         tell({ report: 'done', happened: first !== undefined });
+        break;
+      }
+      case 'one-cell': {
+        const random = createRandom(order.seed);
+        const ids = Array.from({ length: random.int(2, MAX_BURST) }, (_, number) => `one-cell.${order.seed}.${number}`);
+        this.#submitTogether(ids.map((id) => drawScoresOf(random, order.cell, id)));
+        tell({ report: 'done', happened: true });
         break;
       }
       case 'shared-update':
@@ -184,6 +192,9 @@ export class ProducerLoop {
         break;
       case 'die-after-submit':
         this.#dieUntilMs = performance.now() + DIE_WITHIN_MS;
+        break;
+      case 'clock':
+        shiftClock(order.offsetMs);
         break;
       case 'stop':
         this.#stopping = true;

@@ -1,24 +1,13 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript, settleScript } from '../../src/redis/scripts.js';
-
-/**
- * The commands that a fault can wait for: the script that applies updates, BullMQ's scripts that add a job and that
- * complete or fail one, the script that settles jobs, or any command at all.
- */
-export type CommandKind = 'apply' | 'add' | 'complete' | 'settle' | 'any';
-
-/**
- * What a strike does. 'drop-request': the command and all behind it on its connection never reach Redis, and the
- * connection is cut. 'drop-reply': the command reaches Redis and runs, but from then on the client hears nothing, and
- * the connection is cut once Redis is done with it. Within a transaction that is after EXEC, since nothing runs before.
- */
-export type StrikeEffect = 'drop-request' | 'drop-reply';
+import { applyScript } from '../../src/redis/scripts.js';
+import { scriptKinds } from './proxy/kinds.js';
+import type { CommandKind } from './proxy/kinds.js';
+import { Line } from './proxy/line.js';
+import type { Strike, StrikeEffect } from './proxy/line.js';
 
 /**
  * Starts a proxy on a free port of loopback before one Redis.
@@ -41,6 +30,7 @@ export class FaultProxy {
   readonly #strikes = new Set<Strike>();
   readonly #seen: Record<CommandKind, number> = { apply: 0, add: 0, complete: 0, settle: 0, any: 0 };
   readonly #closing = new AbortController();
+  #deliveredLate = 0;
   /** How many delays and blackholes last now. */
   #holds = 0;
 
@@ -73,18 +63,47 @@ export class FaultProxy {
     return this.#seen;
   }
 
+  /** Commands that were held back and delivered later, so far. */
+  get deliveredLate(): number {
+    return this.#deliveredLate;
+  }
+
   /**
    * Strikes at the next command of a kind. Of several strikes that wait, each takes a command of its own.
    *
    * @returns whether it happened: false when no such command came in time, or Redis was gone before its answer
    */
-  strike(kind: CommandKind, effect: StrikeEffect, timeoutMs: number): Promise<boolean> {
+  strike(kind: CommandKind, effect: Exclude<StrikeEffect, 'hold-request'>, timeoutMs: number): Promise<boolean> {
+    return this.#strike({ kind, effect }, timeoutMs);
+  }
+
+  /**
+   * Holds the next command of a kind back, cuts its client off, and delivers it later.
+   *
+   * @param options.holding only a command that holds all these texts
+   * @returns `begun`: whether there was such a command in time; `delivered`: whether it reached Redis
+   */
+  hold(
+    kind: CommandKind,
+    { lateMs, timeoutMs, holding }: { lateMs: number; timeoutMs: number; holding?: readonly string[] },
+  ): { begun: Promise<boolean>; delivered: Promise<boolean> } {
+    let held: () => void = () => undefined;
+    const isHeld = new Promise<boolean>((resolve) => {
+      held = () => {
+        resolve(true);
+      };
+    });
+    const delivered = this.#strike({ kind, effect: 'hold-request', lateMs, holding, held }, timeoutMs);
+    return { begun: Promise.race([isHeld, delivered]), delivered };
+  }
+
+  #strike(what: Omit<Strike, 'timer' | 'resolve'>, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#disarm(strike);
         resolve(false);
       }, timeoutMs);
-      const strike: Strike = { kind, effect, timer, resolve };
+      const strike: Strike = { ...what, timer, resolve };
       this.#strikes.add(strike);
     });
   }
@@ -124,9 +143,12 @@ export class FaultProxy {
     const redis = connect(Number(port || 6379), hostname);
     const line = new Line(client, redis, {
       kinds: this.kinds,
-      strikeAt: (kind) => this.#takeStrike(kind),
+      strikeAt: (kind, bytes) => this.#takeStrike(kind, bytes),
       forwarded: (kind) => {
         this.#count(kind);
+      },
+      deliveredLate: (count) => {
+        this.#deliveredLate += count;
       },
     });
     this.#lines.add(line);
@@ -144,8 +166,10 @@ export class FaultProxy {
     }
   }
 
-  #takeStrike(kind: CommandKind): Strike | undefined {
-    const strike = [...this.#strikes].find((it) => it.kind === 'any' || it.kind === kind);
+  #takeStrike(kind: CommandKind, bytes: Buffer): Strike | undefined {
+    const strike = [...this.#strikes].find(
+      (it) => (it.kind === 'any' || it.kind === kind) && (it.holding ?? []).every((text) => bytes.includes(text)),
+    );
     if (strike !== undefined) {
       this.#disarm(strike);
     }
@@ -176,175 +200,4 @@ export class FaultProxy {
       act(redis);
     }
   }
-}
-
-interface Strike {
-  readonly kind: CommandKind;
-  readonly effect: StrikeEffect;
-  readonly timer: NodeJS.Timeout;
-  readonly resolve: (happened: boolean) => void;
-}
-
-/** One client's connection and the one to Redis that stands behind it. */
-class Line {
-  /** Resolves when both ends are closed. */
-  readonly closed: Promise<unknown>;
-  readonly #reader = new CommandReader();
-  #struckBy: Strike | undefined;
-  #inTransaction = false;
-
-  constructor(
-    readonly client: Socket,
-    readonly redis: Socket,
-    private readonly deps: {
-      readonly kinds: ReadonlyMap<string, CommandKind>;
-      /** The strike that this command sets off, if any. */
-      readonly strikeAt: (kind: CommandKind) => Strike | undefined;
-      readonly forwarded: (kind: CommandKind) => void;
-    },
-  ) {
-    for (const socket of [client, redis]) {
-      socket.setNoDelay();
-      socket.on('error', () => undefined); // 'close' follows
-    }
-    this.closed = Promise.all([client, redis].map((socket) => new Promise((resolve) => socket.on('close', resolve))));
-    client.on('data', (chunk) => {
-      this.#forward(chunk);
-    });
-    redis.on('data', (reply) => {
-      if (this.#struckBy === undefined) {
-        client.write(reply);
-      }
-    });
-    client.on('close', () => redis.end());
-    redis.on('close', () => {
-      this.#struckBy?.resolve(false); // of no effect if it happened
-      client.end();
-    });
-  }
-
-  #forward(chunk: Buffer): void {
-    if (!this.redis.writable) {
-      return; // struck, or Redis is gone
-    }
-    this.redis.cork();
-    for (const command of this.#reader.read(chunk)) {
-      const name = command.words[0]?.toString().toLowerCase() ?? '';
-      const kind = this.deps.kinds.get(scriptSha(name, command)) ?? 'any';
-      this.#struckBy ??= this.deps.strikeAt(kind);
-      if (this.#struckBy?.effect === 'drop-request') {
-        break;
-      }
-      this.redis.write(command.bytes);
-      this.deps.forwarded(kind);
-      this.#inTransaction = name === 'multi' || (this.#inTransaction && name !== 'exec' && name !== 'discard');
-    }
-    this.redis.uncork();
-    if (this.#struckBy !== undefined) {
-      this.#carryOut(this.#struckBy);
-    }
-  }
-
-  #carryOut({ effect, resolve }: Strike): void {
-    if (effect === 'drop-request') {
-      this.client.destroy();
-      resolve(true);
-    } else if (!this.#inTransaction) {
-      // Redis runs all that it was sent before it closes its end.
-      this.redis.end();
-      this.redis.on('end', () => {
-        resolve(true);
-      });
-    }
-  }
-}
-
-/** A command of a client: its bytes as they came, and the words in them. */
-interface Command {
-  readonly bytes: Buffer;
-  readonly words: readonly Buffer[];
-}
-
-/** Splits what a client sends into commands, see https://redis.io/docs/latest/develop/reference/protocol-spec/. */
-class CommandReader {
-  #begun: Buffer = Buffer.alloc(0);
-
-  /** The commands that are whole with this chunk; one that is not waits for the next. */
-  read(chunk: Buffer): Command[] {
-    const bytes = Buffer.concat([this.#begun, chunk]);
-    const commands: Command[] = [];
-    let offset = 0;
-    for (let next = commandAt(bytes, 0); next !== undefined; next = commandAt(bytes, offset)) {
-      commands.push(next);
-      offset += next.bytes.length;
-    }
-    this.#begun = bytes.subarray(offset);
-    return commands;
-  }
-}
-
-function commandAt(bytes: Buffer, start: number): Command | undefined {
-  const head = lineAt(bytes, start);
-  if (head === undefined) {
-    return undefined;
-  }
-  if (!head.text.startsWith('*')) {
-    return { bytes: bytes.subarray(start, head.end), words: head.text.split(' ').map((word) => Buffer.from(word)) };
-  }
-  const words: Buffer[] = [];
-  let { end } = head;
-  for (let left = Number(head.text.slice(1)); left > 0; left -= 1) {
-    const length = lineAt(bytes, end);
-    if (length === undefined) {
-      return undefined;
-    }
-    const wordEnd = length.end + Number(length.text.slice(1));
-    end = wordEnd + '\r\n'.length;
-    if (end > bytes.length) {
-      return undefined;
-    }
-    words.push(bytes.subarray(length.end, wordEnd));
-  }
-  return { bytes: bytes.subarray(start, end), words };
-}
-
-function lineAt(bytes: Buffer, start: number): { text: string; end: number } | undefined {
-  const end = bytes.indexOf('\r\n', start);
-  return end === -1 ? undefined : { text: bytes.toString('latin1', start, end), end: end + '\r\n'.length };
-}
-
-/** The SHA-1 of the script that a command runs, if any. A client not sure that Redis has it sends its text. */
-function scriptSha(name: string, { words: [, script = Buffer.alloc(0)] }: Command): string {
-  return name === 'eval' ? sha1(script) : name === 'evalsha' ? script.toString().toLowerCase() : '';
-}
-
-function sha1(text: string | Buffer): string {
-  return createHash('sha1').update(text).digest('hex');
-}
-
-/** The scripts of BullMQ that have a kind, by their names there. */
-const BULLMQ_SCRIPTS: Readonly<Record<string, CommandKind>> = {
-  addStandardJob: 'add',
-  addDelayedJob: 'add',
-  addPrioritizedJob: 'add',
-  addParentJob: 'add',
-  moveToFinished: 'complete',
-};
-
-/** What scripts are for, by their SHA-1s. */
-function scriptKinds(applyShas: readonly string[]): Map<string, CommandKind> {
-  const kinds = new Map<string, CommandKind>([[settleScript().sha, 'settle']]);
-  for (const sha of applyShas) {
-    kinds.set(sha, 'apply');
-  }
-  // BullMQ does not export its scripts, and only their CommonJS files load in Node.
-  const scripts = createRequire(import.meta.url)('bullmq/dist/cjs/scripts') as Record<string, { content: string }>;
-  for (const [name, kind] of Object.entries(BULLMQ_SCRIPTS)) {
-    const script = scripts[name];
-    if (script === undefined) {
-      throw new Error(`this version of BullMQ has no script "${name}"; see which one it uses now`);
-    }
-    kinds.set(sha1(script.content), kind);
-  }
-  return kinds;
 }

@@ -1,6 +1,8 @@
 import { NEMESES } from './nemeses/index.js';
 import type { Nemesis } from './nemeses/index.js';
+import type { PartitionCount } from '../../src/jobs/partitions.js';
 import { createRandom } from './random.js';
+import type { Random } from './random.js';
 
 /** One fault to come. */
 export interface Fault {
@@ -17,6 +19,8 @@ export interface EpochPlan {
   readonly faults: readonly Fault[];
   readonly faultsLastMs: number;
   readonly producerSeeds: readonly [number, number];
+  /** Into how many partitions each producer splits queues. */
+  readonly partitions: readonly [PartitionCount, PartitionCount];
   /** Where the append-only file is cut at its end, as a part of what the faults added; undefined for no cut. */
   readonly aofCutPart?: number;
 }
@@ -40,10 +44,24 @@ export function drawSchedule(seed: number, seconds: number): EpochPlan[] {
       number: number + 1,
       faultsLastMs,
       producerSeeds: [epoch.seed(), epoch.seed()],
+      partitions: drawPartitions(epoch),
       ...(number % 2 === 1 && { aofCutPart: epoch.int(300, 999) / 1_000 }),
       faults: drawFaults(epoch.seed(), faultsLastMs),
     };
   });
+}
+
+/** One epoch in three splits queues; not always all producers do, as when a deployment is under way. */
+function drawPartitions(random: Random): EpochPlan['partitions'] {
+  if (!random.chance(33)) {
+    return [undefined, undefined];
+  }
+  const count = random.int(2, 4);
+  return random.pick<EpochPlan['partitions']>([
+    [count, count],
+    [count, undefined],
+    [undefined, count],
+  ]);
 }
 
 /** Each nemesis comes once in random order, then as their weights say. */

@@ -1,50 +1,48 @@
 import { copyFileSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { startEmbeddedRedis } from '../../src/redis/embedded.js';
-import type { EmbeddedRedis } from '../../src/redis/embedded.js';
-import { endWithSupervisor } from './end-with-supervisor.js';
+import { startRedisWithClock } from '../support/redis-clock/redis-with-clock.js';
+import type { RedisWithClock, ServerClock } from '../support/redis-clock/redis-with-clock.js';
 
 /** The redis-server of a run, on one port however often it dies. */
 export class Server {
-  #running: EmbeddedRedis | undefined;
-
   private constructor(
     private readonly dataDir: string,
-    first: EmbeddedRedis,
-  ) {
-    this.#running = first;
-    this.url = first.url;
-  }
-
-  readonly url: string;
+    private readonly redis: RedisWithClock,
+  ) {}
 
   static async start(dataDir: string): Promise<Server> {
-    return new Server(dataDir, await startServer({ dataDir }));
+    return new Server(dataDir, await startRedisWithClock({ dataDir, settings: SETTINGS }));
+  }
+
+  get url(): string {
+    return this.redis.url;
   }
 
   get isUp(): boolean {
-    return this.#running !== undefined;
+    return this.redis.isRunning;
+  }
+
+  get clock(): ServerClock {
+    return this.redis.clock;
+  }
+
+  /** Ends a CLIENT PAUSE, which holds back other connections; it ends late by as much as the clock was set back meanwhile. */
+  async unpause(): Promise<void> {
+    await this.redis.run('CLIENT', 'UNPAUSE');
   }
 
   /** Ends it as a crash of the machine's process would: nothing is written any more. */
-  async kill(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    if (running !== undefined) {
-      process.kill(running.pid, 'SIGKILL');
-      await running.ended;
-    }
+  kill(): Promise<void> {
+    return this.redis.kill();
   }
 
   /** Starts it again from what its append-only file holds. */
-  async restart(): Promise<void> {
-    const port = Number(new URL(this.url).port);
-    this.#running ??= await startServer({ dataDir: this.dataDir, port });
+  restart(): Promise<void> {
+    return this.redis.restart();
   }
 
-  async stop(): Promise<void> {
-    await this.#running?.stop();
-    this.#running = undefined;
+  stop(): Promise<void> {
+    return this.redis.stop();
   }
 
   /** Bytes in the append-only file. */
@@ -66,12 +64,6 @@ export class Server {
     }
     return join(folder, file);
   }
-}
-
-async function startServer(options: { readonly dataDir: string; readonly port?: number }): Promise<EmbeddedRedis> {
-  const server = await startEmbeddedRedis({ ...options, settings: SETTINGS });
-  void server.ended.then(endWithSupervisor(server.pid));
-  return server;
 }
 
 /**

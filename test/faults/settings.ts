@@ -1,8 +1,8 @@
 /** Names and times of everything that runs in a fault run. */
 
 export const NAMESPACE = 'tally';
-export const PREFIX = 'bull';
-export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions'] as const;
+export const PREFIX = 'tally-queues';
+export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions', 'purse'] as const;
 
 /** Short, so that leases end, jobs stall and receipts go while faults last. */
 export const LOCK_DURATION_MS = 1_000;

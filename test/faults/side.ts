@@ -1,3 +1,6 @@
+import { applyScript } from '../../src/redis/scripts.js';
+import { REGISTRY } from './operations.js';
+
 /** What the supervisor hands to a worker program, as JSON in its first argument. */
 export interface WorkerSettings {
   /** The URL of its own proxy. */
@@ -18,6 +21,9 @@ export interface ProducerSettings {
   readonly keyedOnly: boolean;
   /** Sends all keyed updates of its journal once more, and draws no new ones. */
   readonly resubmitAll: boolean;
+  /** Into how many partitions it splits queues, if it does. */
+  readonly partitions?: number;
+  readonly clockOffsetMs: number;
 }
 
 /** The code under test: the programs of its workers and producers. */
@@ -25,8 +31,8 @@ export interface Side {
   readonly name: string;
   readonly workerProgram: URL;
   readonly producerProgram: URL;
-  /** The SHA-1 of its script that applies updates. @defaultValue that of Tally */
-  readonly applySha?: string;
+  /** The SHA-1 of its script that applies updates. */
+  readonly applySha: string;
   /** Whether the oracle can read its jobs and receipts. If not, its updates are counted by their witnesses alone. */
   readonly isJudged: boolean;
 }
@@ -34,6 +40,7 @@ export interface Side {
 export const TALLY: Side = {
   name: 'tally',
   isJudged: true,
+  applySha: applyScript(REGISTRY).sha,
   workerProgram: new URL('tally-worker.ts', import.meta.url),
   producerProgram: new URL('tally-producer.ts', import.meta.url),
 };

@@ -1,9 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { withinTime } from '../../src/within-time.js';
 import { createRandom } from './random.js';
 import type { EpochPlan, Fault } from './schedule.js';
 import type { World } from './world.js';
 
 const SAY_EVERY_MS = 5_000;
+
+/** Much more than any takes, while others strike as well. */
+const LONGEST_ACT_MS = 25_000;
 
 /**
  * Lets the faults of an epoch strike at their times, whatever else strikes meanwhile.
@@ -35,9 +39,15 @@ export async function strikeAll(
 
 /** A fault that another fault makes impossible, such as a command to a Redis that is down, did not happen. */
 async function strike(world: World, { nemesis, seed }: Fault): Promise<boolean> {
-  try {
-    return await nemesis.act(world, createRandom(seed));
-  } catch {
-    return false;
+  let happened = false;
+  const act = nemesis.act(world, createRandom(seed)).then(
+    (itDid) => {
+      happened = itDid;
+    },
+    () => undefined,
+  );
+  if (!(await withinTime(act, LONGEST_ACT_MS))) {
+    world.acts.complaints.push(`the suite itself hangs in the nemesis "${nemesis.name}"`);
   }
+  return happened;
 }

@@ -1,8 +1,10 @@
+import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
 import { pino } from 'pino';
 import { BackpressureError, createProducer, QueueUnavailableError } from '../../src/index.js';
 import type { Submission, Update } from '../../src/index.js';
 import { ProducerLoop } from './producer-loop.js';
 import type { Accepted, Submitter } from './producer-loop.js';
+import { OPERATIONS } from './operations.js';
 import { NAMESPACE, PREFIX } from './settings.js';
 import type { ProducerSettings } from './side.js';
 import type { DrawnUpdate } from './traffic.js';
@@ -12,12 +14,15 @@ import type { DrawnUpdate } from './traffic.js';
 const OUTCOME_TIMEOUT_MS = 120_000;
 
 const settings = JSON.parse(process.argv[2] ?? '') as ProducerSettings;
+shiftClock(settings.clockOffsetMs);
 const producer = createProducer({
   redis: settings.redis,
   namespace: NAMESPACE,
   prefix: PREFIX,
   submitTimeoutMs: 2_000,
   maxBatch: 16,
+  operations: OPERATIONS,
+  partitions: settings.partitions,
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
 
@@ -25,7 +30,7 @@ const producer = createProducer({
 type AnyUpdate = Update<'counter.increment', { key: string }>;
 
 const submitter: Submitter = {
-  submit: async (update) => patient(await producer.submit(toUpdate(update))),
+  submit: async (update) => patient(await producer.submit(toUpdate(update), update.options)),
   submitTogether: async (updates) => (await producer.submit(updates.map(toUpdate))).map(patient),
   wasAccepted: (error) => {
     const saysNo =

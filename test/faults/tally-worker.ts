@@ -1,9 +1,10 @@
 import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
 import { pino } from 'pino';
-import { createWorker } from '../../src/index.js';
-import { createRegistry } from '../../src/operations/registry.js';
+import { ConfigurationError, createWorker } from '../../src/index.js';
 import { applyScript } from '../../src/redis/scripts.js';
+import { OPERATIONS, REGISTRY } from './operations.js';
 import { LOCK_DURATION_MS, NAMESPACE, PREFIX, SETTLED_RECEIPT_MS, STALLED_INTERVAL_MS } from './settings.js';
+import { TRY_AGAIN } from './member.js';
 import type { WorkerSettings } from './side.js';
 import { obeyWorkerOrders } from './worker-orders.js';
 
@@ -16,10 +17,16 @@ const worker = createWorker({
   redis,
   namespace: NAMESPACE,
   prefix: PREFIX,
+  operations: OPERATIONS,
   lockDurationMs: LOCK_DURATION_MS,
   stalledIntervalMs: STALLED_INTERVAL_MS,
   settledReceiptMs: SETTLED_RECEIPT_MS,
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
-await worker.ready();
-obeyWorkerOrders({ applySha: applyScript(createRegistry()).sha, close: () => worker.close() });
+await worker.ready().catch((error: unknown) => {
+  if (error instanceof ConfigurationError && error.message.includes('is a replica')) {
+    process.exit(TRY_AGAIN); // what this worker is told is true while a fault lasts
+  }
+  throw error;
+});
+obeyWorkerOrders({ applySha: applyScript(REGISTRY).sha, close: () => worker.close() });

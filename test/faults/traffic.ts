@@ -1,5 +1,5 @@
 import type { Cell } from '../../src/index.js';
-import { BAD_CELLS, COUNTERS, PAST_THE_EDGE, PLAYERS, STOCK, TURN, witnessesOf } from './cells.js';
+import { BAD_CELLS, COUNTERS, FLAKY, PAST_THE_EDGE, PLAYERS, PURSES, STOCK, TURN, witnessesOf } from './cells.js';
 import type { Random } from './random.js';
 
 /** An update with its number in the run. Its params are complete, as a job holds them. */
@@ -8,6 +8,8 @@ export interface DrawnUpdate {
   readonly operation: Operation;
   readonly params: object;
   readonly idempotencyKey?: string;
+  /** How it is sent when it is sent alone: in a job of its own. */
+  readonly options?: { readonly delay?: number; readonly priority?: number };
 }
 
 type Operation =
@@ -18,6 +20,7 @@ type Operation =
   | 'inventory.takeAll'
   | 'xp.award'
   | 'scores.add'
+  | 'purse.pay'
   | 'transaction';
 
 type Drawn = Pick<DrawnUpdate, 'operation' | 'params'>;
@@ -36,10 +39,12 @@ const KINDS: readonly Kind[] = [
   { weight: 5, needsKey: true, draw: restock },
   { weight: 4, needsKey: true, draw: takeAll },
   { weight: 10, draw: award },
-  { weight: 22, draw: addScores },
-  { weight: 22, draw: buy },
+  { weight: 20, draw: addScores },
+  { weight: 20, draw: buy },
+  { weight: 8, draw: pay },
   { weight: 3, draw: incrementBadCell },
   { weight: 2, draw: addScoresWithBadCell },
+  { weight: 8, draw: addScoresWithFlakyCell },
 ];
 
 const KEYED_PERCENT = 40;
@@ -48,8 +53,32 @@ const KEYED_PERCENT = 40;
 export function drawUpdate(random: Random, id: string, { keyed = false } = {}): DrawnUpdate {
   const kind = random.weighted(KINDS);
   const isKeyed = random.chance(KEYED_PERCENT) || keyed || kind.needsKey === true;
-  return { id, ...kind.draw(random, id), ...(isKeyed && { idempotencyKey: `key-${id}` }) };
+  const drawn = kind.draw(random, id);
+  return { id, ...drawn, ...(isKeyed && { idempotencyKey: `key-${id}` }), ...drawOptions(random) };
 }
+
+/** An update of the same operation, that has another id. Keys are remembered for each operation. */
+export function drawOther(random: Random, { operation }: DrawnUpdate, id: string): DrawnUpdate {
+  for (;;) {
+    const drawn = drawUpdate(random, id);
+    if (drawn.operation === operation) {
+      return drawn;
+    }
+  }
+}
+
+function drawOptions(random: Random): Pick<DrawnUpdate, 'options'> {
+  if (random.chance(4)) {
+    return { options: { priority: random.int(1, 5) } };
+  }
+  if (random.chance(4)) {
+    return { options: { delay: random.chance(80) ? random.int(0, 4_000) : random.int(...LONG_DELAY_MS) } };
+  }
+  return {};
+}
+
+/** Past the end of the faults, unless somebody brings it forward. */
+const LONG_DELAY_MS = [30_000, 6 * 3_600_000] as const;
 
 function increment(random: Random): Drawn {
   const limit = random.chance(20) && { max: random.int(0, 300_000) };
@@ -108,6 +137,14 @@ function buy(random: Random, id: string): Drawn {
   return { operation: 'transaction', params: { updates: steps } };
 }
 
+function pay(random: Random, id: string): Drawn {
+  const [from, to] = random.shuffle(PURSES) as [Cell, Cell];
+  return {
+    operation: 'purse.pay',
+    params: { from, to, amount: random.int(1, 10_000), marks: [TURN, ...witnessesOf(id)] },
+  };
+}
+
 function incrementBadCell(random: Random): Drawn {
   const by = random.int(PAST_THE_EDGE, 100_000);
   return { operation: 'counter.increment', params: { ...random.pick(BAD_CELLS), by } };
@@ -117,4 +154,13 @@ function addScoresWithBadCell(random: Random, id: string): Drawn {
   const drawn = scores(random, [random.pick(COUNTERS)], id) as { params: { entries: object[] } } & Drawn;
   const bad = { ...random.pick(BAD_CELLS), by: PAST_THE_EDGE };
   return { ...drawn, params: { entries: [...drawn.params.entries, bad] } };
+}
+
+/** An update of this cell and no other, but for its witnesses. */
+export function drawScoresOf(random: Random, cell: Cell, id: string): DrawnUpdate {
+  return { id, ...scores(random, [cell], id), ...(random.chance(KEYED_PERCENT) && { idempotencyKey: `key-${id}` }) };
+}
+
+function addScoresWithFlakyCell(random: Random, id: string): Drawn {
+  return scores(random, [random.pick(COUNTERS), random.pick(FLAKY)], id);
 }

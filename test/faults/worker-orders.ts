@@ -1,3 +1,5 @@
+import { decodeRecord } from '../../src/jobs/form.js';
+import { isUndone } from '../../src/operations/outcome.js';
 import { watchCrashPoints } from '../support/crash-points.js';
 import type { Deed, Report, WorkerOrder } from './messages.js';
 import { shiftClock } from './shifted-clock.js';
@@ -12,8 +14,8 @@ export interface ObeyingWorker {
 /** Says that this worker process is at work, and lets it die, block or freeze where the supervisor orders it to. */
 export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
   let armed: Deed | undefined;
-  watchCrashPoints(applySha, (point) => {
-    if (armed?.at === point) {
+  watchCrashPoints(applySha, (point, returnValue) => {
+    if (armed?.at === point && (armed.putBack !== true || hasPutBack(returnValue))) {
       const deed = armed;
       armed = undefined;
       carryOut(deed);
@@ -36,6 +38,11 @@ export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
     void close().then(() => process.exit(0));
   });
   tell({ report: 'ready' });
+}
+
+/** Whether a job that returns this has put updates back. */
+function hasPutBack(returnValue: unknown): boolean {
+  return decodeRecord(returnValue)?.outcomes.some(isUndone) === true;
 }
 
 function carryOut({ deed, ms = 0 }: Deed): void {

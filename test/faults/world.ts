@@ -2,12 +2,16 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { distinctPartitions } from '../../src/jobs/used-partitions.js';
+import { Partitions } from '../../src/jobs/partitions.js';
+import type { PartitionCount } from '../../src/jobs/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/index.js';
 import { withinTime } from '../../src/within-time.js';
 import { store } from '../lua/cells.js';
-import { BAD_CELLS, EDGE, STOCK, STOCK_AT_START } from './cells.js';
+import { Acts } from './acts.js';
+import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, STOCK, STOCK_AT_START } from './cells.js';
 import { Member } from './member.js';
 import type { ProducerOrder, WorkerOrder } from './messages.js';
 import type { Random } from './random.js';
@@ -27,12 +31,17 @@ export interface World {
   /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is away. */
   readonly operator: Redis;
   readonly queues: readonly TallyQueue[];
-  /** How far the clock of each worker is ahead, by its name. It stays so for all its processes. */
+  /** First parts of the keys of these, each once. */
+  readonly prefixes: readonly string[];
+  /** How far the clock of each worker and producer is ahead, by its name. It stays so for all its processes. */
   readonly clocks: Map<string, number>;
   /** How the producers' next processes behave. */
   readonly producerMode: { resubmitAll: boolean };
   /** The producers' journals. */
   readonly journals: readonly string[];
+  readonly acts: Acts;
+  /** Whether every update has an idempotency key, so that it can be sent again when Redis has lost it. */
+  readonly keyedOnly: boolean;
 }
 
 export interface WorldOptions {
@@ -40,12 +49,15 @@ export interface WorldOptions {
   readonly side: Side;
   readonly producerSeeds: readonly [number, number];
   readonly keyedOnly: boolean;
+  /** Into how many partitions each producer splits queues. */
+  readonly partitions: readonly [PartitionCount, PartitionCount];
 }
 
 const OPERATOR_TIMEOUT_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
-export async function startWorld({ folder, side, producerSeeds, keyedOnly }: WorldOptions): Promise<World> {
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { folder, side, producerSeeds, keyedOnly, partitions } = options;
   const server = await Server.start(join(folder, 'redis'));
   const operator = new Redis(server.url, {
     connectionName: 'operator',
@@ -64,7 +76,7 @@ export async function startWorld({ folder, side, producerSeeds, keyedOnly }: Wor
       program: side.workerProgram,
       log: join(folder, `${name}.log`),
       redisUrl: server.url,
-      ...(side.applySha !== undefined && { applyShas: [side.applySha] }),
+      applyShas: [side.applySha],
       settings: (redis) => ({ redis, clockOffsetMs: clocks.get(name) ?? 0 }),
     });
   const startProducer = (number: 0 | 1): Promise<ProducerMember> =>
@@ -73,6 +85,7 @@ export async function startWorld({ folder, side, producerSeeds, keyedOnly }: Wor
       program: side.producerProgram,
       log: join(folder, `producer-${number + 1}.log`),
       redisUrl: server.url,
+      applyShas: [side.applySha],
       settings: (redis, incarnation) => ({
         redis,
         name: `p${number + 1}`,
@@ -81,17 +94,26 @@ export async function startWorld({ folder, side, producerSeeds, keyedOnly }: Wor
         journal: journals[number]!,
         keyedOnly,
         resubmitAll: producerMode.resubmitAll,
+        ...(partitions[number] !== undefined && { partitions: partitions[number] }),
+        clockOffsetMs: clocks.get(`producer-${number + 1}`) ?? 0,
       }),
     });
+  const prefixes = distinctPartitions([undefined, ...partitions].map((count) => new Partitions(PREFIX, count))).map(
+    ({ prefix }) => prefix,
+  );
+  const silent = pino({ level: 'silent' });
   return {
     server,
     operator,
-    queues: QUEUES.map((name) => openQueue(name, PREFIX, operator, pino({ level: 'silent' }))),
+    prefixes,
+    queues: prefixes.flatMap((prefix) => QUEUES.map((name) => openQueue(name, prefix, operator, silent))),
     workers: [await startWorker('worker-1'), await startWorker('worker-2')],
     producers: [await startProducer(0), await startProducer(1)],
     clocks,
     producerMode,
     journals,
+    acts: new Acts(),
+    keyedOnly,
   };
 }
 
@@ -108,6 +130,7 @@ export function pickTarget<Target extends AnyMember>(random: Random, members: re
 /** What the cells hold that are not missing at the start. */
 export const START: readonly (readonly [Cell, number])[] = [
   ...STOCK.map((cell) => [cell, STOCK_AT_START] as const),
+  ...FLAKY.map((cell) => [cell, FLAKY_AT_START] as const),
   [BAD_CELLS[2], EDGE],
 ];
 

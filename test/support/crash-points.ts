@@ -15,9 +15,10 @@ export type CrashPoint = 'before-script' | 'after-send' | 'after-reply' | 'befor
 /**
  * Calls `reach` at each point of each job that workers of this process run. Call it once.
  *
+ * @param reach gets what the job returns, where that is known
  * @param applySha the SHA-1 of the script that applies updates
  */
-export function watchCrashPoints(applySha: string, reach: (point: CrashPoint) => void): void {
+export function watchCrashPoints(applySha: string, reach: (point: CrashPoint, returnValue?: unknown) => void): void {
   watchScript(applySha, reach);
   watchCompletion(reach);
 }
@@ -43,11 +44,11 @@ function watchScript(applySha: string, reach: (point: CrashPoint) => void): void
   };
 }
 
-function watchCompletion(reach: (point: CrashPoint) => void): void {
+function watchCompletion(reach: (point: CrashPoint, returnValue?: unknown) => void): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
   const { moveToCompleted } = Job.prototype;
   Job.prototype.moveToCompleted = async function (this: Job, ...args: Parameters<typeof moveToCompleted>) {
-    reach('before-completion');
+    reach('before-completion', args[0]);
     const next = await moveToCompleted.apply(this, args);
     reach('after-completion');
     return next;

@@ -1,4 +1,5 @@
-import type { CommandKind } from '../proxy.js';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CommandKind } from '../proxy/kinds.js';
 import { membersOf, pickTarget } from '../world.js';
 import type { AnyMember } from '../world.js';
 import type { Nemesis } from './nemesis.js';
@@ -18,6 +19,43 @@ const STRIKES = (['apply', 'add', 'complete', 'settle'] as const).flatMap((kind)
   strike(kind, 'drop-request', kind === 'settle' ? 3 : 6),
   strike(kind, 'drop-reply', kind === 'settle' ? 3 : 6),
 ]);
+
+/** Within the lease of an attempt, or when it is over. */
+const LATE_MS: Readonly<Record<'apply' | 'add' | 'complete' | 'settle', readonly [number, number]>> = {
+  apply: [100, 4_000],
+  complete: [100, 4_000],
+  settle: [100, 4_000],
+  add: [50, 400], // much less than receipts live, as it is with the default of ten minutes
+};
+
+function late(kind: keyof typeof LATE_MS, weight: number): Nemesis {
+  return {
+    name: `network: request of "${kind}" arrives late, after its connection was replaced`,
+    weight,
+    act: ({ workers, producers }, random) => {
+      const { proxy } = pickTarget<AnyMember>(random, kind === 'add' ? producers : workers);
+      return proxy.hold(kind, { lateMs: random.int(...LATE_MS[kind]), timeoutMs: STRIKE_TIMEOUT_MS }).delivered;
+    },
+  };
+}
+
+/** What is sent again is refused, so it looks as if nothing had been accepted. */
+const refusedWhenResent: Nemesis = {
+  name: 'network: reply of "add" lost, and then the job is refused when it is sent again',
+  weight: 4,
+  act: async ({ producers, operator }, random) => {
+    const { proxy } = pickTarget(random, producers);
+    const struck = await proxy.strike('add', 'drop-reply', STRIKE_TIMEOUT_MS);
+    if (struck) {
+      await operator.config('SET', 'maxmemory', '1mb');
+      await wait(random.int(100, 400));
+      await operator.config('SET', 'maxmemory', '0');
+    }
+    return struck;
+  },
+};
+
+const LATE = [late('apply', 6), late('add', 3), late('complete', 3), late('settle', 2)];
 
 const blackhole: Nemesis = {
   name: 'network: blackhole',
@@ -52,4 +90,4 @@ const cut: Nemesis = {
   },
 };
 
-export const networkNemeses: readonly Nemesis[] = [...STRIKES, blackhole, delay, cut];
+export const networkNemeses: readonly Nemesis[] = [...STRIKES, ...LATE, refusedWhenResent, blackhole, delay, cut];

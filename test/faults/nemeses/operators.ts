@@ -1,36 +1,106 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import type { TallyQueue } from '../../../src/jobs/queues.js';
+import { formOfJob } from '../../../src/jobs/job-data.js';
+import { jobName, queueName } from '../oracle/evidence.js';
+import type { Random } from '../random.js';
 import { SETTLED_RECEIPT_MS } from '../settings.js';
+import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 
 /** Jobs to choose from, newest first. */
 const LOOK_AT = 200;
 
+type State = 'completed' | 'failed' | 'delayed';
+
+/** Does something to some jobs of a state. Says whether it could do it to any. */
+async function toSome(
+  { queues }: World,
+  random: Random,
+  state: State,
+  act: (job: Job, queue: TallyQueue) => Promise<unknown>,
+): Promise<boolean> {
+  const queue = pickQueue(random, queues);
+  const jobs = await queue.getJobs([state], 0, LOOK_AT);
+  let done = 0;
+  for (const job of random.shuffle(jobs).slice(0, random.int(1, 5))) {
+    try {
+      await act(job, queue);
+      done += 1;
+    } catch {
+      // it is in this state no more
+    }
+  }
+  return done > 0;
+}
+
+export function pickQueue(random: Random, queues: readonly TallyQueue[]): TallyQueue {
+  return random.pick(queues as [TallyQueue]);
+}
+
+export function nameOfJobIn(
+  { name: queue, opts: { prefix = '' } }: TallyQueue,
+  { id = '', data, timestamp }: Job,
+): string {
+  const addedAtMs = formOfJob(data) === undefined ? timestamp : undefined;
+  return jobName({ prefix, queue, id, ...(addedAtMs !== undefined && { addedAtMs }) });
+}
+
 function retry(state: 'completed' | 'failed', weight: number): Nemesis {
   return {
     name: `operator: ${state} jobs retried`,
     weight,
-    act: async ({ queues }, random) => {
-      const queue = random.pick(queues as [(typeof queues)[number]]);
-      const jobs = await queue.getJobs([state], 0, LOOK_AT);
-      let retried = 0;
-      for (const job of random.shuffle(jobs).slice(0, random.int(1, 5))) {
-        try {
-          await job.retry(state);
-          retried += 1;
-        } catch {
-          // someone else retried it
+    act: (world, random) =>
+      toSome(world, random, state, (job, queue) => {
+        if (state === 'failed') {
+          world.acts.retried.add(nameOfJobIn(queue, job));
         }
+        return job.retry(state);
+      }),
+  };
+}
+
+function retryAll(state: 'completed' | 'failed', weight: number): Nemesis {
+  return {
+    name: `operator: all ${state} jobs of a queue retried`,
+    weight,
+    act: async ({ queues, acts }, random) => {
+      const queue = pickQueue(random, queues);
+      if ((await queue.getJobCountByTypes(state)) === 0) {
+        return false;
       }
-      return retried > 0;
+      if (state === 'failed') {
+        acts.retriedQueues.add(queueName({ prefix: queue.opts.prefix ?? '', queue: queue.name }));
+      }
+      await queue.retryJobs({ state });
+      return true;
     },
   };
 }
+
+const promote: Nemesis = {
+  name: 'operator: delayed jobs promoted',
+  weight: 4,
+  act: (world, random) => toSome(world, random, 'delayed', (job) => job.promote()),
+};
+
+const changeDelay: Nemesis = {
+  name: 'operator: delay of jobs changed',
+  weight: 3,
+  act: (world, random) => toSome(world, random, 'delayed', (job) => job.changeDelay(random.int(0, 2 * 3_600_000))),
+};
+
+const changePriority: Nemesis = {
+  name: 'operator: priority of delayed jobs changed',
+  weight: 1,
+  act: (world, random) => toSome(world, random, 'delayed', (job) => job.changePriority({ priority: random.int(0, 5) })),
+};
 
 const pause: Nemesis = {
   name: 'operator: queue paused for longer than receipts live',
   weight: 2,
   act: async ({ queues }, random) => {
-    const queue = random.pick(queues as [(typeof queues)[number]]);
+    const queue = pickQueue(random, queues);
     if (await queue.isPaused()) {
       return false;
     }
@@ -41,4 +111,52 @@ const pause: Nemesis = {
   },
 };
 
-export const operatorNemeses: readonly Nemesis[] = [retry('completed', 6), retry('failed', 4), pause];
+/** How long after their completion jobs are retried, at most: that is before most are settled. */
+const AT_ONCE_MS = 150;
+
+const retryAtOnce: Nemesis = {
+  name: 'operator: queue paused, and jobs retried that were just completed',
+  weight: 3,
+  act: async ({ queues }, random) => {
+    const queue = pickQueue(random, queues);
+    if (await queue.isPaused()) {
+      return false;
+    }
+    await queue.pause();
+    let retried = 0;
+    for (const endsAt = performance.now() + AT_ONCE_MS; performance.now() < endsAt;) {
+      for (const job of await queue.getJobs(['completed'], 0, 10)) {
+        retried += await job.retry('completed').then(
+          () => 1,
+          () => 0, // somebody else retried it
+        );
+      }
+    }
+    await wait(SETTLED_RECEIPT_MS + random.int(500, 1_000));
+    await queue.resume();
+    return retried > 0;
+  },
+};
+
+/** Brings forward what was sent with a delay, and never ran: it would come after the end of the run. */
+export async function promoteDelayed({ queues }: World): Promise<void> {
+  for (const queue of queues) {
+    for (const job of await queue.getDelayed()) {
+      if (job.attemptsStarted === 0) {
+        await job.promote().catch(() => undefined); // it was due
+      }
+    }
+  }
+}
+
+export const operatorNemeses: readonly Nemesis[] = [
+  retry('completed', 5),
+  retry('failed', 5),
+  retryAll('completed', 1),
+  retryAll('failed', 2),
+  promote,
+  changeDelay,
+  changePriority,
+  pause,
+  retryAtOnce,
+];

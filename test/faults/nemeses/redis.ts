@@ -27,11 +27,11 @@ const full: Nemesis = {
   name: 'redis: maxmemory reached, then relieved',
   weight: 3,
   act: async ({ operator }, random) => {
-    const refusedBefore = await refusals(operator);
+    const refusedBefore = await refusals(operator, 'OOM');
     await operator.config('SET', 'maxmemory', '1mb');
     await wait(random.int(100, 1_200));
     await operator.config('SET', 'maxmemory', '0');
-    return (await refusals(operator)) > refusedBefore;
+    return (await refusals(operator, 'OOM')) > refusedBefore;
   },
 };
 
@@ -41,16 +41,66 @@ const clientsKilled: Nemesis = {
   act: async ({ operator }) => Number(await operator.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')) > 0,
 };
 
-/** Commands that Redis refused for want of memory so far. */
-async function refusals(redis: Redis): Promise<number> {
+/** Writes are refused while Redis does not have the replicas that it was told to have. */
+const tooFewReplicas: Nemesis = {
+  name: 'redis: NOREPLICAS for a while',
+  weight: 2,
+  act: async ({ operator }, random) => {
+    const refusedBefore = await refusals(operator, 'NOREPLICAS');
+    await operator.config('SET', 'min-replicas-to-write', '1');
+    await wait(random.int(100, 1_500));
+    await operator.config('SET', 'min-replicas-to-write', '0');
+    return (await refusals(operator, 'NOREPLICAS')) > refusedBefore;
+  },
+};
+
+/** As after a failover that it was not told of. The master that it should follow is not there, so it keeps what it has. */
+const readOnly: Nemesis = {
+  name: 'redis: READONLY for a while',
+  weight: 2,
+  act: async ({ operator }, random) => {
+    const refusedBefore = await refusals(operator, 'READONLY');
+    await operator.replicaof('127.0.0.1', NOBODY_LISTENS);
+    await wait(random.int(100, 1_500));
+    await operator.replicaof('NO', 'ONE');
+    return (await refusals(operator, 'READONLY')) > refusedBefore;
+  },
+};
+
+const NOBODY_LISTENS = 1;
+
+const paused: Nemesis = {
+  name: 'redis: CLIENT PAUSE',
+  weight: 3,
+  act: async ({ server, operator }, random) => {
+    const ms = random.int(100, 2_500);
+    await operator.call('CLIENT', 'PAUSE', ms, random.pick(['ALL', 'WRITE']));
+    await wait(ms);
+    await server.unpause();
+    return true;
+  },
+};
+
+/** Commands that Redis refused for this reason so far. */
+async function refusals(redis: Redis, code: 'OOM' | 'NOREPLICAS' | 'READONLY'): Promise<number> {
   const stats = await redis.info('errorstats');
-  return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
+  return Number(new RegExp(`errorstat_${code}:count=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
 /** Undoes what a fault may have left behind that died on the way. */
 export async function relieve({ server, operator }: World): Promise<void> {
   await server.restart();
+  await operator.replicaof('NO', 'ONE');
+  await operator.config('SET', 'min-replicas-to-write', '0');
   await operator.config('SET', 'maxmemory', '0');
 }
 
-export const redisNemeses: readonly Nemesis[] = [scriptFlush, killed, full, clientsKilled];
+export const redisNemeses: readonly Nemesis[] = [
+  scriptFlush,
+  killed,
+  full,
+  tooFewReplicas,
+  readOnly,
+  paused,
+  clientsKilled,
+];

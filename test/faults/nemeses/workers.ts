@@ -10,8 +10,6 @@ const POINT_TIMEOUT_MS = 1_500;
 /** From just past the lease to long enough for another worker to finish the job, and for its receipt to go. */
 const SILENCE_MS = [LOCK_DURATION_MS + 200, 4_500] as const;
 
-const MINUTE_MS = 60_000;
-
 const CRASH_POINTS: readonly CrashPoint[] = [
   'before-script',
   'after-send',
@@ -80,16 +78,4 @@ const frozen: Nemesis = {
   },
 };
 
-const wrongClock: Nemesis = {
-  name: 'worker: clock set off by minutes',
-  weight: 3,
-  act: ({ workers, clocks }, random) => {
-    const worker = pickTarget(random, workers);
-    const offsetMs = random.pick([-5, -2, 2, 5]) * MINUTE_MS;
-    clocks.set(worker.name, offsetMs);
-    worker.order({ order: 'clock', offsetMs });
-    return Promise.resolve(worker.isReady);
-  },
-};
-
-export const workerNemeses: readonly Nemesis[] = [...CRASH_POINTS.map(killAt), blocked, frozen, wrongClock];
+export const workerNemeses: readonly Nemesis[] = [...CRASH_POINTS.map(killAt), blocked, frozen];

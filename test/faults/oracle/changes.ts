@@ -65,6 +65,14 @@ function wishesOf(operation: string, params: object): Wish[] {
         cell: cellName(entry),
         by: entry.by,
       }));
+    case 'purse.pay': {
+      const { from, to, amount, marks } = params as { from: Cell; to: Cell; amount: number; marks: Cell[] };
+      return [
+        { cell: cellName(from), by: -amount },
+        { cell: cellName(to), by: amount },
+        ...marks.map((mark) => ({ cell: cellName(mark), by: 1 })),
+      ];
+    }
     default:
       throw new RangeError(`the oracle does not know the operation "${operation}": add it to changes.ts`);
   }

@@ -34,8 +34,14 @@ function turnOf({ operation, params }: Submission['update'], result: unknown): n
   if (place === -1) {
     return undefined;
   }
-  const values = operation === 'transaction' ? (result as Results).results : (result as Scores).scores;
-  return values[place]?.value;
+  switch (operation) {
+    case 'transaction':
+      return (result as Results).results[place]?.value;
+    case 'purse.pay':
+      return (result as Payment).marks[place - 2]; // after the two cells that money moves between
+    default:
+      return (result as Scores).scores[place]?.value;
+  }
 }
 
 interface Results {
@@ -44,4 +50,8 @@ interface Results {
 
 interface Scores {
   readonly scores: readonly { readonly value?: number }[];
+}
+
+interface Payment {
+  readonly marks: readonly number[];
 }

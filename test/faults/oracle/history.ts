@@ -1,9 +1,11 @@
 import { stringify } from 'safe-stable-stringify';
+import { decodeFailure, decodeRecord } from '../../../src/jobs/form.js';
 import { isPutBack, putBackJobId } from '../../../src/jobs/job-id.js';
-import { isFailure, splitOutcomes } from '../../../src/operations/outcome.js';
-import { isBad } from '../cells.js';
+import { isUndone } from '../../../src/operations/outcome.js';
+import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
 import type { Change } from './changes.js';
+import { keyName } from './evidence.js';
 import type { Evidence, JobRecord } from './evidence.js';
 
 /** One update in one job, and what that job says became of it. */
@@ -11,19 +13,26 @@ export interface JobUpdate {
   readonly job: JobRecord;
   readonly index: number;
   readonly idempotencyKey: string | undefined;
+  /** The key with its operation, see `keyName`. */
+  readonly keyName: string | undefined;
   /** The same for two updates only if they ask for the same under the same key. */
   readonly content: string;
   /** The number of the update, if it has witnesses. */
   readonly witnessedId: string | undefined;
+  /** Whether it touches a cell that no update can change. */
   readonly touchesBadCell: boolean;
+  /** Whether it touches one that can't be changed now and then. */
+  readonly touchesFlakyCell: boolean;
   /** In the script's form; undefined when the job does not say. */
   readonly outcome: string | undefined;
   /** What it did, when it was applied by this job. */
   readonly changes: readonly Change[];
 }
 
-/** The end of an update: its outcome in the script's form, or why its job failed. */
-export type End = { readonly job: JobRecord } & ({ readonly outcome: string } | { readonly failedReason: string });
+/** The end of an update: its outcome in the script's form, or why there is none. */
+export type End = { readonly job: JobRecord } & (
+  { readonly outcome: string } | { readonly failure: ReturnType<typeof decodeFailure> }
+);
 
 /** What the jobs in Redis say of all updates. */
 export class History {
@@ -31,33 +40,35 @@ export class History {
   readonly #jobs: ReadonlyMap<string, JobRecord>;
 
   constructor({ jobs }: Pick<Evidence, 'jobs'>) {
-    this.#jobs = new Map(jobs.map((job) => [job.id, job]));
+    this.#jobs = new Map(jobs.map((job) => [job.name, job]));
     this.updates = jobs.flatMap(updatesOf);
   }
 
-  find(jobId: string, index: number): JobUpdate | undefined {
-    return this.updatesByPlace.get(`${jobId}/${index}`);
+  find(name: string, index: number): JobUpdate | undefined {
+    return this.updatesByPlace.get(`${name}/${index}`);
   }
 
   /** How the update at this place ended, in the job itself or in the one that it put back. */
-  endOf(jobId: string, index: number): End | undefined {
-    const job = this.#jobs.get(jobId);
+  endOf(name: string, index: number): End | undefined {
+    const job = this.#jobs.get(name);
     if (job === undefined) {
       return undefined;
     }
     const outcome = outcomesOf(job)?.[index];
-    if (outcome !== undefined && isFailure(outcome) && job.updates.length > 1) {
-      return this.endOf(putBackJobId(jobId, index), 0);
+    if (outcome !== undefined && isUndone(outcome) && job.updates.length > 1) {
+      return this.endOf(putBackJobId(job.id, index, job.addedAtMs), 0);
     }
     if (outcome !== undefined) {
       return { job, outcome };
     }
-    return job.failedReason === undefined ? undefined : { job, failedReason: job.failedReason };
+    const failedReason =
+      job.failedReason ?? (job.foreignValue === undefined ? undefined : `it returned ${job.foreignValue}`);
+    return failedReason === undefined ? undefined : { job, failure: decodeFailure(failedReason) };
   }
 
   /** The updates that were applied or rejected in their own right, not answered from an earlier one. */
   get decided(): readonly JobUpdate[] {
-    return this.updates.filter(({ outcome }) => outcome !== undefined && /^[^?=~]/.test(outcome));
+    return this.updates.filter(({ outcome }) => outcome !== undefined && isDecision(outcome));
   }
 
   get applied(): readonly JobUpdate[] {
@@ -70,11 +81,16 @@ export class History {
   }
 
   private get updatesByPlace(): ReadonlyMap<string, JobUpdate> {
-    this.#byPlace ??= new Map(this.updates.map((update) => [`${update.job.id}/${update.index}`, update]));
+    this.#byPlace ??= new Map(this.updates.map((update) => [`${update.job.name}/${update.index}`, update]));
     return this.#byPlace;
   }
 
   #byPlace: ReadonlyMap<string, JobUpdate> | undefined;
+}
+
+/** Whether this outcome, in the script's form, decides on a key: it is applied or rejected, not failed, unknown or a repeat. */
+export function isDecision(outcome: string): boolean {
+  return /^[^?*=~]/.test(outcome);
 }
 
 function updatesOf(job: JobRecord): JobUpdate[] {
@@ -82,23 +98,26 @@ function updatesOf(job: JobRecord): JobUpdate[] {
   return job.updates.map(({ params, idempotencyKey }, index) => {
     const outcome = outcomes?.[index];
     const content = contentOf(job.operation, params, idempotencyKey);
+    const cells = cellsOf(job.operation, params);
+    const isApplied = outcome !== undefined && /^[^!?*=~]/.test(outcome);
     return {
       job,
       index,
       idempotencyKey,
+      keyName: idempotencyKey === undefined ? undefined : keyName(job.operation, idempotencyKey),
       content,
       witnessedId: witnessedIn(content),
-      touchesBadCell: cellsOf(job.operation, params).some(isBad),
+      touchesBadCell: cells.some(isBad),
+      touchesFlakyCell: cells.some(isFlaky),
       outcome,
-      changes: outcome !== undefined && /^[^!?=~]/.test(outcome) ? changesOf(job.operation, params, outcome) : [],
+      changes: isApplied ? changesOf(job.operation, params, outcome) : [],
     };
   });
 }
 
 /** The three places where outcomes are kept agree, or the check of that says so. */
-function outcomesOf({ returnvalue, mark, receipt }: JobRecord): string[] | undefined {
-  const outcomes = returnvalue ?? mark ?? receipt;
-  return outcomes === undefined ? undefined : splitOutcomes(outcomes);
+function outcomesOf({ returnvalue, mark, receipt }: JobRecord): readonly string[] | undefined {
+  return decodeRecord(returnvalue ?? mark ?? receipt)?.outcomes;
 }
 
 export function contentOf(operation: string, params: object, idempotencyKey: string | undefined): string {

@@ -2,7 +2,9 @@ import { cellsAddUp, wholeOrAbsent } from './cells.js';
 import { missingIsSuffix } from './cut.js';
 import type { Evidence, Violation } from './evidence.js';
 import { History } from './history.js';
-import { everyJobEnded, oneOutcomeEach, recordsAgree, refusedChangedNothing } from './outcomes.js';
+import { everyJobEnded, oneOutcomeEach } from './outcomes.js';
+import { recordsAgree } from './records.js';
+import { refusedChangedNothing } from './refused.js';
 import type { Submission } from '../journal.js';
 
 /** What must hold whatever breaks. */

@@ -1,7 +1,7 @@
 import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Outcome } from '../../../src/index.js';
-import { createRegistry } from '../../../src/operations/registry.js';
+import { REGISTRY } from '../operations.js';
 import { ProducerLoop } from '../producer-loop.js';
 import type { Accepted, Submitter } from '../producer-loop.js';
 import { PREFIX, QUEUES } from '../settings.js';
@@ -14,7 +14,6 @@ const OUTCOME_TIMEOUT_MS = 20_000;
 const SUBMIT_TIMEOUT_MS = 2_000;
 
 const settings = JSON.parse(process.argv[2] ?? '') as ProducerSettings;
-const registry = createRegistry();
 const queues = new Map(QUEUES.map((name) => [name as string, open(name)]));
 
 function open(name: string) {
@@ -44,7 +43,7 @@ const submitter: Submitter = {
 };
 
 async function submit({ operation, params, idempotencyKey }: DrawnUpdate): Promise<Accepted> {
-  const { queue, events } = queues.get(registry.find(operation)?.queue ?? '') ?? fail(operation);
+  const { queue, events } = queues.get(REGISTRY.find(operation)?.queue ?? '') ?? fail(operation);
   const job = await queue.add(operation, params, {
     attempts: 20,
     backoff: { type: 'exponential', delay: 100 },

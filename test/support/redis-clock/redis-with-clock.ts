@@ -7,7 +7,7 @@ import { ServerProcess } from '../topology/server-process.js';
 import { clockShim } from './clock-shim.js';
 
 /** The wall clock of a server. Its monotonic clock is always right, as that of a machine whose clock somebody sets. */
-interface ServerClock {
+export interface ServerClock {
   /** By how much it is ahead of the right time; behind, if negative. */
   readonly offsetMs: number;
   /** Sets it so far ahead of the right time, or behind; 0 makes it right. It counts at once, also after a restart. */
@@ -23,6 +23,8 @@ export interface RedisWithClock {
   readonly isRunning: boolean;
   /** The process that runs now. */
   pid(): number;
+  /** Sends one command over a connection that nothing else uses. */
+  run(command: string, ...args: string[]): Promise<unknown>;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Starts it again on its port, with what its append-only file holds. Does nothing while it runs. */
@@ -38,10 +40,14 @@ export interface RedisWithClockOptions {
   readonly settings?: readonly string[];
 }
 
-/** What its own connection is called in CLIENT LIST: it only asks whether the server answers. */
-const WATCH_CONNECTION = 'redis-with-clock';
+const CAN_MOVE = process.platform === 'linux';
 
-/** Starts a Redis on a free port of loopback. Only on Linux: its clock is moved by a library that is loaded into it. */
+/** What its own connection is called in CLIENT LIST. */
+export const WATCH_CONNECTION = 'redis-with-clock';
+
+/**
+ * Starts a Redis on a free port of loopback. Its clock can be moved on Linux only, by a library that is loaded into it.
+ */
 export async function startRedisWithClock(options: RedisWithClockOptions = {}): Promise<RedisWithClock> {
   const ownDir = mkdtempSync(join(tmpdir(), 'tally-redis-clock-'));
   const dataDir = options.dataDir ?? join(ownDir, 'data');
@@ -52,7 +58,7 @@ export async function startRedisWithClock(options: RedisWithClockOptions = {}): 
   const server = new ServerProcess({
     program: 'env', // replaces itself by the server, so that the process is the same
     commandLine: [
-      ...[`LD_PRELOAD=${clockShim()}`, `CLOCK_SHIM_FILE=${clockFile}`],
+      ...(CAN_MOVE ? [`LD_PRELOAD=${clockShim()}`, `CLOCK_SHIM_FILE=${clockFile}`] : []),
       ...[isInstalled('redis-server') ? 'redis-server' : 'valkey-server', '--port', String(port)],
       ...['--bind', '127.0.0.1', '--dir', dataDir, '--daemonize', 'no'],
       ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--maxmemory-policy', 'noeviction'],
@@ -75,6 +81,7 @@ export async function startRedisWithClock(options: RedisWithClockOptions = {}): 
       return server.isRunning;
     },
     pid: () => server.pid(),
+    run: (command, ...args) => server.run(command, ...args),
     kill: () => server.kill(),
     restart: () => server.start(),
     stop: async () => {
@@ -89,6 +96,9 @@ function createClock(file: string): ServerClock {
   let offset = 0;
   writeFileSync(file, new Uint8Array(BigInt64Array.BYTES_PER_ELEMENT));
   const set = (offsetMs: number) => {
+    if (!CAN_MOVE) {
+      throw new Error(`the clock of a server can be moved on Linux only, and this is ${process.platform}`);
+    }
     offset = Math.round(offsetMs);
     const opened = openSync(file, 'r+'); // not written anew: the server has mapped this very file
     writeSync(opened, BigInt64Array.of(BigInt(offset)), 0, BigInt64Array.BYTES_PER_ELEMENT, 0);
