@@ -41,9 +41,10 @@
 -- request.windowMs        how long after that its keyed updates may be applied
 -- request.leastWindowMs   receipts of keys live for at least so long
 -- request.announced       index into KEYS: a sorted set with the members "window-ms" and "clock-ms", the largest window and
---                         the latest time under this namespace; absent when no update is keyed and the job runs first
+--                         the latest time under this namespace
+-- request.clockMs         the latest time that was known to be announced when the attempt began; absent for none
 -- request.ranBefore       true when an earlier attempt may have left receipts; absent for the first
--- request.rerunUntilMs    latest time for a job that ran before: its receipt may be gone then; absent without a stamp
+-- request.applyUntilMs    latest time at which the job may be applied: a receipt of it may be gone then; absent without a stamp
 -- request.otherReceipt    index into KEYS: the receipt of the job if the version was put into or out of its data since
 -- request.leaseLengthMs   a lease lies at most twice so far ahead, else Redis' clock was set back since it was given
 -- request.receiptSeconds  life of the job receipt until the job is settled
@@ -83,11 +84,22 @@ local now = call('TIME')
 local now_ms = now[1] * 1000 + floor(now[2] / 1000)
 local lease_ms = tonumber(ARGV[1])
 local request = cjson.decode(ARGV[2])
-local within_lease = now_ms <= lease_ms and now_ms >= lease_ms - 2 * request.leaseLengthMs
+
+-- The time that ages are reckoned in: Redis' own, but never set back.
+local scores = call('ZMSCORE', KEYS[request.announced], 'window-ms', 'clock-ms')
+local announced_window_ms, announced_clock_ms = tonumber(scores[1] or 0), tonumber(scores[2] or 0)
+local time_ms = math.max(now_ms, announced_clock_ms)
+local receipt_seconds = request.receiptSeconds + math.ceil((time_ms - now_ms) / 1000)
+
+-- A lease that was over once stays so when the clock is set back: who relies on it announces the time.
+local within_lease = now_ms <= lease_ms
+  and now_ms >= lease_ms - 2 * request.leaseLengthMs
+  and announced_clock_ms <= math.max(lease_ms, request.clockMs or 0)
+
 local record = call('GET', KEYS[1])
 if record then
   if within_lease then
-    call('EXPIRE', KEYS[1], request.receiptSeconds)
+    call('EXPIRE', KEYS[1], receipt_seconds)
   end
   return record
 end
@@ -101,18 +113,11 @@ if not within_lease then
   return redis.error_reply('LEASE_EXPIRED this attempt came too late to write; nothing was written')
 end
 
--- The time that ages are reckoned in: Redis' own, but never set back.
-local time_ms, announced_window_ms, announced_clock_ms = now_ms, 0, 0
-if request.announced then
-  local scores = call('ZMSCORE', KEYS[request.announced], 'window-ms', 'clock-ms')
-  announced_window_ms, announced_clock_ms = tonumber(scores[1] or 0), tonumber(scores[2] or 0)
-  time_ms = math.max(now_ms, announced_clock_ms)
-  if request.ranBefore and not request.rerunUntilMs then
-    return redis.error_reply('UNSTAMPED the job ran before, and does not say when it was sent')
-  end
-  if request.ranBefore and time_ms > request.rerunUntilMs then
-    return redis.error_reply('TOO_OLD the job ran before, and its receipt may be gone by now')
-  end
+if request.ranBefore and not request.applyUntilMs then
+  return redis.error_reply('UNSTAMPED the job ran before, and does not say when it was sent')
+end
+if request.applyUntilMs and time_ms > request.applyUntilMs then
+  return redis.error_reply('TOO_OLD the job is so old that it may have been applied before, and its receipt be gone by now')
 end
 
 -- Read. Values live here until the write, so a later update sees the ones before.
@@ -502,13 +507,13 @@ if #new_receipts > 0 then
   until_ms = integer_text(math.min(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS, MAX_INTEGER))
 end
 
-call('SET', KEYS[1], record, 'EX', request.receiptSeconds)
+call('SET', KEYS[1], record, 'EX', receipt_seconds)
 if #new_receipts > 0 then
   for _, receipt_key in ipairs(new_receipts) do
     call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
   end
 end
-if request.announced and now_ms > announced_clock_ms + CLOCK_STEP_MS then
+if keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS then
   call('ZADD', KEYS[request.announced], 'GT', integer_text(now_ms), 'clock-ms')
 end
 

@@ -8,16 +8,22 @@
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
 -- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
---          unless those lie in other slots
+--          and what is announced, see `lua/frame.lua`, unless those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
 --          2 for each job '1' when its receipt may be cut, else '0', as one text
 --          3 .. the id of each job
 -- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
 
-local life, may_cut = ARGV[1], ARGV[2]
+local may_cut = ARGV[2]
 local jobs, cut = #may_cut, {}
 local now = redis.call('TIME')
-local ended_at = string.format('%.1f', now[1] * 1000 + math.floor(now[2] / 1000) + 0.5)
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local ended_at = string.format('%.1f', now_ms + 0.5)
+
+-- A receipt outlives leases also when the clock was set back: those who hold them know the latest time that it has shown.
+local announced = KEYS[3 * jobs + 1]
+local clock_ms = announced and tonumber(redis.call('ZSCORE', announced, 'clock-ms') or 0) or 0
+local life = ARGV[1] + math.ceil(math.max(0, clock_ms - now_ms) / 1000)
 for n = 1, jobs do
   local job_key, set_key, receipt_key = KEYS[n], KEYS[jobs + n], KEYS[2 * jobs + n]
   local record = redis.call('HGET', job_key, 'returnvalue')

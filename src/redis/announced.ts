@@ -1,4 +1,5 @@
 import type { RedisClient } from './connection.js';
+import type { Keys, Slot } from './keys.js';
 
 /**
  * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`): the largest window of
@@ -22,6 +23,30 @@ export function announceWindow(redis: Pick<RedisClient, 'zadd'>, key: string, wi
 /** Announces the time, so that it is remembered when Redis' clock is set back. */
 export function announceClock(redis: Pick<RedisClient, 'zadd'>, key: string, nowMs: number): Promise<unknown> {
   return redis.zadd(key, 'GT', nowMs, CLOCK);
+}
+
+/** What this process knows of the announced time. */
+export class AnnouncedClock {
+  readonly #knownMs = new Map<Slot, number>();
+
+  constructor(private readonly deps: { readonly redis: RedisClient; readonly keys: Pick<Keys, 'announced'> }) {}
+
+  /** The latest time that this process knows to be announced in a slot; undefined for none. */
+  knownAt(slot: Slot): number | undefined {
+    return this.#knownMs.get(slot);
+  }
+
+  async read(slot: Slot): Promise<void> {
+    this.#note(slot, Number((await this.deps.redis.zscore(this.deps.keys.announced(slot), CLOCK)) ?? 0));
+  }
+
+  async raise(nowMs: number, slot?: Slot): Promise<void> {
+    await announceClock(this.deps.redis, this.deps.keys.announced(slot), nowMs);
+  }
+
+  #note(slot: Slot, ms: number): void {
+    this.#knownMs.set(slot, Math.max(ms, this.#knownMs.get(slot) ?? 0));
+  }
 }
 
 /** Redis' answer to TIME, in ms. */

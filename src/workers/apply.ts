@@ -5,6 +5,7 @@ import type { JobResult } from '../jobs/queues.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { isUndone } from '../operations/outcome.js';
 import type { Connection } from '../redis/connection.js';
+import type { AnnouncedClock } from '../redis/announced.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Keys } from '../redis/keys.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
@@ -13,14 +14,11 @@ import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { leaseOf, lateRecords, readReceipt } from './late-requests.js';
+import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
 import { putBackUndone } from './put-back.js';
 import type { PutOff } from './put-off.js';
 import { buildScriptCall } from './script-call.js';
 import type { ScriptCall, SlotGroup, SlotGroups } from './script-call.js';
-
-/** The estimate of Redis' time is never off by so much unless somebody set its clock. */
-const CLOCK_SET_MS = 1_000;
 
 export interface ApplyDeps {
   readonly redis: Connection;
@@ -29,6 +27,7 @@ export interface ApplyDeps {
   readonly scripts: ScriptRunner;
   readonly script: Script;
   readonly clock: RedisClock;
+  readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
   readonly metrics: WorkerMetrics | undefined;
   readonly putOff: PutOff;
@@ -112,6 +111,9 @@ async function runScripts(attempt: Attempt, lossesBefore: number, deps: ApplyDep
   if (order.stamp.sentAtMs === undefined && !ranBefore) {
     await job.updateProgress({ sentAtMs: clock.at(askedAtMs) }); // somebody else added it, without a stamp
   }
+  if (ranBefore) {
+    await announceNow(order.groups, deps);
+  }
   const records = await runAll(attempt, order, deps);
   if (confirmation.isNeeded) {
     await confirmation.confirm(
@@ -162,28 +164,25 @@ async function mendCall(
   { message }: Error,
   deps: ApplyDeps,
 ): Promise<ScriptCall | undefined> {
-  const { clock, redis } = deps;
+  const { clock, announcedClock, redis } = deps;
   if (message.startsWith('NOPERM')) {
     const allowed = await refuseForbidden(redis, group);
     return allowed && callFor(attempt, allowed, order, deps);
   }
   if (message.startsWith('LEASE_EXPIRED')) {
-    const before = leaseOf(attempt, group.slot, deps);
-    await clock.sample();
-    // Only if it was the estimate of Redis' time that was off, since its clock was set.
-    return Math.abs(leaseOf(attempt, group.slot, deps) - before) > CLOCK_SET_MS
-      ? callFor(attempt, group, order, deps)
-      : undefined;
+    // Redis' clock may have been set. Only the next attempt may use what is learned: this one's lock may be lost by it.
+    await Promise.all([clock.sample(), announcedClock.read(group.slot)]);
   }
   return undefined;
 }
 
 function callFor(attempt: Attempt, group: SlotGroup, { stamp }: Order, deps: ApplyDeps): ScriptCall {
   const { name, otherName, form, digest, ranBefore } = attempt;
-  const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
+  const { keys, announcedClock, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   return buildScriptCall(group, {
     ...{ name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
     leaseMs: leaseOf(attempt, group.slot, deps),
+    clockMs: announcedClock.knownAt(group.slot),
   });
 }
 

@@ -1,7 +1,6 @@
-import { announceClock } from '../redis/announced.js';
+import type { AnnouncedClock } from '../redis/announced.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Connection } from '../redis/connection.js';
-import type { Keys } from '../redis/keys.js';
 
 /** Much less than what the announced time may lag behind. */
 const EVERY_MS = 60_000;
@@ -14,13 +13,16 @@ const EVERY_MS = 60_000;
 export class ClockKeeper {
   #announcedMs = -Infinity;
 
-  constructor(private readonly deps: { readonly redis: Connection; readonly keys: Keys; readonly clock: RedisClock }) {}
+  constructor(
+    private readonly redis: Connection,
+    private readonly announced: AnnouncedClock,
+    private readonly clock: RedisClock,
+  ) {}
 
   async keep(): Promise<void> {
-    const { redis, keys, clock } = this.deps;
-    const nowMs = clock.at(performance.now());
-    if (!redis.isCluster && nowMs > this.#announcedMs + EVERY_MS) {
-      await announceClock(redis, keys.announced(), nowMs);
+    const nowMs = this.clock.at(performance.now());
+    if (!this.redis.isCluster && nowMs > this.#announcedMs + EVERY_MS) {
+      await this.announced.raise(nowMs);
       this.#announcedMs = nowMs;
     }
   }

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JobResult } from '../jobs/queues.js';
 import type { Registry } from '../operations/registry.js';
 import { toMs } from '../redis/announced.js';
+import type { AnnouncedClock } from '../redis/announced.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys, Slot } from '../redis/keys.js';
@@ -15,6 +16,7 @@ interface Deps {
   readonly registry: Registry;
   readonly keys: Keys;
   readonly clock: RedisClock;
+  readonly announcedClock: AnnouncedClock;
   readonly lockDurationMs: number;
 }
 
@@ -52,10 +54,11 @@ export async function lateRecords(
     return undefined; // nothing was sent for it
   }
   await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
+  const times = await announceNow(groups, deps);
   const records = await Promise.all(
-    groups.map(async ({ slot }) => {
+    groups.map(async ({ slot }, place) => {
       const lease = leaseOf(attempt, slot, deps);
-      const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
+      const nowMs = times[place] ?? 0;
       const record = await readReceipt(attempt, slot, deps);
       if (record === undefined && nowMs <= lease) {
         throw new PartlyAppliedError(
@@ -67,6 +70,25 @@ export async function lateRecords(
   );
   const found = records.filter((record) => record !== undefined);
   return found.length === records.length ? { groups, records: found } : undefined;
+}
+
+/**
+ * Announces Redis' time, before something is done that relies on earlier leases being over: they stay so then, also when its clock
+ * is set back.
+ *
+ * @returns the time, by group
+ */
+export async function announceNow(
+  groups: SlotGroups,
+  { redis, announcedClock }: Pick<Deps, 'redis' | 'announcedClock'>,
+): Promise<number[]> {
+  return Promise.all(
+    groups.map(async ({ slot }) => {
+      const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
+      await announcedClock.raise(nowMs, slot);
+      return nowMs;
+    }),
+  );
 }
 
 /** The job's receipt in a slot, whichever of its names it has. */

@@ -20,8 +20,11 @@ export const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
 /** A receipt is not relied on in the last hour of its life. */
 const FORGETTING_MARGIN_MS = 3_600_000;
 
-/** How long after it was sent a job that ran before may run again. */
-const RERUN_LIMIT_MS = UNSETTLED_RECEIPT_MS - FORGETTING_MARGIN_MS;
+/**
+ * How long after it was sent a job may be applied, whether it ran before or not: an operator may set its attempts back, and an
+ * update that was put back has none.
+ */
+const APPLY_LIMIT_MS = UNSETTLED_RECEIPT_MS - FORGETTING_MARGIN_MS;
 
 export interface ScriptCall {
   readonly keys: readonly string[];
@@ -73,6 +76,8 @@ export interface CallSettings {
   /** Whether an earlier attempt may have applied it. */
   readonly ranBefore: boolean;
   readonly leaseMs: number;
+  /** The latest time that was known to be announced when the attempt began. */
+  readonly clockMs?: number | undefined;
   readonly lockDurationMs: number;
   /** How long keys are remembered at least. */
   readonly leastWindowMs?: number | undefined;
@@ -105,7 +110,7 @@ export function buildScriptCall(group: SlotGroup, settings: CallSettings): Scrip
     columns: steps.columns.map((column) => column.encode()),
     ...keyed,
     ...addHistories(steps.cells, `${name.jobId} ${operation}`, (cell) => keys.history(cell, slot), scriptKeys),
-    ...addPast(slot, settings, keyed !== undefined, scriptKeys),
+    ...addPast(slot, settings, scriptKeys),
     leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
@@ -156,17 +161,14 @@ function addHistories(cells: CellTable, source: string, keyOf: (cell: Cell) => s
   return { history: { firstKey, entries: sameOrList(histories.entries), lifeSeconds, source } };
 }
 
-/** Of what happened before, where it matters. Adds what is announced, and the job's other name, to the keys of the script. */
-function addPast(slot: Slot, settings: CallSettings, isKeyed: boolean, scriptKeys: string[]) {
-  const { otherName, stamp, ranBefore, keys } = settings;
-  if (!isKeyed && !ranBefore) {
-    return undefined;
-  }
-  const announced = scriptKeys.push(keys.announced(slot));
+/** Of what happened before. Adds what is announced, and the job's other name, to the keys of the script. */
+function addPast(slot: Slot, settings: CallSettings, scriptKeys: string[]) {
+  const { otherName, stamp, ranBefore, clockMs, keys } = settings;
   return {
-    announced,
+    announced: scriptKeys.push(keys.announced(slot)),
+    ...(clockMs !== undefined && { clockMs }),
+    ...(stamp.sentAtMs !== undefined && { applyUntilMs: stamp.sentAtMs + APPLY_LIMIT_MS }),
     ...(ranBefore && { ranBefore }),
-    ...(ranBefore && stamp.sentAtMs !== undefined && { rerunUntilMs: stamp.sentAtMs + RERUN_LIMIT_MS }),
     ...(ranBefore && otherName !== undefined && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
   };
 }

@@ -81,7 +81,7 @@ export class Settler {
     const hashes = jobs.map(({ name: { queue, jobId } }) => keys.job(queue, jobId, prefix));
     const sets = jobs.map(({ name: { queue }, state }) => keys.job(queue, state, prefix));
     const inSlots = jobs.some(({ slots }) => slots !== undefined);
-    const receipts = inSlots ? [] : jobs.map(({ name }) => keys.jobReceipt(name));
+    const receipts = inSlots ? [] : [...jobs.map(({ name }) => keys.jobReceipt(name)), keys.announced()];
     // The batch that put a job back may run once more at any time, and would put it back once more.
     const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isPutBack(name.jobId) ? '0' : '1')).join('');
     const args = [Math.ceil(settledReceiptMs / 1000), mayCut, ...jobs.map(({ name }) => name.jobId)];

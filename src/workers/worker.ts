@@ -18,6 +18,7 @@ import {
   telemetryShape,
 } from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
+import { AnnouncedClock } from '../redis/announced.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
@@ -134,6 +135,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #counts: PartitionCounts;
   readonly #used: UsedPartitions;
   readonly #served: ServedQueues;
+  readonly #announcedClock: AnnouncedClock;
   readonly #clockKeeper: ClockKeeper;
   readonly #otherWorkers: OtherWorkers;
   readonly #logger: Logger;
@@ -154,6 +156,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(this.#redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     this.#clock = new RedisClock(this.#redis, this.#logger);
+    this.#announcedClock = new AnnouncedClock({ redis: this.#redis, keys: this.#keys });
     const confirmation = new ReplicaConfirmation(this.#redis, options);
     this.#partitions = new Partitions(options.prefix, partitionCountOf(options));
     this.#counts = new PartitionCounts(this.#redis, this.#keys);
@@ -162,7 +165,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       redis: this.#redis,
       apply: {
         ...{ redis: this.#redis, registry: this.#registry, keys: this.#keys, scripts: this.#scripts, script },
-        ...{ clock: this.#clock, confirmation, metrics },
+        ...{ clock: this.#clock, announcedClock: this.#announcedClock, confirmation, metrics },
         putOff: new PutOff({ redis: this.#redis, metrics, logger: this.#logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
@@ -170,7 +173,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       ...{ settle, registry: this.#registry, queues: this.#queueNames(), options, logger: this.#logger },
       completed: (job) => this.emit('completed', job),
     });
-    this.#clockKeeper = new ClockKeeper({ redis: this.#redis, keys: this.#keys, clock: this.#clock });
+    this.#clockKeeper = new ClockKeeper(this.#redis, this.#announcedClock, this.#clock);
     this.#otherWorkers = new OtherWorkers(this.#served, this.#redis, this.#logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {

@@ -1,6 +1,9 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Producer, ProducerOptions } from '../../src/index.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import { applyScript } from '../../src/redis/scripts.js';
 import { startWorkerProcess } from '../support/child.js';
+import { startProxy } from '../support/proxy.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';
 import { startRedisWithClock } from '../support/redis-clock/redis-with-clock.js';
 import type { RedisWithClock } from '../support/redis-clock/redis-with-clock.js';
@@ -316,6 +319,35 @@ test.each([
   expect(await here.client.get(here.key('a'))).toBe('5');
 });
 
+test('an unkeyed update is not applied 400 days after it was sent, though it seems to run for the first time', async () => {
+  const here = await begin();
+  const submission = await here.producer().submit(increment(here.stock));
+
+  here.clock.advance(400 * DAY);
+  await here.worker(QUICK);
+
+  expect(await submission.outcome()).toMatchObject({ status: 'unknown', reason: 'TOO_OLD' });
+  expect(await here.client.exists(here.stock)).toBe(0);
+});
+
+test("an attempt whose lease was over before Redis' clock was set back writes nothing after it", async () => {
+  const here = await begin();
+  const proxy = await startProxy(here.redis);
+  await here.worker({ redis: proxy.url, ...QUICK, closeTimeoutMs: 100 });
+  await here.client.lpush(here.stock, 'x');
+  const held = proxy.holdBack(applyScript(createRegistry()).sha);
+  const submission = await here.producer().submit(increment(here.stock));
+  await until('the first request lingers', held.isHeld);
+  here.clock.advance(HOUR);
+  expect(await submission.outcome()).toMatchObject({ status: 'failed' });
+  await here.client.del(here.stock);
+
+  here.clock.set(0);
+  await held.deliver();
+
+  expect(await here.client.exists(here.stock)).toBe(0);
+});
+
 test('keyed jobs without a stamp, as others add them, are refused, and unkeyed ones are stamped at their first run', async () => {
   const here = await begin();
   const queue = openQueue(here);
@@ -323,7 +355,7 @@ test('keyed jobs without a stamp, as others add them, are refused, and unkeyed o
   await here.worker(QUICK);
   await queue.add('counter.increment', { updates, idempotencyKeys: { 0: 'k' } }, { jobId: 'keyed' });
   await here.client.lpush(here.key('bad'), 'x');
-  await queue.add('counter.increment', { updates: [{ key: here.key('bad') }] }, { jobId: 'unkeyed' });
+  await queue.add('counter.increment', { updates: [{ key: here.key('bad') }] }, { jobId: 'unkeyed', attempts: 5 });
 
   expect((await ended(queue, 'keyed')).failedReason).toMatch(/^tally\/2 failed UNSTAMPED: /);
   expect((await ended(queue, 'unkeyed')).failedReason).toMatch(/^tally\/2 failed WRONG_TYPE: /);

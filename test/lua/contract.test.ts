@@ -191,7 +191,7 @@ describe('the call of the frame', () => {
   const settings: CallSettings = {
     otherName: { ...name, addedAtMs: 10 },
     ...{ name, form: 2, digest: 'Digest-0', stamp: { sentAtMs: 8, windowMs: 7 } },
-    ...{ ranBefore: false, leaseMs: 5, lockDurationMs: 6, leastWindowMs: 9, keys },
+    ...{ ranBefore: false, leaseMs: 5, clockMs: 4, lockDurationMs: 6, leastWindowMs: 9, keys },
   };
   const call = buildScriptCall(groupBySlot(updates, false)[0], { ...settings, ranBefore: true });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
@@ -218,7 +218,7 @@ describe('the call of the frame', () => {
     expect(request).toMatchObject({
       strings: 2,
       ...{ form: 2, sentAtMs: 8, windowMs: 7, leastWindowMs: 9, leaseLengthMs: 6 },
-      ...{ ranBefore: true, rerunUntilMs: 8 + (400 * 24 - 1) * 3_600_000, receiptSeconds: 400 * 24 * 3600 },
+      ...{ ranBefore: true, applyUntilMs: 8 + (400 * 24 - 1) * 3_600_000, receiptSeconds: 400 * 24 * 3600 },
       ...{ announced: 12, otherReceipt: 13 },
       updates: 2,
       cells: [1, f, zset[1][0], 2, g, 2],
@@ -253,7 +253,7 @@ describe('the call of the frame', () => {
     const { keys: all, args } = buildScriptCall(groupBySlot(checked, false)[0], settings);
 
     expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
-    expect(all.slice(-3)).toEqual(
+    expect(all.slice(-4, -1)).toEqual(
       [{ key: 'none' }, { key: 'n' }, { key: 'h', field: 'f' }].map((cell) => keys.history(cell)),
     );
   });
@@ -268,6 +268,9 @@ describe('the call of the frame', () => {
       'cells',
       'args',
       'columns',
+      'announced',
+      'clockMs',
+      'applyUntilMs',
       'leaseLengthMs',
       'receiptSeconds',
     ]);
@@ -295,7 +298,7 @@ describe('the call of the frame', () => {
     expect(request).toMatchObject({ refused: [[1, '?NOPERM,1']], updates: 2, cells: [1], args: [4] });
     expect(request['columns']).toEqual(['scores.add', 1, 1, false]);
     expect(keyed).toBeUndefined();
-    expect(all).toEqual([keys.jobReceipt(name), 'string 2', keys.history({ key: 'string 2' })]);
+    expect(all).toEqual([keys.jobReceipt(name), 'string 2', keys.history({ key: 'string 2' }), keys.announced()]);
   });
 
   test('names the steps of each transaction', () => {

@@ -78,7 +78,7 @@ describe('the age of a keyed update', () => {
     const { applyOne, increment } = keyedIncrements();
     await applyOne(increment({}));
 
-    const again = await applyOne(increment({}), { sentAtMs: 1, idempotencyWindowMs: 1_000 });
+    const again = await applyOne(increment({}), { sentAtMs: Date.now() - 3_600_000, idempotencyWindowMs: 1_000 });
 
     expect(again).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
   });
@@ -125,7 +125,7 @@ test('in a batch one that is too old stays unknown when the batch runs again wit
   const { idempotencyKey: _key, ...unkeyed } = increment({});
   const jobId = newJobId();
 
-  const outcomes = await apply([increment({}), unkeyed], { jobId, sentAtMs: 1 });
+  const outcomes = await apply([increment({}), unkeyed], { jobId, sentAtMs: Date.now() - 48 * 3_600_000 });
   const again = await apply([increment({}), unkeyed], { jobId });
 
   expect(outcomes).toMatchObject([{ status: 'unknown', reason: 'TOO_OLD' }, { status: 'applied' }]);

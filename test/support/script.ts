@@ -26,6 +26,8 @@ export interface Attempt {
   jobId?: string;
   /** @defaultValue a day from now */
   leaseMs?: number;
+  /** The latest time that the worker knew to be announced. @defaultValue none */
+  clockMs?: number;
   /** What the lease was reckoned with. @defaultValue a day */
   lockDurationMs?: number;
   /** When the job was sent; null for one that does not say. @defaultValue now */
@@ -77,7 +79,7 @@ export function createApplier(
       ranBefore = false,
       form = FORM,
     } = attempt;
-    const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs } = attempt;
+    const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, clockMs } = attempt;
     const { otherName = { ...nameOf(jobId), addedAtMs: 1 } } = attempt;
     const call = buildScriptCall(groupBySlot(check(updates), false)[0], {
       ...{
@@ -89,6 +91,7 @@ export function createApplier(
         leaseMs,
         lockDurationMs,
         leastWindowMs,
+        clockMs,
         keys,
       },
       stamp: { ...(sentAtMs !== null && { sentAtMs }), ...(windowMs !== null && { windowMs }) },
