@@ -26,7 +26,7 @@ interface Flags {
 const program = new Command('faults:mutations')
   .description('Expects the fault suite to go red for each protection that is taken out of a copy of Tally.')
   .option('--seed <n>', 'of the first try', wholeNumber, 1)
-  .option('--seconds <n>', 'of each run', wholeNumber, 45)
+  .option('--seconds <n>', 'of each run', wholeNumber, 35)
   .option('--tries <n>', 'runs that may stay green before a mutation counts as not found', wholeNumber, 3)
   .option('--only <n>', 'only the mutation with this number', wholeNumber);
 

@@ -1,5 +1,5 @@
 import { stringify } from 'safe-stable-stringify';
-import { decodeFailure, decodeRecord } from '../../../src/jobs/form.js';
+import { decodeFailure, decodeRecord, isFailure } from '../../../src/jobs/form.js';
 import { isPutBack, putBackJobId } from '../../../src/jobs/job-id.js';
 import { isUndone } from '../../../src/operations/outcome.js';
 import { isBad, isFlaky } from '../cells.js';
@@ -56,7 +56,8 @@ export class History {
     }
     const outcome = outcomesOf(job)?.[index];
     if (outcome !== undefined && isUndone(outcome) && job.updates.length > 1) {
-      return this.endOf(putBackJobId(job.id, index, job.addedAtMs), 0);
+      const putBack = this.endOf(putBackJobId(job.id, index, job.addedAtMs), 0);
+      return putBack ?? (wasEndedByOthers(job) ? { job, outcome } : undefined);
     }
     if (outcome !== undefined) {
       return { job, outcome };
@@ -86,6 +87,11 @@ export class History {
   }
 
   #byPlace: ReadonlyMap<string, JobUpdate> | undefined;
+}
+
+/** Then nobody may have put back yet what its receipt says was not applied; a retry would. */
+function wasEndedByOthers({ foreignValue, failedReason }: JobRecord): boolean {
+  return foreignValue !== undefined || (failedReason !== undefined && !isFailure(failedReason));
 }
 
 /** Whether this outcome, in the script's form, decides on a key: it is applied or rejected, not failed, unknown or a repeat. */
