@@ -39,7 +39,7 @@ export const MUTATIONS: readonly Mutation[] = [
         file: 'src/workers/apply.ts',
         from: 'const record = (await scripts.run(script, call.keys, call.args)) as JobResult;',
         to: `const record = (await scripts.run(script, call.keys, call.args)) as JobResult;
-    await redis.set(deps.keys.jobReceipt(attempt.name, group.slot), record, 'EX', 3600);`,
+    await deps.redis.set(deps.keys.jobReceipt(attempt.name, group.slot), record, 'EX', 3600);`,
       },
     ],
   },
