@@ -2,6 +2,8 @@
 export interface Mutation {
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** What it must turn red. @defaultValue the suite */
+  readonly red?: 'model';
 }
 
 export interface Edit {
@@ -22,7 +24,7 @@ export function mutate(text: string, { file, from, to }: Edit): string {
   return text.replace(from, () => to);
 }
 
-const RECEIPT_WRITE = "call('SET', KEYS[1], record, 'EX', request.receiptSeconds)\n";
+const RECEIPT_WRITE = "call('SET', KEYS[1], record, 'EX', receipt_seconds)\n";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -171,4 +173,11 @@ if not some_done and not request.part and first then`,
       },
     ],
   },
+  ...(
+    [
+      ['the stamp of an update is ignored', "age: 'stamp',", "age: 'ignored',"],
+      ['the stamp is taken after the look-up', "stampTaken: 'before the look-up',", "stampTaken: 'after the look-up',"],
+      ['updates are put back before the receipt', "putBack: 'after the receipt',", "putBack: 'before the receipt',"],
+    ] as const
+  ).map(([name, from, to]) => ({ name, red: 'model' as const, edits: [{ file: 'test/model/rules.ts', from, to }] })),
 ];
