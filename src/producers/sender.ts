@@ -98,7 +98,7 @@ export class Sender {
   async send(operation: Operation, items: readonly Departing[], options: JobsOptions = {}): Promise<Submission[]> {
     const { redis, timeoutMs } = this.deps;
     const lossesBefore = redis.losses;
-    const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - Date.now();
+    const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
