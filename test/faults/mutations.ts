@@ -17,6 +17,9 @@ import { wholeNumber } from './whole-number.js';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LEFT_OUT = new Set(['node_modules', '.git', 'dist', '.tally']);
 
+/** Tests of the model that explore the rules as they are. */
+const MODEL_TESTS = ['test/model/jobs.test.ts', 'test/model/keys.test.ts'];
+
 interface Flags {
   readonly seed: number;
   readonly seconds: number;
@@ -90,9 +93,6 @@ async function modelFailure(copy: string): Promise<string | undefined> {
   const failed = testResults.flatMap(({ assertionResults }) => assertionResults).find((it) => it.status === 'failed');
   return `test "${failed?.fullName ?? ''}"`;
 }
-
-/** Those that explore the rules as they are. */
-const MODEL_TESTS = ['test/model/jobs.test.ts', 'test/model/keys.test.ts'];
 
 interface ModelReport {
   readonly testResults: readonly {
