@@ -1,7 +1,9 @@
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Partition } from '../src/jobs/partitions.js';
 import { openQueue } from '../src/jobs/queues.js';
 import type { TallyQueue } from '../src/jobs/queues.js';
+import { addressOf, ConnectedWorkers } from '../src/metrics/connected-workers.js';
 import type { MasterWatch } from '../src/redis/master-watch.js';
 import type { RememberedPartitions } from '../src/jobs/remembered-partitions.js';
 import type { Connection } from '../src/redis/connection.js';
@@ -17,6 +19,8 @@ export interface ShownQueue {
   readonly fault: string | undefined;
   /** Whether there may be partitions of other numbers, which are not shown. */
   readonly mayBeMore: boolean;
+  /** Where workers of other programs that are connected to it come from, in words; empty when there are none. */
+  readonly others: string;
 }
 
 interface Deps {
@@ -50,28 +54,42 @@ export class ShownQueues {
 
   async #look(): Promise<readonly ShownQueue[]> {
     const { partitions, names, masters } = this.deps;
-    const [ways] = await Promise.all([partitions.read(), masters.look()]);
+    const [ways, { answering }] = await Promise.all([partitions.read(), masters.look()]);
+    const workers = await this.#readWorkers(answering);
     const found = await Promise.all(
       ways.flatMap(({ all }) =>
         all.map(async (partition) => {
           const fault = await masters.faultOf(slotOf(partition.prefix));
-          return names.map((name) => this.#open(name, partition, fault));
+          return names.map((name) => {
+            const others = workers?.othersOf(name, partition).map(addressOf).join(', ') ?? '';
+            return this.#open(name, partition, fault, others);
+          });
         }),
       ),
     );
     return found.flat();
   }
 
-  #open(name: string, partition: Partition, fault: string | undefined): ShownQueue {
+  /** Undefined when the user may not list them. */
+  async #readWorkers(answering: readonly Redis[]): Promise<ConnectedWorkers | undefined> {
+    try {
+      return await ConnectedWorkers.read(this.deps.redis, answering);
+    } catch (error) {
+      this.deps.logger.debug({ err: error }, 'could not see whether other programs work on the queues');
+      return undefined;
+    }
+  }
+
+  #open(name: string, partition: Partition, fault: string | undefined, others: string): ShownQueue {
     const { redis, logger, partitions } = this.deps;
     const shownAs = boardName(name, partition);
     const mayBeMore = !partitions.areKnown;
     const known = this.#opened.get(shownAs);
-    if (known?.fault === fault && known?.mayBeMore === mayBeMore) {
+    if (known?.fault === fault && known?.mayBeMore === mayBeMore && known.others === others) {
       return known;
     }
     const queue = known?.queue ?? openQueue(name, partition.prefix, redis, logger);
-    const opened = { queue, partition, boardName: shownAs, fault, mayBeMore };
+    const opened = { queue, partition, boardName: shownAs, fault, mayBeMore, others };
     this.#opened.set(shownAs, opened);
     return opened;
   }

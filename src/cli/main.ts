@@ -84,6 +84,11 @@ program
   .option('--key <keys...>', 'keys that updates change, whose use to check too')
   .action(async (flags: DoctorFlags) => (await import('./doctor.js')).doctor(flags));
 
+program
+  .command('prepare-cluster')
+  .description('rename what one server remembers to where a Cluster looks for it, before its keys are moved there')
+  .action(async () => (await import('./prepare-cluster.js')).prepareCluster());
+
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),
 );

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import type { Partition } from '../jobs/partitions.js';
-import type { Connection } from '../redis/connection.js';
 import { slotOf } from '../redis/slots.js';
 
 /** Stands between the name of a queue and that of a worker which has one. */
@@ -9,16 +8,21 @@ export const WORKER_NAME_SEPARATOR = ':w:';
 /** What Tally's own workers call themselves, by which they are known from those of other programs. */
 export const TALLY_WORKER = 'tally';
 
+/** Knows which server holds a slot. */
+interface MasterOfSlot {
+  masterOf(slot: number): Redis | undefined;
+}
+
 /** Who is connected to masters: one reading for all queues. */
 export class ConnectedWorkers {
   private constructor(
-    private readonly redis: Pick<Connection, 'masterOf'>,
+    private readonly redis: MasterOfSlot,
     /** Lines of CLIENT LIST, by the names that they go by. */
     private readonly clients: ReadonlyMap<Redis | undefined, ReadonlyMap<string, readonly string[]>>,
   ) {}
 
   /** @param masters those that are asked, of all that the connection knows */
-  static async read(redis: Pick<Connection, 'masterOf'>, masters: readonly Redis[]): Promise<ConnectedWorkers> {
+  static async read(redis: MasterOfSlot, masters: readonly Redis[]): Promise<ConnectedWorkers> {
     const lists = masters.map(async (master) => {
       const list = (await master.client('LIST')) as string;
       return [master, byName(list.split('\n'))] as const;

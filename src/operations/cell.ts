@@ -107,6 +107,16 @@ export function cellId({ key, field, member }: Cell): string {
   return member !== undefined ? `z${key.length}:${key}${member}` : `s${key}`;
 }
 
+/** The cell that an id of {@link cellId} names; undefined for another text. */
+export function parseCellId(id: string): Cell | undefined {
+  if (id.startsWith('s')) {
+    return { key: id.slice(1) };
+  }
+  const [, kind, length, rest = ''] = /^([hz])(\d+):(.*)$/s.exec(id) ?? [];
+  const [key, name] = [rest.slice(0, Number(length)), rest.slice(Number(length))];
+  return kind === undefined ? undefined : kind === 'h' ? { key, field: name } : { key, member: name };
+}
+
 /** The cell alone, without what else the object holds. */
 export function cellName({ key, field, member }: Cell): Cell {
   return { key, ...(field !== undefined && { field }), ...(member !== undefined && { member }) };

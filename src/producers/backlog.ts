@@ -22,7 +22,7 @@ export class Backlog {
 
   /** @throws BackpressureError when as many jobs wait as may */
   requireRoom(): void {
-    if (Date.now() - this.#countedAtMs > MAX_AGE_MS) {
+    if (performance.now() - this.#countedAtMs > MAX_AGE_MS) {
       void this.#count();
     }
     if (this.#jobs >= this.limit) {
@@ -40,7 +40,7 @@ export class Backlog {
     this.#counting = true;
     try {
       this.#jobs = await this.queue.getJobCountByTypes('wait', 'prioritized', 'delayed');
-      this.#countedAtMs = Date.now();
+      this.#countedAtMs = performance.now();
     } catch (error) {
       this.logger.debug({ err: error, queue: this.queue.name }, 'could not count the jobs that wait');
     } finally {

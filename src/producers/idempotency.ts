@@ -27,10 +27,18 @@ export interface LookUp {
   readonly recorded: ReadonlyMap<number, Recorded>;
 }
 
+/** Where the receipt of an update's key is, and what it is compared with. */
+interface KeyReceipt {
+  readonly index: number;
+  readonly key: string;
+  readonly operation: Operation;
+  readonly params: unknown;
+}
+
 /** The receipts of some updates in one slot of a Cluster, or all of them on one server. */
 interface Group {
   readonly slot: Slot;
-  readonly receipts: { readonly index: number; readonly key: string }[];
+  readonly receipts: KeyReceipt[];
 }
 
 const ANNOUNCE_EVERY_MS = 60_000;
@@ -46,46 +54,39 @@ export class KeyLookUp {
 
   constructor(private readonly deps: { readonly redis: RedisClient; readonly keys: Keys; readonly windowMs: number }) {}
 
-  async look(updates: readonly Keyed[], operationOf: (index: number) => Operation): Promise<LookUp> {
+  async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
     const groups = this.#group(updates, operationOf);
     const looked = await Promise.all(groups.map((group) => this.#lookAt(group)));
-    const recorded = new Map<number, Recorded>();
-    for (const { receipts } of looked) {
-      for (const [index, text] of receipts) {
-        const found = readReceipt(text, operationOf(index), updates[index]?.params);
-        if (found !== undefined) {
-          recorded.set(index, found);
-        }
-      }
-    }
-    return { sentAtMs: groups.length === 0 ? undefined : Math.min(...looked.map(({ atMs }) => atMs)), recorded };
+    return {
+      sentAtMs: groups.length === 0 ? undefined : Math.min(...looked.map(({ atMs }) => atMs)),
+      recorded: new Map(looked.flatMap(({ recorded }) => recorded)),
+    };
   }
 
   /** The indexes of the updates whose idempotency keys are recorded for other updates. */
   async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
-    const { recorded } = await this.look(updates, (index) => updates[index]!.operation);
+    const { recorded } = await this.look(updates, ({ operation }) => operation);
     return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
   }
 
-  #group(updates: readonly Keyed[], operationOf: (index: number) => Operation): Group[] {
+  #group<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Group[] {
     const { redis, keys } = this.deps;
     const groups = new Map<Slot, Group>();
-    for (const [index, { idempotencyKey: key, idempotencyOwner: owner, slot: own }] of updates.entries()) {
+    for (const [index, update] of updates.entries()) {
+      const { idempotencyKey: key, idempotencyOwner: owner, slot: own, params } = update;
       if (key !== undefined) {
         const slot = redis.isCluster ? own : undefined;
         const group = groups.get(slot) ?? { slot, receipts: [] };
         groups.set(slot, group);
-        const { name: operation } = operationOf(index);
-        group.receipts.push({ index, key: keys.idempotencyReceipt({ owner, operation, key }, slot) });
+        const operation = operationOf(update);
+        const name = { owner, operation: operation.name, key };
+        group.receipts.push({ index, key: keys.idempotencyReceipt(name, slot), operation, params });
       }
     }
     return [...groups.values()];
   }
 
-  async #lookAt({
-    slot,
-    receipts,
-  }: Group): Promise<{ atMs: number; receipts: [index: number, text: string | null][] }> {
+  async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; recorded: [index: number, recorded: Recorded][] }> {
     const { redis, keys } = this.deps;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
@@ -94,7 +95,7 @@ export class KeyLookUp {
     const looked = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
     return {
       atMs: Math.min(...looked.map((batch) => batch.atMs)),
-      receipts: looked.flatMap((batch) => batch.receipts),
+      recorded: looked.flatMap((batch) => batch.recorded),
     };
   }
 
@@ -130,7 +131,10 @@ export class KeyLookUp {
       clockMs,
       atMs: Math.max(toMs(time), clockMs),
       endedMs: toMs(end),
-      receipts: batch.map(({ index }, place): [number, string | null] => [index, texts[place] ?? null]),
+      recorded: batch.flatMap(({ index, operation, params }, place): [number, Recorded][] => {
+        const found = readReceipt(texts[place] ?? null, operation, params);
+        return found === undefined ? [] : [[index, found]];
+      }),
     };
   }
 

@@ -96,7 +96,7 @@ export class OutcomeListener {
     const job = this.#jobs.get(jobId) ?? {
       slot,
       waiters: new Set(),
-      lookAt: Date.now() + FIRST_LOOK_MS,
+      lookAt: performance.now() + FIRST_LOOK_MS,
       lookAgainMs: FIRST_LOOK_MS,
     };
     this.#jobs.set(jobId, job);
@@ -181,7 +181,7 @@ export class OutcomeListener {
     if (this.#lookUnderWay || this.deps.redis.status !== 'ready') {
       return;
     }
-    const now = Date.now();
+    const now = performance.now();
     const due = [...this.#jobs].filter(([, job]) => job.lookAt <= now).slice(0, MAX_LOOKS);
     if (due.length === 0) {
       return;

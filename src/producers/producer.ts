@@ -190,7 +190,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       permit?.([checked]);
       this.#requireWindow([checked], alone);
       this.#requireRoom([checked]);
-      const item = departing(checked, Date.now(), trace, this.#carrier());
+      const item = departing(checked, performance.now(), trace, this.#carrier());
       if (goesAlone(alone)) {
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
@@ -207,7 +207,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       submitManySchema,
       options,
     );
-    const [sinceMs, carrier] = [Date.now(), this.#carrier()];
+    const [sinceMs, carrier] = [performance.now(), this.#carrier()];
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     permit?.(checked);
     this.#requireWindow(checked, alone);

@@ -98,7 +98,7 @@ export class Sender {
   async send(operation: Operation, items: readonly Departing[], options: JobsOptions = {}): Promise<Submission[]> {
     const { redis, timeoutMs } = this.deps;
     const lossesBefore = redis.losses;
-    const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - Date.now();
+    const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
@@ -154,14 +154,12 @@ export class Sender {
       const data = toJobData(ofJob, stamp, redis.isCluster);
       return { updates: ofJob, data, sent: new SentJob(newJobId(first?.slot), data, first?.slot) };
     });
-    const sent = jobs.flatMap(({ updates: ofJob, sent: job }) =>
+    const submissions = jobs.flatMap(({ updates: ofJob, sent: job }) =>
       ofJob.map(({ params }, place) => new Submission(job, place, operation, params, follow)),
     );
-    let next = 0;
-    const submissions = updates.map(({ params }, index) => {
-      const known = recorded.get(index);
-      return known === undefined ? sent[next++]! : recordedSubmission(operation, params, known);
-    });
+    for (const [index, known] of [...recorded].sort(([one], [other]) => one - other)) {
+      submissions.splice(index, 0, recordedSubmission(operation, updates[index]?.params, known));
+    }
     const bulk = jobs.map(({ updates: ofJob, data, sent: { jobId } }) => ({
       name: operation.name,
       data,

@@ -25,6 +25,15 @@ export function announceClock(redis: Pick<RedisClient, 'zadd'>, key: string, now
   return redis.zadd(key, 'GT', nowMs, CLOCK);
 }
 
+/** Announces in all slots, as a Cluster has it, what is announced on one server. */
+export async function copyAnnounced(redis: RedisClient, keys: Pick<Keys, 'announced'>, slots: number): Promise<void> {
+  const [windowMs, clockMs] = await Promise.all([WINDOW, CLOCK].map((name) => redis.zscore(keys.announced(), name)));
+  if (windowMs && clockMs) {
+    const inSlots = Array.from({ length: slots }, (_, slot) => keys.announced(slot));
+    await Promise.all(inSlots.map((key) => redis.zadd(key, 'GT', windowMs, WINDOW, clockMs, CLOCK)));
+  }
+}
+
 /** What this process knows of the announced time. */
 export class AnnouncedClock {
   readonly #knownMs = new Map<Slot, number>();

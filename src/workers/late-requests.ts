@@ -74,7 +74,7 @@ export async function lateRecords(
 
 /**
  * Announces Redis' time, before something is done that relies on earlier leases being over: they stay so then, also when its clock
- * is set back.
+ * is set back. A Redis that takes no writes now, such as a full one, keeps no attempt from asking for its receipt.
  *
  * @returns the time, by group
  */
@@ -85,10 +85,16 @@ export async function announceNow(
   return Promise.all(
     groups.map(async ({ slot }) => {
       const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
-      await announcedClock.raise(nowMs, slot);
+      await announcedClock.raise(nowMs, slot).catch(allowRefusal);
       return nowMs;
     }),
   );
+}
+
+function allowRefusal(error: unknown): void {
+  if ((error as Error).name !== 'ReplyError') {
+    throw error;
+  }
 }
 
 /** The job's receipt in a slot, whichever of its names it has. */

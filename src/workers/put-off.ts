@@ -75,7 +75,7 @@ export class PutOff {
         ofQueue.delete(id);
       }
     }
-    this.deps.metrics?.newerForm?.(job.queueName, ofQueue.size);
+    this.deps.metrics?.newerForm(job.queueName, ofQueue.size);
     this.#log(new Error(`a newer version of Tally wrote it (${why}): update this worker, see docs/upgrading.md`), job);
     throw new DelayedError();
   }

@@ -15,7 +15,7 @@ const DAY_MS = 24 * 3600 * 1000;
 export const HISTORY_LIFE_MS = 30 * DAY_MS;
 
 /** Life of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
-export const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
+const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
 
 /** A receipt is not relied on in the last hour of its life. */
 const FORGETTING_MARGIN_MS = 3_600_000;
@@ -173,7 +173,7 @@ function addPast(slot: Slot, settings: CallSettings, scriptKeys: string[]) {
   };
 }
 
-export function idempotencyNameOf(update: {
+function idempotencyNameOf(update: {
   readonly operation: Operation;
   readonly idempotencyOwner: string;
   readonly idempotencyKey: string | undefined;

@@ -72,7 +72,7 @@ test('failed jobs on all masters are found by their keys and retried from the bo
     const { jobId } = submissions[index]!;
     const { source, text } = await cellPage(key);
     expect(source).toContain(boardLink(boardNameOf(jobId, 8), jobId));
-    expect(text).toContain(`failed counter.increment 1 ${jobId} WRONG_TYPE: `);
+    expect(text).toContain(`failed counter.increment 1 ${jobId} failed WRONG_TYPE: `);
     expect(text).toContain('Looked at all jobs that wait, run or have failed: 12.');
   }
   await Promise.all(keys.map((key) => here.client.del(key)));

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { startCluster } from '../support/topology/cluster.js';
+import { tally } from '../support/command.js';
 import { place } from '../support/tally.js';
 
 const run = promisify(execFile);
@@ -48,11 +49,19 @@ test(
     );
     await producer.close();
 
+    const settings = { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix };
+    const prepared = await tally({ REDIS_URL: url, ...settings }, 'prepare-cluster');
+    expect(prepared, prepared.stderr).toMatchObject({ code: 0 });
+    expect(prepared.stdout).toContain('50 receipts of idempotency keys lie where a Cluster looks for them\n');
     const [node] = await cluster.masters();
-    await run('redis-cli', [
-      ...['--cluster', 'import', `127.0.0.1:${node!.port}`],
-      ...['--cluster-from', new URL(url).host, '--cluster-copy'],
-    ]);
+    await run(
+      'redis-cli',
+      [
+        ...['--cluster', 'import', `127.0.0.1:${node!.port}`],
+        ...['--cluster-from', new URL(url).host, '--cluster-copy'],
+      ],
+      { maxBuffer: 64 * 1024 * 1024 },
+    ); // it prints each key
 
     const moved = place(cluster.url);
     await moved.worker({ namespace, prefix });

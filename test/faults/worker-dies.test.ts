@@ -80,12 +80,13 @@ test.each([
     const submission = await here.producer().counters.increment({ key, by: 5 });
     await until('the process has the job', async () => (await activeJobs(here)) === 1);
     await until('the process is stopped', () => isStopped(frozen.pid));
-    const worker = await here.worker(QUICK);
+    const worker = await here.worker({ ...QUICK, settledReceiptMs: 2_000 });
     expect(await submission.outcome()).toMatchObject({ status: 'applied' });
     await worker.close();
 
-    // As after the ten minutes for which a settled job keeps its receipt.
-    expect(await here.client.del(`${here.namespace}:job:${submission.jobId}`)).toBe(1);
+    const receipt = here.jobReceipt(submission.jobId);
+    expect(await here.client.pttl(receipt)).toBeGreaterThan(0);
+    await until('the receipt has ended', async () => (await here.client.exists(receipt)) === 0);
     frozen.process.kill('SIGCONT');
     const later = await here.producer().counters.increment({ key: here.key('other') });
     await later.outcome(); // the woken worker is at work again

@@ -301,24 +301,6 @@ test("a receipt that ended while Redis' clock was days ahead lets nothing be app
   expect(await here.client.get(here.stock)).toBe('5');
 });
 
-test.each([
-  [undefined, 4],
-  [4, undefined],
-  [4, 8],
-] as const)('a key is remembered when the number of partitions changes from %s to %s', async (before, after) => {
-  const here = place();
-  skipUnlessOneServer('a Cluster always has partitions, and its receipts lie in slots');
-  await here.worker();
-  await here.worker({ partitions: 8 });
-  const [old, recent] = [before, after].map((partitions) => here.producer({ partitions }));
-
-  expect(await (await old!.submit(keyed(here.key('a')))).outcome()).toEqual(APPLIED);
-  expect(await (await recent!.submit(keyed(here.key('a')))).outcome()).toEqual({ ...APPLIED, duplicate: true });
-  expect(await (await recent!.submit(keyed(here.scattered('b')))).outcome()).toMatchObject({ status: 'conflict' });
-
-  expect(await here.client.get(here.key('a'))).toBe('5');
-});
-
 test('an unkeyed update is not applied 400 days after it was sent, though it seems to run for the first time', async () => {
   const here = await begin();
   const submission = await here.producer().submit(increment(here.stock));

@@ -70,3 +70,18 @@ test('a job that was tried more than once before it was applied does not seem to
   await until('it is completed', async () => (await job('counters', jobId)).status === 'completed');
   expect((await job('counters', jobId)).job).toMatchObject({ isFailed: false, attempts: 2 });
 });
+
+test('the board says of a queue that another program works on it, and from where', async () => {
+  const here = place();
+  const { queues } = await board(here);
+  const shown = async (name: string) =>
+    (await queues(name)).find((queue) => queue.name === boardName(name, here.partition))?.description ?? '';
+  expect(await shown('counters')).not.toContain('another program');
+
+  await foreignWorker(here, 'counters', () => Promise.resolve());
+
+  await until('it says so', async () =>
+    (await shown('counters')).startsWith('Workers of another program, from 127.0.0.1:'),
+  );
+  expect(await shown('xp')).not.toContain('another program');
+});

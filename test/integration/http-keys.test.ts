@@ -82,7 +82,9 @@ test('a key is made, listed and revoked by command; its secret is printed once a
     tally(environment, 'keys', 'list', '--json'),
   ]);
   expect(list.stdout).toMatch(
-    new RegExp(`^${id} "shop": operations counter.*,xp.award,energy.spend; keys .*; 600 requests a minute; owner ${id}, made 2`),
+    new RegExp(
+      `^${id} "shop": operations counter.*,xp.award,energy.spend; keys .*; 600 requests a minute; owner ${id}, made 2`,
+    ),
   );
   expect(JSON.parse(json.stdout)).toMatchObject([{ id, name: 'shop', rate: { requests: 600 } }]);
   expect(list.stdout + json.stdout).not.toMatch(new RegExp(`${random}|sha256|digest`));

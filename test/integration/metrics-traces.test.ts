@@ -5,7 +5,7 @@ import { Queue } from 'bullmq';
 import { BullMQOtel } from 'bullmq-otel';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
-import { place, until } from '../support/tally.js';
+import { ownRedis, place, until } from '../support/tally.js';
 
 const exporter = new InMemorySpanExporter();
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -153,8 +153,10 @@ test('a job whose trace someone has spoilt is applied, in no trace', async () =>
 });
 
 test('when Redis does not take a job, its span says so', async () => {
-  const producer = place().producer({ telemetry, redis: 'redis://127.0.0.1:1', submitTimeoutMs: 500 });
-  await expect(producer.counters.increment({ key: 'n' })).rejects.toThrow('Redis did not take the job');
+  const here = place((await ownRedis()).url);
+  const producer = here.producer({ telemetry });
+  await here.client.config('SET', 'maxmemory', '1');
+  await expect(producer.counters.increment({ key: 'n' })).rejects.toThrow('Redis refused the job');
   const span = await spanNamed('add counters.counter.increment');
   expect(span.events.map(({ name }) => name)).toEqual(['exception']);
 });

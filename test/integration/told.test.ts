@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import { ended, jobOf, openQueue } from '../support/queues.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place, until } from '../support/tally.js';
 
 /** What is told of an update is the same whoever asks, and stays true. */
 
 const increment = (key: string, by = 5) => ({ operation: 'counter.increment' as const, params: { key, by } });
 const APPLIED = { status: 'applied', result: { value: 5 } };
+const keyed = (key: string) => ({ ...increment(key), idempotencyKey: 'order-7' });
 
 test('a put-back update that was retried and applied is told as applied, also when its job was removed', async () => {
   const here = place();
@@ -89,4 +91,22 @@ test('an update sent again is a duplicate also when it, or the version that sent
 
   expect(await (await submit({ whenShort: 'floor' })).outcome()).toMatchObject({ duplicate: true });
   expect(await (await submit({ whenShort: 'reject' })).outcome()).toMatchObject({ status: 'conflict' });
+});
+
+test.each([
+  [undefined, 4],
+  [4, undefined],
+  [4, 8],
+] as const)('a key is remembered when the number of partitions changes from %s to %s', async (before, after) => {
+  const here = place();
+  skipUnlessOneServer('a Cluster always has partitions, and its receipts lie in slots');
+  await here.worker();
+  await here.worker({ partitions: 8 });
+  const [old, recent] = [before, after].map((partitions) => here.producer({ partitions }));
+
+  expect(await (await old!.submit(keyed(here.key('a')))).outcome()).toEqual(APPLIED);
+  expect(await (await recent!.submit(keyed(here.key('a')))).outcome()).toEqual({ ...APPLIED, duplicate: true });
+  expect(await (await recent!.submit(keyed(here.scattered('b')))).outcome()).toMatchObject({ status: 'conflict' });
+
+  expect(await here.client.get(here.key('a'))).toBe('5');
 });

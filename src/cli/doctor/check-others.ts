@@ -14,7 +14,7 @@ const SUBJECT = 'other programs';
 export async function checkOthers(masters: Masters, settings: PartitionSettings): Promise<Finding[]> {
   const partitions = distinctPartitions(await readPartitions(masters, settings));
   const nodes = masters.nodes.map(({ redis }) => redis);
-  const workers = await ConnectedWorkers.read({ masterOf: (slot) => masters.masterOf(slot)!.redis }, nodes);
+  const workers = await ConnectedWorkers.read({ masterOf: (slot) => masters.masterOf(slot)?.redis }, nodes);
   const found = partitions.flatMap((partition) =>
     createRegistry().queues.flatMap((queue) => {
       if (masters.masterOf(slotOf(partition.prefix)) === undefined) {

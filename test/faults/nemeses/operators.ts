@@ -38,7 +38,7 @@ export function pickQueue(random: Random, queues: readonly TallyQueue[]): TallyQ
   return random.pick(queues as [TallyQueue]);
 }
 
-export function nameOfJobIn(
+function nameOfJobIn(
   { name: queue, opts: { prefix = '' } }: TallyQueue,
   { id = '', data, timestamp }: Job,
 ): string {
