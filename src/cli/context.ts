@@ -31,6 +31,11 @@ export function durabilityOptions({ config }: Context) {
   return { replicasToConfirm, confirmOnDisk };
 }
 
+/** What the producers of a command need beside that. */
+export function producerOptions(context: Context) {
+  return { ...durabilityOptions(context), idempotencyWindowMs: context.config.TALLY_IDEMPOTENCY_WINDOW_MS };
+}
+
 /**
  * The Redis of `REDIS_URL`, or the one that `tally up` runs in this folder.
  *

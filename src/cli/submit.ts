@@ -2,7 +2,7 @@ import { createProducer } from '../index.js';
 import type { Outcome, Submission } from '../index.js';
 import { ConfigurationError } from '../errors.js';
 import { namedOwnerSchema } from '../producers/http/access/api-key.js';
-import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
+import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 
 export interface SubmitFlags {
   readonly params: string;
@@ -21,7 +21,7 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   const idempotencyOwner = parseOwner(flags.owner);
   const producer = createProducer({
     ...connectionOptions(context, findRedis(context)),
-    ...durabilityOptions(context),
+    ...producerOptions(context),
     ...(idempotencyOwner !== undefined && { idempotencyOwner }),
   });
   try {

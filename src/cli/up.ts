@@ -7,7 +7,7 @@ import { describeTarget } from '../redis/target.js';
 import type { RedisTarget } from '../redis/target.js';
 import { claimEmbeddedRedis } from '../redis/embedded-record.js';
 import { withinTime } from '../within-time.js';
-import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
+import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
@@ -52,7 +52,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   await worker.ready();
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), ...durabilityOptions(context), metrics });
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {

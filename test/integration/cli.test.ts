@@ -151,3 +151,18 @@ test('without a Redis a command says how to get one', async () => {
   expect(answer.code).toBe(2);
   expect(answer.stderr).toContain('npm start');
 });
+
+test('how long keys are remembered is said to the producers of commands, too', async () => {
+  const here = place();
+  const environment = { REDIS_URL: inject('redisUrl'), TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const submit = ['submit', 'counter.increment', '--params', JSON.stringify({ key: here.key('n') }), '--json'];
+
+  const { stdout } = await tally(
+    { ...environment, TALLY_IDEMPOTENCY_WINDOW_MS: '3600000' },
+    ...[...submit, '--idempotency-key', 'k'],
+  );
+
+  const { jobId } = JSON.parse(stdout) as { jobId: string };
+  const job = await here.client.hget(`${here.partition.prefix}:counters:${jobId}`, 'data');
+  expect(JSON.parse(job ?? '')).toMatchObject({ windowMs: 3_600_000 });
+});
