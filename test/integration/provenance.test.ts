@@ -43,7 +43,7 @@ test('one id in two queues, or under two prefixes, names different jobs', async 
   const other: Partial<Place> = { prefix: `${here.prefix}-other` };
   await here.worker();
   await here.worker({ prefix: other.prefix! });
-  const opts = { jobId: '6f1c1c52-0000-7000-8000-00000000abcd' };
+  const opts = { jobId: '6f1c1c52-0000-7000-8000-00000000abcd', timestamp: Date.now() }; // added in the same ms
   const order = (key: string) => ({ updates: [{ key: here.key(key), by: 5 }] });
   const stock = { updates: [{ key: here.key('stock'), quantity: 3 }] };
   const queues = [openQueue(here), openQueue(here, 'inventory'), openQueue(here, 'counters', other.prefix)] as const;
