@@ -1,16 +1,14 @@
-import { Queue } from 'bullmq';
 import type { Job } from 'bullmq';
-import { Cluster, Redis } from 'ioredis';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { defineOperation, QueueUnavailableError } from '../../src/index.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { connectPromptly } from '../../src/redis/connection.js';
-import type { Connection, RedisClient } from '../../src/redis/connection.js';
 import { applyScript } from '../../src/redis/scripts.js';
-import { isCluster } from '../../src/redis/target.js';
+import { afterApplying } from '../support/after-applying.js';
 import { startProxy } from '../support/proxy.js';
+import { openQueue } from '../support/queues.js';
 import { createApplier } from '../support/script.js';
 import { keysLike, ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -28,7 +26,7 @@ test('a batch whose put-back fails for lack of memory does not claim that nothin
     { updates: [{ key: good, by: 5 }, { key: bad }] },
     { jobId, attempts: 2, backoff: { type: 'tally' } },
   );
-  afterScript(applyScript(createRegistry()).sha, () => here.client.config('SET', 'maxmemory', '1mb'));
+  afterApplying(() => here.client.config('SET', 'maxmemory', '1mb'));
   await here.worker();
   await until('the batch has failed', async () => (await (await getJob(here, jobId)).getState()) === 'failed');
   expect((await getJob(here, jobId)).failedReason).toMatch(
@@ -50,11 +48,14 @@ test('a job that was applied answers so, even to a worker that can not read it a
   const key = here.key('points');
   const older = addPoints(100);
   let died = false;
-  afterScript(applyScript(createRegistry([older])).sha, (worker) => {
-    died = true;
-    worker.disconnectAll();
-    return new Promise(() => undefined); // the worker dies before it completes the job
-  });
+  afterApplying(
+    (worker) => {
+      died = true;
+      worker.disconnectAll();
+      return new Promise(() => undefined); // the worker dies before it completes the job
+    },
+    applyScript(createRegistry([older])).sha,
+  );
   await here.worker({ operations: [older], ...QUICK, closeTimeoutMs: 100 });
   const submission = await here
     .producer({ operations: [older] })
@@ -205,31 +206,6 @@ function addPoints(most: number) {
     lua: 'return function(cells, args) local sum = cells[1] + args[1] return { sum }, { sum } end',
     result: ([value]) => value,
   });
-}
-
-/** Does something once, between the answer of the update script and what the worker does with it. */
-function afterScript(sha: string, action: (worker: Connection) => Promise<unknown>): void {
-  const { prototype } = isCluster(inject('redisUrl')) ? Cluster : Redis;
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
-  const evalsha = prototype.evalsha as (this: RedisClient, ...args: unknown[]) => Promise<unknown>;
-  let done = false;
-  prototype.evalsha = async function (this: RedisClient, ...args: unknown[]) {
-    const answer = await evalsha.apply(this, args);
-    if (args[0] === sha && !done) {
-      done = true;
-      await action(this as Connection);
-    }
-    return answer;
-  };
-  onTestFinished(() => {
-    prototype.evalsha = evalsha;
-  });
-}
-
-function openQueue(here: Place): Queue {
-  const queue = new Queue('counters', { connection: here.client, prefix: here.partition.prefix });
-  onTestFinished(() => queue.close());
-  return queue;
 }
 
 async function getJob(here: Place, jobId: string): Promise<Job> {
