@@ -17,7 +17,6 @@ export interface Drained {
 /** Undoes all faults that last. Says which processes are not at work again in time, and what was found not as it was left. */
 export async function heal(world: World): Promise<string[]> {
   await world.server.restart();
-  await world.server.unpause();
   await connected(world.operator);
   await relieve(world);
   await mendAll(world);

@@ -5,8 +5,8 @@ import type { CrashPoint } from '../support/crash-points.js';
 export interface Deed {
   readonly at: CrashPoint;
   readonly deed: 'die' | 'block' | 'freeze';
-  /** Only with a job whose updates could not be applied, so that they were put back. */
-  readonly putBack?: boolean;
+  /** Only with a batch of which no update could be applied, so that all were put back. */
+  readonly allPutBack?: boolean;
   /** How long to block the event loop. */
   readonly ms?: number;
 }
@@ -22,8 +22,13 @@ export type ProducerOrder =
   | { readonly order: 'same-key-twice'; readonly seed: number }
   | { readonly order: 'other-payload'; readonly seed: number }
   | { readonly order: 'shared-update'; readonly seed: number; readonly number: number }
-  /** Many updates of one cell, together. */
-  | { readonly order: 'one-cell'; readonly seed: number; readonly cell: Cell }
+  /** Some updates of one cell: each in a job of its own, or together. */
+  | {
+      readonly order: 'one-cell';
+      readonly seed: number;
+      readonly cell: Cell;
+      readonly sent: 'alone' | 'together';
+    }
   | { readonly order: 'die-after-submit' }
   | { readonly order: 'clock'; readonly offsetMs: number }
   | { readonly order: 'stop' };

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { cpSync, createWriteStream, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,9 +80,12 @@ function mutatedCopy({ edits }: Mutation): string {
 /** The seed and the first words of what the suite found, if it found anything. */
 async function firstViolation(copy: string, { seed, seconds, tries }: Flags): Promise<string | undefined> {
   for (let trySeed = seed; trySeed < seed + tries; trySeed += 1) {
-    const report = join(copy, 'report.json');
+    const report = join(copy, `report-${trySeed}.json`);
     const args = ['--seed', String(trySeed), '--seconds', String(seconds), '--json', report];
     const code = await run(copy, ['--import', 'tsx', 'test/faults/main.ts', ...args]);
+    if (code !== 0 && !existsSync(report)) {
+      throw new Error(`the run of seed ${trySeed} broke off, which proves nothing: see ${join(copy, 'run.log')}`);
+    }
     if (code !== 0) {
       const [first] = (JSON.parse(readFileSync(report, 'utf8')) as Report).violations;
       return `seed ${trySeed}, invariant ${first?.invariant ?? 0}: ${first?.message ?? ''}`;

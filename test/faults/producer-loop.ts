@@ -31,6 +31,9 @@ const MAX_BURST = 40;
 const PAUSE_MS = [40, 160] as const;
 const MAX_UNDER_WAY = 400;
 const RECENT = 60;
+
+/** Nothing shares a job with an update that has a priority. */
+const ALONE = { priority: 1 };
 const RESUBMIT_AFTER_MS = 200;
 
 /** An order to die is void when nothing is submitted in this time. */
@@ -181,8 +184,13 @@ export class ProducerLoop {
       }
       case 'one-cell': {
         const random = createRandom(order.seed);
-        const ids = Array.from({ length: random.int(2, MAX_BURST) }, (_, number) => `one-cell.${order.seed}.${number}`);
-        this.#submitTogether(ids.map((id) => drawScoresOf(random, order.cell, id)));
+        const ids = Array.from({ length: random.int(2, 8) }, (_, number) => `one-cell.${order.seed}.${number}`);
+        const updates = ids.map((id) => drawScoresOf(random, order.cell, id));
+        if (order.sent === 'together') {
+          this.#submitTogether(updates);
+        } else {
+          this.#submitAlone(updates.map((update) => ({ ...update, options: ALONE })));
+        }
         tell({ report: 'done', happened: true });
         break;
       }

@@ -66,6 +66,28 @@ test('drop-reply within a transaction waits for an EXEC that comes later', async
   expect(await here.client.get(key)).toBe('1');
 });
 
+test('a script that is held back reaches Redis after its client has sent it again over another connection', async () => {
+  const proxy = await faultProxy({ applyShas });
+  const here = place();
+  const key = here.key('count');
+  let deliver: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    deliver = resolve;
+  });
+  const held = proxy.hold('apply', { until: () => released, timeoutMs: 5_000, holding: [key] });
+  await expect(connectOnce(proxy.url).eval(INCREMENT, 1, key)).rejects.toThrow('Connection is closed');
+  expect(await held.begun).toBe(true);
+  expect(await here.client.get(key)).toBeNull();
+
+  const passes = proxy.passes('apply', [key], 5_000);
+  expect(await connectOnce(proxy.url).eval(INCREMENT, 1, key)).toBe(1);
+  expect(await passes).toBe(true);
+  deliver();
+  expect(await held.delivered).toBe(true);
+  expect(await here.client.get(key)).toBe('2');
+  expect(proxy.deliveredLate).toBe(1);
+});
+
 test.each([
   ['apply', 'drop-request'],
   ['apply', 'drop-reply'],

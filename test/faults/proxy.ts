@@ -7,7 +7,7 @@ import { applyScript } from '../../src/redis/scripts.js';
 import { scriptKinds } from './proxy/kinds.js';
 import type { CommandKind } from './proxy/kinds.js';
 import { Line } from './proxy/line.js';
-import type { Strike, StrikeEffect } from './proxy/line.js';
+import type { Strike } from './proxy/line.js';
 
 /**
  * Starts a proxy on a free port of loopback before one Redis.
@@ -73,28 +73,35 @@ export class FaultProxy {
    *
    * @returns whether it happened: false when no such command came in time, or Redis was gone before its answer
    */
-  strike(kind: CommandKind, effect: Exclude<StrikeEffect, 'hold-request'>, timeoutMs: number): Promise<boolean> {
+  strike(kind: CommandKind, effect: 'drop-request' | 'drop-reply', timeoutMs: number): Promise<boolean> {
     return this.#strike({ kind, effect }, timeoutMs);
   }
 
   /**
    * Holds the next command of a kind back, cuts its client off, and delivers it later.
    *
+   * @param options.until called when it is held: it is delivered when that is over
    * @param options.holding only a command that holds all these texts
    * @returns `begun`: whether there was such a command in time; `delivered`: whether it reached Redis
    */
   hold(
     kind: CommandKind,
-    { lateMs, timeoutMs, holding }: { lateMs: number; timeoutMs: number; holding?: readonly string[] },
+    options: { until: () => Promise<unknown>; timeoutMs: number; holding?: readonly string[] },
   ): { begun: Promise<boolean>; delivered: Promise<boolean> } {
+    const { until, timeoutMs, holding } = options;
     let held: () => void = () => undefined;
     const isHeld = new Promise<boolean>((resolve) => {
       held = () => {
         resolve(true);
       };
     });
-    const delivered = this.#strike({ kind, effect: 'hold-request', lateMs, holding, held }, timeoutMs);
+    const delivered = this.#strike({ kind, effect: 'hold-request', until, holding, held }, timeoutMs);
     return { begun: Promise.race([isHeld, delivered]), delivered };
+  }
+
+  /** Whether a command of a kind that holds all these texts passes within the time. */
+  passes(kind: CommandKind, holding: readonly string[], timeoutMs: number): Promise<boolean> {
+    return this.#strike({ kind, effect: 'watch', holding }, timeoutMs);
   }
 
   #strike(what: Omit<Strike, 'timer' | 'resolve'>, timeoutMs: number): Promise<boolean> {
@@ -172,6 +179,10 @@ export class FaultProxy {
     );
     if (strike !== undefined) {
       this.#disarm(strike);
+    }
+    if (strike?.effect === 'watch') {
+      strike.resolve(true);
+      return undefined;
     }
     return strike;
   }

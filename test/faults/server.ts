@@ -1,10 +1,13 @@
 import { copyFileSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { startRedisWithClock } from '../support/redis-clock/redis-with-clock.js';
 import type { RedisWithClock, ServerClock } from '../support/redis-clock/redis-with-clock.js';
 
 /** The redis-server of a run, on one port however often it dies. */
 export class Server {
+  #pauses = 0;
+
   private constructor(
     private readonly dataDir: string,
     private readonly redis: RedisWithClock,
@@ -26,9 +29,20 @@ export class Server {
     return this.redis.clock;
   }
 
-  /** Ends a CLIENT PAUSE, which holds back other connections; it ends late by as much as the clock was set back meanwhile. */
-  async unpause(): Promise<void> {
-    await this.redis.run('CLIENT', 'UNPAUSE');
+  /** Whether clients are held back: for as long as its clock says, so for hours if that is set back by hours meanwhile. */
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** Holds back what clients send, for this time. */
+  async pause(ms: number, what: 'ALL' | 'WRITE'): Promise<void> {
+    this.#pauses += 1;
+    try {
+      await this.redis.run('CLIENT', 'PAUSE', String(ms), what);
+      await wait(ms);
+    } finally {
+      this.#pauses -= 1;
+    }
   }
 
   /** Ends it as a crash of the machine's process would: nothing is written any more. */

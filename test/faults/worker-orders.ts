@@ -15,7 +15,7 @@ export interface ObeyingWorker {
 export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
   let armed: Deed | undefined;
   watchCrashPoints(applySha, (point, returnValue) => {
-    if (armed?.at === point && (armed.putBack !== true || hasPutBack(returnValue))) {
+    if (armed?.at === point && (armed.allPutBack !== true || hasPutAllBack(returnValue))) {
       const deed = armed;
       armed = undefined;
       carryOut(deed);
@@ -40,9 +40,10 @@ export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
   tell({ report: 'ready' });
 }
 
-/** Whether a job that returns this has put updates back. */
-function hasPutBack(returnValue: unknown): boolean {
-  return decodeRecord(returnValue)?.outcomes.some(isUndone) === true;
+/** Whether a job that returns this is a batch that has put all of its updates back. */
+function hasPutAllBack(returnValue: unknown): boolean {
+  const { outcomes } = decodeRecord(returnValue) ?? { outcomes: [] };
+  return outcomes.length > 1 && outcomes.every(isUndone);
 }
 
 function carryOut({ deed, ms = 0 }: Deed): void {

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Cell } from '../../../src/index.js';
 import { FLAKY, FLAKY_KEYS } from '../cells.js';
+import type { FaultProxy } from '../proxy.js';
+import type { Random } from '../random.js';
 import { LOCK_DURATION_MS } from '../settings.js';
-import { pickTarget } from '../world.js';
 import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 
@@ -11,18 +12,50 @@ import type { Nemesis } from './nemesis.js';
 /** Where the true value is meanwhile. */
 const asideOf = (key: string) => `aside:${key}`;
 
-async function spoil({ operator }: World, { key }: Cell): Promise<boolean> {
+/** Spoils one that is not spoilt yet. */
+async function spoilOne(world: World, random: Random): Promise<Cell | undefined> {
+  for (const cell of random.shuffle(FLAKY)) {
+    if (await spoil(world, cell)) {
+      return cell;
+    }
+  }
+  return undefined;
+}
+
+async function spoil(world: World, { key }: Cell): Promise<boolean> {
+  const { operator } = world;
   if ((await operator.type(asideOf(key))) !== 'none') {
     return false;
   }
-  // Not RENAME: when the connection is lost before the answer, both are sent once more.
-  const replies = await operator.multi().renamenx(key, asideOf(key)).rpush(key, 'spoilt').exec();
-  return replies?.every(([error]) => error === null) === true;
+  try {
+    // Not RENAME: when the connection is lost before the answer, both are sent once more.
+    const replies = await operator.multi().renamenx(key, asideOf(key)).rpush(key, 'spoilt').exec();
+    return replies?.every(([error]) => error === null) === true;
+  } catch (error) {
+    await mend(world, key); // it may have been spoilt, or be so once Redis gets to it
+    throw error;
+  }
 }
 
+const MEND_TIMEOUT_MS = 10_000;
+const MEND_EVERY_MS = 50;
+
+/** Tries for as long as Redis is away or refuses writes. */
 async function mend({ operator }: Pick<World, 'operator'>, key: string): Promise<void> {
-  if ((await operator.type(asideOf(key))) !== 'none') {
-    await operator.rename(asideOf(key), key);
+  const endsAt = performance.now() + MEND_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await operator.rename(asideOf(key), key);
+      return;
+    } catch (error) {
+      if ((error as Error).message.includes('no such key')) {
+        return;
+      }
+      if (performance.now() > endsAt) {
+        throw error;
+      }
+      await wait(MEND_EVERY_MS);
+    }
   }
 }
 
@@ -37,8 +70,8 @@ const spoilt: Nemesis = {
   name: 'cell: of another type for a while, then as it was',
   weight: 8,
   act: async (world, random) => {
-    const cell = random.pick(FLAKY);
-    if (!(await spoil(world, cell))) {
+    const cell = await spoilOne(world, random);
+    if (cell === undefined) {
       return false;
     }
     await wait(random.int(200, 3_000));
@@ -47,56 +80,84 @@ const spoilt: Nemesis = {
   },
 };
 
-const HELD_TIMEOUT_MS = 2_500;
+const ORDER_TIMEOUT_MS = 1_500;
+const REACHED_TIMEOUT_MS = 2_500;
+
+/** Sees to it that there are updates of the cell. */
+async function ask({ producers }: World, random: Random, cell: Cell, sent: 'alone' | 'together'): Promise<void> {
+  const seeds = producers.map(() => random.seed());
+  await Promise.all(
+    producers.map((producer, place) =>
+      producer.ask({ order: 'one-cell', seed: seeds[place] ?? 0, cell, sent }, 'done', ORDER_TIMEOUT_MS),
+    ),
+  );
+}
 
 /** Part of a script request that applies one update: of others, each leaves a receipt, which a late request finds. */
 const OF_ONE_UPDATE = '"updates":1,';
 
-/** The resent request finds it spoilt; then it is mended, and the first one arrives. */
+/** Until Redis has answered the request that was sent again. */
+const ANSWER_MS = 40;
+
+/** The request that is sent again finds it spoilt; then it is mended, and the first one arrives, within its lease. */
 const spoiltUntilLateRequest: Nemesis = {
   name: 'cell: spoilt for a script request that is sent again, but not for the one that comes late',
-  weight: 8,
+  weight: 10,
   act: async (world, random) => {
-    const cell = random.pick(FLAKY);
-    const { proxy } = pickTarget(random, world.workers);
-    if (!(await spoil(world, cell))) {
+    const cell = await spoilOne(world, random);
+    if (cell === undefined) {
       return false;
     }
-    const lateMs = random.int(LOCK_DURATION_MS / 2, LOCK_DURATION_MS);
     const holding = [cell.key, OF_ONE_UPDATE];
-    const held = proxy.hold('apply', { lateMs, timeoutMs: HELD_TIMEOUT_MS, holding });
-    const isHeld = await held.begun;
-    await wait(isHeld ? lateMs - random.int(20, 150) : 0);
+    const mendInTime = async (proxy: FaultProxy): Promise<void> => {
+      await proxy.passes('apply', holding, LOCK_DURATION_MS);
+      await wait(ANSWER_MS);
+      await mend(world, cell.key);
+    };
+    const holds = world.workers.map(
+      ({ proxy }) =>
+        proxy.hold('apply', { until: () => mendInTime(proxy), timeoutMs: REACHED_TIMEOUT_MS, holding }).delivered,
+    );
+    await ask(world, random, cell, 'alone');
+    const delivered = await Promise.all(holds);
     await mend(world, cell.key);
-    return held.delivered;
+    return delivered.includes(true);
   },
 };
 
-/** What failed in whole batches was put back; then the batches run once more, and could apply it as well. */
+/** Whether any of them comes true; known as soon as the first does. */
+function any(answers: readonly Promise<boolean>[]): Promise<boolean> {
+  const first = answers.map(async (answer) => {
+    if (!(await answer)) {
+      throw new Error('not this one');
+    }
+    return true;
+  });
+  return Promise.any(first).catch(() => false);
+}
+
+/** What failed in a whole batch was put back; then the batch runs once more, and could apply it as well. */
 const spoiltWhileWorkerDies: Nemesis = {
-  name: 'cell: spoilt until a worker dies that has put updates back',
-  weight: 4,
+  name: 'cell: spoilt until a worker dies that has put a whole batch back',
+  weight: 5,
   act: async (world, random) => {
-    const cell = random.pick(FLAKY);
-    const worker = pickTarget(random, world.workers);
-    if (!worker.isReady || !(await spoil(world, cell))) {
+    const cell = await spoilOne(world, random);
+    if (cell === undefined) {
       return false;
     }
-    const asked = world.producers.map((producer) =>
-      producer.ask({ order: 'one-cell', seed: random.seed(), cell }, 'done', ORDER_TIMEOUT_MS),
-    );
-    await Promise.all(asked);
-    const death = worker.dies(HELD_TIMEOUT_MS);
-    worker.order({ order: 'arm', deed: { at: 'before-completion', deed: 'die', putBack: true } });
-    const died = await death;
-    if (!died) {
+    const deaths = world.workers.map((worker) => {
+      const death = worker.dies(REACHED_TIMEOUT_MS);
+      worker.order({ order: 'arm', deed: { at: 'before-completion', deed: 'die', allPutBack: true } });
+      return death;
+    });
+    await ask(world, random, cell, 'together');
+    const died = await any(deaths);
+    for (const worker of world.workers) {
       worker.order({ order: 'disarm' });
     }
     await mend(world, cell.key);
     return died;
   },
 };
-
-const ORDER_TIMEOUT_MS = 1_500;
 
 export const cellNemeses: readonly Nemesis[] = [spoilt, spoiltUntilLateRequest, spoiltWhileWorkerDies];

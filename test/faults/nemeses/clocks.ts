@@ -38,6 +38,9 @@ const redisClock: Nemesis = {
   act: ({ server, acts }, random) => {
     const offsetMs = random.pick(REDIS_OFFSETS_MS) * sign(random);
     const isMoved = server.clock.offsetMs !== offsetMs;
+    if (server.isPaused && offsetMs < server.clock.offsetMs) {
+      return Promise.resolve(false);
+    }
     acts.clockMoved = true;
     server.clock.set(offsetMs);
     return Promise.resolve(isMoved);

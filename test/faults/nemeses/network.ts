@@ -34,7 +34,8 @@ function late(kind: keyof typeof LATE_MS, weight: number): Nemesis {
     weight,
     act: ({ workers, producers }, random) => {
       const { proxy } = pickTarget<AnyMember>(random, kind === 'add' ? producers : workers);
-      return proxy.hold(kind, { lateMs: random.int(...LATE_MS[kind]), timeoutMs: STRIKE_TIMEOUT_MS }).delivered;
+      const lateMs = random.int(...LATE_MS[kind]);
+      return proxy.hold(kind, { until: () => wait(lateMs), timeoutMs: STRIKE_TIMEOUT_MS }).delivered;
     },
   };
 }

@@ -38,10 +38,7 @@ export function pickQueue(random: Random, queues: readonly TallyQueue[]): TallyQ
   return random.pick(queues as [TallyQueue]);
 }
 
-function nameOfJobIn(
-  { name: queue, opts: { prefix = '' } }: TallyQueue,
-  { id = '', data, timestamp }: Job,
-): string {
+function nameOfJobIn({ name: queue, opts: { prefix = '' } }: TallyQueue, { id = '', data, timestamp }: Job): string {
   const addedAtMs = formOfJob(data) === undefined ? timestamp : undefined;
   return jobName({ prefix, queue, id, ...(addedAtMs !== undefined && { addedAtMs }) });
 }

@@ -69,14 +69,12 @@ const readOnly: Nemesis = {
 
 const NOBODY_LISTENS = 1;
 
+/** Over a connection of its own, so that it begins and ends when it should. */
 const paused: Nemesis = {
   name: 'redis: CLIENT PAUSE',
   weight: 3,
-  act: async ({ server, operator }, random) => {
-    const ms = random.int(100, 2_500);
-    await operator.call('CLIENT', 'PAUSE', ms, random.pick(['ALL', 'WRITE']));
-    await wait(ms);
-    await server.unpause();
+  act: async ({ server }, random) => {
+    await server.pause(random.int(100, 2_500), random.pick(['ALL', 'WRITE']));
     return true;
   },
 };

@@ -2,7 +2,7 @@ import { stringify } from 'safe-stable-stringify';
 import type { Outcome } from '../../../src/index.js';
 import { decodeFailure, decodeRecord } from '../../../src/jobs/form.js';
 import { parseUpdateId, putBackJobId } from '../../../src/jobs/job-id.js';
-import { decodeOutcome } from '../../../src/operations/outcome.js';
+import { decodeOutcome, isUndone } from '../../../src/operations/outcome.js';
 import type { Submission } from '../journal.js';
 import { REGISTRY } from '../operations.js';
 import { mayBeUnknown, wasRemoved, wasRetried } from './acts.js';
@@ -101,13 +101,16 @@ function* toldAgreesWithJobs(evidence: Evidence, history: History): Generator<st
   }
 }
 
-/** A job that a batch put back holds the update as the batch does, with its key. */
+/** A job that a batch put back holds the update as the batch does, with its key; and the batch says that it was not applied. */
 function* putBackAsTheyWere(history: History): Generator<string> {
   for (const batched of history.updates.filter(({ job }) => job.updates.length > 1)) {
-    const { job, index, content } = batched;
+    const { job, index, content, outcome } = batched;
     const putBack = history.find(putBackJobId(job.id, index, job.addedAtMs), 0);
     if (putBack !== undefined && putBack.content !== content) {
       yield `${placeOf(batched)} was put back as another one: ${putBack.content} instead of ${content}`;
+    }
+    if (putBack !== undefined && outcome !== undefined && !isUndone(outcome)) {
+      yield `${placeOf(batched)} was put back, but its batch says "${outcome}"`;
     }
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Socket } from 'node:net';
 import { CommandReader } from './command.js';
 import { scriptSha } from './kinds.js';
@@ -9,17 +8,17 @@ import type { CommandKind } from './kinds.js';
  * connection is cut. 'drop-reply': the command reaches Redis and runs, but from then on the client hears nothing, and
  * the connection is cut once Redis is done with it. Within a transaction that is after EXEC, since nothing runs before.
  * 'hold-request': the client's connection is cut as well, but the command, with those that were sent together with it, lingers
- * on the way, and reaches Redis some time later.
+ * on the way, and reaches Redis some time later. 'watch': nothing.
  */
-export type StrikeEffect = 'drop-request' | 'drop-reply' | 'hold-request';
+export type StrikeEffect = 'drop-request' | 'drop-reply' | 'hold-request' | 'watch';
 
 export interface Strike {
   readonly kind: CommandKind;
   readonly effect: StrikeEffect;
   /** Strikes only at a command that holds all these texts. @defaultValue at any */
   readonly holding?: readonly string[] | undefined;
-  /** How long the command lingers, in ms. */
-  readonly lateMs?: number;
+  /** How long the command lingers. */
+  readonly until?: () => Promise<unknown>;
   /** Called when it begins to. */
   readonly held?: () => void;
   readonly timer: NodeJS.Timeout;
@@ -109,10 +108,10 @@ export class Line {
     }
   }
 
-  async #deliverLate({ lateMs, held, resolve }: Strike): Promise<void> {
+  async #deliverLate({ until, held, resolve }: Strike): Promise<void> {
     this.client.destroy();
     held?.();
-    await wait(lateMs);
+    await until?.();
     this.deps.deliveredLate(this.#held.length);
     this.redis.write(Buffer.concat(this.#held)); // of no effect if Redis is gone
     this.#endAndTell(resolve);
