@@ -99,12 +99,11 @@ function isRecorded(record: JobResult): boolean {
 
 /** Runs the script, in a Cluster once for each slot that the job's updates lie in, all at the same time. */
 async function runScripts(attempt: Attempt, lossesBefore: number, deps: ApplyDeps): Promise<JobResult> {
-  const { registry, keys, redis, clock, confirmation } = deps;
+  const { clock, confirmation } = deps;
   const { job, ranBefore, askedAtMs } = attempt;
-  const slots = redis.isCluster ? 'cluster' : undefined;
   let order: Order;
   try {
-    order = readOrder(attempt, { registry, isReservedKey: keys.isReserved, slots }, redis.isCluster);
+    order = readOrder(attempt, deps);
   } catch (error) {
     return await recordOfUnreadable(attempt, error, deps);
   }

@@ -6,8 +6,9 @@ import type { JobData, Stamp } from '../jobs/job-data.js';
 import type { Partition } from '../jobs/partitions.js';
 import { notedStamp } from '../jobs/queues.js';
 import type { JobResult, TallyQueue } from '../jobs/queues.js';
-import type { CheckContext } from '../operations/update.js';
-import type { JobName, Slot } from '../redis/keys.js';
+import type { Registry } from '../operations/registry.js';
+import type { Connection } from '../redis/connection.js';
+import type { JobName, Keys, Slot } from '../redis/keys.js';
 import { attemptAskedAtMs, digestOf } from './queue-worker.js';
 import { groupBySlot } from './script-call.js';
 import type { SlotGroups } from './script-call.js';
@@ -58,8 +59,17 @@ export interface Order {
   readonly stamp: Partial<Stamp>;
 }
 
+/** What a worker knows, by which it reads jobs. */
+interface Reading {
+  readonly redis: Connection;
+  readonly registry: Registry;
+  readonly keys: Keys;
+}
+
 /** @throws ValidationError when it can't be told what its updates are, or where their receipts lie */
-export function readOrder({ job, place }: Attempt, context: CheckContext, inCluster: boolean): Order {
+export function readOrder({ job, place }: Attempt, { redis, registry, keys }: Reading): Order {
+  const inCluster = redis.isCluster;
+  const context = { registry, isReservedKey: keys.isReserved, slots: inCluster ? ('cluster' as const) : undefined };
   const { updates, sentAtMs = notedStamp(job.progress), windowMs } = parseJobData(job.name, job.data, context);
   if (inCluster) {
     const lost = updates.find((update) => update.slot === undefined);

@@ -41,15 +41,10 @@ export async function lateRecords(
   attempt: Attempt,
   deps: Deps,
 ): Promise<{ groups: SlotGroups; records: JobResult[] } | undefined> {
-  const { redis, registry, keys, lockDurationMs } = deps;
-  const context = {
-    registry,
-    isReservedKey: keys.isReserved,
-    slots: redis.isCluster ? ('cluster' as const) : undefined,
-  };
+  const { lockDurationMs } = deps;
   let groups: SlotGroups;
   try {
-    ({ groups } = readOrder(attempt, context, redis.isCluster));
+    ({ groups } = readOrder(attempt, deps));
   } catch {
     return undefined; // nothing was sent for it
   }

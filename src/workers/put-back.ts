@@ -37,11 +37,7 @@ export async function putBackUndone(attempt: Attempt, record: JobResult, deps: D
   const { job, place, name, form } = attempt;
   // Read once more rather than kept while the script runs: a busy worker has many jobs under way, and what is kept for each
   // costs the garbage collector more than the rare second reading.
-  const context = {
-    ...{ registry: deps.registry, isReservedKey: deps.keys.isReserved },
-    slots: deps.redis.isCluster ? ('cluster' as const) : undefined,
-  };
-  const { groups, stamp } = readOrder(attempt, context, deps.redis.isCluster);
+  const { groups, stamp } = readOrder(attempt, deps);
   const updates = inPlace(groups);
   const [single] = updates;
   if (outcomes.length === 1 && single !== undefined) {
