@@ -49,9 +49,7 @@ export async function prepareCluster(): Promise<void> {
     await copyAnnounced(redis, keys, SLOTS);
     const moved = {
       'receipts of idempotency keys': await rename(deps, 'idem', slotOfKeyReceipt),
-      histories: await rename(deps, 'history', (id) =>
-        Promise.resolve(parseCellId(id)?.key).then((key) => key && slotOf(key)),
-      ),
+      histories: await rename(deps, 'history', slotOfHistory),
       'receipts of jobs': await splitJobReceipts(deps),
     };
     for (const [what, { done, left }] of Object.entries(moved)) {
@@ -73,6 +71,12 @@ async function requireAtRest({ redis, keys, prefix, check }: Deps): Promise<void
   if (redis.isCluster) {
     throw new ConfigurationError(
       'this is a Cluster already: give the one server whose keys are to be moved (REDIS_URL)',
+    );
+  }
+  const connected = await connectedParts(redis);
+  if (connected.length > 0) {
+    throw new ConfigurationError(
+      `${connected.join(', ')} are connected, and would look for what is renamed where it was: stop all of Tally first`,
     );
   }
   const counts = await new PartitionCounts(redis, keys).read();
@@ -99,6 +103,12 @@ async function requireAtRest({ redis, keys, prefix, check }: Deps): Promise<void
   }
 }
 
+/** Which parts of Tally that read or write receipts are connected, by the names of their connections. */
+async function connectedParts(redis: Connection): Promise<string[]> {
+  const list = String(await redis.call('CLIENT', 'LIST'));
+  return [...new Set(Array.from(list.matchAll(/ name=(tally-(?:worker|producer))\b/g), ([, name = '']) => `${name}s`))];
+}
+
 interface Moved {
   done: number;
   /** What could not be moved. */
@@ -109,23 +119,28 @@ interface Moved {
 async function rename(
   { redis, namespace }: Deps,
   kind: 'idem' | 'history',
-  slotFor: (id: string, redis: Connection, key: string) => Promise<number | '' | undefined>,
+  slotFor: (key: string, id: string, redis: Connection) => number | undefined | Promise<number | undefined>,
 ): Promise<Moved> {
   const moved: Moved = { done: 0, left: [] };
   const start = `${namespace}:${kind}:`;
   for await (const key of keysWith(redis, start)) {
-    const slot = await slotFor(key.slice(start.length), redis, key);
-    if (typeof slot === 'number') {
+    const slot = await slotFor(key, key.slice(start.length), redis);
+    if (slot === undefined) {
+      moved.left.push(key);
+    } else {
       await redis.rename(key, `${namespace}:{${tagOf(slot)}}:${key.slice(namespace.length + 1)}`);
       moved.done += 1;
-    } else {
-      moved.left.push(key);
     }
   }
   return moved;
 }
 
-async function slotOfKeyReceipt(_id: string, redis: Connection, key: string): Promise<number | undefined> {
+function slotOfHistory(_key: string, id: string): number | undefined {
+  const cell = parseCellId(id);
+  return cell && slotOf(cell.key);
+}
+
+async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Promise<number | undefined> {
   const [, slot] = /^tally\/\d+ (\d+) /.exec((await redis.get(key)) ?? '') ?? [];
   return slot === undefined ? undefined : Number(slot);
 }
@@ -138,10 +153,10 @@ async function splitJobReceipts(deps: Deps): Promise<Moved> {
   for await (const key of keysWith(redis, start)) {
     const record = decodeRecord(await redis.get(key));
     const job = await readJob(deps, key.slice(start.length));
-    if (job === undefined) {
+    if (job === 'gone') {
       continue; // nothing of it can run again
     }
-    if (record?.digest !== job.digest || job.slots.includes(undefined)) {
+    if (job === 'unreadable' || record === undefined || job.slots.includes(undefined) || job.isOther(record.digest)) {
       moved.left.push(key);
       continue;
     }
@@ -157,23 +172,41 @@ async function splitJobReceipts(deps: Deps): Promise<Moved> {
   return moved;
 }
 
-/** The slots of the updates of the job that a receipt is named after; of one that was put back and removed, from its batch. */
-async function readJob(
-  { redis, check }: Deps,
-  hash: string,
-): Promise<{ digest: string; slots: (number | undefined)[] } | undefined> {
+/** What a receipt answers for. */
+interface AnsweredJob {
+  /** Of each update; undefined where this command can't tell. */
+  readonly slots: readonly (number | undefined)[];
+  /** Whether a receipt with this digest is that of other data. */
+  readonly isOther: (digest: string) => boolean;
+}
+
+/** The job that a receipt is named after: its own, that of somebody else with a time, or one put back and removed since. */
+async function readJob(deps: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | 'gone'> {
   const [, withoutTime] = /^(.*):\d+$/s.exec(hash) ?? [];
-  for (const key of [hash, ...(withoutTime === undefined ? [] : [withoutTime])]) {
-    const [name, text] = await redis.hmget(key, 'name', 'data');
-    if (name && text) {
-      const { updates } = parseJobData(name, parseJson(text), check);
-      return {
-        digest: digestOfJob(text),
-        slots: updates.map((update) => ('refusal' in update ? undefined : update.slot)),
-      };
-    }
+  const [, batch, index] = /^(.*)\.(\d{1,5})$/s.exec(hash) ?? [];
+  const job =
+    (await readSlots(deps, hash)) ?? (withoutTime === undefined ? undefined : await readSlots(deps, withoutTime));
+  if (job !== undefined || batch === undefined) {
+    return job ?? 'gone';
   }
-  return undefined;
+  const whole = await readSlots(deps, batch); // it may run again, and would put the update back once more
+  return whole === undefined || whole === 'unreadable'
+    ? (whole ?? 'gone')
+    : { slots: [whole.slots[Number(index)]], isOther: () => false };
+}
+
+async function readSlots({ redis, check }: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | undefined> {
+  const [name, text] = await redis.hmget(hash, 'name', 'data');
+  if (!name || !text) {
+    return undefined;
+  }
+  try {
+    const { updates } = parseJobData(name, parseJson(text), check);
+    const slots = updates.map((update) => ('refusal' in update ? undefined : update.slot));
+    return { slots, isOther: (digest) => digest !== digestOfJob(text) };
+  } catch {
+    return 'unreadable'; // somebody has edited it
+  }
 }
 
 async function* keysWith(redis: Connection, start: string): AsyncGenerator<string> {

@@ -166,3 +166,20 @@ test('how long keys are remembered is said to the producers of commands, too', a
   const job = await here.client.hget(`${here.partition.prefix}:counters:${jobId}`, 'data');
   expect(JSON.parse(job ?? '')).toMatchObject({ windowMs: 3_600_000 });
 });
+
+test('what is remembered is not renamed for a Cluster while workers or producers would look for it', async () => {
+  const here = place();
+  await here.worker();
+  const producer = here.producer();
+  const increment = () => producer.counters.increment({ key: here.key('n') }, { idempotencyKey: 'k' });
+  await (await increment()).outcome();
+
+  const environment = { REDIS_URL: inject('redisUrl'), TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const { code, stderr } = await tally(environment, 'prepare-cluster');
+
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /tally-(workers|producers), tally-(workers|producers) are connected, .*stop all of Tally first/,
+  );
+  expect(await (await increment()).outcome()).toMatchObject({ duplicate: true });
+});
