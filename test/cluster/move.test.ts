@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Producer } from '../../src/index.js';
+import { Partitions } from '../../src/jobs/partitions.js';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { startCluster } from '../support/topology/cluster.js';
 import { tally } from '../support/command.js';
-import { place } from '../support/tally.js';
+import { ended, jobOf, openQueue } from '../support/queues.js';
+import { keysLike, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
 
 const run = promisify(execFile);
 
@@ -22,6 +26,23 @@ async function ownServer(): Promise<string> {
     rmSync(dataDir, { recursive: true, force: true });
   });
   return server.url;
+}
+
+/** An update that its batch put back, that was applied, and whose job was removed: its receipt stays for the batch's sake. */
+async function putBackAndRemoved(old: Place, producer: Producer): Promise<string> {
+  const [bad, good] = [old.key('bad'), old.key('good')];
+  await old.client.lpush(bad, 'x');
+  const params = [{ key: bad }, { key: good }];
+  const [update] = await producer.submit(
+    params.map((each) => ({ operation: 'counter.increment' as const, params: each })),
+  );
+  expect(await update!.outcome()).toMatchObject({ status: 'failed' });
+  await old.client.del(bad);
+  const queue = openQueue(old, 'counters', new Partitions(old.prefix, SPLIT.partitions).ofJob(update!.jobId).prefix);
+  await (await ended(queue, update!.id)).retry('failed');
+  await until('it is completed', async () => (await queue.getJobState(update!.id)) === 'completed');
+  await (await jobOf(queue, update!.id)).remove();
+  return update!.id;
 }
 
 test(
@@ -43,6 +64,7 @@ test(
     const producer = old.producer(SPLIT);
     const done = await producer.submit(updates);
     await Promise.all(done.map((submission) => submission.outcome()));
+    const healed = await putBackAndRemoved(old, producer);
     await worker.close();
     const waiting = await producer.submit(
       keys.map((key) => ({ operation: 'counter.increment' as const, params: { key, by: 10 } })),
@@ -53,6 +75,8 @@ test(
     const prepared = await tally({ REDIS_URL: url, ...settings }, 'prepare-cluster');
     expect(prepared, prepared.stderr).toMatchObject({ code: 0 });
     expect(prepared.stdout).toContain('50 receipts of idempotency keys lie where a Cluster looks for them\n');
+    expect(await keysLike(old, `${namespace}:{*}:job:*:${healed}`)).toHaveLength(1);
+    expect(await keysLike(old, `${namespace}:job:*:${healed}`)).toEqual([]);
     const [node] = await cluster.masters();
     await run(
       'redis-cli',
