@@ -144,12 +144,33 @@ local function keep_missing(cell)
   missing[cell] = true
 end
 
+-- What Redis says to the script of a user without rights, up to 7.0 and since.
+local function is_refusal(text)
+  return string.find(text, "^ERR The user executing the script can't") or string.find(text, '[nN]o permissions')
+end
+
+-- Whether the worker's user may run a command that is to write. EVALSHA itself makes sure of the keys, but not of the
+-- commands, and a write must not be the first to find out. Before Redis 7 one can only try: so the arguments must be
+-- some that the command refuses, as it does after its rights were checked.
+local function is_allowed(command, ...)
+  if redis.acl_check_cmd then
+    return redis.acl_check_cmd(command, ...)
+  end
+  return not is_refusal(redis.pcall(command, ...).err)
+end
+
+-- A string with a TTL is created by SET, which the receipts need as well.
+local may_write_strings = string_count == 0
+  or is_allowed('INCRBY', KEYS[2], 'x') and (request.columns[4] == false or is_allowed('SET', KEYS[2], 'x', 'x'))
+
 for first = 1, string_count, MAX_UNPACK do
   local last = math.min(first + MAX_UNPACK - 1, string_count)
   local texts = call('MGET', unpack(KEYS, first + 1, last + 1))
   for cell = first, last do
     local text = texts[cell - first + 1]
-    if text then
+    if not may_write_strings then
+      problems[cell] = 'NOPERM'
+    elseif text then
       keep_integer(cell, text)
     elseif call('TYPE', KEYS[cell + 1]).ok == 'none' then
       keep_missing(cell)
@@ -176,11 +197,10 @@ if hashes or sorted_sets then
     end
   end
 
-  -- EVALSHA itself makes sure of the keys, but not of the commands, and HSET must not be the first to be refused.
-  local function is_allowed(command, groups)
-    return not groups or not redis.acl_check_cmd or redis.acl_check_cmd(command, KEYS[groups[1][1]], '0', '0')
-  end
-  local may_write = { hash = is_allowed('HSET', hashes), zset = is_allowed('ZADD', sorted_sets) }
+  local may_write = {
+    hash = not hashes or is_allowed('HINCRBY', KEYS[hashes[1][1]], '0', 'x'),
+    zset = not sorted_sets or is_allowed('ZADD', KEYS[sorted_sets[1][1]], 'x', '0'),
+  }
 
   local function read_group(kind, command, group, keep)
     local key, group_cells, names = KEYS[group[1]], group[2], group[3]
@@ -189,8 +209,7 @@ if hashes or sorted_sets then
       local texts = redis.pcall(command, key, unpack(names, first, last))
       local problem = not may_write[kind] and 'NOPERM' or (kinds[key] or kind) ~= kind and 'WRONG_TYPE'
       if texts.err and not problem then
-        local is_refused = string.match(texts.err, 'NOPERM') or string.match(texts.err, "can't run this command") -- up to 7.0
-        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or is_refused and 'NOPERM'
+        problem = string.match(texts.err, 'WRONGTYPE') and 'WRONG_TYPE' or is_refusal(texts.err) and 'NOPERM'
         if not problem then
           error(texts)
         end
@@ -222,7 +241,7 @@ end
 -- Plan.
 local touched = {} -- cells to write, in order
 local value_before = {} -- by touched cell: what this job found there
-local created_ttl = {} -- ttl seconds by cell, for cells that an update of this job creates
+local created_ttl = {} -- by cell that an update of this job creates: its ttl in seconds, false for none
 
 local integer_texts = {} -- by number: amounts repeat, and a look-up costs a fifth of formatting
 
@@ -344,7 +363,7 @@ local function apply_step()
     if value ~= nil and (missing[cell] or value ~= values[cell]) then
       if missing[cell] then
         missing[cell] = nil
-        created_ttl[cell] = ttls and ttls[step] or ttl_of_all or nil
+        created_ttl[cell] = ttls and ttls[step] or ttl_of_all or false
       end
       if not value_before[cell] then
         value_before[cell] = values[cell]
@@ -507,52 +526,74 @@ if #new_receipts > 0 then
   until_ms = integer_text(math.min(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS, MAX_INTEGER))
 end
 
+local raises_clock = keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS
+if raises_clock and not is_allowed('ZADD', KEYS[request.announced], 'x', '0') then
+  return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
+end
+
 call('SET', KEYS[1], record, 'EX', receipt_seconds)
 if #new_receipts > 0 then
   for _, receipt_key in ipairs(new_receipts) do
     call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
   end
 end
-if keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS then
+if raises_clock then
   call('ZADD', KEYS[request.announced], 'GT', integer_text(now_ms), 'clock-ms')
 end
 
--- Write. Types and ranges were checked above and memory by the first SET, so nothing here can fail.
+-- Write. Types, ranges and rights were checked above and memory by the first SET, so nothing here can fail. A cell is
+-- changed by the difference: SET and HSET put another in its place, which has neither the TTL of the key nor that of the
+-- field (HEXPIRE, since Redis 7.4 and Valkey 9). See docs/decisions/15-differences.md.
+local function add(key, field, text)
+  if field then
+    call('HINCRBY', key, field, text)
+  else
+    call('INCRBY', key, text)
+  end
+end
+
+local function write_difference(cell, key, field)
+  local before, after = value_before[cell], values[cell]
+  local difference = after - before
+  if difference > MAX_INTEGER or difference < -MAX_INTEGER then
+    add(key, field, integer_text(-before)) -- by way of 0: past 2^53 a difference is not exact
+    difference = after
+  end
+  if difference ~= 0 or created_ttl[cell] ~= nil then
+    add(key, field, integer_text(difference))
+  end
+end
+
 for n = 1, #touched do
   local cell = touched[n]
   if cell <= string_count then
     if created_ttl[cell] then
       call('SET', KEYS[cell + 1], integer_text(values[cell]), 'EX', created_ttl[cell])
     else
-      call('SET', KEYS[cell + 1], integer_text(values[cell]), 'KEEPTTL')
+      write_difference(cell, KEYS[cell + 1])
     end
   end
 end
 
-if hashes or sorted_sets then
-  local function write_group(command, group, pair)
-    local arguments = {}
-    for n, cell in ipairs(group[2]) do
-      if value_before[cell] then
-        local first, second = pair(group[3][n], integer_text(values[cell]))
-        arguments[#arguments + 1] = first
-        arguments[#arguments + 1] = second
-      end
-    end
-    for first = 1, #arguments, MAX_UNPACK do
-      call(command, KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
+for _, group in ipairs(hashes or {}) do
+  for n, cell in ipairs(group[2]) do
+    if value_before[cell] then
+      write_difference(cell, KEYS[group[1]], group[3][n])
     end
   end
+end
 
-  for _, group in ipairs(hashes or {}) do
-    write_group('HSET', group, function(field, value)
-      return field, value
-    end)
+-- A score is replaced: a member has nothing beside it.
+for _, group in ipairs(sorted_sets or {}) do
+  local arguments = {}
+  for n, cell in ipairs(group[2]) do
+    if value_before[cell] then
+      arguments[#arguments + 1] = integer_text(values[cell])
+      arguments[#arguments + 1] = group[3][n]
+    end
   end
-  for _, group in ipairs(sorted_sets or {}) do
-    write_group('ZADD', group, function(member, value)
-      return value, member
-    end)
+  for first = 1, #arguments, MAX_UNPACK do
+    call('ZADD', KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
   end
 end
 

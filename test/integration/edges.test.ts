@@ -104,11 +104,11 @@ test('of several updates of which only some were accepted, the error says how ma
   });
 });
 
-test('a user without permission for HSET loses nothing: the script writes no receipt either', async () => {
+test('a user without permission for HINCRBY loses nothing: the script writes no receipt either', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   const key = here.key('hash');
-  await here.client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-hset');
+  await here.client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-hincrby');
   const app = redis.url.replace('redis://', 'redis://app:secret@');
   const client = connectPromptly(app, 'test', 5_000, here.logger);
   onTestFinished(() => {
@@ -119,7 +119,7 @@ test('a user without permission for HSET loses nothing: the script writes no rec
   const jobId = newJobId();
   expect(await applyOne(update, { jobId })).toMatchObject({ status: 'failed', reason: 'NOPERM' });
   expect(await keysLike(here, `${here.namespace}:*`)).toEqual([]);
-  await here.client.call('ACL', 'SETUSER', 'app', '+hset');
+  await here.client.call('ACL', 'SETUSER', 'app', '+hincrby');
   expect(await applyOne(update, { jobId })).toEqual({ status: 'applied', result: { value: 5 } });
 });
 

@@ -143,7 +143,7 @@ test('within a transaction and a job of its own it says which update and which k
 });
 
 test.each([
-  ['HSET', { field: 'f' }],
+  ['HINCRBY', { field: 'f' }],
   ['ZADD', { member: 'm' }],
   ['HMGET', { field: 'f' }],
 ])("updates that need %s, which the worker's user may not run, fail alone", async (command, place_) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { decodeRecord, FORM } from '../../src/jobs/form.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Operation } from '../../src/operations/operation.js';
@@ -10,6 +11,7 @@ import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys } from '../../src/redis/keys.js';
 import type { JobName, Keys } from '../../src/redis/keys.js';
 import { applyScript, ScriptRunner } from '../../src/redis/scripts.js';
+import type { Script } from '../../src/redis/scripts.js';
 import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
 import type { Place } from './tally.js';
 
@@ -60,13 +62,25 @@ export interface Applier {
   readonly keyReceipt: (key: string, operation?: string) => string;
 }
 
+interface ApplierOptions {
+  readonly operations?: readonly Operation[];
+  readonly idempotencyOwner?: string;
+  /** Changes the text of the script, e.g. to hide what older servers do not have. */
+  readonly edit?: ((text: string) => string) | undefined;
+}
+
+function edited(script: Script, edit: (text: string) => string = (text) => text): Script {
+  const text = edit(script.text);
+  return { ...script, text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
 export function createApplier(
   { client, namespace, prefix }: Pick<Place, 'client' | 'namespace' | 'prefix'>,
-  { operations = [], idempotencyOwner = '' }: { operations?: readonly Operation[]; idempotencyOwner?: string } = {},
+  { operations = [], idempotencyOwner = '', edit }: ApplierOptions = {},
 ): Applier {
   const registry = createRegistry(operations);
   const keys = createKeys({ namespace, prefix });
-  const script = applyScript(registry);
+  const script = edited(applyScript(registry), edit);
   const runner = new ScriptRunner(client, [script]);
   const context = { registry, isReservedKey: keys.isReserved, idempotencyOwner };
   const check = (updates: readonly Update[]) => checkUpdates(updates, context);
