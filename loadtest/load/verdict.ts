@@ -1,5 +1,6 @@
 import type { RedisClient } from '../../src/redis/connection.js';
 import { describeCell } from '../../src/operations/cell.js';
+import { integerIn } from '../../src/operations/cell-integer.js';
 import type { Cell } from '../../src/index.js';
 import type { Cells } from './cells.js';
 import type { Expected, Ledger } from './ledger.js';
@@ -31,10 +32,11 @@ export async function judge(
       part.map((number) => cells.cell(number)),
     );
     for (const [place, number] of part.entries()) {
-      const family = cells.familyOf(number);
+      const [cell, family] = [cells.cell(number), cells.familyOf(number)];
       const text = texts[place] ?? null;
-      negativeStocks += family === 'inventory' && Number(text) < 0 ? 1 : 0;
-      const difference = compare(cells.cell(number), family, ledger.expected(number), text);
+      const value = text === null ? 0 : integerIn(cell, text);
+      negativeStocks += family === 'inventory' && value !== undefined && value < 0 ? 1 : 0;
+      const difference = compare({ cell, family, text, value }, ledger.expected(number));
       if (difference !== undefined) {
         differences.push(difference);
       }
@@ -85,10 +87,17 @@ async function readText(redis: RedisClient, { key, member }: Cell): Promise<stri
   }
 }
 
-function compare(cell: Cell, family: Family, { low, high }: Expected, text: string | null): Difference | undefined {
-  const value = text === null ? 0 : Number(text);
+interface Found {
+  readonly cell: Cell;
+  readonly family: Family;
+  readonly text: string | null;
+  /** 0 when the cell is missing, undefined when it holds no integer. */
+  readonly value: number | undefined;
+}
+
+function compare({ cell, family, text, value }: Found, { low, high }: Expected): Difference | undefined {
   const facts = { cell: describeCell(cell), family, expectedLow: low, expectedHigh: high };
-  if (text === '' || !Number.isSafeInteger(value)) {
+  if (value === undefined) {
     return { ...facts, kind: 'lost', found: text, amount: Math.max(Math.abs(low), Math.abs(high)) };
   }
   const found = text === null ? null : value;

@@ -2,6 +2,7 @@ import type { RedisClient } from './connection.js';
 import { TallyError } from '../errors.js';
 import type { Cell } from '../operations/cell.js';
 import { cellName, describeCell } from '../operations/cell.js';
+import { integerIn } from '../operations/cell-integer.js';
 
 /** A cell's value as Redis holds it now. */
 export interface CellValue extends Cell {
@@ -40,8 +41,8 @@ export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValu
   if (text === null) {
     return undefined;
   }
-  const value = Number(text);
-  if (text === '' || !Number.isSafeInteger(value)) {
+  const value = integerIn(cell, text);
+  if (value === undefined) {
     throw new TallyError('NOT_AN_INTEGER', `${describeCell(cell)} holds "${text}", not an integer within +-(2^53 - 1)`);
   }
   return { ...cellName(cell), value, ...(ttlMs >= 0 && { ttlSeconds: Math.ceil(ttlMs / 1000) }) };

@@ -76,6 +76,7 @@ test.each<{ family: Family; found: string | undefined; kind: string | undefined;
   { family: 'counter', found: '7', kind: 'lost', amount: 3 },
   { family: 'counter', found: undefined, kind: 'lost', amount: 10 },
   { family: 'counter', found: 'ten', kind: 'lost', amount: 10 },
+  { family: 'counter', found: '1e1', kind: 'lost', amount: 10 },
   { family: 'xp', found: '11', kind: 'doubled', amount: 1 },
   { family: 'inventory', found: '12', kind: 'lost', amount: 2 },
   { family: 'inventory', found: '8', kind: 'doubled', amount: 2 },
