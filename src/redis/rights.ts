@@ -10,15 +10,32 @@ export interface MissingRight {
   readonly pattern: string | undefined;
 }
 
-/** Asks Redis for each call whether the user of this connection may make it, and makes none: so nothing gets into ACL LOG. */
+/**
+ * Asks Redis for each call whether the user of this connection may make it, and makes none: so nothing gets into ACL LOG.
+ * Since Redis 8 the number of arguments must be right, so the zeros at the end become fewer or more until it is. What is an
+ * error then too is a command that the server does not know.
+ */
 const ASK = `
 if not redis.acl_check_cmd then
   return 'unknown'
 end
+local function may_make(call)
+  local known, may = pcall(redis.acl_check_cmd, unpack(call))
+  while not known and call[#call] == '0' do
+    call[#call] = nil
+  end
+  for _ = 0, 4 do
+    if known then
+      return may
+    end
+    known, may = pcall(redis.acl_check_cmd, unpack(call))
+    call[#call + 1] = '0'
+  end
+  return not known or may
+end
 local answers = {}
 for number, call in ipairs(cjson.decode(ARGV[1])) do
-  local known, may = pcall(redis.acl_check_cmd, unpack(call))
-  answers[number] = (may or not known) and '1' or '0'
+  answers[number] = may_make(call) and '1' or '0'
 end
 return table.concat(answers)`;
 
