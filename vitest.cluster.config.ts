@@ -1,6 +1,5 @@
 import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
-import { isInstalled } from './test/support/topology/installed.js';
 import onOneServer from './vitest.config.js';
 
 /** Single tests that need one server leave themselves out, see `test/support/skip-unless-one-server.ts`. */
@@ -9,7 +8,7 @@ const SERVERS_OF_THEIR_OWN = [
   'test/integration/cli.test.ts', // `tally up` with its private server; doctor and secure in test/cluster run commands
 ];
 
-/** The core, against what differs from a Redis server only in how it is reached, or in its name. */
+/** The core, against what differs from a Redis server only in how it is reached. */
 const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'redis-away', 'http-updates', 'examples'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
@@ -34,7 +33,6 @@ export default defineConfig({
     projects: [
       against('cluster', ['test/integration/**/*.test.ts', 'test/cluster/**/*.test.ts'], 0),
       against('sentinel', CORE, 1),
-      ...(isInstalled('valkey-server') ? [against('valkey', CORE, 2)] : []),
     ],
   },
 });

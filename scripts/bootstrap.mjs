@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchOtherServers } from './other-servers.mjs';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
@@ -40,6 +41,9 @@ requireRedisServer();
 if (process.env.npm_lifecycle_event === 'pretest') {
   requireBrowser();
   fetchPromtool();
+}
+if (process.env.npm_lifecycle_event === 'pretest:servers') {
+  fetchOtherServers(say);
 }
 if (NEED_COMPILER.includes(process.env.npm_lifecycle_event)) {
   requireCompiler();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
+import { otherServers } from './other-servers.js';
 import { startCluster } from './topology/cluster.js';
 import { startSentinel } from './topology/sentinel.js';
 
@@ -22,7 +23,7 @@ interface SharedRedis {
 /** What tests run against, by TEST_REDIS. */
 const KINDS: Readonly<Record<string, () => Promise<SharedRedis>>> = {
   server: startServer,
-  valkey: startValkey,
+  ...Object.fromEntries(otherServers().map(({ name, program }) => [name, () => startOther(program)])),
   cluster: startCluster,
   sentinel: startSentinel,
 };
@@ -54,10 +55,10 @@ async function startServer(): Promise<SharedRedis> {
   };
 }
 
-/** Where both programs are, Tally takes `redis-server`: so this name leads to Valkey for as long as these tests run. */
-async function startValkey(): Promise<SharedRedis> {
+/** Tally starts what is called `redis-server`: so this name leads to the other program for as long as these tests run. */
+async function startOther(program: string): Promise<SharedRedis> {
   const programs = mkdtempSync(join(tmpdir(), 'tally-programs-'));
-  writeFileSync(join(programs, 'redis-server'), '#!/bin/sh\nexec valkey-server "$@"\n', { mode: 0o755 });
+  writeFileSync(join(programs, 'redis-server'), `#!/bin/sh\nexec '${program}' "$@"\n`, { mode: 0o755 });
   const path = `${programs}${delimiter}${process.env['PATH'] ?? ''}`;
   const before = process.env['PATH'];
   process.env['PATH'] = path;

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+import { otherServers } from './test/support/other-servers.js';
+import onOneServer from './vitest.config.js';
+
+/** What could differ between servers: all that the script does, and what Tally reads of a server, its rights and its faults. */
+const CORE = [
+  'test/lua/**/*.test.ts',
+  ...[
+    ...['exactly-once', 'concurrency', 'edges', 'late-requests', 'own-faults', 'janitor'],
+    ...['redis-away', 'http-updates', 'http-reads', 'integers', 'rights', 'metrics-redis', 'doctor-others'],
+  ].map((name) => `test/integration/${name}.test.ts`),
+];
+
+/** `npm run test:servers`: the core against the server that is installed, and against a newer Redis and a Valkey that are here. */
+export default defineConfig({
+  test: {
+    projects: ['server', ...otherServers().map(({ name }) => name)].map((name, groupOrder) => ({
+      test: {
+        ...onOneServer.test,
+        name,
+        env: { TEST_REDIS: name },
+        include: CORE,
+        sequence: { ...onOneServer.test?.sequence, groupOrder }, // one server after the other
+      },
+    })),
+  },
+});
