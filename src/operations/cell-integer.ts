@@ -4,7 +4,7 @@ import type { Cell } from './cell.js';
 const AS_REDIS_WRITES = /^(?:0|-?[1-9][0-9]*)$/;
 
 /**
- * The integer that a cell holds. Who reads a cell asks this, so that all tell what an update would find: `lua/frame.lua`
+ * The integer that a cell holds. Who reads a cell asks this, so that all tell what an update would find: `lua/apply.lua`
  * decides alike.
  *
  * @param text what GET, HGET or ZSCORE answers

@@ -1,7 +1,7 @@
 import { htmlUnescape } from 'escape-goat';
 import { describe, expect, test } from 'vitest';
 import type { Cell } from '../../src/index.js';
-import { readCell } from '../../src/redis/read-cell.js';
+import { readCell } from '../../src/readers/read-cell.js';
 import { CELL_KINDS, cellOf, store } from '../lua/cells.js';
 import { tally } from '../support/command.js';
 import { startDashboard } from '../support/dashboard.js';
