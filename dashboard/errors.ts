@@ -1,8 +1,8 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { signedInOf } from './access/signed-in.js';
-import { html } from '../src/html.js';
-import { MasterAwayError } from './master-away.js';
+import { html } from '../src/web/html.js';
+import { MasterAwayError } from './master-unreachable.js';
 import { sendPage } from './pages/page.js';
 
 /** A request that is refused, with words for whoever sent it. */

@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf } from '../master-away.js';
-import { refuseOtherSites } from '../other-sites.js';
+import type { MasterWatch } from '../../src/redis/master-probe.js';
+import { askMasterOf } from '../master-unreachable.js';
+import { refuseOtherSites } from './cross-site.js';
 import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';
-import { permit } from './permit.js';
+import { permit } from './restrict-access.js';
 import type { ProxyOptions } from './proxy.js';
 import { Sessions } from './sessions.js';
 import { nameOf, refuseAttempt, signInPages } from './sign-in.js';

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { isLoopbackAddress, isLoopbackHost } from '../../src/producers/http/access/loopback.js';
+import { isLoopbackAddress, isLoopbackHost } from '../../src/web/loopback.js';
 import { Refusal } from '../errors.js';
 import { wordOfProxy } from './proxy.js';
 import type { ProxyOptions } from './proxy.js';

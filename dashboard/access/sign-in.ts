@@ -1,9 +1,9 @@
 import express, { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { noteTriedName } from '../audit/tried-name.js';
+import { noteTriedName } from '../audit/attempted-name.js';
 import { sendPage } from '../pages/page.js';
-import { signInForm, signOutForm } from '../pages/sign-in-form.js';
+import { signInForm, signOutForm } from './sign-in-form.js';
 import { WINDOW_MINUTES } from './attempts.js';
 import type { AttemptLimits } from './attempts.js';
 import { isPassword } from './password.js';

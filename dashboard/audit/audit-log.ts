@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf, requireMasterOf } from '../master-away.js';
+import type { MasterWatch } from '../../src/redis/master-probe.js';
+import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
 import { entrySchema } from './entry.js';
 import type { AuditEntry } from './entry.js';
 

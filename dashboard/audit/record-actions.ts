@@ -3,7 +3,7 @@ import { signedInOf } from '../access/signed-in.js';
 import { describeAction } from './action-words.js';
 import type { AuditLog } from './audit-log.js';
 import { resultOf } from './entry.js';
-import { triedNameOf } from './tried-name.js';
+import { triedNameOf } from './attempted-name.js';
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -4,7 +4,7 @@ import { UsedPartitions } from './used-partitions.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { slotOf } from '../redis/slots.js';
-import type { MasterWatch } from '../redis/master-watch.js';
+import type { MasterWatch } from '../redis/master-probe.js';
 
 interface Deps {
   readonly redis: Connection;

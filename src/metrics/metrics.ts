@@ -11,7 +11,7 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { RedisTarget } from '../redis/target.js';
-import { MasterWatch } from '../redis/master-watch.js';
+import { MasterWatch } from '../redis/master-probe.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RememberedPartitions } from '../jobs/remembered-partitions.js';
 import { UpdateCounters } from './update-counters.js';

@@ -6,7 +6,7 @@ import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
 import { slotOf } from '../redis/slots.js';
 import { ConnectedWorkers } from './connected-workers.js';
-import type { MasterWatch } from '../redis/master-watch.js';
+import type { MasterWatch } from '../redis/master-probe.js';
 import { nodeName } from '../redis/node-name.js';
 import { readQueue, summarize } from './queue-reading.js';
 import type { QueueSummary } from './queue-reading.js';

@@ -8,7 +8,7 @@ type Status = Outcome['status'];
 
 const STATUSES = ['applied', 'rejected', 'failed', 'unknown', 'conflict'] as const satisfies readonly Status[];
 
-/** What marks an outcome other than `applied`, see `lua/frame.lua`. */
+/** What marks an outcome other than `applied`, see `lua/apply.lua`. */
 const NOT_PLAINLY_APPLIED = /[!?*=~]/;
 
 /** Counts updates by their operation. The producers and workers of a process that share metrics share these. */

@@ -45,13 +45,13 @@ export interface Keys {
   idempotencyReceipt(name: IdempotencyName, slot?: Slot): string;
   /** A sorted set that only ever rises: the largest window and the latest time, see `src/redis/announced.ts`. */
   announced(slot?: Slot): string;
-  /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/frame.lua`. */
+  /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/apply.lua`. */
   history(cell: Cell, slot?: Slot): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
   readonly partitionCounts: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
-  /** A hash of the API keys, without their secrets: id to JSON, see `src/producers/http/access/api-key.ts`. */
+  /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
   readonly users: string;

@@ -15,8 +15,8 @@ import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
-import { putBackUndone } from './put-back.js';
-import type { PutOff } from './put-off.js';
+import { putBackUndone } from './requeue.js';
+import type { PutOff } from './delay-if-transient.js';
 import { buildScriptCall } from './script-call.js';
 import type { ScriptCall, SlotGroup, SlotGroups } from './script-call.js';
 
