@@ -1,6 +1,6 @@
 import { hashPassword } from '../dashboard/access/password.js';
 import { ROLES } from '../dashboard/access/signed-in.js';
-import type { Role } from '../dashboard/access/signed-in.js';
+import type { DashboardRole } from '../dashboard/access/signed-in.js';
 import type { UserStore } from '../dashboard/access/user-store.js';
 import { changeUser, makeUser, requireName } from '../dashboard/access/user.js';
 import type { User } from '../dashboard/access/user.js';
@@ -103,7 +103,7 @@ function unknownUser(name: string): ConfigurationError {
   return new ConfigurationError(`there is no user "${name}"; tally users list prints those that there are`);
 }
 
-function roleOf(text: string, what: string): Role {
+function roleOf(text: string, what: string): DashboardRole {
   const role = ROLES.find((known) => known === text);
   if (role === undefined) {
     throw new ConfigurationError(`${what} must be ${ROLES.join(' or ')}, but is "${text}"`);

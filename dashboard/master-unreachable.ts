@@ -1,4 +1,4 @@
-import type { MasterWatch } from '../src/redis/master-probe.js';
+import type { MasterProbe } from '../src/redis/master-probe.js';
 import { slotOf } from '../src/redis/slots.js';
 import { withinTime } from '../src/within-time.js';
 
@@ -26,7 +26,7 @@ export class MasterAwayError extends Error {
  * @param what the key is, as the begin of a sentence
  * @throws MasterAwayError rather than wait, when the master of a key does not answer
  */
-export async function requireMasterOf(masters: MasterWatch, key: string, what: string): Promise<void> {
+export async function requireMasterOf(masters: MasterProbe, key: string, what: string): Promise<void> {
   const fault = await masters.faultOf(slotOf(key));
   if (fault !== undefined) {
     throw MasterAwayError.of(what, fault);
@@ -39,7 +39,7 @@ export async function requireMasterOf(masters: MasterWatch, key: string, what: s
  * @throws MasterAwayError also when it goes away meanwhile: the connection would try for as long as it has time
  */
 export async function askMasterOf<T>(
-  masters: MasterWatch,
+  masters: MasterProbe,
   key: string,
   what: string,
   ask: () => Promise<T>,
@@ -49,7 +49,7 @@ export async function askMasterOf<T>(
 }
 
 /** @throws MasterAwayError when what is awaited takes long, and the master of the key does not answer any more */
-export async function unlessGone<T>(masters: MasterWatch, key: string, what: string, answer: Promise<T>): Promise<T> {
+export async function unlessGone<T>(masters: MasterProbe, key: string, what: string, answer: Promise<T>): Promise<T> {
   if (!(await withinTime(answer, READ_TIMEOUT_MS))) {
     await requireMasterOf(masters, key, what);
   }

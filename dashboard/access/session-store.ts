@@ -3,7 +3,7 @@ import { Store } from 'express-session';
 import type { SessionData } from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import { askMasterOf } from '../master-unreachable.js';
 
 /**
@@ -14,7 +14,7 @@ export class SessionStore extends Store {
   constructor(
     private readonly redis: Connection,
     private readonly keys: Keys,
-    private readonly masters: MasterWatch,
+    private readonly masters: MasterProbe,
     private readonly lifetimeMs: number,
   ) {
     super();

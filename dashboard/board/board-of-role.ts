@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { withinTime } from '../../src/within-time.js';
@@ -12,7 +12,7 @@ import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
 interface Deps {
   readonly redis: Connection;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly queues: ShownQueues;
   readonly registry: Registry;
 }

@@ -7,7 +7,7 @@ import { AwayQueue } from './unreachable-queue.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from '../access/paths.js';
-import type { Role } from '../access/signed-in.js';
+import type { DashboardRole } from '../access/signed-in.js';
 import { ICON_PATH } from '../pages/icon.js';
 import { SECTIONS } from '../pages/page.js';
 import { refuseAction } from './refused-actions.js';
@@ -32,9 +32,9 @@ export interface Board {
 
 /**
  * Bull Board without queues so far. For viewers it has no buttons; what they may not do is refused before it comes here,
- * see `access/permit.ts`.
+ * see `access/require-role.ts`.
  */
-export function createBoard(registry: Registry, role: Role, deps: BoardDeps): Board {
+export function createBoard(registry: Registry, role: DashboardRole, deps: BoardDeps): Board {
   const serverAdapter = new ExpressAdapter().setBasePath(BOARD_PATH);
   const { replaceQueues } = createBullBoard({
     queues: [],

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { decodeFailure, decodeRecord } from '../../src/jobs/form.js';
 import type { JobRecord } from '../../src/jobs/form.js';
 import { digestOfJob, formOfJob } from '../../src/jobs/job-data.js';
-import { endOf, isPutBackAt, outcomeAt } from '../../src/jobs/job-end.js';
-import { putBackJobId } from '../../src/jobs/job-id.js';
+import { endOf, isRequeuedAt, outcomeAt } from '../../src/jobs/job-end.js';
+import { requeuedJobId } from '../../src/jobs/job-id.js';
 import { settledRecord } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/operations/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
@@ -154,7 +154,7 @@ function describeOutcomes(job: StoredJob, operation: Operation, { updates }: Sto
 interface IndexedOutcome {
   readonly index: number;
   readonly outcome: Outcome;
-  readonly putBackAs: string | undefined;
+  readonly requeuedAs: string | undefined;
 }
 
 function indexedOutcome(
@@ -169,7 +169,7 @@ function indexedOutcome(
   return {
     index,
     outcome: outcomeAt({ record }, place),
-    putBackAs: isPutBackAt({ record }, place) ? putBackJobId(id, index, isOwn ? undefined : timestamp) : undefined,
+    requeuedAs: isRequeuedAt({ record }, place) ? requeuedJobId(id, index, isOwn ? undefined : timestamp) : undefined,
   };
 }
 
@@ -197,9 +197,9 @@ function linesOf(outcomes: readonly IndexedOutcome[], limit: number): Record<num
   return Object.fromEntries(outcomes.slice(0, limit).map((it) => [it.index, describeOutcome(it)]));
 }
 
-function describeOutcome({ outcome, putBackAs }: IndexedOutcome): string {
+function describeOutcome({ outcome, requeuedAs }: IndexedOutcome): string {
   const words = shorten(outcomeWords(outcome));
-  return putBackAs === undefined ? words : `${words}; put back as job ${putBackAs}`;
+  return requeuedAs === undefined ? words : `${words}; put back as job ${requeuedAs}`;
 }
 
 function shorten(text: string): string {

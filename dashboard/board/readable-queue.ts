@@ -2,7 +2,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
 import { WORKER_NAME_SEPARATOR } from '../../src/metrics/connected-workers.js';
 import type { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { updateId } from '../../src/jobs/job-id.js';
 import { GROUP_DELIMITER } from './board-name.js';
@@ -17,7 +17,7 @@ export type ReadWorkers = () => Promise<ConnectedWorkers>;
 
 /** What queues on the board have in common. */
 export interface BoardDeps {
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly readWorkers: ReadWorkers;
 }
 

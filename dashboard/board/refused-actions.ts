@@ -3,7 +3,7 @@ import type { Job } from 'bullmq';
 import { isEndedByTally } from './ended-by-tally.js';
 
 type BeforeHook = NonNullable<BoardHooks['before']>;
-type Refusal = Awaited<ReturnType<BeforeHook>>;
+type HttpError = Awaited<ReturnType<BeforeHook>>;
 
 const ADDED_BY_HAND = refusal(
   405,
@@ -42,6 +42,6 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
   }
 };
 
-function refusal(status: 405 | 409, message: string): Refusal {
+function refusal(status: 405 | 409, message: string): HttpError {
   return { allow: false, status, message };
 }

@@ -4,7 +4,7 @@ import type { Partition } from '../../src/jobs/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
 import { addressOf, ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { RememberedPartitions } from '../../src/jobs/remembered-partitions.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { slotOf } from '../../src/redis/slots.js';
@@ -28,7 +28,7 @@ interface Deps {
   /** Names of the queues. */
   readonly names: readonly string[];
   readonly partitions: RememberedPartitions;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly logger: Logger;
 }
 

@@ -1,6 +1,6 @@
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
@@ -12,7 +12,7 @@ export type BoardNames = ReadonlyMap<string, string>;
 interface Deps {
   readonly redis: RedisClient;
   readonly keys: Keys;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly registry: Registry;
   readonly used: UsedPartitions;
 }

@@ -5,7 +5,7 @@ import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Partitions } from '../../src/jobs/partitions.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
-import type { MasterWatch } from '../../src/redis/master-probe.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
@@ -20,7 +20,7 @@ import type { WaitingJobs } from './waiting-jobs.js';
 export interface FindDeps {
   readonly redis: Connection;
   readonly keys: Keys;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly registry: Registry;
   readonly queues: ShownQueues;
   readonly partitions: Partitions;

@@ -5,19 +5,19 @@ import type { Express } from 'express';
 import { createRegistry } from '../operations/registry.js';
 import type { Operation } from '../operations/operation.js';
 import { checkOptions } from '../options.js';
-import { MasterWatch } from '../redis/master-probe.js';
+import { MasterProbe } from '../redis/master-probe.js';
 import { connectPromptly } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import { createProducer } from '../producers/producer.js';
 import { producerShape } from '../producers/producer-options.js';
 import type { ProducerOptions } from '../producers/producer-options.js';
 import { KeyStore } from './access/key-store.js';
-import { KnownKeys } from './access/key-cache.js';
+import { KeyCache } from './access/key-cache.js';
 import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
-import { Stopping } from '../web/drain.js';
+import { Drain } from '../web/drain.js';
 
-export { grantAccess } from './access/access.js';
+export { restrictAccess } from './access/access.js';
 export type { Access } from './access/access.js';
 export { Problem } from '../web/problems.js';
 export { ApiServer } from '../web/http-server.js';
@@ -26,7 +26,7 @@ export { ApiServer } from '../web/http-server.js';
 export interface ApiOptions extends ProducerOptions<Operation> {
   /**
    * Runs before `/metrics` and every endpoint under `/v1`, in place of Tally's own API keys: to refuse a request, throw a
-   * {@link Problem}; to limit it, call {@link grantAccess}. @defaultValue the keys made with `tally keys create`; while
+   * {@link Problem}; to limit it, call {@link restrictAccess}. @defaultValue the keys made with `tally keys create`; while
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
@@ -63,21 +63,21 @@ export function createApi(options: ApiOptions): Api {
   const timeoutMs = producing.submitTimeoutMs;
   const producer = createProducer({ ...producing, logger });
   const redis = connectPromptly(producing.redis, 'tally-api', timeoutMs, logger);
-  const masters = new MasterWatch({ redis, prefix: producing.prefix, patienceMs: MASTER_PATIENCE_MS });
-  const stopping = new Stopping();
+  const masters = new MasterProbe({ redis, prefix: producing.prefix, patienceMs: MASTER_PATIENCE_MS });
+  const drain = new Drain();
   const registry = createRegistry(producing.operations);
   const keys = createKeys(producing);
-  const guard = requireKey(new KnownKeys({ store: new KeyStore(redis, keys), redis, timeoutMs }));
+  const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   return {
     app: createApp({
-      ...{ producer, redis, masters, registry, keys, logger, stopping, timeoutMs },
+      ...{ producer, redis, masters, registry, keys, logger, drain, timeoutMs },
       ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
     }),
     drain: () => {
-      stopping.begin();
+      drain.begin();
     },
     close: async () => {
-      stopping.begin();
+      drain.begin();
       guard.close();
       await producer.close();
       redis.disconnectAll();

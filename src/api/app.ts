@@ -14,11 +14,11 @@ import { healthEndpoints } from '../web/health.js';
 import type { HealthDeps } from '../web/health.js';
 import { openApiEndpoint } from './openapi.js';
 import { operationsEndpoints } from './operations.js';
-import { isAskedByOtherSite } from '../web/cross-site.js';
-import { answerProblem } from '../web/error-handler.js';
+import { isCrossSite } from '../web/cross-site.js';
+import { errorHandler } from '../web/error-handler.js';
 import { Problem } from '../web/problems.js';
 import { logRequests } from '../web/request-log.js';
-import type { Stopping } from '../web/drain.js';
+import type { Drain } from '../web/drain.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
@@ -65,7 +65,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
-  app.use('/v1', refuseWhenStopping(deps.stopping));
+  app.use('/v1', refuseWhenStopping(deps.drain));
   app.use('/v1', deps.authorize);
   app.use(routerOf(endpointsOf(deps)));
   app.use(docsPage());
@@ -75,7 +75,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(({ method, path }) => {
     throw new Problem('NOT_FOUND', `there is no ${method} ${path}; /openapi.json lists what there is`);
   });
-  app.use(answerProblem);
+  app.use(errorHandler);
   return app;
 }
 
@@ -101,7 +101,7 @@ function parseQuery(text: string | undefined): unknown {
 }
 
 const refuseOtherSites: RequestHandler = (request, _response, next) => {
-  if (isAskedByOtherSite(request)) {
+  if (isCrossSite(request)) {
     throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
   }
   next();
@@ -113,9 +113,9 @@ const forbidCaching: RequestHandler = (_request, response, next) => {
   next();
 };
 
-function refuseWhenStopping(stopping: Stopping): RequestHandler {
+function refuseWhenStopping(drain: Drain): RequestHandler {
   return (_request, response, next) => {
-    if (stopping.begun) {
+    if (drain.begun) {
       response.set('Connection', 'close');
       throw new Problem('STOPPING', 'this server is stopping and accepts nothing more: send it again', {
         accepted: 'none',

@@ -13,7 +13,7 @@ import { shownOutcome } from './response-schemas.js';
 import { problemOfErrors } from '../web/problems.js';
 import type { ProblemError } from '../web/problems.js';
 import { noteJobs, traceOf } from '../web/request-log.js';
-import type { Stopping } from '../web/drain.js';
+import type { Drain } from '../web/drain.js';
 
 /** Updates in one request at most. */
 export const MAX_UPDATES = 1_000;
@@ -37,7 +37,7 @@ export const submitQuery = z.strictObject({
 
 export interface SubmitDeps {
   readonly producer: Producer;
-  readonly stopping: Stopping;
+  readonly drain: Drain;
   readonly logger: Logger;
 }
 
@@ -75,7 +75,7 @@ function optionsOf(request: Request, response: Response, form: RequestForm): Sub
   return {
     ...options,
     ...(access.owner !== undefined && { idempotencyOwner: access.owner }),
-    permit: (updates) => {
+    authorize: (updates) => {
       refuseForbidden(access, updates, (index, path) => placeIn(form, index, path));
     },
   };
@@ -132,7 +132,7 @@ function renamedPath(path: string, names: Readonly<Record<string, string>>): str
 async function outcomesOf(
   submissions: readonly Submission[],
   waitMs: number | undefined,
-  { stopping, logger }: SubmitDeps,
+  { drain, logger }: SubmitDeps,
 ): Promise<(Outcome | undefined)[]> {
   const outcomes: (Outcome | undefined)[] = submissions.map(() => undefined);
   const asked = submissions.map(async (submission, index) => {
@@ -148,6 +148,6 @@ async function outcomesOf(
       }
     }
   });
-  await stopping.orBegun(Promise.all(asked));
+  await drain.orBegun(Promise.all(asked));
   return outcomes;
 }

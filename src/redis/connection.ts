@@ -75,12 +75,12 @@ class ServerConnection extends Redis {
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
   /** How often the connection was lost. */
-  losses = 0;
+  disconnects = 0;
 
   constructor(options: ServerOptions) {
     super(options);
     this.on('close', () => {
-      this.losses += 1;
+      this.disconnects += 1;
     });
   }
 
@@ -172,14 +172,14 @@ export class ClusterConnection extends Cluster {
   address = '';
   lastError: Error | undefined;
   /** How often the connection to a node was lost. */
-  losses = 0;
+  disconnects = 0;
 
   constructor(target: ClusterTarget, { connectionName, timeoutMs }: Manner) {
     super([...target.nodes], clusterOptions(target, connectionName, timeoutMs));
     [this.#anyNode] = target.nodes as [ClusterNode];
     this.#timeoutMs = timeoutMs;
     this.on('-node', () => {
-      this.losses += 1;
+      this.disconnects += 1;
     });
     this.on('+node', hearAsking);
     const refreshing = setInterval(() => {

@@ -62,7 +62,7 @@ export interface Keys {
   /** A list of the last 1,000 actions in the dashboard, the latest first. */
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
-  readonly auditOfStrangers: string;
+  readonly anonymousAudit: string;
   /** BullMQ's hash of a job, in a partition with this prefix. */
   job(queue: string, jobId: string, partitionPrefix?: string): string;
   /** Whether no update may write this key. */
@@ -99,7 +99,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     session: (digest) => `${namespace}:session:${digest}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
-    auditOfStrangers: `${namespace}:audit-of-strangers`,
+    anonymousAudit: `${namespace}:audit-of-strangers`,
     job: (queue, jobId, partitionPrefix = prefix) => `${partitionPrefix}:${queue}:${jobId}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };

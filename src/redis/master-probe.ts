@@ -30,7 +30,7 @@ interface Deps {
  * Asks masters of a Cluster whether they answer, before anything waits for one that does not: the connection sends a
  * command again and again for as long as it takes. One server is all or nothing: nobody is asked, commands tell.
  */
-export class MasterWatch {
+export class MasterProbe {
   /** By address: what is under way. As long as a question has no answer no other is sent, and what is known is known at once. */
   readonly #faults = new Map<string, Promise<string | undefined>>();
 

@@ -7,7 +7,7 @@ const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
  * from, in `Sec-Fetch-Site`; over plain HTTP to another host than localhost they leave that out, but send `Origin`.
  * A request with neither does not come from a browser.
  */
-export function isAskedByOtherSite({ method = '', headers }: IncomingMessage): boolean {
+export function isCrossSite({ method = '', headers }: IncomingMessage): boolean {
   return !READS.has(method) && !isOwnSite(headers);
 }
 

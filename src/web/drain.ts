@@ -1,5 +1,5 @@
 /** Whether the API is being stopped, and the end of waiting for those who wait. */
-export class Stopping {
+export class Drain {
   readonly #leave = new Set<() => void>();
   #begun = false;
 

@@ -7,7 +7,7 @@ import type { ProblemCode } from './problems.js';
 import { requestIdOf } from './request-log.js';
 
 /** Answers every error as a problem; our own faults only by the request's id in the log. */
-export const answerProblem: ErrorRequestHandler = (error: unknown, request, response, next) => {
+export const errorHandler: ErrorRequestHandler = (error: unknown, request, response, next) => {
   if (response.headersSent) {
     next(error);
     return;

@@ -5,12 +5,12 @@ import { addressOf, misdirectionOf } from '../redis/masters.js';
 import { judgeServer, mergeFindings } from '../redis/requirements.js';
 import { readServerFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
-import type { MasterWatch } from '../redis/master-probe.js';
+import type { MasterProbe } from '../redis/master-probe.js';
 import { withDeadline } from '../producers/ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
 import type { ProblemError } from './problems.js';
-import type { Stopping } from './drain.js';
+import type { Drain } from './drain.js';
 
 /** A probe that waits longer than this is as good as a failed one. */
 const PROBE_TIMEOUT_MS = 2_000;
@@ -20,8 +20,8 @@ const readyAnswer = z.object({ status: z.literal('ready') });
 
 export interface HealthDeps {
   readonly redis: Connection;
-  readonly masters: MasterWatch;
-  readonly stopping: Stopping;
+  readonly masters: MasterProbe;
+  readonly drain: Drain;
 }
 
 export function healthEndpoints(deps: HealthDeps): Endpoint[] {
@@ -63,8 +63,8 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
   ];
 }
 
-async function faultsOf({ redis, masters, stopping }: HealthDeps): Promise<ProblemError[]> {
-  if (stopping.begun) {
+async function faultsOf({ redis, masters, drain }: HealthDeps): Promise<ProblemError[]> {
+  if (drain.begun) {
     return [{ path: '', code: 'STOPPING', message: 'this server is stopping' }];
   }
   const misdirection = misdirectionOf(redis);

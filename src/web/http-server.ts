@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { v4 } from 'uuid';
 import { withinTime } from '../within-time.js';
-import { ownClasses } from './express-prototypes.js';
+import { expressPrototypes } from './express-prototypes.js';
 import { Problem } from './problems.js';
 import type { ProblemCode } from './problems.js';
 
@@ -41,7 +41,7 @@ export class ApiServer extends Server {
     };
     super({
       ...limits,
-      ...ownClasses(listener),
+      ...expressPrototypes(listener),
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeoutMs),
     });
     this.maxHeadersCount = 0; // their 16 KiB are the limit; of more than 2,000, Node would leave out the last unsaid

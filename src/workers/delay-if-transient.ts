@@ -19,7 +19,7 @@ const NEWER_FORM_DELAY_MS = 30_000;
 const LOG_EVERY_MS = 5_000;
 
 /** Delays jobs whose attempt could not be made, or confirmed, for a reason that passes by itself. */
-export class PutOff {
+export class JobDelays {
   #jobs = 0;
   #loggedAtMs = -Infinity;
   /** When each job of a newer form was put off last, by queue and id. */
@@ -51,7 +51,7 @@ export class PutOff {
    *
    * @throws DelayedError, BullMQ's sign that the job is put off
    */
-  async ifPassing(error: unknown, job: Job, token: string): Promise<void> {
+  async ifTransient(error: unknown, job: Job, token: string): Promise<void> {
     const { redis } = this.deps;
     if (error instanceof Error && error.name === 'ReplyError' && error.message.startsWith('NEWER_FORM')) {
       await this.#delayNewer(job, token, error.message);

@@ -2,7 +2,7 @@ import type { Job, JobsOptions } from 'bullmq';
 import { decodeRecord } from '../jobs/form.js';
 import { formOfJob, toJobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
-import { putBackJobId } from '../jobs/job-id.js';
+import { requeuedJobId } from '../jobs/job-id.js';
 import type { JobResult } from '../jobs/queues.js';
 import { decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
@@ -29,7 +29,7 @@ interface Deps {
  *
  * @throws UnrecoverableError when it is a job of one update
  */
-export async function putBackUndone(attempt: Attempt, record: JobResult, deps: Deps): Promise<void> {
+export async function requeueUnapplied(attempt: Attempt, record: JobResult, deps: Deps): Promise<void> {
   const { digest, outcomes } = decodeRecord(record) ?? { digest: '', outcomes: [] };
   if (!outcomes.some(isUndone) || digest !== attempt.digest) {
     return; // of edited data nobody can tell which update is which
@@ -52,7 +52,7 @@ export async function putBackUndone(attempt: Attempt, record: JobResult, deps: D
       opts: {
         ...JOB_OPTIONS,
         ...(telemetry && { telemetry }),
-        jobId: putBackJobId(name.jobId, index, name.addedAtMs),
+        jobId: requeuedJobId(name.jobId, index, name.addedAtMs),
       },
     })),
   );

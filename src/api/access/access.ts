@@ -17,7 +17,7 @@ export interface Access {
 }
 
 /** Limits a request to this. Called before its endpoint; a request for which it is not called may do everything. */
-export function grantAccess(response: Response, access: Access): void {
+export function restrictAccess(response: Response, access: Access): void {
   response.locals['access'] = access;
 }
 

@@ -36,7 +36,7 @@ interface Deps {
  * Once there were keys, requests need one until the process ends: whoever revokes the last one does not mean to open
  * the API to everyone.
  */
-export class KnownKeys {
+export class KeyCache {
   #known: Known | undefined;
   #refreshAtMs = 0;
   #tooOldAtMs = 0;

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { noteApiKey } from '../../web/request-log.js';
 import { Problem } from '../../web/problems.js';
-import { grantAccess } from './access.js';
+import { restrictAccess } from './access.js';
 import { keyWithSecret } from './api-key.js';
 import type { ApiKey } from './api-key.js';
-import type { KnownKeys } from './key-cache.js';
+import type { KeyCache } from './key-cache.js';
 import { isLoopbackAddress, isLoopbackHost } from '../../web/loopback.js';
 import { rateLimits } from './rate-limits.js';
 
@@ -18,7 +18,7 @@ export interface KeyGuard {
 }
 
 /** Lets requests with an API key through, as far as the key goes; while there are no keys, those of this machine. */
-export function requireKey(knownKeys: KnownKeys): KeyGuard {
+export function requireKey(knownKeys: KeyCache): KeyGuard {
   const limits = rateLimits(keyOf);
   return {
     handler: async (request, response, next) => {
@@ -34,7 +34,7 @@ export function requireKey(knownKeys: KnownKeys): KeyGuard {
       }
       response.locals['apiKey'] = key;
       noteApiKey(response, key.id);
-      grantAccess(response, key);
+      restrictAccess(response, key);
       await limits.of(key.rate)(request, response, next);
     },
     close: () => {
