@@ -18,7 +18,8 @@ interface Refusal {
 }
 
 const NOT_SHARED = 'no code but Tally uses this connection: leave it out';
-const EXACT_KEYS = 'the keys written are exactly those that updates name: leave it out, and set namespace and prefix for the rest';
+const EXACT_KEYS =
+  'the keys written are exactly those that updates name: leave it out, and set namespace and prefix for the rest';
 const WRITES = 'Tally writes, which only masters let it: leave it out';
 const BY_NODES = 'nodes says where the nodes are: leave it out';
 
@@ -36,7 +37,12 @@ const SERVER = {
   ...{ sentinelRetryStrategy: 'passed', sentinelReconnectStrategy: 'passed', sentinelCommandTimeout: 'passed' },
   ...{ sentinelMaxConnections: 'passed', failoverDetector: 'passed', preferredSlaves: 'passed' },
   // Blocking reads take seconds; workers wait for as long as Redis is away, and producers for submitTimeoutMs.
-  ...{ commandTimeout: 'owned', blockingTimeout: 'owned', blockingTimeoutGrace: 'owned', maxRetriesPerRequest: 'owned' },
+  ...{
+    commandTimeout: 'owned',
+    blockingTimeout: 'owned',
+    blockingTimeoutGrace: 'owned',
+    maxRetriesPerRequest: 'owned',
+  },
   ...{ enableOfflineQueue: 'owned', offlineQueue: 'owned', commandQueue: 'owned', lazyConnect: 'owned' },
   ...{ autoResendUnfulfilledCommands: 'owned', autoResubscribe: 'owned', enableReadyCheck: 'owned' },
   reconnectOnError: 'owned', // see MasterSearch
@@ -111,6 +117,7 @@ function isHarmless(value: unknown, { harmless }: Refusal): boolean {
 
 function unknownOption(where: string, name: string, known: readonly string[]): string {
   const suggestion = nearest(name, known);
-  const hint = suggestion === undefined ? 'see RedisOptions and ClusterOptions of ioredis' : `did you mean "${suggestion}"?`;
+  const hint =
+    suggestion === undefined ? 'see RedisOptions and ClusterOptions of ioredis' : `did you mean "${suggestion}"?`;
   return `${where}: unknown option "${name}"; ${hint}`;
 }

@@ -60,8 +60,12 @@ function noteSearch(connection: Connection, note: Note, forget: () => void): voi
     }
   });
   connection.on('replica', (reason: Error) => {
-    isSearching = true;
-    note(explainRefusal(reason), reason);
+    if (isSearching) {
+      connection.lastError ??= new Error(explainRefusal(reason), { cause: reason }); // each refusal is another one
+    } else {
+      isSearching = true;
+      note(explainRefusal(reason), reason);
+    }
   });
   connection.on('master', () => {
     isSearching = false;
