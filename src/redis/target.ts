@@ -110,11 +110,13 @@ function requireOptions(target: unknown): asserts target is object {
   if (typeof target !== 'object' || target === null || Array.isArray(target)) {
     throw new ConfigurationError(`redis: ${Array.isArray(target) ? 'this is a list' : String(target)}: ${hint}`);
   }
-  const prototype = Object.getPrototypeOf(target) as { constructor?: { name?: string } } | null;
+  if ('sendCommand' in target || 'duplicate' in target) {
+    const reason = 'Tally opens connections of its own, with other settings';
+    throw new ConfigurationError(`redis: this is a connection, not options. ${reason}: ${hint}`);
+  }
+  const prototype = Object.getPrototypeOf(target) as object | null;
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    const name = prototype.constructor?.name ?? 'class';
-    const clientHint = 'Tally opens connections of its own, with other settings';
-    throw new ConfigurationError(`redis: this is an instance of ${name}, a connection perhaps. ${clientHint}: ${hint}`);
+    throw new ConfigurationError(`redis: this is an instance of ${prototype.constructor.name}: ${hint}`);
   }
 }
 
