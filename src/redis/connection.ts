@@ -123,7 +123,7 @@ class ServerConnection extends ServerRedis {
   }
 
   override duplicate(override?: Partial<ServerOptions>): Redis {
-    const copy = new ServerCopy(copyOptions({ ...this.options, ...override } as ServerOptions), this.search);
+    const copy = new ServerCopy(copyOptions({ ...this.options, ...override }), this.search);
     this.#copies.push(copy);
     return copy;
   }

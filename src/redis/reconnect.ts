@@ -7,7 +7,7 @@ const JITTER_MS = 200;
 type Delay = (times: number, reason?: Error) => number;
 
 /** What ioredis takes for a strategy: any answer but a number ends the connection for good. */
-type Strategy = ((times: number, reason?: Error) => number | void | null) | null | undefined;
+type Strategy = ((times: number, reason?: Error) => unknown) | null | undefined;
 
 /** How long to wait before the next attempt to connect, after so many. */
 export function reconnectDelayMs(times: number): number {

@@ -30,7 +30,7 @@ export abstract class ServerRedis extends Redis {
       super.handleReconnection(error, item);
       return;
     }
-    const command = item.command as Command;
+    const command = item.command as unknown as Command;
     const isLeft = this.stream.writableEnded; // by an earlier refusal: this one waits for the new connection
     const waitMs = isLeft ? 0 : this.search.leave(error);
     const isPrompt = this.options.commandTimeout !== undefined;

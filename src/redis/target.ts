@@ -133,7 +133,9 @@ function requireNumber(name: string, value: unknown, least: number, most: number
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   const isGood = Number.isInteger(number) && (number as number) >= least && (number as number) <= most;
   if (value !== undefined && !isGood) {
-    throw new ConfigurationError(`redis: ${name} is ${String(value)}: give a whole number from ${least} to ${most}`);
+    throw new ConfigurationError(
+      `redis: ${name} is ${JSON.stringify(value)}: give a whole number from ${least} to ${most}`,
+    );
   }
 }
 

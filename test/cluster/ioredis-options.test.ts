@@ -22,7 +22,7 @@ test('with each option of Sentinel that is taken a worker and a producer apply a
   onTestFinished(() => set.stop());
   const target = readTarget(set.url) as object;
   const names = [...passedNames('redis'), ...ownedNames('redis')].filter(isTried);
-  await inTurns(set.url, names, (name) => ({ ...target, [name]: SAMPLES[name] }) as RedisTarget);
+  await inTurns(set.url, names, (name) => ({ ...target, [name]: SAMPLES[name] }));
 }, 240_000);
 
 test('with each option of a Cluster that is taken a worker and a producer apply an update', async () => {

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import type { RedisTarget } from '../../src/redis/target.js';
+import { connectOnce } from '../../src/redis/connect-once.js';
+import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
 import { FAULTS, FaultyWays, MOMENTS } from '../support/faulty-way.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -15,6 +16,8 @@ const TROUBLE_MS = 400;
 
 /** How long all parts have to work again. */
 const RECOVERY_MS = 30_000;
+
+const LOOK_TIMEOUT_MS = 2_000;
 
 const USER = { username: 'tally', password: 'secret' };
 const users = ['user tally on >secret ~* &* +@all'];
@@ -117,3 +120,26 @@ async function startAllParts(redis: RedisTarget) {
     },
   };
 }
+
+test('nor does the look of doctor at one server', async () => {
+  const ways = new FaultyWays();
+  onTestFinished(() => {
+    ways.close();
+  });
+  const options = (await KINDS['one server']!(ways)) as ServerOptions;
+  for (const moment of Object.keys(MOMENTS) as (keyof typeof MOMENTS)[]) {
+    for (const fault of Object.keys(FAULTS) as (keyof typeof FAULTS)[]) {
+      ways.bring({ moment, fault });
+      const looking = connectOnce(options, LOOK_TIMEOUT_MS).then(async ({ redis }) => {
+        await Promise.allSettled(Array.from({ length: 5 }, () => redis.info()));
+        redis.disconnect();
+      });
+      await looking.catch(() => undefined);
+      await wait(20); // an error that nobody hears ends the run of the tests
+    }
+  }
+  ways.bring(undefined);
+  const { redis } = await connectOnce(options, LOOK_TIMEOUT_MS);
+  expect(await redis.ping()).toBe('PONG');
+  redis.disconnect();
+}, 120_000);

@@ -111,7 +111,11 @@ export class FaultyWays {
     });
     server.on('end', () => way.isBroken || client.end());
     client.on('end', () => server.end());
-    client.on('error', () => undefined).on('close', () => this.#forget(way));
+    client
+      .on('error', () => undefined)
+      .on('close', () => {
+        this.#forget(way);
+      });
     server.on('error', () => undefined).on('close', () => way.isBroken || client.destroy());
   }
 

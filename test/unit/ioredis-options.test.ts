@@ -58,7 +58,7 @@ test('a mistyped password is told, and not printed', () => {
 test.each([
   [{}, 'does not say where Redis is'],
   [{ password: 'secret' }, 'does not say where Redis is'],
-  [{ host: 'h', port: 'six' }, 'port is six: give a whole number from 1 to 65535'],
+  [{ host: 'h', port: 'six' }, 'port is "six": give a whole number from 1 to 65535'],
   [{ host: 'h', port: 0 }, 'port is 0'],
   [{ host: 'h', db: -1 }, 'db is -1'],
   [{ sentinels: [], name: 'shop' }, 'sentinels is empty'],
