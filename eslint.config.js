@@ -48,6 +48,6 @@ export default tseslint.config(
     files: ['test/**/*.ts'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
-  { files: ['src/cli/**/*.ts', 'examples/**/*.ts', 'loadtest/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['cli/**/*.ts', 'examples/**/*.ts', 'loadtest/**/*.ts'], rules: { 'no-console': 'off' } },
   { files: ['scripts/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
 );

@@ -9,12 +9,12 @@ import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics } from '../src/metrics/metrics.js';
-import { MasterWatch } from '../src/redis/master-watch.js';
+import { MasterProbe } from '../src/redis/master-probe.js';
 import { RememberedPartitions } from '../src/jobs/remembered-partitions.js';
-import { routerOf } from '../src/producers/http/endpoint.js';
-import { healthEndpoints } from '../src/producers/http/health.js';
-import { answerProblem } from '../src/producers/http/problem-of.js';
-import { Stopping } from '../src/producers/http/stopping.js';
+import { routerOf } from '../src/web/endpoint.js';
+import { healthEndpoints } from '../src/web/health.js';
+import { errorHandler } from '../src/web/error-handler.js';
+import { Drain } from '../src/web/drain.js';
 import { connectPromptly } from '../src/redis/connection.js';
 import { createKeys } from '../src/redis/keys.js';
 import { withinTime } from '../src/within-time.js';
@@ -24,16 +24,16 @@ import type { ProxyOptions } from './access/proxy.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
-import { changeBoardPage } from './board-page.js';
-import { BOARD_PATH } from './board.js';
-import { boardOfRole } from './board-of-role.js';
+import { changeBoardPage } from './board/board-page.js';
+import { BOARD_PATH } from './board/board.js';
+import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon } from './pages/icon.js';
-import { keysPages } from './keys/keys-pages.js';
+import { keysPages } from './cells/keys-pages.js';
 import { STYLESHEET_PATH } from './pages/page.js';
 import { sendStylesheet } from './pages/stylesheet.js';
-import { securityHeaders } from './security-headers.js';
-import { ShownQueues } from './shown-queues.js';
+import { securityHeaders } from './access/security-headers.js';
+import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
 export interface DashboardOptions extends CommonOptions {
@@ -74,7 +74,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const keys = createKeys(checked);
   const { redis: target, namespace, prefix, operations } = checked;
   const partitions = new Partitions(prefix, partitionCountOf(checked));
-  const masters = new MasterWatch({ redis, prefix, patienceMs: PATIENCE_MS });
+  const masters = new MasterProbe({ redis, prefix, patienceMs: PATIENCE_MS });
   const counts = new PartitionCounts(redis, keys);
   const used = new RememberedPartitions({ redis, keys, counts, own: partitions, masters });
   const queues = new ShownQueues({ redis, names: registry.queues, partitions: used, masters, logger });
@@ -88,7 +88,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(securityHeaders);
   app.use(recordActions(audit));
-  app.use(routerOf(healthEndpoints({ redis, masters, stopping: new Stopping() })), answerProblem);
+  app.use(routerOf(healthEndpoints({ redis, masters, drain: new Drain() })), errorHandler);
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);

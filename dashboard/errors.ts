@@ -1,12 +1,12 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { signedInOf } from './access/signed-in.js';
-import { html } from '../src/html.js';
-import { MasterAwayError } from './master-away.js';
+import { html } from '../src/web/html.js';
+import { MasterAwayError } from './master-unreachable.js';
 import { sendPage } from './pages/page.js';
 
 /** A request that is refused, with words for whoever sent it. */
-export class Refusal extends Error {
+export class HttpError extends Error {
   constructor(
     readonly status: 401 | 403 | 421,
     readonly code: string,
@@ -30,7 +30,7 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
     }
     const { status = 500, message = '' } = error as { status?: number; message?: string };
     if (status < 500) {
-      response.status(status).json({ error: error instanceof Refusal ? error.code : 'BAD_REQUEST', message });
+      response.status(status).json({ error: error instanceof HttpError ? error.code : 'BAD_REQUEST', message });
       return;
     }
     logger.error({ err: error, method: request.method, path: request.path }, 'the dashboard could not answer');

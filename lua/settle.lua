@@ -8,7 +8,7 @@
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
 -- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
---          and what is announced, see `lua/frame.lua`, unless those lie in other slots
+--          and what is announced, see `lua/apply.lua`, unless those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
 --          2 for each job '1' when its receipt may be cut, else '0', as one text
 --          3 .. the id of each job

@@ -24,6 +24,7 @@ const NEED_COMPILER = ['pretest', 'prefaults', 'prefaults:mutations'];
 const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const BUILD_INPUTS = [
+  'cli',
   'src',
   'dashboard',
   'loadtest',

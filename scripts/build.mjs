@@ -10,4 +10,4 @@ if (status !== 0) {
   process.exit(status ?? 1);
 }
 cpSync('lua', 'dist/lua', { recursive: true });
-chmodSync('dist/src/cli/main.js', 0o755); // it is the `tally` command
+chmodSync('dist/cli/main.js', 0o755); // it is the `tally` command

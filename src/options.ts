@@ -7,7 +7,7 @@ import type { Operation } from './operations/operation.js';
 import type { RedisTarget } from './redis/target.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
 import { MAX_PARTITIONS } from './jobs/partitions.js';
-import { nearest } from './nearest.js';
+import { nearest } from './lib/nearest.js';
 
 /** Options of everything that opens connections of its own. */
 export interface CommonOptions<Custom extends Operation = Operation> {

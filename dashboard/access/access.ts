@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf } from '../master-away.js';
-import { refuseOtherSites } from '../other-sites.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import { askMasterOf } from '../master-unreachable.js';
+import { refuseOtherSites } from './cross-site.js';
 import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';
-import { permit } from './permit.js';
+import { requireRole } from './require-role.js';
 import type { ProxyOptions } from './proxy.js';
 import { Sessions } from './sessions.js';
 import { nameOf, refuseAttempt, signInPages } from './sign-in.js';
@@ -16,7 +16,7 @@ import type { KnownUsers } from './user-store.js';
 interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly proxy: ProxyOptions | undefined;
 }
 
@@ -36,7 +36,7 @@ export function createAccess({ redis, keys, masters, proxy }: Deps): Access {
       identify({ users, sessions, proxy }),
       refuseOtherSites,
       signInPages({ users, sessions, limits }),
-      permit,
+      requireRole,
     ],
     close: () => {
       limits.close();
@@ -45,7 +45,7 @@ export function createAccess({ redis, keys, masters, proxy }: Deps): Access {
 }
 
 /** Nobody waits for a master that is away: nobody comes in meanwhile. */
-function promptly(users: KnownUsers, masters: MasterWatch, keys: Keys): KnownUsers {
+function promptly(users: KnownUsers, masters: MasterProbe, keys: Keys): KnownUsers {
   const ask = <T>(question: () => Promise<T>) => askMasterOf(masters, keys.users, 'the list of users', question);
   return { count: () => ask(() => users.count()), find: (name) => ask(() => users.find(name)) };
 }

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { rateLimit } from 'express-rate-limit';
-import { HitCounts } from '../../src/hit-counts.js';
+import { HitCounts } from '../../src/web/hit-counts.js';
 
 export const WINDOW_MINUTES = 15;
 

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
-import { isLoopbackAddress, isLoopbackHost } from '../../src/producers/http/access/loopback.js';
-import { Refusal } from '../errors.js';
+import { isLoopbackAddress, isLoopbackHost } from '../../src/web/loopback.js';
+import { HttpError } from '../errors.js';
 import { wordOfProxy } from './proxy.js';
 import type { ProxyOptions } from './proxy.js';
 import type { Sessions } from './sessions.js';
@@ -29,7 +29,7 @@ export function identify({ users, sessions, proxy }: Deps): RequestHandler {
   return async (request, response, next) => {
     const byProxy = signedInByProxy?.(request);
     if (byProxy === 'unclear') {
-      throw new Refusal(403, 'PROXY_UNCLEAR', 'the proxy has to name one user and one role, viewer or operator');
+      throw new HttpError(403, 'PROXY_UNCLEAR', 'the proxy has to name one user and one role, viewer or operator');
     }
     if (byProxy !== undefined) {
       noteSignedIn(response, byProxy);
@@ -56,7 +56,7 @@ export function identify({ users, sessions, proxy }: Deps): RequestHandler {
 /** A page whose own name was made to lead here would else be an operator. */
 function refuseOtherHosts({ headers }: Request): void {
   if (!isLoopbackHost(headers.host)) {
-    throw new Refusal(
+    throw new HttpError(
       421,
       'OTHER_HOST',
       'without users the dashboard answers only to localhost, 127.0.0.1 and [::1]: use one of them in the URL, or ' +

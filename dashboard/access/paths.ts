@@ -5,7 +5,7 @@ export const SIGN_OUT_PATH = '/ops/sign-out';
 const HERE = 'http://tally.invalid';
 
 /** Where someone goes after signing in: back to a page of the dashboard, and never to another site. */
-export function wayBack(to: unknown): string {
+export function safeReturnPath(to: unknown): string {
   if (typeof to === 'string' && URL.canParse(to, HERE)) {
     const { origin, pathname, search } = new URL(to, HERE);
     if (origin === HERE && pathname.startsWith('/ops/')) {

@@ -3,8 +3,8 @@ import { Store } from 'express-session';
 import type { SessionData } from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf } from '../master-away.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import { askMasterOf } from '../master-unreachable.js';
 
 /**
  * Sessions in Redis, under a digest of their ids: whoever reads Redis gets into none of them. There is no `touch`, so
@@ -14,7 +14,7 @@ export class SessionStore extends Store {
   constructor(
     private readonly redis: Connection,
     private readonly keys: Keys,
-    private readonly masters: MasterWatch,
+    private readonly masters: MasterProbe,
     private readonly lifetimeMs: number,
   ) {
     super();

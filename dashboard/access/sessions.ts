@@ -4,8 +4,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf, MasterAwayError } from '../master-away.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import { askMasterOf, MasterAwayError } from '../master-unreachable.js';
 import { SessionStore } from './session-store.js';
 import type { User } from './user.js';
 
@@ -36,7 +36,7 @@ export class Sessions {
   constructor(
     private readonly redis: Connection,
     private readonly keys: Keys,
-    private readonly masters: MasterWatch,
+    private readonly masters: MasterProbe,
   ) {}
 
   /** Finds the session whose cookie a request has. @returns who signed in with it, if anyone did */

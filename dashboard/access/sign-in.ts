@@ -1,13 +1,13 @@
 import express, { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { noteTriedName } from '../audit/tried-name.js';
+import { noteAttemptedName } from '../audit/attempted-name.js';
 import { sendPage } from '../pages/page.js';
-import { signInForm, signOutForm } from '../pages/sign-in-form.js';
+import { signInForm, signOutForm } from './sign-in-form.js';
 import { WINDOW_MINUTES } from './attempts.js';
 import type { AttemptLimits } from './attempts.js';
 import { isPassword } from './password.js';
-import { SIGN_IN_PATH, SIGN_OUT_PATH, wayBack } from './paths.js';
+import { SIGN_IN_PATH, SIGN_OUT_PATH, safeReturnPath } from './paths.js';
 import type { Sessions } from './sessions.js';
 import { noteSignedIn, signedInOf } from './signed-in.js';
 import type { KnownUsers } from './user-store.js';
@@ -25,7 +25,7 @@ export function signInPages(deps: Deps): Router {
   const router = Router({ caseSensitive: true });
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 10 });
   router.get(SIGN_IN_PATH, (request, response) => {
-    const to = wayBack(request.query['to']);
+    const to = safeReturnPath(request.query['to']);
     if (signedInOf(response) !== undefined) {
       response.redirect(303, to);
       return;
@@ -65,20 +65,20 @@ function signIn({ users, sessions }: Deps): RequestHandler {
   return async (request, response) => {
     const { name = '', password = '', to } = formOf(request.body);
     const user = await users.find(name);
-    noteTriedName(response, user?.name);
+    noteAttemptedName(response, user?.name);
     if (!(await isPassword(password, user?.password)) || user === undefined) {
       answerAttempt(request, response.status(401), 'The name or the password is not right.');
       return;
     }
     await sessions.begin(request, response, user);
     noteSignedIn(response, { name: user.name, role: user.role, by: 'password' });
-    response.redirect(303, wayBack(to));
+    response.redirect(303, safeReturnPath(to));
   };
 }
 
 /** The sign-in page again, with what was wrong. */
 function answerAttempt(request: Request, response: Response, error: string): void {
-  const content = signInForm({ to: wayBack(formOf(request.body).to), error });
+  const content = signInForm({ to: safeReturnPath(formOf(request.body).to), error });
   sendPage(response, { title: 'Sign in', user: undefined, content });
 }
 

@@ -3,12 +3,12 @@ import type { Response } from 'express';
 /** What someone may do: a viewer looks, an operator also retries, pauses and removes. */
 export const ROLES = ['viewer', 'operator'] as const;
 
-export type Role = (typeof ROLES)[number];
+export type DashboardRole = (typeof ROLES)[number];
 
 /** Who a request comes from. */
 export interface SignedIn {
   readonly name: string;
-  readonly role: Role;
+  readonly role: DashboardRole;
   /** How that is known; `nobody-asked` while there are no users, and everyone on this machine is an operator. */
   readonly by: 'password' | 'proxy' | 'nobody-asked';
 }

@@ -4,12 +4,12 @@ import { ConfigurationError } from '../../src/errors.js';
 import { hashPassword, passwordHashSchema } from './password.js';
 import type { PasswordHash } from './password.js';
 import { ROLES } from './signed-in.js';
-import type { Role } from './signed-in.js';
+import type { DashboardRole } from './signed-in.js';
 
 /** Someone who signs in with a password. */
 export interface User {
   readonly name: string;
-  readonly role: Role;
+  readonly role: DashboardRole;
   readonly createdAt: string;
   /** Another one at each change of password or role: sessions that began before end with it. */
   readonly version: string;
@@ -37,7 +37,7 @@ export function requireName(name: string): void {
 }
 
 /** @throws ConfigurationError when the name or the password does not fit */
-export async function makeUser(name: string, role: Role, password: string): Promise<User> {
+export async function makeUser(name: string, role: DashboardRole, password: string): Promise<User> {
   requireName(name);
   return {
     ...{ name, role, createdAt: new Date().toISOString(), version: newVersion() },

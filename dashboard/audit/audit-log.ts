@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
-import type { MasterWatch } from '../../src/redis/master-watch.js';
-import { askMasterOf, requireMasterOf } from '../master-away.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
 import { entrySchema } from './entry.js';
 import type { AuditEntry } from './entry.js';
 
@@ -19,7 +19,7 @@ export interface AuditTrail {
 interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly logger: Logger;
 }
 
@@ -46,8 +46,8 @@ export class AuditLog {
   }
 
   async read(): Promise<AuditTrail> {
-    const { audit, auditOfStrangers } = this.deps.keys;
-    const [ofUsers, ofStrangers] = await Promise.all([this.#list(audit), this.#list(auditOfStrangers)]);
+    const { audit, anonymousAudit } = this.deps.keys;
+    const [ofUsers, ofStrangers] = await Promise.all([this.#list(audit), this.#list(anonymousAudit)]);
     return { ofUsers, ofStrangers };
   }
 
@@ -59,7 +59,7 @@ export class AuditLog {
 
   async #keep(entry: AuditEntry): Promise<void> {
     const { redis, keys, masters } = this.deps;
-    const key = entry.role === undefined ? keys.auditOfStrangers : keys.audit;
+    const key = entry.role === undefined ? keys.anonymousAudit : keys.audit;
     await requireMasterOf(masters, key, 'the audit');
     await redis.lpush(key, JSON.stringify(entry));
     await redis.ltrim(key, 0, KEPT_ENTRIES - 1);

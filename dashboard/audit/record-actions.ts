@@ -3,7 +3,7 @@ import { signedInOf } from '../access/signed-in.js';
 import { describeAction } from './action-words.js';
 import type { AuditLog } from './audit-log.js';
 import { resultOf } from './entry.js';
-import { triedNameOf } from './tried-name.js';
+import { attemptedNameOf } from './attempted-name.js';
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -20,7 +20,7 @@ export function recordActions(log: AuditLog): RequestHandler {
         const status = response.writableFinished ? response.statusCode : undefined;
         log.record({
           at: new Date().toISOString(),
-          who: user?.name ?? triedNameOf(response),
+          who: user?.name ?? attemptedNameOf(response),
           role: user?.role,
           ...describeAction(method, path),
           ...{ result: resultOf(status), status, from: from.slice(0, LONGEST_ADDRESS) },

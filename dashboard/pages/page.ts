@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import type { SignedIn } from '../access/signed-in.js';
-import { html } from '../../src/html.js';
-import type { Html } from '../../src/html.js';
+import { html } from '../../src/web/html.js';
+import type { Html } from '../../src/web/html.js';
 import { ICON_PATH } from './icon.js';
 
 /** Where the stylesheet of the pages is served. */

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { LOOK } from '../../src/look.js';
+import { LOOK } from '../../src/web/theme.js';
 
 const STYLESHEET = `${LOOK}
 a { color: var(--primary); }

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { requireTotal } from './contender.js';
 import { WAITING_LIST } from './backlog-role.js';
 import type { BacklogCost, BacklogFound } from './backlog-role.js';
-import type { Report } from './progress.js';
+import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
 import { median } from './throughput.js';
 

@@ -7,7 +7,7 @@ import { spreadKey } from './cluster-roles.js';
 import type { SpreadFound } from './cluster-roles.js';
 import { startServers } from './cluster-servers.js';
 import type { Servers } from './cluster-servers.js';
-import type { Report } from './progress.js';
+import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
 import { median } from './throughput.js';
 

@@ -10,7 +10,7 @@ import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
-import { progress } from './progress.js';
+import { progress } from '../progress.js';
 import { backlogTable, clusterTables, httpTable, latencyTable, memoryTable, throughputTable } from './tables.js';
 import { measureThroughput } from './throughput.js';
 

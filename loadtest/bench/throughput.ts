@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { requireTotal } from './contender.js';
 import type { Contender } from './contender.js';
-import type { Report } from './progress.js';
+import type { Report } from '../progress.js';
 
 /** redis-benchmark sends whole pipelines of this length only. */
 export const PIPELINE = 16;

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { progress } from '../bench/progress.js';
+import { progress } from '../progress.js';
 import type { Meter } from './meter.js';
 import type { Sample, SideResult } from './result.js';
 

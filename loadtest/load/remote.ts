@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../src/errors.js';
-import { isLoopbackAddress, isLoopbackHost } from '../../src/producers/http/access/loopback.js';
+import { isLoopbackAddress, isLoopbackHost } from '../../src/web/loopback.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { describeTarget, readTarget } from '../../src/redis/target.js';
 import type { RedisTarget } from '../../src/redis/target.js';

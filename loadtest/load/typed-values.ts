@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../src/errors.js';
-import { nearest } from '../../src/nearest.js';
+import { nearest } from '../../src/lib/nearest.js';
 import { FAMILIES } from './cells.js';
 import type { Family } from './result.js';
 

@@ -120,7 +120,7 @@ export function outcomeAt(end: JobEnd, { operation, params, index, digest }: Upd
 }
 
 /** Whether the update goes on in a job of its own, which its batch has put back. */
-export function isPutBackAt(end: JobEnd, { index, digest }: Pick<UpdateInJob, 'index' | 'digest'>): boolean {
+export function isRequeuedAt(end: JobEnd, { index, digest }: Pick<UpdateInJob, 'index' | 'digest'>): boolean {
   return (
     'record' in end &&
     end.record.outcomes.length > 1 &&

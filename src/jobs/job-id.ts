@@ -23,7 +23,7 @@ export function slotOfJobId(jobId: string): number {
 
 /** The id of the update at `index` of a job; that of a job which a batch put back is the update's own. */
 export function updateId(jobId: string, index: number): string {
-  return isPutBack(jobId) ? jobId : `${jobId}.${index}`;
+  return isRequeued(jobId) ? jobId : `${jobId}.${index}`;
 }
 
 /** The job and the place in it that an update id names; undefined when it is none. */
@@ -37,11 +37,11 @@ export function parseUpdateId(id: string): { jobId: string; index: number } | un
  *
  * @param addedAtMs BullMQ's time of a batch that somebody else added, whose id may come again
  */
-export function putBackJobId(batchId: string, index: number, addedAtMs?: number): string {
+export function requeuedJobId(batchId: string, index: number, addedAtMs?: number): string {
   return updateId(addedAtMs === undefined ? batchId : `${batchId}-${addedAtMs}`, index);
 }
 
 /** Also true of an id that somebody else has given this form. */
-export function isPutBack(jobId: string): boolean {
+export function isRequeued(jobId: string): boolean {
   return /.\.\d{1,5}$/.test(jobId);
 }

@@ -4,14 +4,14 @@ import { UsedPartitions } from './used-partitions.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { slotOf } from '../redis/slots.js';
-import type { MasterWatch } from '../redis/master-watch.js';
+import type { MasterProbe } from '../redis/master-probe.js';
 
 interface Deps {
   readonly redis: Connection;
   readonly keys: Keys;
   readonly counts: PartitionCounts;
   readonly own: Partitions;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
 }
 
 /** The same, also while the master of a Cluster that holds the numbers does not answer: then as they were read last. */

@@ -11,7 +11,7 @@ import { connectPromptly } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { RedisTarget } from '../redis/target.js';
-import { MasterWatch } from '../redis/master-watch.js';
+import { MasterProbe } from '../redis/master-probe.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RememberedPartitions } from '../jobs/remembered-partitions.js';
 import { UpdateCounters } from './update-counters.js';
@@ -77,7 +77,7 @@ export class Metrics {
       const { queues } = createRegistry(operations);
       const own = new Partitions(prefix, partitionCountOf({ redis: target }));
       const keys = createKeys(options);
-      const masters = new MasterWatch({ redis, prefix, patienceMs: PATIENCE_MS });
+      const masters = new MasterProbe({ redis, prefix, patienceMs: PATIENCE_MS });
       const counts = new PartitionCounts(redis, keys);
       const partitions = new RememberedPartitions({ redis, keys, counts, own, masters });
       this.#redis = redis;

@@ -6,7 +6,7 @@ import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
 import { slotOf } from '../redis/slots.js';
 import { ConnectedWorkers } from './connected-workers.js';
-import type { MasterWatch } from '../redis/master-watch.js';
+import type { MasterProbe } from '../redis/master-probe.js';
 import { nodeName } from '../redis/node-name.js';
 import { readQueue, summarize } from './queue-reading.js';
 import type { QueueSummary } from './queue-reading.js';
@@ -34,7 +34,7 @@ interface NodeReading {
 
 export interface ReadingDeps {
   readonly redis: Connection;
-  readonly masters: MasterWatch;
+  readonly masters: MasterProbe;
   readonly partitions: RememberedPartitions;
   readonly queues: readonly string[];
   readonly logger: Logger;
@@ -69,7 +69,7 @@ export async function readRedis({ redis, masters, partitions, queues, logger }: 
   };
 }
 
-async function placesOf(masters: MasterWatch, partitions: RememberedPartitions): Promise<Place[]> {
+async function placesOf(masters: MasterProbe, partitions: RememberedPartitions): Promise<Place[]> {
   const all = distinctPartitions(await partitions.read());
   const faults = await Promise.all(all.map(({ prefix }) => masters.faultOf(slotOf(prefix))));
   const places = all.map((place, index) => (faults[index] === undefined ? place : undefined));

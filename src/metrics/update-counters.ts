@@ -8,7 +8,7 @@ type Status = Outcome['status'];
 
 const STATUSES = ['applied', 'rejected', 'failed', 'unknown', 'conflict'] as const satisfies readonly Status[];
 
-/** What marks an outcome other than `applied`, see `lua/frame.lua`. */
+/** What marks an outcome other than `applied`, see `lua/apply.lua`. */
 const NOT_PLAINLY_APPLIED = /[!?*=~]/;
 
 /** Counts updates by their operation. The producers and workers of a process that share metrics share these. */
@@ -76,8 +76,8 @@ export class UpdateCounters {
 }
 
 /** How many outcomes there are of each kind, from their first characters. */
-function countByKind(outcomes: string): Record<'applied' | 'rejected' | 'conflict' | 'duplicate' | 'putBack', number> {
-  const counts = { applied: 0, rejected: 0, conflict: 0, duplicate: 0, putBack: 0 };
+function countByKind(outcomes: string): Record<'applied' | 'rejected' | 'conflict' | 'duplicate' | 'requeued', number> {
+  const counts = { applied: 0, rejected: 0, conflict: 0, duplicate: 0, requeued: 0 };
   for (const outcome of splitOutcomes(outcomes)) {
     switch (outcome[0]) {
       case '!':
@@ -85,7 +85,7 @@ function countByKind(outcomes: string): Record<'applied' | 'rejected' | 'conflic
         break;
       case '?':
       case '*':
-        counts.putBack += 1;
+        counts.requeued += 1;
         break;
       case '=':
         counts.duplicate += 1;

@@ -1,8 +1,8 @@
 import { cellObject, describeCell, ttlSeconds, wholeNumber } from './cell.js';
-import { luaSource } from './lua-source.js';
+import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
-const lua = luaSource('counter');
+const lua = luaSource('plans/counter');
 
 /** Adds to a counter; a missing one counts as 0. Past `max` it is rejected with `LIMIT_REACHED`. */
 export const counterIncrement = defineOperation({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { cellName, cellObject, describeCell, distinctCells, wholeNumber } from './cell.js';
-import { luaSource } from './lua-source.js';
+import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
-const lua = luaSource('inventory');
+const lua = luaSource('plans/inventory');
 const quantity = wholeNumber({ min: 1 });
 
 /** Takes stock, never below zero: what is there (`floor`), or all or nothing (`reject`). */

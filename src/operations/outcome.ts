@@ -47,7 +47,7 @@ export function isUndone(outcome: string): boolean {
   return outcome.startsWith('?') || outcome.startsWith('*');
 }
 
-/** Reads one outcome in the script's form, described at the head of `lua/frame.lua`. */
+/** Reads one outcome in the script's form, described at the head of `lua/apply.lua`. */
 export function decodeOutcome<Params, Result>(
   outcome: string,
   operation: Operation<string, Params, Result>,

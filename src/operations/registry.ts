@@ -1,4 +1,4 @@
-import { nearest } from '../nearest.js';
+import { nearest } from '../lib/nearest.js';
 import { counterDecrement, counterIncrement } from './counter.js';
 import { inventoryRestock, inventoryTake, inventoryTakeAll } from './inventory.js';
 import type { History, Operation } from './operation.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cellName, cellObject, distinctCells, wholeNumber } from './cell.js';
-import { luaSource } from './lua-source.js';
+import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
 /** Changes the scores of several players in one atomic step; each missing score starts at 0 on its own. */
@@ -11,7 +11,7 @@ export const scoresAdd = defineOperation({
   params: z.strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })) }),
   cells: ({ entries }) => entries,
   args: ({ entries }) => entries.map((entry) => entry.by),
-  lua: luaSource('scores'),
+  lua: luaSource('plans/scores'),
   result: (values, { entries }) => ({
     scores: entries.map((entry, index) => ({ ...cellName(entry), value: values[index] ?? 0 })),
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cellObject, wholeNumber } from './cell.js';
-import { luaSource } from './lua-source.js';
+import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
 const levels = z
@@ -25,7 +25,7 @@ export const xpAward = defineOperation({
   params: cellObject({ amount: wholeNumber({ min: 1 }), levels: levels.optional() }),
   cells: (params) => [params],
   args: ({ amount }) => [amount],
-  lua: luaSource('xp'),
+  lua: luaSource('plans/xp'),
   result: ([xp = 0], { amount, levels }): { xp: number; level?: number; leveledUp?: boolean } => {
     if (levels === undefined) {
       return { xp };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { digestOfJob, slotOfUpdate } from '../jobs/job-data.js';
-import { isPutBackAt, outcomeAt, parseJson, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
+import { isRequeuedAt, outcomeAt, parseJson, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
 import type { JobPlace, JobState } from '../jobs/job-end.js';
-import { parseUpdateId, putBackJobId } from '../jobs/job-id.js';
+import { parseUpdateId, requeuedJobId } from '../jobs/job-id.js';
 import type { Partition, Partitions } from '../jobs/partitions.js';
 import type { UsedPartitions } from '../jobs/used-partitions.js';
 import type { Outcome } from '../operations/outcome.js';
@@ -60,17 +60,17 @@ export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | 
 }
 
 async function find(deps: Deps, id: string, batchId: string, index: number): Promise<FoundUpdate | undefined> {
-  const putBackId = putBackJobId(batchId, index);
-  const jobs = await readJobs(deps, [putBackId, batchId]);
+  const requeuedId = requeuedJobId(batchId, index);
+  const jobs = await readJobs(deps, [requeuedId, batchId]);
   const batch = jobs.find(({ jobId }) => jobId === batchId);
-  const putBack = jobs.find(({ jobId }) => jobId === putBackId);
-  if (putBack !== undefined) {
-    return describe(deps, id, putBack, 0, putBack.state);
+  const requeued = jobs.find(({ jobId }) => jobId === requeuedId);
+  if (requeued !== undefined) {
+    return describe(deps, id, requeued, 0, requeued.state);
   }
   if (batch === undefined || batch.state === 'unknown') {
     return undefined;
   }
-  const state = await stateAt(deps, batch, { putBackId, index });
+  const state = await stateAt(deps, batch, { requeuedId, index });
   return describe(deps, id, batch, index, state);
 }
 
@@ -78,14 +78,14 @@ async function find(deps: Deps, id: string, batchId: string, index: number): Pro
 async function stateAt(
   { redis, keys }: Deps,
   batch: FoundJob,
-  { putBackId, index }: { putBackId: string; index: number },
+  { requeuedId, index }: { requeuedId: string; index: number },
 ): Promise<JobState> {
   const { state, queue, partition, digest, data } = batch;
-  if (typeof state === 'string' || !('record' in state) || !isPutBackAt(state, { index, digest })) {
+  if (typeof state === 'string' || !('record' in state) || !isRequeuedAt(state, { index, digest })) {
     return state;
   }
   const slot = slotOfUpdate(data, index);
-  const receipt = await readReceipt(redis, keys, { queue, partition, jobId: putBackId, slot });
+  const receipt = await readReceipt(redis, keys, { queue, partition, jobId: requeuedId, slot });
   const [outcome] = receipt?.outcomes ?? [];
   if (outcome === undefined) {
     return state;

@@ -36,17 +36,17 @@ export class Lane<Item, Receipt> {
     return this.#gathered.length;
   }
 
-  /** Adds an update; {@link depart} sends it. */
+  /** Adds an update; {@link dispatch} sends it. */
   push(entry: Entry<Item, Receipt>): void {
     this.#gathered.push(entry);
   }
 
   /** Sends what has gathered: at once when nothing is on its way, otherwise in full batches only. */
-  depart(): void {
+  dispatch(): void {
     while (this.#mayDepart()) {
       const sending = this.#send(this.#gathered.splice(0, this.#batchLength())).then(() => {
         this.#inFlight.delete(sending);
-        this.depart();
+        this.dispatch();
       });
       this.#inFlight.add(sending);
     }

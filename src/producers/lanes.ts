@@ -3,19 +3,19 @@ import type { Partition, Partitions } from '../jobs/partitions.js';
 import type { Operation } from '../operations/operation.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { Lane } from './lane.js';
-import type { Departing, Sender } from './sender.js';
+import type { PendingUpdate, Sender } from './sender.js';
 import type { Submission } from './submission.js';
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
 const MAX_CELLS_PER_JOB = 1_000;
 
 /** Updates that leave together at least, if so many wait: as one job, or as several when `maxBatch` is smaller. */
-const FLIGHT = 256;
+const BATCH_SIZE = 256;
 
 /** Flights on their way at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
-const MAX_FLIGHTS = 4;
+const MAX_IN_FLIGHT = 4;
 
-export type UpdateLane = Lane<Departing, Submission>;
+export type UpdateLane = Lane<PendingUpdate, Submission>;
 
 /** A lane for each operation in each partition. */
 export class Lanes {
@@ -61,9 +61,9 @@ export class Lanes {
   #newLane(operation: Operation): UpdateLane {
     const { sender, maxBatch } = this.deps;
     return new Lane({
-      maxBatch: Math.max(maxBatch, FLIGHT),
+      maxBatch: Math.max(maxBatch, BATCH_SIZE),
       maxCells: MAX_CELLS_PER_JOB,
-      maxInFlight: MAX_FLIGHTS,
+      maxInFlight: MAX_IN_FLIGHT,
       cellsOf: ({ cells }) => cells,
       send: (items) => sender.send(operation, items),
       notSent: (cause) =>

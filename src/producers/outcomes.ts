@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { TallyError } from '../errors.js';
-import { isPutBackAt, outcomeAt } from '../jobs/job-end.js';
-import { putBackJobId } from '../jobs/job-id.js';
+import { isRequeuedAt, outcomeAt } from '../jobs/job-end.js';
+import { requeuedJobId } from '../jobs/job-id.js';
 import type { Partitions } from '../jobs/partitions.js';
 import type { Outcome } from '../operations/outcome.js';
 import { connectPatiently } from '../redis/connection.js';
@@ -44,11 +44,11 @@ export class Outcomes {
       throw new TallyError('UPDATE_NOT_FOUND', `job ${jobId} is not in the queue "${operation.queue}" any more`);
     }
     const { digest } = job;
-    if (isPutBackAt(end, { index, digest })) {
+    if (isRequeuedAt(end, { index, digest })) {
       const leftMs = Math.max(0, endsAtMs - performance.now());
-      const putBack = await listener.wait(putBackJobId(jobId, index), 0, this.#slotOf(update), leftMs);
-      if (putBack !== 'unknown') {
-        return outcomeAt(putBack, { operation, params, index: 0, digest: undefined });
+      const requeued = await listener.wait(requeuedJobId(jobId, index), 0, this.#slotOf(update), leftMs);
+      if (requeued !== 'unknown') {
+        return outcomeAt(requeued, { operation, params, index: 0, digest: undefined });
       }
     }
     return outcomeAt(end, { operation, params, index, digest });

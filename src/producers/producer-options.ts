@@ -53,7 +53,7 @@ export const submitOptionsSchema = z.strictObject({
   priority: z.int().min(1).max(2_097_151).optional(),
   refuseConflicts: z.boolean().default(false),
   trace: traceSchema.optional(),
-  permit: z.custom<SubmitOptions['permit']>().optional(),
+  authorize: z.custom<SubmitOptions['authorize']>().optional(),
 });
 
 export const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });

@@ -26,8 +26,8 @@ import { allOf } from './all-of.js';
 import { Lanes } from './lanes.js';
 import type { UpdateLane } from './lanes.js';
 import { Outcomes } from './outcomes.js';
-import { departing, Sender } from './sender.js';
-import type { Departing } from './sender.js';
+import { pendingUpdate, Sender } from './sender.js';
+import type { PendingUpdate } from './sender.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
@@ -181,35 +181,35 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
         idempotencyKey,
         idempotencyOwner,
         trace,
-        permit,
+        authorize,
         ...alone
       }: Partial<z.output<typeof submitOptionsSchema>> =
         options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
-      permit?.([checked]);
+      authorize?.([checked]);
       this.#requireWindow([checked], alone);
       this.#requireRoom([checked]);
-      const item = departing(checked, performance.now(), trace, this.#carrier());
+      const item = pendingUpdate(checked, performance.now(), trace, this.#carrier());
       if (goesAlone(alone)) {
         this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
         return;
       }
       const lane = this.#lanes.laneOf(checked);
       lane.push({ item, resolve, reject });
-      lane.depart();
+      lane.dispatch();
     });
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, idempotencyOwner, trace, permit, ...alone } = checkOptions(
+    const { refuseConflicts, idempotencyOwner, trace, authorize, ...alone } = checkOptions(
       'submit',
       submitManySchema,
       options,
     );
     const [sinceMs, carrier] = [performance.now(), this.#carrier()];
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
-    permit?.(checked);
+    authorize?.(checked);
     this.#requireWindow(checked, alone);
     if (refuseConflicts) {
       await this.#sender.refuseConflicts(checked);
@@ -217,7 +217,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#requireRoom(checked);
     if (goesAlone(alone)) {
       return allOf(
-        checked.map((update) => this.#sendAlone(update.operation, departing(update, sinceMs, trace, carrier), alone)),
+        checked.map((update) => this.#sendAlone(update.operation, pendingUpdate(update, sinceMs, trace, carrier), alone)),
       );
     }
     const lanes = new Set<UpdateLane>();
@@ -225,16 +225,16 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const lane = this.#lanes.laneOf(update);
       lanes.add(lane);
       return new Promise<Submission>((resolve, reject) => {
-        lane.push({ item: departing(update, sinceMs, trace, carrier), resolve, reject });
+        lane.push({ item: pendingUpdate(update, sinceMs, trace, carrier), resolve, reject });
       });
     });
     for (const lane of lanes) {
-      lane.depart(); // now, so that those of one operation leave together
+      lane.dispatch(); // now, so that those of one operation leave together
     }
     return allOf(submissions);
   }
 
-  async #sendAlone(operation: Operation, item: Departing, { delay, priority }: AloneOptions): Promise<Submission> {
+  async #sendAlone(operation: Operation, item: PendingUpdate, { delay, priority }: AloneOptions): Promise<Submission> {
     const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
     const sending = this.#sender.send(operation, [item], options);
     this.#sendingAlone.add(sending);

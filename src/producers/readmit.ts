@@ -9,7 +9,7 @@ import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import { distinctPartitions } from '../jobs/used-partitions.js';
 import type { UsedPartitions } from '../jobs/used-partitions.js';
-import { luaSource } from '../operations/lua-source.js';
+import { luaSource } from '../redis/lua-source.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys, Slot } from '../redis/keys.js';

@@ -29,7 +29,7 @@ import { traceOptions } from './trace.js';
 import type { Trace } from './trace.js';
 
 /** A checked update whose caller waits. Small: under load, what waits is what the garbage collector has to copy. */
-export interface Departing {
+export interface PendingUpdate {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
   readonly idempotencyOwner: string;
@@ -44,12 +44,12 @@ export interface Departing {
   readonly carrier: string | undefined;
 }
 
-export function departing(
+export function pendingUpdate(
   { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
   sinceMs: number,
   trace: Trace | undefined,
   carrier: string | undefined,
-): Departing {
+): PendingUpdate {
   let cells = 0;
   for (const step of steps) {
     cells += step.cells.length;
@@ -95,14 +95,14 @@ export class Sender {
    *
    * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
    */
-  async send(operation: Operation, items: readonly Departing[], options: JobsOptions = {}): Promise<Submission[]> {
+  async send(operation: Operation, items: readonly PendingUpdate[], options: JobsOptions = {}): Promise<Submission[]> {
     const { redis, timeoutMs } = this.deps;
-    const lossesBefore = redis.losses;
+    const disconnectsBefore = redis.disconnects;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
-      const sentOnce = redis.losses === lossesBefore && items.length <= this.deps.maxBatch; // of several jobs some may be in
+      const sentOnce = redis.disconnects === disconnectsBefore && items.length <= this.deps.maxBatch; // of several jobs some may be in
       throw unavailable(error as Error, redis, sentOnce);
     }
   }
@@ -144,7 +144,7 @@ export class Sender {
   }
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
-  async #enqueue(operation: Operation, updates: readonly Departing[], options: JobsOptions): Promise<Submission[]> {
+  async #enqueue(operation: Operation, updates: readonly PendingUpdate[], options: JobsOptions): Promise<Submission[]> {
     const { redis, keyLookUp, partitions, maxBatch, follow, confirmation, updateCounters, telemetry } = this.deps;
     const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
     const stamp = { sentAtMs, windowMs: this.deps.windowMs };
@@ -167,7 +167,7 @@ export class Sender {
     }));
     const queue = this.#queue(operation.queue, partitions.ofSlot(updates[0]?.slot));
     await this.#announce();
-    const lossesBefore = redis.losses;
+    const disconnectsBefore = redis.disconnects;
     if (telemetry === undefined) {
       await this.#add(queue, bulk);
     } else {
@@ -175,7 +175,7 @@ export class Sender {
       await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
     }
     if (confirmation.isNeeded) {
-      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')], lossesBefore);
+      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')], disconnectsBefore);
     }
     updateCounters?.submitted(operation.name, updates.length);
     for (const { outcome } of recorded.values()) {

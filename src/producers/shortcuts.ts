@@ -26,7 +26,7 @@ export interface SubmitOptions {
   /** The request that brought the update, noted in its job. @defaultValue none */
   trace?: Trace;
   /** Gets the updates of the call once all are found valid; it throws to refuse all of them. @defaultValue none */
-  permit?: (updates: readonly CheckedUpdate[]) => void;
+  authorize?: (updates: readonly CheckedUpdate[]) => void;
 }
 
 type Shortcut<Name extends string> = (

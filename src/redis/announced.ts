@@ -3,7 +3,7 @@ import type { Keys, Slot } from './keys.js';
 
 /**
  * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`): the largest window of
- * idempotency keys that anybody uses, and the latest time that Redis' clock has shown. `lua/frame.lua` reads it. In a
+ * idempotency keys that anybody uses, and the latest time that Redis' clock has shown. `lua/apply.lua` reads it. In a
  * Cluster there is one in each slot that has keyed updates, beside their receipts.
  */
 const WINDOW = 'window-ms';
@@ -11,7 +11,7 @@ const CLOCK = 'clock-ms';
 
 /**
  * How far the announced time may lag behind Redis' clock. Receipts of keys live for ten minutes longer than their window, so
- * this may be off. The same number stands in `lua/frame.lua`.
+ * this may be off. The same number stands in `lua/apply.lua`.
  */
 export const CLOCK_STEP_MS = 5 * 60_000;
 

@@ -109,7 +109,7 @@ class ServerConnection extends ServerRedis {
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
   /** How often the connection was lost, or what came over it could not be read. */
-  losses = 0;
+  disconnects = 0;
   protected readonly search = new MasterSearch(this, {
     lost: (reason) => this.emit('replica', reason),
     found: () => this.emit('master'),
@@ -118,7 +118,7 @@ class ServerConnection extends ServerRedis {
   constructor(options: ServerOptions) {
     super(options);
     this.on('close', () => {
-      this.losses += 1;
+      this.disconnects += 1;
     });
   }
 
@@ -130,7 +130,7 @@ class ServerConnection extends ServerRedis {
 
   /** All commands under way fail at once: they may have been run, as when the connection is lost, which is noted later. */
   override recoverFromFatalError(...args: Parameters<Redis['recoverFromFatalError']>): void {
-    this.losses += 1;
+    this.disconnects += 1;
     super.recoverFromFatalError(...args);
   }
 
@@ -190,14 +190,14 @@ export class ClusterConnection extends Cluster {
   address = '';
   lastError: Error | undefined;
   /** How often the connection to a node was lost. */
-  losses = 0;
+  disconnects = 0;
 
   constructor(target: ClusterTarget, manner: Manner) {
     super([...target.nodes], clusterOptions(target, manner));
     [this.#anyNode] = target.nodes as [ClusterNode];
     this.#timeoutMs = manner.timeoutMs;
     const lost = () => {
-      this.losses += 1;
+      this.disconnects += 1;
     };
     this.on('-node', lost);
     this.on('+node', (node: Redis) => {

@@ -1,6 +1,6 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../lib/nearest.js';
 
 /**
  * What becomes of an option of ioredis:

@@ -45,13 +45,13 @@ export interface Keys {
   idempotencyReceipt(name: IdempotencyName, slot?: Slot): string;
   /** A sorted set that only ever rises: the largest window and the latest time, see `src/redis/announced.ts`. */
   announced(slot?: Slot): string;
-  /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/frame.lua`. */
+  /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/apply.lua`. */
   history(cell: Cell, slot?: Slot): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
   readonly partitionCounts: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
-  /** A hash of the API keys, without their secrets: id to JSON, see `src/producers/http/access/api-key.ts`. */
+  /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
   readonly users: string;
@@ -62,7 +62,7 @@ export interface Keys {
   /** A list of the last 1,000 actions in the dashboard, the latest first. */
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
-  readonly auditOfStrangers: string;
+  readonly anonymousAudit: string;
   /** BullMQ's hash of a job, in a partition with this prefix. */
   job(queue: string, jobId: string, partitionPrefix?: string): string;
   /** Whether no update may write this key. */
@@ -99,7 +99,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     session: (digest) => `${namespace}:session:${digest}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
-    auditOfStrangers: `${namespace}:audit-of-strangers`,
+    anonymousAudit: `${namespace}:audit-of-strangers`,
     job: (queue, jobId, partitionPrefix = prefix) => `${partitionPrefix}:${queue}:${jobId}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };

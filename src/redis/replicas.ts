@@ -49,14 +49,14 @@ export class ReplicaConfirmation {
   /**
    * Confirms what was written to the masters of these slots, all of it before this call.
    *
-   * @param lossesBefore the connection's losses before the writing: a new connection, to another master perhaps, speaks for
+   * @param disconnectsBefore the connection's disconnects before the writing: a new connection, to another master perhaps, speaks for
    * what that one has, and not for what was written to the old one
    * @throws NotReplicatedError when it is not confirmed in time
    */
-  async confirm(slots: Iterable<Slot>, lossesBefore: number): Promise<void> {
+  async confirm(slots: Iterable<Slot>, disconnectsBefore: number): Promise<void> {
     const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot ?? 0)));
     await Promise.all([...masters].map((master) => this.#join(master)));
-    if (this.redis.losses !== lossesBefore) {
+    if (this.redis.disconnects !== disconnectsBefore) {
       throw new NotReplicatedError(
         'NOT_REPLICATED the connection was lost before replicas had confirmed what was written',
       );

@@ -15,8 +15,8 @@ import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
-import { putBackUndone } from './put-back.js';
-import type { PutOff } from './put-off.js';
+import { requeueUnapplied } from './requeue.js';
+import type { JobDelays } from './delay-if-transient.js';
 import { buildScriptCall } from './script-call.js';
 import type { ScriptCall, SlotGroup, SlotGroups } from './script-call.js';
 
@@ -30,7 +30,7 @@ export interface ApplyDeps {
   readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
   readonly metrics: WorkerMetrics | undefined;
-  readonly putOff: PutOff;
+  readonly delays: JobDelays;
   readonly lockDurationMs: number;
   readonly idempotencyWindowMs: number | undefined;
 }
@@ -46,17 +46,17 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
   if (settled !== undefined) {
     return settled;
   }
-  await deps.putOff.ifNewer(job, token);
-  const lossesBefore = deps.redis.losses;
+  await deps.delays.ifNewer(job, token);
+  const disconnectsBefore = deps.redis.disconnects;
   let attempt: Attempt | undefined;
   let record: JobResult | undefined;
   try {
     attempt = attemptAt(job, place);
-    record = await recordOf(attempt, lossesBefore, deps);
-    await putBackUndone(attempt, record, deps);
+    record = await recordOf(attempt, disconnectsBefore, deps);
+    await requeueUnapplied(attempt, record, deps);
     return record;
   } catch (error) {
-    await deps.putOff.ifPassing(error, job, token);
+    await deps.delays.ifTransient(error, job, token);
     const mayBeApplied = record !== undefined || (attempt !== undefined && hasSeveralReceipts(attempt, deps));
     throw attemptError(error, { isKnown: !mayBeApplied });
   }
@@ -69,18 +69,18 @@ function hasSeveralReceipts({ job: { data }, ranBefore }: Attempt, { redis }: Ap
 }
 
 /** What is recorded of the job when this attempt is over: by itself, by an earlier one, or by a request that came late. */
-async function recordOf(attempt: Attempt, lossesBefore: number, deps: ApplyDeps): Promise<JobResult> {
+async function recordOf(attempt: Attempt, disconnectsBefore: number, deps: ApplyDeps): Promise<JobResult> {
   let record: JobResult | undefined;
   let failure: unknown;
   try {
-    record = await runScripts(attempt, lossesBefore, deps);
+    record = await runScripts(attempt, disconnectsBefore, deps);
     if (isRecorded(record)) {
       return record;
     }
   } catch (error) {
     failure = error;
   }
-  if (deps.redis.losses !== lossesBefore) {
+  if (deps.redis.disconnects !== disconnectsBefore) {
     // A request whose connection was lost may still arrive and apply the job, until its lease is over.
     const late = await lateRecords(attempt, deps);
     record = late === undefined ? record : joinRecords(attempt, late.groups, late.records);
@@ -98,7 +98,7 @@ function isRecorded(record: JobResult): boolean {
 }
 
 /** Runs the script, in a Cluster once for each slot that the job's updates lie in, all at the same time. */
-async function runScripts(attempt: Attempt, lossesBefore: number, deps: ApplyDeps): Promise<JobResult> {
+async function runScripts(attempt: Attempt, disconnectsBefore: number, deps: ApplyDeps): Promise<JobResult> {
   const { clock, confirmation } = deps;
   const { job, ranBefore, askedAtMs } = attempt;
   let order: Order;
@@ -117,7 +117,7 @@ async function runScripts(attempt: Attempt, lossesBefore: number, deps: ApplyDep
   if (confirmation.isNeeded) {
     await confirmation.confirm(
       order.groups.map(({ slot }) => slot),
-      lossesBefore,
+      disconnectsBefore,
     );
   }
   return joinRecords(attempt, order.groups, records);

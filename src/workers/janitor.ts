@@ -4,7 +4,7 @@ import { KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
-import { takeUpPutOffJobs } from './put-off-jobs.js';
+import { takeUpPutOffJobs } from './promote-skewed-retries.js';
 
 const INTERVAL_MS = 5_000;
 const MAX_PER_CALL = 1_000;

@@ -26,7 +26,7 @@ interface Marked {
   readonly slot: number;
   readonly receipts: readonly string[];
   /** How often the connection had been lost. */
-  readonly losses: number;
+  readonly disconnects: number;
 }
 
 /**
@@ -59,7 +59,7 @@ export class ReceiptCutter {
       return;
     }
     this.#waiting += receipts.length;
-    this.#marked.push({ atMs: performance.now(), slot, receipts, losses: this.deps.redis.losses });
+    this.#marked.push({ atMs: performance.now(), slot, receipts, disconnects: this.deps.redis.disconnects });
     this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
@@ -98,9 +98,9 @@ export class ReceiptCutter {
     this.#timer = this.#marked.length === 0 ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  async #cut({ slot, receipts, losses }: Marked): Promise<void> {
+  async #cut({ slot, receipts, disconnects }: Marked): Promise<void> {
     const { redis, settledReceiptMs } = this.deps;
-    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot, losses));
+    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot, disconnects));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
     for (let first = 0; first < receipts.length; first += AT_ONCE) {
       await Promise.all(receipts.slice(first, first + AT_ONCE).map((receipt) => redis.expire(receipt, seconds)));
@@ -118,9 +118,9 @@ export class ReceiptCutter {
     return mayForget;
   }
 
-  async #isOnReplica(slot: number, losses: number): Promise<boolean> {
+  async #isOnReplica(slot: number, disconnects: number): Promise<boolean> {
     try {
-      await this.#confirmation.confirm([slot], losses);
+      await this.#confirmation.confirm([slot], disconnects);
       return true;
     } catch (error) {
       if (error instanceof NotReplicatedError) {

@@ -84,7 +84,7 @@ export interface CallSettings {
   readonly keys: Keys;
 }
 
-/** Builds the KEYS and ARGV that `lua/frame.lua` describes. */
+/** Builds the KEYS and ARGV that `lua/apply.lua` describes. */
 export function buildScriptCall(group: SlotGroup, settings: CallSettings): ScriptCall {
   const { slot, updates, indexes } = group;
   const { name, form, digest, leaseMs, lockDurationMs, keys } = settings;

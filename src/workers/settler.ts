@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { isPutBack } from '../jobs/job-id.js';
+import { isRequeued } from '../jobs/job-id.js';
 import type { Partition } from '../jobs/partitions.js';
 import type { JobName, Keys, Slot } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
@@ -83,7 +83,7 @@ export class Settler {
     const inSlots = jobs.some(({ slots }) => slots !== undefined);
     const receipts = inSlots ? [] : [...jobs.map(({ name }) => keys.jobReceipt(name)), keys.announced()];
     // The batch that put a job back may run once more at any time, and would put it back once more.
-    const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isPutBack(name.jobId) ? '0' : '1')).join('');
+    const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isRequeued(name.jobId) ? '0' : '1')).join('');
     const args = [Math.ceil(settledReceiptMs / 1000), mayCut, ...jobs.map(({ name }) => name.jobId)];
     const cut = (await scripts.run(settle, [...hashes, ...sets, ...receipts], args)) as string;
     if (inSlots) {

@@ -26,14 +26,15 @@ import { createKeys } from '../redis/keys.js';
 import type { Keys } from '../redis/keys.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
-import { applyScript, checkPlans, retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { applyScript, checkPlans } from '../operations/apply-script.js';
 import { withinTime } from '../within-time.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { OtherWorkers } from './other-workers.js';
 import { shareOf, shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
-import { PutOff } from './put-off.js';
+import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
 
@@ -166,7 +167,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       apply: {
         ...{ redis: this.#redis, registry: this.#registry, keys: this.#keys, scripts: this.#scripts, script },
         ...{ clock: this.#clock, announcedClock: this.#announcedClock, confirmation, metrics },
-        putOff: new PutOff({ redis: this.#redis, metrics, logger: this.#logger }),
+        delays: new JobDelays({ redis: this.#redis, metrics, logger: this.#logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
       },

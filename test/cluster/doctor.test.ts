@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createProducer, createWorker } from '../../src/index.js';
-import { createApi } from '../../src/producers/http/api.js';
+import { createApi } from '../../src/api/api.js';
 import { connectPatiently } from '../../src/redis/connection.js';
 import { requireMasters } from '../../src/redis/masters.js';
 import { tally } from '../support/command.js';

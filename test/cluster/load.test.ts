@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { LoadFlags } from '../../loadtest/load/flags.js';
 import type { LoadResult } from '../../loadtest/load/result.js';
 import { SCENARIOS } from '../../loadtest/load/scenarios.js';
-import { ApiServer, createApi } from '../../src/producers/http/api.js';
+import { ApiServer, createApi } from '../../src/api/api.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { mutatedCopy, NO_IDEMPOTENCY, ROOT } from '../load/mutated-copy.js';
 import { runHere } from '../load/run-here.js';
@@ -170,7 +170,7 @@ async function loadByCommand(
     rmSync(folder, { recursive: true });
   });
   const start = (...words: string[]) =>
-    spawn(process.execPath, ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...words], {
+    spawn(process.execPath, ['--import', 'tsx', join(root, 'cli/main.ts'), ...words], {
       cwd: root,
       env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', PORT: '0', ...environment },
       stdio: 'ignore',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { luaSource } from '../../src/operations/lua-source.js';
+import { luaSource } from '../../src/redis/lua-source.js';
 import { aclRules, NEEDS } from '../../src/redis/permissions.js';
 import type { Role } from '../../src/redis/permissions.js';
 import { roles } from '../support/topology/secure-redis.js';

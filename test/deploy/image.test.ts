@@ -45,7 +45,7 @@ test('the Dockerfile has no faults, and names the version of every base image', 
 
 test('the image holds what Tally needs to run, and no development packages', () => {
   const has = (path: string) => existsSync(join(image.workdir, path));
-  expect(['node_modules/bullmq', 'dist/lua/frame.lua', 'package.json'].filter((path) => !has(path))).toEqual([]);
+  expect(['node_modules/bullmq', 'dist/lua/apply.lua', 'package.json'].filter((path) => !has(path))).toEqual([]);
   const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, { dev?: true }> };
   const development = Object.keys(packages).filter((path) => packages[path]?.dev);
   expect(development.length).toBeGreaterThan(100);

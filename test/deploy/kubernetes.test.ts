@@ -4,7 +4,7 @@ import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../cli/config.js';
 import { documentsOf } from './files.js';
 import { typeFaults } from './kubernetes-types.js';
 import { manifestFiles, manifests, ofKind } from './manifests.js';

@@ -1,6 +1,6 @@
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../cli/config.js';
 
-/** How long after the end of `TALLY_CLOSE_TIMEOUT_MS` a process ends at the latest, see `onStop` in `src/cli/worker.ts`. */
+/** How long after the end of `TALLY_CLOSE_TIMEOUT_MS` a process ends at the latest, see `onStop` in `cli/worker.ts`. */
 const CUT_SHORT_AFTER_SECONDS = 15;
 
 /**

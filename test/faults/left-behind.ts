@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WATCH_CONNECTION } from '../support/redis-clock/redis-with-clock.js';
-import { isPutBack } from '../../src/jobs/job-id.js';
+import { isRequeued } from '../../src/jobs/job-id.js';
 import { readReceiptNames } from './collect.js';
 import { receiptKeyOf } from './read-jobs.js';
 import type { Evidence, JobRecord } from './oracle/evidence.js';
@@ -37,7 +37,7 @@ export async function openConnections({ operator }: World): Promise<string[]> {
  * @param awaitEnd waits until they should be gone, rather than looking at their time to live
  */
 export async function lateReceipts(world: World, { jobs }: Evidence, awaitEnd: boolean): Promise<string[]> {
-  const settled = jobs.filter(({ id, mark }) => mark !== undefined && !isPutBack(id));
+  const settled = jobs.filter(({ id, mark }) => mark !== undefined && !isRequeued(id));
   const late = awaitEnd ? await stillThere(world, settled) : settled.filter(isLate);
   const requests = membersOf(world).reduce((sum, { proxy }) => sum + proxy.deliveredLate, 0);
   return late.length <= requests ? [] : late.map(({ id, receiptTtlMs }) => receiptIsLate(id, receiptTtlMs));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { progress } from '../../loadtest/bench/progress.js';
+import { progress } from '../../loadtest/progress.js';
 import { PLAIN_BULLMQ } from './plain/side.js';
 import { MAX_SEED } from './random.js';
 import { faultCount, resultText, scheduleText } from './report.js';

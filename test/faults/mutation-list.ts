@@ -29,12 +29,12 @@ const RECEIPT_WRITE = "call('SET', KEYS[1], record, 'EX', receipt_seconds)\n";
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the receipt of a job is not checked',
-    edits: [{ file: 'lua/frame.lua', from: "local record = call('GET', KEYS[1])", to: 'local record = false' }],
+    edits: [{ file: 'lua/apply.lua', from: "local record = call('GET', KEYS[1])", to: 'local record = false' }],
   },
   {
     name: 'the receipt is written by a command of its own',
     edits: [
-      { file: 'lua/frame.lua', from: RECEIPT_WRITE, to: '' },
+      { file: 'lua/apply.lua', from: RECEIPT_WRITE, to: '' },
       {
         file: 'src/workers/apply.ts',
         from: 'const record = (await scripts.run(script, call.keys, call.args)) as JobResult;',
@@ -46,9 +46,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the receipt is written last, with an error in between',
     edits: [
-      { file: 'lua/frame.lua', from: RECEIPT_WRITE, to: '' },
+      { file: 'lua/apply.lua', from: RECEIPT_WRITE, to: '' },
       {
-        file: 'lua/frame.lua',
+        file: 'lua/apply.lua',
         from: 'end\n\nreturn record\n',
         to: `end
 
@@ -64,7 +64,7 @@ return record
   {
     name: 'the lease is ignored, and receipts are cut at once',
     edits: [
-      { file: 'lua/frame.lua', from: 'if not within_lease then', to: 'if false then' },
+      { file: 'lua/apply.lua', from: 'if not within_lease then', to: 'if false then' },
       { file: 'lua/settle.lua', from: "redis.call('EXPIRE', receipt_key, life)", to: "redis.call('DEL', receipt_key)" },
     ],
   },
@@ -72,7 +72,7 @@ return record
     name: 'rejections are not recorded under their idempotency key',
     edits: [
       {
-        file: 'lua/frame.lua',
+        file: 'lua/apply.lua',
         from: "if string.byte(outcome) ~= 63 then -- '?'",
         to: "if string.byte(outcome) ~= 63 and string.byte(outcome) ~= 33 then -- '?', '!'",
       },
@@ -81,7 +81,7 @@ return record
   {
     name: 'the fingerprint of an idempotency key is ignored',
     edits: [
-      { file: 'lua/frame.lua', from: 'first_fingerprint == fingerprint and', to: 'first_fingerprint and' },
+      { file: 'lua/apply.lua', from: 'first_fingerprint == fingerprint and', to: 'first_fingerprint and' },
       {
         file: 'src/producers/idempotency.ts',
         from: 'firstFingerprint === fingerprint(operation, params) ?',
@@ -108,7 +108,7 @@ return record
     name: 'a job that is put back loses its idempotency key',
     edits: [
       {
-        file: 'src/workers/put-back.ts',
+        file: 'src/workers/requeue.ts',
         from: 'toJobData([update], stamp,',
         to: 'toJobData([{ ...update, idempotencyKey: undefined }], stamp,',
       },
@@ -128,7 +128,7 @@ return record
     name: 'a batch that failed as a whole leaves no receipt',
     edits: [
       {
-        file: 'lua/frame.lua',
+        file: 'lua/apply.lua',
         from: 'if #outcomes == 1 and not request.part and (first == 63 or first == 42) then',
         to: `local some_done = false
 for _, outcome in ipairs(outcomes) do

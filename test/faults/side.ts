@@ -1,4 +1,4 @@
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { REGISTRY } from './operations.js';
 
 /** What the supervisor hands to a worker program, as JSON in its first argument. */

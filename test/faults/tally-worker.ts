@@ -1,7 +1,7 @@
 import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
 import { pino } from 'pino';
 import { ConfigurationError, createWorker } from '../../src/index.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { OPERATIONS, REGISTRY } from './operations.js';
 import { LOCK_DURATION_MS, NAMESPACE, PREFIX, SETTLED_RECEIPT_MS, STALLED_INTERVAL_MS } from './settings.js';
 import { TRY_AGAIN } from './member.js';

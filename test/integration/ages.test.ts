@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Producer, ProducerOptions } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { startWorkerProcess } from '../support/child.js';
 import { startProxy } from '../support/proxy.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../../src/redis/announced.js';
-import { luaSource } from '../../src/operations/lua-source.js';
+import { luaSource } from '../../src/redis/lua-source.js';
 import { place } from '../support/tally.js';
 
 test('what is announced only ever rises, whoever announces less later', async () => {
@@ -27,5 +27,5 @@ test('the answer of TIME in ms is a whole number, from texts and from numbers', 
 });
 
 test('the script and the library agree on how far the announced time may lag', () => {
-  expect(luaSource('frame')).toContain(`local CLOCK_STEP_MS = ${CLOCK_STEP_MS} `);
+  expect(luaSource('apply')).toContain(`local CLOCK_STEP_MS = ${CLOCK_STEP_MS} `);
 });

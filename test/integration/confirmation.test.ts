@@ -57,10 +57,10 @@ test('what a lost connection wrote is not confirmed by the one that takes its pl
   const here = place(url);
   const confirmation = new ReplicaConfirmation(here.client, { replicasToConfirm: 0, confirmOnDisk: false });
   await here.client.ping();
-  const lossesBefore = here.client.losses;
-  await confirmation.confirm([undefined], lossesBefore);
+  const disconnectsBefore = here.client.disconnects;
+  await confirmation.confirm([undefined], disconnectsBefore);
   here.client.disconnect(true);
-  await until('it is connected again', () => here.client.losses > lossesBefore && here.client.status === 'ready');
+  await until('it is connected again', () => here.client.disconnects > disconnectsBefore && here.client.status === 'ready');
 
-  await expect(confirmation.confirm([undefined], lossesBefore)).rejects.toThrow(NotReplicatedError);
+  await expect(confirmation.confirm([undefined], disconnectsBefore)).rejects.toThrow(NotReplicatedError);
 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { addUser, PASSWORD, signInRequest, startDashboard } from '../support/dashboard.js';
 import { addJobs } from '../support/dashboard-jobs.js';
 import { boardRequests } from '../support/dashboard-routes.js';
-import { boardName } from '../../dashboard/board-name.js';
+import { boardName } from '../../dashboard/board/board-name.js';
 import { describeAction } from '../../dashboard/audit/action-words.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';

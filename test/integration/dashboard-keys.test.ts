@@ -1,6 +1,6 @@
 import { htmlUnescape } from 'escape-goat';
 import { describe, expect, test } from 'vitest';
-import { boardName } from '../../dashboard/board-name.js';
+import { boardName } from '../../dashboard/board/board-name.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { withHistory } from '../../src/operations/registry.js';

@@ -1,6 +1,6 @@
 import { UnrecoverableError } from 'bullmq';
 import { expect, test } from 'vitest';
-import { boardName } from '../../dashboard/board-name.js';
+import { boardName } from '../../dashboard/board/board-name.js';
 import type { JobData } from '../../src/jobs/job-data.js';
 import { board, boardPath } from '../support/board.js';
 import { foreignWorker } from '../support/queues.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { boardName } from '../../dashboard/board-name.js';
+import { boardName } from '../../dashboard/board/board-name.js';
 import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
 import { ConfigurationError } from '../../src/index.js';

@@ -5,7 +5,7 @@ import { defineOperation, QueueUnavailableError } from '../../src/index.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { connectPromptly } from '../../src/redis/connection.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { afterApplying } from '../support/after-applying.js';
 import { startProxy } from '../support/proxy.js';
 import { openQueue } from '../support/queues.js';

@@ -142,7 +142,7 @@ test('what was refused is sent once more, and once only; a transaction is not to
   await pair.failOver(pair.first, pair.second);
 
   const early = connection.incr('counter');
-  await until('it was refused, and connects again', () => connection.losses > 0 && connection.status === 'ready');
+  await until('it was refused, and connects again', () => connection.disconnects > 0 && connection.status === 'ready');
   await expect(connection.multi().set('half', '1').incr('counter').exec()).rejects.toThrow(/EXECABORT/);
   pair.leadTo(pair.second);
 

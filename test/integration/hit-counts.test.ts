@@ -4,7 +4,7 @@ import express from 'express';
 import type { NextFunction } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import { expect, onTestFinished, test } from 'vitest';
-import { HitCounts } from '../../src/hit-counts.js';
+import { HitCounts } from '../../src/web/hit-counts.js';
 
 /** An app that lets this many requests a minute through, and only begins when so many have come. */
 async function appWithLimit({ limit, together }: { limit: number; together: number }): Promise<string> {

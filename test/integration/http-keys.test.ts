@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
-import { ApiServer, createApi, grantAccess, Problem } from '../../src/producers/http/api.js';
+import { ApiServer, createApi, restrictAccess, Problem } from '../../src/api/api.js';
 import { addKey, callerWith } from '../support/api-keys.js';
 import { start, tally } from '../support/command.js';
 import { startApi } from '../support/http-api.js';
@@ -254,7 +254,7 @@ test("an authorize of the user's own stands in place of the keys, and may limit 
         throw new Problem('UNAUTHORIZED', 'sign in first');
       }
       if (headers.authorization !== 'root') {
-        grantAccess(response, { operations: ['counter.*'], keys: [here.key(`${headers.authorization}:*`)] });
+        restrictAccess(response, { operations: ['counter.*'], keys: [here.key(`${headers.authorization}:*`)] });
       }
       next();
     },

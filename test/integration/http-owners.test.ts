@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest';
-import { grantAccess } from '../../src/producers/http/api.js';
-import { fromStored, makeApiKey, toStored } from '../../src/producers/http/access/api-key.js';
+import { restrictAccess } from '../../src/api/api.js';
+import { fromStored, makeApiKey, toStored } from '../../src/api/access/api-key.js';
 import { addKey, callerWith } from '../support/api-keys.js';
 import type { Caller } from '../support/api-keys.js';
 import { tally } from '../support/command.js';
@@ -82,7 +82,7 @@ test('whoever gives access by himself names the owner', async () => {
   const here = place();
   const api = await startApi(here, {
     authorize: (request, response, next) => {
-      grantAccess(response, { operations: ['*'], keys: ['*'], owner: request.headers.authorization ?? '' });
+      restrictAccess(response, { operations: ['*'], keys: ['*'], owner: request.headers.authorization ?? '' });
       next();
     },
   });

@@ -4,7 +4,7 @@ import { toMs } from '../../src/redis/announced.js';
 import { RedisClock } from '../../src/redis/clock.js';
 import { retireScript, ScriptRunner } from '../../src/redis/scripts.js';
 import { Janitor } from '../../src/workers/janitor.js';
-import { takeUpPutOffJobs } from '../../src/workers/put-off-jobs.js';
+import { takeUpPutOffJobs } from '../../src/workers/promote-skewed-retries.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { startProxy } from '../support/proxy.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';

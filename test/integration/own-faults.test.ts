@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineOperation } from '../../src/index.js';
 import type { Outcome, Submission } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { afterApplying } from '../support/after-applying.js';
 import { ended, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';

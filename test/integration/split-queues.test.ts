@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Partitions } from '../../src/jobs/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { keysLike, ownRedis, place, until } from '../support/tally.js';
 

@@ -11,7 +11,7 @@ const NEEDED = ['src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig
 
 /** What makes Tally forget that it applied an update with an idempotency key. */
 export const NO_IDEMPOTENCY: readonly Edit[] = [
-  { file: 'lua/frame.lua', from: 'if receipt or fault_of_stamp then', to: 'if fault_of_stamp then' },
+  { file: 'lua/apply.lua', from: 'if receipt or fault_of_stamp then', to: 'if fault_of_stamp then' },
   // The producer's short cut would answer what is delivered again after it was applied.
   {
     file: 'src/producers/idempotency.ts',

@@ -9,7 +9,7 @@ import type { LoadFlags } from '../../loadtest/load/flags.js';
 import { withLoadFlags } from '../../loadtest/load/flags.js';
 import { readPlan } from '../../loadtest/load/plan.js';
 import { commandOf } from '../../loadtest/load/report/command.js';
-import { Html } from '../../src/html.js';
+import { Html } from '../../src/web/html.js';
 import { renderReport } from '../../loadtest/load/report/render.js';
 import type { Latency, LoadResult, Sample, SideResult, Verdict } from '../../loadtest/load/result.js';
 import { PHONE, startBrowser } from '../support/browser.js';

@@ -56,7 +56,7 @@ test('events that are delivered twice show when idempotency receipts are off', {
 
 test('jobs that run twice, as their worker was killed, show when receipts are off', { timeout: 120_000 }, async () => {
   const [from, to] = ['if record then\n  if within_lease', 'if false then\n  if within_lease'];
-  const copy = mutatedCopy({ file: 'lua/frame.lua', from, to });
+  const copy = mutatedCopy({ file: 'lua/apply.lua', from, to });
   let doubled = 0;
   for (let seed = 1; doubled === 0 && seed <= 6; seed += 1) {
     const args = ['--nemesis', 'kill-worker', '--rate', '3000', '--duration', '6s', '--seed', String(seed)];
@@ -74,7 +74,7 @@ async function loadOf(root: string, ...args: string[]): Promise<{ code: number; 
   });
   const temporary = mkdtempSync(join(folder, 'temporary-'));
   const json = join(folder, 'load.json');
-  const main = join(root, 'src/cli/main.ts');
+  const main = join(root, 'cli/main.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', main, 'load', '--self', ...args, '--json', json], {
     cwd: root,
     env: { PATH: process.env['PATH'], TMPDIR: temporary },

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decodeRecord } from '../../src/jobs/form.js';
-import { luaSource } from '../../src/operations/lua-source.js';
+import { luaSource } from '../../src/redis/lua-source.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
@@ -20,9 +20,9 @@ interface Contract {
   readonly rejected: string;
 }
 
-const families = readdirSync(new URL('../../lua/', import.meta.url))
-  .map((name) => name.replace(/\.lua$/, ''))
-  .filter((name) => !['frame', 'settle', 'retire', 'readmit'].includes(name));
+const families = readdirSync(new URL('../../lua/plans/', import.meta.url)).map(
+  (name) => `plans/${name.replace(/\.lua$/, '')}`,
+);
 const contracts = families.flatMap(readContracts);
 const registry = createRegistry();
 
@@ -205,8 +205,8 @@ describe('the call of the frame', () => {
     expect([call.args[0], call.args[2]]).toEqual([5, 'tally/2 Digest-0 ']);
   });
 
-  test('holds the request that the head of lua/frame.lua documents, and nothing else', () => {
-    const documented = [...luaSource('frame').matchAll(/^-- request\.(\w+)/gm)].map(([, name]) => name);
+  test('holds the request that the head of lua/apply.lua documents, and nothing else', () => {
+    const documented = [...luaSource('apply').matchAll(/^-- request\.(\w+)/gm)].map(([, name]) => name);
     const [hash] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
@@ -229,8 +229,8 @@ describe('the call of the frame', () => {
     });
   });
 
-  test('says all of a history that the head of lua/frame.lua documents, and nothing else', () => {
-    const documented = [...luaSource('frame').matchAll(/^-- {3}\.(\w+)/gm)].map(([, name]) => name);
+  test('says all of a history that the head of lua/apply.lua documents, and nothing else', () => {
+    const documented = [...luaSource('apply').matchAll(/^-- {3}\.(\w+)/gm)].map(([, name]) => name);
 
     expect(Object.keys(request['history'] as object)).toEqual(documented);
   });

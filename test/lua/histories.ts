@@ -1,5 +1,5 @@
-import { readHistory } from '../../src/history/read-history.js';
-import type { Change } from '../../src/history/read-history.js';
+import { readHistory } from '../../src/readers/read-history.js';
+import type { Change } from '../../src/readers/read-history.js';
 import type { Cell } from '../../src/operations/cell.js';
 import type { History, Operation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';

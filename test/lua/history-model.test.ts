@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deltaOf, readHistory } from '../../src/history/read-history.js';
+import { deltaOf, readHistory } from '../../src/readers/read-history.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import type { Cell } from '../../src/operations/cell.js';
 import type { Update } from '../../src/operations/update.js';

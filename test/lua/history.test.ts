@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { deltaOf } from '../../src/history/read-history.js';
-import type { Change } from '../../src/history/read-history.js';
+import { deltaOf } from '../../src/readers/read-history.js';
+import type { Change } from '../../src/readers/read-history.js';
 import { newJobId } from '../../src/jobs/job-id.js';
 import { cellObject, wholeNumber } from '../../src/operations/cell.js';
 import type { Cell } from '../../src/operations/cell.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { luaSource } from '../../src/operations/lua-source.js';
+import { luaSource } from '../../src/redis/lua-source.js';
 import { place } from '../support/tally.js';
 
 const BEFORE = '{"v":2,"sentAtMs":5,"windowMs":6,"idempotencyKeys":{"0":"k"},"updates":[{"key":"a"}]}';

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
-import { html } from '../../src/html.js';
+import { html } from '../../src/web/html.js';
 import { renderPage } from '../../dashboard/pages/page.js';
 import { addUser, signInRequest, startDashboard } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';

@@ -2,7 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Connection, RedisClient } from '../../src/redis/connection.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { isCluster } from '../../src/redis/target.js';
 
 /**

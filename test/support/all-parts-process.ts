@@ -4,7 +4,7 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { createDashboard } from '../../dashboard/app.js';
 import { createProducer, createWorker } from '../../src/index.js';
-import { createApi } from '../../src/producers/http/api.js';
+import { createApi } from '../../src/api/api.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 
 /**

@@ -1,6 +1,6 @@
-import { makeApiKey } from '../../src/producers/http/access/api-key.js';
-import type { ApiKeySettings } from '../../src/producers/http/access/api-key.js';
-import { KeyStore } from '../../src/producers/http/access/key-store.js';
+import { makeApiKey } from '../../src/api/access/api-key.js';
+import type { ApiKeySettings } from '../../src/api/access/api-key.js';
+import { KeyStore } from '../../src/api/access/key-store.js';
 import { connectPromptly } from '../../src/redis/connection.js';
 import { createKeys } from '../../src/redis/keys.js';
 import type { Answered, RunningApi, ShownProblem, ShownUpdate } from './http-api.js';

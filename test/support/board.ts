@@ -1,4 +1,4 @@
-import { boardName } from '../../dashboard/board-name.js';
+import { boardName } from '../../dashboard/board/board-name.js';
 import { startDashboard } from './dashboard.js';
 import type { Place } from './tally.js';
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
-import type { Role } from '../../dashboard/access/signed-in.js';
+import type { DashboardRole } from '../../dashboard/access/signed-in.js';
 import { UserStore } from '../../dashboard/access/user-store.js';
 import { changeUser, makeUser } from '../../dashboard/access/user.js';
 import type { User } from '../../dashboard/access/user.js';
@@ -118,7 +118,7 @@ export async function withUsers<T>(here: Place, use: (users: UserStore) => Promi
 let anyone: Promise<User> | undefined;
 
 /** Adds a user whose password is {@link PASSWORD}. */
-export async function addUser(here: Place, name: string, role: Role): Promise<void> {
+export async function addUser(here: Place, name: string, role: DashboardRole): Promise<void> {
   anyone ??= makeUser('anyone', 'viewer', PASSWORD);
   const user = { ...changeUser(await anyone, { role }), name };
   await withUsers(here, (users) => users.add(user));

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { ApiServer, createApi } from '../../src/producers/http/api.js';
-import type { Api, ApiOptions } from '../../src/producers/http/api.js';
-import type { SlowClientLimits } from '../../src/producers/http/server.js';
+import { ApiServer, createApi } from '../../src/api/api.js';
+import type { Api, ApiOptions } from '../../src/api/api.js';
+import type { SlowClientLimits } from '../../src/web/http-server.js';
 import type { Place } from './tally.js';
 
 /** One update as the API answers it. */

@@ -9,7 +9,8 @@ import type { Update } from '../../src/operations/update.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys } from '../../src/redis/keys.js';
 import type { JobName, Keys } from '../../src/redis/keys.js';
-import { applyScript, ScriptRunner } from '../../src/redis/scripts.js';
+import { ScriptRunner } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
 import type { Place } from './tally.js';
 

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createWorker } from '../../src/index.js';
 import type { WorkerOptions } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { applyScript } from '../../src/redis/scripts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
 import { watchCrashPoints } from './crash-points.js';
 import type { CrashPoint } from './crash-points.js';
 

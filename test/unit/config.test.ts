@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../cli/config.js';
 
 test('an empty environment gives the defaults', () => {
   expect(readConfig({})).toMatchObject({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { operationsWithHistory } from '../../src/cli/histories.js';
-import { readConfig } from '../../src/config.js';
+import { operationsWithHistory } from '../../cli/histories.js';
+import { readConfig } from '../../cli/config.js';
 
 const REDIS_URL = 'redis://127.0.0.1:6379';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isPutBack, newJobId, parseUpdateId, putBackJobId, updateId } from '../../src/jobs/job-id.js';
+import { isRequeued, newJobId, parseUpdateId, requeuedJobId, updateId } from '../../src/jobs/job-id.js';
 
 test('job ids are new each time, sort by time and hold no colon, which BullMQ refuses', () => {
   const ids = Array.from({ length: 1000 }, newJobId);
@@ -32,11 +32,11 @@ test.each([`${newJobId()}.1\n`, `${newJobId()}.123456`, `${newJobId().toUpperCas
 
 test('the job that a batch put back has the id of the update that it carries', () => {
   const batchId = newJobId();
-  const jobId = putBackJobId(batchId, 3);
+  const jobId = requeuedJobId(batchId, 3);
 
   expect(jobId).toBe(updateId(batchId, 3));
-  expect(isPutBack(jobId)).toBe(true);
-  expect(isPutBack(batchId)).toBe(false);
+  expect(isRequeued(jobId)).toBe(true);
+  expect(isRequeued(batchId)).toBe(false);
   expect(updateId(jobId, 0)).toBe(jobId);
   expect(parseUpdateId(jobId)).toEqual({ jobId: batchId, index: 3 });
 });

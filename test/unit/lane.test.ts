@@ -37,7 +37,7 @@ function setup({ maxBatch = 100, maxCells = 100, maxInFlight = 1 } = {}) {
       receipt.catch(() => undefined);
       receipts.push(receipt);
     }
-    lane.depart();
+    lane.dispatch();
   };
   return { lane, sent, push, receipts, batches: () => sent.map(({ items }) => items) };
 }

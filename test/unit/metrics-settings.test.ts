@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../cli/config.js';
 import { createMetrics } from '../../src/index.js';
 
 test('metrics have no port of their own unless one is set, and then on this machine only', () => {

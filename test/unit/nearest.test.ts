@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest } from '../../src/nearest.js';
+import { nearest } from '../../src/lib/nearest.js';
 
 const names = ['counter.increment', 'counter.decrement', 'inventory.take', 'inventory.takeAll', 'xp.award'];
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseStrictJson } from '../../src/producers/http/strict-json.js';
+import { parseStrictJson } from '../../src/api/strict-json.js';
 
 /** JSON as it is written, so that a name can stand twice in an object. */
 type Written = string | readonly Written[] | { readonly members: readonly (readonly [string, Written])[] };

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { requireTotal } from '../contender.js';
-import type { Report } from '../progress.js';
+import type { Report } from '../../progress.js';
 import { startRole } from '../roles.js';
 import type { Role, RoleTask } from '../roles.js';
 import { median } from '../throughput.js';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { NODE_FLAGS } from '../roles.js';
 
 const MAIN = fileURLToPath(
-  new URL(`../../../src/cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+  new URL(`../../../cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 
 /** A server of HTTP in a process of its own. */

@@ -1,6 +1,6 @@
 import { countOf } from './figures.js';
-import { html } from '../../../src/html.js';
-import type { Html } from '../../../src/html.js';
+import { html } from '../../../src/web/html.js';
+import type { Html } from '../../../src/web/html.js';
 import { tableOf } from './table.js';
 
 /** A chart as the page draws it, and the table that says the same in figures. */

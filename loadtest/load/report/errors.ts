@@ -1,6 +1,6 @@
 import { count } from './figures.js';
-import { html } from '../../../src/html.js';
-import type { Html } from '../../../src/html.js';
+import { html } from '../../../src/web/html.js';
+import type { Html } from '../../../src/web/html.js';
 import { namedBySide } from './sides.js';
 import type { Side } from './sides.js';
 import { tableOf } from './table.js';

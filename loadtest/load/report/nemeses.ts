@@ -1,7 +1,7 @@
 import type { Mark } from './chart.js';
 import { seconds } from './figures.js';
-import { html } from '../../../src/html.js';
-import type { Html } from '../../../src/html.js';
+import { html } from '../../../src/web/html.js';
+import type { Html } from '../../../src/web/html.js';
 import type { NemesisStrike } from '../result.js';
 import type { Side } from './sides.js';
 import { tableOf } from './table.js';

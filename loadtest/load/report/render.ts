@@ -4,7 +4,7 @@ import { CHART_SCRIPT } from './chart-script.js';
 import { drawingOf, figureOf } from './chart.js';
 import { errorsSection } from './errors.js';
 import { moment } from './figures.js';
-import { Html, html } from '../../../src/html.js';
+import { Html, html } from '../../../src/web/html.js';
 import { latencyCurve, latencySection } from './latency.js';
 import { nemesesSection } from './nemeses.js';
 import { outcomesSection } from './outcomes.js';

@@ -2,8 +2,8 @@ import type { LoadResult, LoadSettings, LoopSettings, Topology } from '../result
 import { describeTopology } from '../topology.js';
 import { commandOf } from './command.js';
 import { count, countOf, milliseconds, moment, percent, seconds } from './figures.js';
-import { html } from '../../../src/html.js';
-import type { Html } from '../../../src/html.js';
+import { html } from '../../../src/web/html.js';
+import type { Html } from '../../../src/web/html.js';
 
 /** What was asked for, on which machine, and how to ask for it again. */
 export function settingsSection(result: LoadResult): Html {

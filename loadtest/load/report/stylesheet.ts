@@ -1,4 +1,4 @@
-import { LIGHT_COLOURS, LOOK } from '../../../src/look.js';
+import { LIGHT_COLOURS, LOOK } from '../../../src/web/theme.js';
 
 /** `printing` stands on the root while charts are drawn for paper: a canvas keeps the colours it was drawn with. */
 export const STYLESHEET = `${LOOK}

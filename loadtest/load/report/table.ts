@@ -1,5 +1,5 @@
-import { html } from '../../../src/html.js';
-import type { Html } from '../../../src/html.js';
+import { html } from '../../../src/web/html.js';
+import type { Html } from '../../../src/web/html.js';
 
 export interface Table {
   /** What it lists, for those who do not see it. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Html } from '../../../src/html.js';
+import { Html } from '../../../src/web/html.js';
 
 const require = createRequire(import.meta.url);
 

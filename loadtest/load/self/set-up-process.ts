@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { createWorker } from '../../../src/index.js';
-import { ApiServer, createApi } from '../../../src/producers/http/api.js';
+import { ApiServer, createApi } from '../../../src/api/api.js';
 import { startPlainWorker } from '../plain/plain-worker.js';
 import type { ProcessTask } from './own-process.js';
 

@@ -1,4 +1,4 @@
-import { putBackJobId } from '../../../src/jobs/job-id.js';
+import { requeuedJobId } from '../../../src/jobs/job-id.js';
 import { queueName } from './evidence.js';
 import type { Evidence, JobRecord } from './evidence.js';
 import type { History } from './history.js';
@@ -13,7 +13,7 @@ interface Place {
 /** The names of the jobs that have carried the update: the one it came in, and the one that it was put back as. */
 function namesOf(history: History, { jobId, index }: Place): string[] {
   const job = history.find(jobId, index)?.job;
-  return job === undefined ? [jobId] : [jobId, putBackJobId(job.id, index, job.addedAtMs)];
+  return job === undefined ? [jobId] : [jobId, requeuedJobId(job.id, index, job.addedAtMs)];
 }
 
 /** Whether an operator removed a job that carried the update, or may have. */

@@ -1,4 +1,4 @@
-import { isPutBack } from '../../../src/jobs/job-id.js';
+import { isRequeued } from '../../../src/jobs/job-id.js';
 import { describeCell } from '../../../src/operations/cell.js';
 import type { Cell } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
@@ -53,7 +53,7 @@ export function jobName({
   queue,
   addedAtMs,
 }: Pick<JobRecord, 'id' | 'prefix' | 'queue' | 'addedAtMs'>): string {
-  return addedAtMs === undefined || isPutBack(id) ? id : `${prefix}:${queue}:${id}`;
+  return addedAtMs === undefined || isRequeued(id) ? id : `${prefix}:${queue}:${id}`;
 }
 
 /** Idempotency keys are those of their operation. */

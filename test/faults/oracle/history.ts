@@ -1,6 +1,6 @@
 import { stringify } from 'safe-stable-stringify';
 import { decodeFailure, decodeRecord, isFailure } from '../../../src/jobs/form.js';
-import { isPutBack, putBackJobId } from '../../../src/jobs/job-id.js';
+import { isRequeued, requeuedJobId } from '../../../src/jobs/job-id.js';
 import { isUndone } from '../../../src/operations/outcome.js';
 import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
@@ -56,7 +56,7 @@ export class History {
     }
     const outcome = outcomesOf(job)?.[index];
     if (outcome !== undefined && isUndone(outcome) && job.updates.length > 1) {
-      const putBack = this.endOf(putBackJobId(job.id, index, job.addedAtMs), 0);
+      const putBack = this.endOf(requeuedJobId(job.id, index, job.addedAtMs), 0);
       return putBack ?? (wasEndedByOthers(job) ? { job, outcome } : undefined);
     }
     if (outcome !== undefined) {
@@ -78,7 +78,7 @@ export class History {
 
   /** The jobs that producers made, without those that batches put back. */
   get submitted(): readonly JobUpdate[] {
-    return this.updates.filter(({ job }) => !isPutBack(job.id));
+    return this.updates.filter(({ job }) => !isRequeued(job.id));
   }
 
   private get updatesByPlace(): ReadonlyMap<string, JobUpdate> {

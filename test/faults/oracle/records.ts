@@ -1,7 +1,7 @@
 import { stringify } from 'safe-stable-stringify';
 import type { Outcome } from '../../../src/index.js';
 import { decodeFailure, decodeRecord } from '../../../src/jobs/form.js';
-import { parseUpdateId, putBackJobId } from '../../../src/jobs/job-id.js';
+import { parseUpdateId, requeuedJobId } from '../../../src/jobs/job-id.js';
 import { decodeOutcome, isUndone } from '../../../src/operations/outcome.js';
 import type { Submission } from '../journal.js';
 import { REGISTRY } from '../operations.js';
@@ -105,7 +105,7 @@ function* toldAgreesWithJobs(evidence: Evidence, history: History): Generator<st
 function* putBackAsTheyWere(history: History): Generator<string> {
   for (const batched of history.updates.filter(({ job }) => job.updates.length > 1)) {
     const { job, index, content, outcome } = batched;
-    const putBack = history.find(putBackJobId(job.id, index, job.addedAtMs), 0);
+    const putBack = history.find(requeuedJobId(job.id, index, job.addedAtMs), 0);
     if (putBack !== undefined && putBack.content !== content) {
       yield `${placeOf(batched)} was put back as another one: ${putBack.content} instead of ${content}`;
     }

@@ -1,0 +1,29 @@
+import { createApi } from '../src/api/api.js';
+import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { requireKeysOrLoopback } from './host.js';
+import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { onStop, stopAll } from './worker.js';
+
+/** `tally api`: serves the HTTP API alone until it is told to stop. */
+export async function serveApi(): Promise<void> {
+  const context = createContext();
+  const { config, logger } = context;
+  const redis = findRedis(context);
+  await requireKeysOrLoopback(context, redis);
+  const metrics = metricsWithRedis(context, redis);
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
+  const stops = [() => metrics.close(), () => api.close()];
+  try {
+    stops.push(await listenForMetrics(metrics, context));
+    const server = await listen(api.app, context);
+    stops.push(() => {
+      api.drain();
+      return server.closeInOrder(config.TALLY_CLOSE_TIMEOUT_MS);
+    });
+    onStop(context, () => stopAll(stops));
+    logger.info(`API        ${originOf(server)}/v1, documented at ${originOf(server)}/docs/`);
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { readConfig } from './config.js';
+import type { Config } from './config.js';
+import { ConfigurationError } from '../src/errors.js';
+import { createLogger } from '../src/logger.js';
+import { readRecord } from '../src/redis/embedded-record.js';
+import type { RedisTarget, UrlTarget } from '../src/redis/target.js';
+
+/** What every command starts from. */
+export interface Context {
+  readonly config: Config;
+  readonly logger: Logger;
+}
+
+/** Logs go to stderr where stdout carries the answer. */
+export function createContext(stream: NodeJS.WriteStream = process.stdout): Context {
+  const config = readConfig(process.env);
+  return { config, logger: createLogger(config.LOG_LEVEL, stream) };
+}
+
+/** What the library's functions need to reach the same Redis and the same keys. */
+export function connectionOptions({ config, logger }: Context, redis: RedisTarget) {
+  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix, TALLY_PARTITIONS: partitions } = config;
+  return { redis, namespace, prefix, partitions, logger };
+}
+
+/** What a write of a producer or worker has to reach before it counts. */
+export function durabilityOptions({ config }: Context) {
+  const { TALLY_REPLICAS_TO_CONFIRM: replicasToConfirm, TALLY_CONFIRM_ON_DISK: confirmOnDisk } = config;
+  return { replicasToConfirm, confirmOnDisk };
+}
+
+/** What the producers of a command need beside that. */
+export function producerOptions(context: Context) {
+  return { ...durabilityOptions(context), idempotencyWindowMs: context.config.TALLY_IDEMPOTENCY_WINDOW_MS };
+}
+
+/**
+ * The Redis of `REDIS_URL`, or the one that `tally up` runs in this folder.
+ *
+ * @throws ConfigurationError when there is neither, or a file for TLS can't be read
+ */
+export function findRedis(context: Context): RedisTarget {
+  const url = findRedisUrl(context);
+  const tls = readTlsFiles(context.config);
+  return tls === undefined ? url : { url, tls };
+}
+
+/** The same as a URL alone. @throws ConfigurationError when there is none */
+function findRedisUrl({ config }: Context): string {
+  const url = config.REDIS_URL ?? readRecord(config.TALLY_DATA_DIR)?.url;
+  if (url === undefined) {
+    throw new ConfigurationError(
+      `no Redis found: start Tally in this folder (npm start), or set REDIS_URL, for example REDIS_URL=redis://127.0.0.1:6379`,
+    );
+  }
+  return url;
+}
+
+/** Undefined when there are none: Node's own authorities do, and those of NODE_EXTRA_CA_CERTS. */
+function readTlsFiles(config: Config): UrlTarget['tls'] {
+  const { TALLY_REDIS_CERT_FILE: certificate, TALLY_REDIS_KEY_FILE: key } = config;
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw new ConfigurationError('set TALLY_REDIS_CERT_FILE and TALLY_REDIS_KEY_FILE, or neither');
+  }
+  const files = {
+    ca: readPem(config, 'TALLY_REDIS_CA_FILE'),
+    cert: readPem(config, 'TALLY_REDIS_CERT_FILE'),
+    key: readPem(config, 'TALLY_REDIS_KEY_FILE'),
+  };
+  const given = Object.entries(files).filter(([, text]) => text !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+type PemVariable = 'TALLY_REDIS_CA_FILE' | 'TALLY_REDIS_CERT_FILE' | 'TALLY_REDIS_KEY_FILE';
+
+function readPem(config: Config, variable: PemVariable): string | undefined {
+  const path = config[variable];
+  if (path === undefined) {
+    return undefined;
+  }
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigurationError(`${variable}: can't read ${path} (${(error as Error).message})`, { cause: error });
+  }
+  if (!text.includes('-----BEGIN ')) {
+    throw new ConfigurationError(`${variable}: ${path} is no PEM file: it has no line -----BEGIN …-----`);
+  }
+  return text;
+}

@@ -1,0 +1,48 @@
+import { QueueKeys } from 'bullmq';
+import { FORM } from '../../src/jobs/form.js';
+import { formOfJob } from '../../src/jobs/job-data.js';
+import { parseJson } from '../../src/jobs/job-end.js';
+import { distinctPartitions } from '../../src/jobs/used-partitions.js';
+import { createRegistry } from '../../src/operations/registry.js';
+import type { Finding } from '../../src/redis/requirements.js';
+import { slotOf } from '../../src/redis/slots.js';
+import { readPartitions } from './check-partitions.js';
+import type { PartitionSettings } from './check-partitions.js';
+import { ok, warning } from './finding.js';
+import type { Masters } from './masters.js';
+
+const SUBJECT = 'forms';
+
+/** Workers put off jobs of newer forms, so that they are found among the delayed ones that come next. */
+const LOOKED_AT = 100;
+
+/** Whether jobs wait that a newer version of Tally has written, and which workers of this version leave alone. */
+export async function checkForms(masters: Masters, settings: PartitionSettings): Promise<Finding[]> {
+  const partitions = distinctPartitions(await readPartitions(masters, settings));
+  const places = partitions.flatMap(({ prefix }) => createRegistry().queues.map((queue) => ({ prefix, queue })));
+  const newer = (await Promise.all(places.map(async (place) => await readNewer(masters, place)))).flat();
+  return [
+    newer.length === 0
+      ? ok(SUBJECT, `no job was found of a newer form than ${FORM}`)
+      : warning(
+          SUBJECT,
+          `jobs of form ${Math.max(...newer.map(({ form }) => form))} wait in ${[...new Set(newer.map(({ queue }) => queue))].join(', ')}, ` +
+            `and workers of this version read up to ${FORM}: update the workers first, see docs/upgrading.md`,
+        ),
+  ];
+}
+
+async function readNewer(
+  masters: Masters,
+  { prefix, queue }: { prefix: string; queue: string },
+): Promise<{ queue: string; form: number }[]> {
+  const redis = masters.masterOf(slotOf(prefix))?.redis;
+  if (redis === undefined) {
+    return []; // its master is down, which has a line of its own
+  }
+  const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
+  const ids = await redis.zrange(toKey('delayed'), '0', String(LOOKED_AT - 1));
+  const texts = await Promise.all(ids.map((id) => redis.hget(toKey(id), 'data')));
+  const forms = texts.map((text) => formOfJob(parseJson(text)) ?? 0);
+  return forms.filter((form) => form > FORM).map((form) => ({ queue, form }));
+}

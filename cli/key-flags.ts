@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { ConfigurationError } from '../src/errors.js';
+import { settingsShape } from '../src/api/access/api-key.js';
+import type { ApiKeySettings } from '../src/api/access/api-key.js';
+
+export interface CreateKeyFlags {
+  readonly name?: string;
+  readonly operations?: string;
+  readonly keys?: string;
+  readonly rate?: string;
+  readonly readOnly?: boolean;
+  readonly owner?: string;
+  readonly replaces?: string;
+}
+
+/** What an API key has that nothing is said of. */
+const DEFAULTS: Omit<ApiKeySettings, 'name'> = {
+  operations: ['*'],
+  keys: ['*'],
+  readOnly: false,
+  rate: { requests: 1_000, windowSeconds: 1 },
+};
+
+/** The flag for each setting. */
+const FLAGS: Readonly<Record<string, string>> = {
+  name: '--name',
+  operations: '--operations',
+  keys: '--keys',
+  rate: '--rate',
+  owner: '--owner',
+};
+
+const WINDOW_SECONDS = { s: 1, m: 60 } as const;
+
+/**
+ * What an API key is to be made with.
+ *
+ * @param replaced the one whose place it takes
+ * @throws ConfigurationError that names each flag and what is wrong with it
+ */
+export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): ApiKeySettings {
+  const { name = replaced?.name, operations, keys, rate, ...rest } = flags;
+  if (name === undefined) {
+    throw new ConfigurationError('give --name, who has the key; or --replaces, the key that it takes the place of');
+  }
+  const before = replaced ?? DEFAULTS;
+  const settings = {
+    name,
+    operations: operations === undefined ? before.operations : listOf(operations),
+    keys: keys === undefined ? before.keys : listOf(keys),
+    readOnly: rest.readOnly ?? before.readOnly,
+    rate: rate === undefined ? before.rate : rateOf(rate),
+    owner: rest.owner ?? before.owner,
+  };
+  const parsed = z.strictObject(settingsShape).safeParse(settings);
+  if (!parsed.success) {
+    const messages = parsed.error.issues.map(({ path, message }) => `${FLAGS[String(path[0])] ?? ''} ${message}`);
+    throw new ConfigurationError(messages.join('; '));
+  }
+  return parsed.data;
+}
+
+function listOf(text: string): string[] {
+  return text.split(',').map((item) => item.trim());
+}
+
+function rateOf(text: string): ApiKeySettings['rate'] {
+  const [, requests, unit] = /^(\d{1,9})\/(s|m)$/.exec(text) ?? [];
+  if (requests === undefined) {
+    throw new ConfigurationError(`--rate must be requests in a second or a minute, 100/s or 6000/m, but is "${text}"`);
+  }
+  return { requests: Number(requests), windowSeconds: WINDOW_SECONDS[unit as keyof typeof WINDOW_SECONDS] };
+}

@@ -1,0 +1,111 @@
+import { ConfigurationError } from '../src/errors.js';
+import { fits } from '../src/api/access/pattern.js';
+import { makeApiKey } from '../src/api/access/api-key.js';
+import type { ApiKey } from '../src/api/access/api-key.js';
+import type { KeyStore } from '../src/api/access/key-store.js';
+import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
+import { createRegistry } from '../src/operations/registry.js';
+import { createContext, findRedis } from './context.js';
+import { keySettings } from './key-flags.js';
+import type { CreateKeyFlags } from './key-flags.js';
+import { withKeyStore } from './stores.js';
+
+export type { CreateKeyFlags } from './key-flags.js';
+
+export interface ListKeysFlags {
+  readonly json?: true;
+}
+
+const SOON = `within ${MAX_AGE_MS / 1000} seconds`;
+
+/** `tally keys create`: the secret is all that goes to stdout, so that a script can keep it. */
+export async function createKey(flags: CreateKeyFlags): Promise<void> {
+  const { replaces } = flags;
+  const made = replaces === undefined ? makeApiKey(keySettings(flags)) : undefined;
+  const context = createContext(process.stderr);
+  const { secret, key, before } = await withKeyStore(context, findRedis(context), async (store) => {
+    const { secret, key } = made ?? makeApiKey(keySettings(flags, await keyOf(store, replaces)));
+    const before = await store.count();
+    await store.add(key);
+    return { secret, key, before };
+  });
+  console.log(secret);
+  console.error(`This is the secret of key ${describe(key)}.`);
+  console.error(`It is shown only now. Servers know it ${SOON}.`);
+  if (before === 0) {
+    console.error('It is the first key: from now on the API asks everyone for one.');
+  }
+  if (replaces !== undefined) {
+    console.error(`Key ${replaces} stays valid: revoke it once nobody uses it, tally keys revoke ${replaces}`);
+  }
+  warnOfUnknown(key);
+}
+
+async function keyOf(store: KeyStore, id = ''): Promise<ApiKey> {
+  const key = (await store.read()).byId.get(id);
+  if (key === undefined) {
+    throw noKey(id);
+  }
+  return key;
+}
+
+function noKey(id: string): ConfigurationError {
+  return new ConfigurationError(`there is no key with the id "${id}"; tally keys list prints those that there are`);
+}
+
+/** `tally keys list`: prints what each key allows. */
+export async function listKeys({ json }: ListKeysFlags): Promise<void> {
+  const context = createContext(process.stderr);
+  const { byId, unreadable } = await withKeyStore(context, findRedis(context), (store) => store.read());
+  const keys = [...byId.values()].sort((one, other) => one.createdAt.localeCompare(other.createdAt));
+  if (json) {
+    console.log(JSON.stringify(keys.map(({ digest: _, ...key }) => key)));
+  } else {
+    for (const key of keys) {
+      console.log(`${describe(key)}, made ${key.createdAt}`);
+    }
+  }
+  for (const id of unreadable) {
+    console.error(`${id} is not a key that this version of Tally can read: nobody gets in with it; revoke it`);
+  }
+  if (keys.length + unreadable.length === 0) {
+    console.error('There are no keys: the API serves this machine only, and asks for none.');
+  }
+}
+
+/** `tally keys revoke`: nobody gets in with it any more. */
+export async function revokeKey(id: string): Promise<void> {
+  const context = createContext(process.stderr);
+  const left = await withKeyStore(context, findRedis(context), async (store) => {
+    if (!(await store.remove(id))) {
+      throw noKey(id);
+    }
+    return store.count();
+  });
+  console.log(`revoked ${id}; servers refuse it ${SOON}`);
+  if (left === 0) {
+    console.error(
+      'It was the last key: servers that run now still ask for one; those started from now on serve this machine only, and ask for none.',
+    );
+  }
+}
+
+function describe({ id, name, operations, keys, rate, readOnly, owner }: ApiKey): string {
+  const { requests, windowSeconds } = rate;
+  const parts = [
+    `${id} "${name}": operations ${operations.join(',')}`,
+    `keys ${keys.join(',')}`,
+    `${requests} requests a ${windowSeconds === 1 ? 'second' : 'minute'}`,
+    ...(readOnly ? ['read only'] : []),
+    `owner ${owner}`,
+  ];
+  return parts.join('; ');
+}
+
+/** Not an error: a server may know more operations than this command. */
+function warnOfUnknown({ operations }: ApiKey): void {
+  const names = createRegistry().operations.map(({ name }) => name);
+  for (const pattern of operations.filter((it) => !names.some((name) => fits(it, name)))) {
+    console.error(`Note that no operation of Tally itself fits "${pattern}".`);
+  }
+}

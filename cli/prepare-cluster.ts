@@ -1,0 +1,222 @@
+import type { Redis } from 'ioredis';
+import { decodeRecord, encodeRecord, FORM } from '../src/jobs/form.js';
+import { digestOfJob, parseJobData } from '../src/jobs/job-data.js';
+import { parseJson } from '../src/jobs/job-end.js';
+import { PartitionCounts } from '../src/jobs/partition-counts.js';
+import { Partitions } from '../src/jobs/partitions.js';
+import { ConfigurationError } from '../src/errors.js';
+import { parseCellId } from '../src/operations/cell.js';
+import { createRegistry } from '../src/operations/registry.js';
+import type { CheckContext } from '../src/operations/update.js';
+import { copyAnnounced } from '../src/redis/announced.js';
+import { connectPromptly } from '../src/redis/connection.js';
+import type { Connection } from '../src/redis/connection.js';
+import { createKeys } from '../src/redis/keys.js';
+import type { Keys } from '../src/redis/keys.js';
+import { SLOTS, slotOf, tagOf } from '../src/redis/slots.js';
+import { createContext, findRedis } from './context.js';
+
+const TIMEOUT_MS = 30_000;
+const SCAN_COUNT = 1_000;
+
+interface Deps {
+  readonly redis: Connection;
+  readonly keys: Keys;
+  readonly namespace: string;
+  readonly prefix: string;
+  readonly check: CheckContext;
+}
+
+/**
+ * `tally prepare-cluster`: renames what one server remembers of keys, jobs and cells to where a Cluster looks for it. It may be
+ * run again, after it was broken off.
+ */
+export async function prepareCluster(): Promise<void> {
+  const context = createContext(process.stderr);
+  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = context.config;
+  const keys = createKeys({ namespace, prefix });
+  const redis = connectPromptly(findRedis(context), 'tally-prepare-cluster', TIMEOUT_MS, context.logger);
+  const registry = createRegistry();
+  const deps = {
+    redis,
+    keys,
+    namespace,
+    prefix,
+    check: { registry, isReservedKey: keys.isReserved, slots: 'cluster' as const },
+  };
+  try {
+    await requireAtRest(deps);
+    await copyAnnounced(redis, keys, SLOTS);
+    const moved = {
+      'receipts of idempotency keys': await rename(deps, 'idem', slotOfKeyReceipt),
+      histories: await rename(deps, 'history', slotOfHistory),
+      'receipts of jobs': await splitJobReceipts(deps),
+    };
+    for (const [what, { done, left }] of Object.entries(moved)) {
+      console.log(
+        `${done} ${what} lie where a Cluster looks for them${left.length === 0 ? '' : `, ${left.length} do not`}`,
+      );
+      for (const name of left) {
+        console.log(`  left: ${name}`);
+      }
+    }
+    process.exitCode = Object.values(moved).some(({ left }) => left.length > 0) ? 1 : 0;
+  } finally {
+    redis.disconnectAll();
+  }
+}
+
+/** @throws ConfigurationError when something is under way, or lies where a Cluster has no queues */
+async function requireAtRest({ redis, keys, prefix, check }: Deps): Promise<void> {
+  if (redis.isCluster) {
+    throw new ConfigurationError(
+      'this is a Cluster already: give the one server whose keys are to be moved (REDIS_URL)',
+    );
+  }
+  const connected = await connectedParts(redis);
+  if (connected.length > 0) {
+    throw new ConfigurationError(
+      `${connected.join(', ')} are connected, and would look for what is renamed where it was: stop all of Tally first`,
+    );
+  }
+  const counts = await new PartitionCounts(redis, keys).read();
+  for (const count of [undefined, ...counts]) {
+    for (const partition of new Partitions(prefix, count).all) {
+      for (const queue of check.registry.queues) {
+        const key = (type: string) => keys.job(queue, type, partition.prefix);
+        const active = await redis.llen(key('active'));
+        if (active > 0) {
+          throw new ConfigurationError(`${active} jobs run in the queue "${queue}": stop producers and workers first`);
+        }
+        const waiting =
+          (await redis.llen(key('wait'))) +
+          (await redis.zcard(key('prioritized'))) +
+          (await redis.zcard(key('delayed')));
+        if (count === undefined && waiting > 0) {
+          throw new ConfigurationError(
+            `${waiting} jobs wait in the queue "${queue}", which is not split, and so can't be in a Cluster: run workers with ` +
+              'TALLY_PARTITIONS=8 until tally doctor says that none is left there',
+          );
+        }
+      }
+    }
+  }
+}
+
+/** Which parts of Tally that read or write receipts are connected, by the names of their connections. */
+async function connectedParts(redis: Connection): Promise<string[]> {
+  const list = String(await redis.call('CLIENT', 'LIST'));
+  return [...new Set(Array.from(list.matchAll(/ name=(tally-(?:worker|producer))\b/g), ([, name = '']) => `${name}s`))];
+}
+
+interface Moved {
+  done: number;
+  /** What could not be moved. */
+  readonly left: string[];
+}
+
+/** Renames all keys of a kind into the slots that are found for them. */
+async function rename(
+  { redis, namespace }: Deps,
+  kind: 'idem' | 'history',
+  slotFor: (key: string, id: string, redis: Connection) => number | undefined | Promise<number | undefined>,
+): Promise<Moved> {
+  const moved: Moved = { done: 0, left: [] };
+  const start = `${namespace}:${kind}:`;
+  for await (const key of keysWith(redis, start)) {
+    const slot = await slotFor(key, key.slice(start.length), redis);
+    if (slot === undefined) {
+      moved.left.push(key);
+    } else {
+      await redis.rename(key, `${namespace}:{${tagOf(slot)}}:${key.slice(namespace.length + 1)}`);
+      moved.done += 1;
+    }
+  }
+  return moved;
+}
+
+function slotOfHistory(_key: string, id: string): number | undefined {
+  const cell = parseCellId(id);
+  return cell && slotOf(cell.key);
+}
+
+async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Promise<number | undefined> {
+  const [, slot] = /^tally\/\d+ (\d+) /.exec((await redis.get(key)) ?? '') ?? [];
+  return slot === undefined ? undefined : Number(slot);
+}
+
+/** A job has one receipt on a server, and on a Cluster one in each slot of its updates. */
+async function splitJobReceipts(deps: Deps): Promise<Moved> {
+  const { redis, namespace } = deps;
+  const moved: Moved = { done: 0, left: [] };
+  const start = `${namespace}:job:`;
+  for await (const key of keysWith(redis, start)) {
+    const record = decodeRecord(await redis.get(key));
+    const job = await readJob(deps, key.slice(start.length));
+    if (job === 'gone') {
+      continue; // nothing of it can run again
+    }
+    if (job === 'unreadable' || record === undefined || job.slots.includes(undefined) || job.isOther(record.digest)) {
+      moved.left.push(key);
+      continue;
+    }
+    const ttlMs = await redis.pttl(key);
+    for (const slot of new Set(job.slots)) {
+      const outcomes = record.outcomes.filter((_, index) => job.slots[index] === slot);
+      const name = `${namespace}:{${tagOf(slot ?? 0)}}:${key.slice(namespace.length + 1)}`;
+      await redis.set(name, encodeRecord(FORM, { digest: record.digest, outcomes }), 'PX', Math.max(1, ttlMs));
+    }
+    await redis.del(key);
+    moved.done += 1;
+  }
+  return moved;
+}
+
+/** What a receipt answers for. */
+interface AnsweredJob {
+  /** Of each update; undefined where this command can't tell. */
+  readonly slots: readonly (number | undefined)[];
+  /** Whether a receipt with this digest is that of other data. */
+  readonly isOther: (digest: string) => boolean;
+}
+
+/** The job that a receipt is named after: its own, that of somebody else with a time, or one put back and removed since. */
+async function readJob(deps: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | 'gone'> {
+  const [, withoutTime] = /^(.*):\d+$/s.exec(hash) ?? [];
+  const [, batch, index] = /^(.*)\.(\d{1,5})$/s.exec(hash) ?? [];
+  const job =
+    (await readSlots(deps, hash)) ?? (withoutTime === undefined ? undefined : await readSlots(deps, withoutTime));
+  if (job !== undefined || batch === undefined) {
+    return job ?? 'gone';
+  }
+  const whole = await readSlots(deps, batch); // it may run again, and would put the update back once more
+  return whole === undefined || whole === 'unreadable'
+    ? (whole ?? 'gone')
+    : { slots: [whole.slots[Number(index)]], isOther: () => false };
+}
+
+async function readSlots({ redis, check }: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | undefined> {
+  const [name, text] = await redis.hmget(hash, 'name', 'data');
+  if (!name || !text) {
+    return undefined;
+  }
+  try {
+    const { updates } = parseJobData(name, parseJson(text), check);
+    const slots = updates.map((update) => ('refusal' in update ? undefined : update.slot));
+    return { slots, isOther: (digest) => digest !== digestOfJob(text) };
+  } catch {
+    return 'unreadable'; // somebody has edited it
+  }
+}
+
+async function* keysWith(redis: Connection, start: string): AsyncGenerator<string> {
+  const seen = new Set<string>();
+  const pattern = `${start.replace(/[\\*?[\]]/g, '\\$&')}*`;
+  const [server] = redis.masters() as [Redis];
+  for await (const batch of server.scanStream({ match: pattern, count: SCAN_COUNT }) as AsyncIterable<string[]>) {
+    for (const key of batch.filter((each) => !seen.has(each))) {
+      seen.add(key);
+      yield key;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { ConfigurationError } from '../src/errors.js';
+import { parseUpdateId } from '../src/jobs/job-id.js';
+import { PartitionCounts } from '../src/jobs/partition-counts.js';
+import { partitionCountOf, Partitions } from '../src/jobs/partitions.js';
+import { UsedPartitions } from '../src/jobs/used-partitions.js';
+import { createRegistry } from '../src/operations/registry.js';
+import { readmit } from '../src/producers/readmit.js';
+import type { ReadmitDeps, Readmitted, ReadmitOptions } from '../src/producers/readmit.js';
+import { connectPromptly } from '../src/redis/connection.js';
+import { createKeys } from '../src/redis/keys.js';
+import { connectionOptions, createContext, findRedis } from './context.js';
+
+export interface ReadmitFlags {
+  readonly queue?: string;
+  readonly job?: string;
+  readonly waiting?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+const TIMEOUT_MS = 20_000;
+
+/** `tally readmit`: gives new stamps to jobs that stood too long. */
+export async function readmitJobs(flags: ReadmitFlags): Promise<void> {
+  if (flags.job === '' || flags.queue === '') {
+    throw new ConfigurationError('--job and --queue must not be empty');
+  }
+  const context = createContext(process.stderr);
+  const { logger, config } = context;
+  const target = findRedis(context);
+  const { prefix, partitions, namespace } = connectionOptions(context, target);
+  const redis = connectPromptly(target, 'tally-readmit', TIMEOUT_MS, logger);
+  try {
+    const keys = createKeys({ namespace, prefix });
+    const own = new Partitions(prefix, partitionCountOf({ redis: target, partitions }));
+    const used = new UsedPartitions(redis, new PartitionCounts(redis, keys), own);
+    const options = {
+      queues: flags.queue === undefined ? createRegistry().queues : [flags.queue],
+      withWaiting: flags.waiting === true,
+      dryRun: flags.dryRun === true,
+      windowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
+    };
+    const done = await readmitAll({ redis, keys, used, logger }, { ...options, jobId: flags.job }, flags);
+    if (flags.json) {
+      console.log(JSON.stringify(done));
+    }
+    report(done, flags);
+  } finally {
+    redis.disconnectAll();
+  }
+}
+
+async function readmitAll(deps: ReadmitDeps, options: ReadmitOptions, flags: ReadmitFlags): Promise<Readmitted[]> {
+  const done: Readmitted[] = [];
+  for await (const each of readmit(deps, options)) {
+    done.push(each);
+    if (!flags.json) {
+      console.log(lineOf(each, options.dryRun));
+    }
+  }
+  // The id of an update that shares its job, or is the only one in it.
+  const batch = done.length === 0 ? parseUpdateId(options.jobId ?? '') : undefined;
+  return batch === undefined ? done : readmitAll(deps, { ...options, jobId: batch.jobId }, flags);
+}
+
+function lineOf({ queue, partition, jobId, operation, state, action }: Readmitted, dryRun: boolean): string {
+  const where = partition === undefined ? queue : `${queue} ${partition}`;
+  return `${where} ${jobId} ${operation}: ${dryRun ? 'would be ' : ''}${wordsOf(state, action)}`;
+}
+
+function wordsOf(state: Readmitted['state'], action: Readmitted['action']): string {
+  switch (action) {
+    case 'stamped':
+      return state === 'failed' ? 'given a new stamp and tried again' : 'given a new stamp';
+    case 'recorded':
+      return state === 'failed'
+        ? 'tried again as it is, since its outcome is recorded'
+        : 'left: its outcome is recorded';
+    case 'left':
+      return 'left: it does not stand for too long, or has gone on meanwhile';
+    case 'unreadable':
+      return 'left: its data are not of a form that can have a stamp; submit its updates anew';
+  }
+}
+
+function report(done: readonly Readmitted[], { job }: ReadmitFlags): void {
+  if (done.length === 0) {
+    console.error(
+      job === undefined ? 'No job stands too long.' : `tally: no failed or waiting job has the id "${job}"`,
+    );
+  }
+  const isAllDone = done.every(({ action }) => action === 'stamped' || action === 'recorded');
+  process.exitCode = isAllDone && (done.length > 0 || job === undefined) ? 0 : 1;
+}

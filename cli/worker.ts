@@ -1,0 +1,68 @@
+import closeWithGrace from 'close-with-grace';
+import { createMetrics } from '../src/metrics/metrics.js';
+import type { Metrics } from '../src/metrics/metrics.js';
+import type { RedisTarget } from '../src/redis/target.js';
+import { createWorker } from '../src/workers/worker.js';
+import type { TallyWorker } from '../src/workers/worker.js';
+import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
+import type { Context } from './context.js';
+import { operationsWithHistory } from './histories.js';
+import { listenForMetrics } from './listen.js';
+
+/** Ends something that was started. */
+export type Stop = () => Promise<void>;
+
+/** `tally worker`: applies updates until it is told to stop. */
+export async function work(): Promise<void> {
+  const context = createContext();
+  const redis = findRedis(context);
+  const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
+  const stopMetrics = metrics && (await listenForMetrics(metrics, context));
+  const worker = startWorker(context, redis, metrics);
+  const stopping = onStop(context, async () => {
+    await worker.close();
+    await stopMetrics?.();
+  });
+  await worker.ready().catch(async (error: unknown) => {
+    stopping.uninstall(); // it would end the process with exit code 0
+    await stopMetrics?.();
+    throw error;
+  });
+}
+
+export function startWorker(context: Context, redis: RedisTarget, metrics: Metrics | undefined): TallyWorker {
+  const { config } = context;
+  return createWorker({
+    ...connectionOptions(context, redis),
+    ...durabilityOptions(context),
+    partitionShare: config.TALLY_PARTITION_SHARE,
+    operations: operationsWithHistory(config),
+    metrics,
+    concurrency: config.TALLY_CONCURRENCY,
+    lockDurationMs: config.TALLY_LOCK_DURATION_MS,
+    stalledIntervalMs: config.TALLY_STALLED_INTERVAL_MS,
+    idempotencyWindowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
+    closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
+  });
+}
+
+/** Stops what was started, the last first. */
+export async function stopAll(stops: Stop[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop();
+  }
+}
+
+/** Runs `stop` on SIGTERM, SIGINT or an error that nothing caught, and then ends the process. */
+export function onStop({ config, logger }: Context, stop: () => Promise<void>): { uninstall(): void } {
+  // Beside the running jobs, a private Redis may need some seconds to end.
+  const delay = config.TALLY_CLOSE_TIMEOUT_MS + 15_000;
+  return closeWithGrace({ delay, logger: false }, async ({ signal, err }) => {
+    if (err) {
+      logger.fatal({ err }, err.message);
+    } else {
+      logger.info(`stopping (${signal ?? 'end'})`);
+    }
+    await stop();
+  });
+}

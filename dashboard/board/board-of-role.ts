@@ -1,0 +1,63 @@
+import { Router } from 'express';
+import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import type { Registry } from '../../src/operations/registry.js';
+import type { Connection } from '../../src/redis/connection.js';
+import { withinTime } from '../../src/within-time.js';
+import { signedInOf } from '../access/signed-in.js';
+import { createBoard } from './board.js';
+import type { ReadWorkers } from './readable-queue.js';
+import { refuseAway } from './refuse-unreachable.js';
+import type { ShownQueue, ShownQueues } from './shown-queues.js';
+
+interface Deps {
+  readonly redis: Connection;
+  readonly masters: MasterProbe;
+  readonly queues: ShownQueues;
+  readonly registry: Registry;
+}
+
+/** Under this stands what the board asks for about queues and jobs; all else is files, and needs no Redis. */
+const API_PATH = '/api';
+
+/** While Redis hangs, the board asks it for the queues that were known, and says itself that there is no answer. */
+const LOOK_TIMEOUT_MS = 2_000;
+
+/**
+ * The board has a look for each role. Before each answer it learns of partitions that were not in use before, and of masters
+ * that don't answer.
+ */
+export function boardOfRole({ redis, masters, queues, registry }: Deps): Router {
+  const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
+  const boards = {
+    viewer: createBoard(registry, 'viewer', { masters, readWorkers }),
+    operator: createBoard(registry, 'operator', { masters, readWorkers }),
+  };
+  let shown: readonly ShownQueue[] | undefined;
+  const lookAnew = async () => {
+    shown = await queues.look();
+    boards.viewer.show(shown);
+    boards.operator.show(shown);
+  };
+  const router = Router({ caseSensitive: true });
+  router.use(API_PATH, async (_request, _response, next) => {
+    await (shown === undefined ? lookAnew() : withinTime(lookAnew(), LOOK_TIMEOUT_MS));
+    next();
+  });
+  router.use(refuseAway(() => shown ?? []));
+  router.use((request, response, next) => {
+    const board = boards[signedInOf(response)?.role ?? 'viewer'];
+    board.app(request, response, next);
+  });
+  return router;
+}
+
+function shared(read: ReadWorkers): ReadWorkers {
+  let reading: ReturnType<ReadWorkers> | undefined;
+  return () => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+}

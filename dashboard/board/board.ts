@@ -1,0 +1,71 @@
+import { createBullBoard } from '@bull-board/api';
+import { ExpressAdapter } from '@bull-board/express';
+import type { Express } from 'express';
+import type { Registry } from '../../src/operations/registry.js';
+import { answerWhileAway } from './answer-while-unreachable.js';
+import { AwayQueue } from './unreachable-queue.js';
+import { ReadableQueue } from './readable-queue.js';
+import type { BoardDeps } from './readable-queue.js';
+import { SIGN_OUT_PATH } from '../access/paths.js';
+import type { DashboardRole } from '../access/signed-in.js';
+import { ICON_PATH } from '../pages/icon.js';
+import { SECTIONS } from '../pages/page.js';
+import { refuseAction } from './refused-actions.js';
+import type { ShownQueue } from './shown-queues.js';
+
+/** Where the board stands, as the browser sees it. */
+export const BOARD_PATH = '/ops/queues';
+
+/** What stands in the menu of the board: the other pages, see `pages/page.ts`. */
+const LINKS = [
+  ...SECTIONS.filter(({ path }) => path !== BOARD_PATH).map(({ name, path }) => ({ text: name, url: path })),
+  { text: 'Sign out', url: SIGN_OUT_PATH },
+];
+
+/** Bull Board for people of one role. */
+export interface Board {
+  /** To be mounted at {@link BOARD_PATH}. */
+  readonly app: Express;
+  /** Has it show these queues, and no others. */
+  show(queues: readonly ShownQueue[]): void;
+}
+
+/**
+ * Bull Board without queues so far. For viewers it has no buttons; what they may not do is refused before it comes here,
+ * see `access/require-role.ts`.
+ */
+export function createBoard(registry: Registry, role: DashboardRole, deps: BoardDeps): Board {
+  const serverAdapter = new ExpressAdapter().setBasePath(BOARD_PATH);
+  const { replaceQueues } = createBullBoard({
+    queues: [],
+    serverAdapter,
+    options: {
+      uiConfig: {
+        boardTitle: 'Tally',
+        boardLogo: { path: ICON_PATH, width: 24, height: 24 },
+        favIcon: { default: ICON_PATH, alternative: ICON_PATH },
+        hideDocsLink: true,
+        miscLinks: LINKS,
+        overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
+      },
+      handlerHooks: { before: refuseAction, after: answerWhileAway },
+    },
+  });
+  const app = serverAdapter.getRouter() as Express;
+  // It is an Express app of its own, with a setting of its own.
+  app.disable('x-powered-by');
+  const adapterOf = (queue: ShownQueue) =>
+    queue.fault === undefined
+      ? new ReadableQueue(queue, registry, role === 'viewer', deps)
+      : new AwayQueue(queue, registry, queue.fault);
+  let shown: readonly ShownQueue[] = [];
+  return {
+    app,
+    show: (queues) => {
+      if (queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])) {
+        replaceQueues(queues.map(adapterOf));
+        shown = queues;
+      }
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import type { Job } from 'bullmq';
+import { settledRecord } from '../../src/jobs/queues.js';
+
+/** Whether a job that is completed was completed by Tally: then it has taken effect, or was answered. */
+export function isEndedByTally({
+  returnvalue,
+  progress,
+}: Pick<Job<unknown, unknown>, 'returnvalue' | 'progress'>): boolean {
+  const isOwn = typeof returnvalue === 'string' && /^tally\/\d+ /.test(returnvalue);
+  return isOwn || settledRecord(progress) !== undefined;
+}

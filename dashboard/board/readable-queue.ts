@@ -1,0 +1,91 @@
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { Job } from 'bullmq';
+import { WORKER_NAME_SEPARATOR } from '../../src/metrics/connected-workers.js';
+import type { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import type { Registry } from '../../src/operations/registry.js';
+import { updateId } from '../../src/jobs/job-id.js';
+import { GROUP_DELIMITER } from './board-name.js';
+import { describeJob } from './formatters.js';
+import { findLink } from '../cells/paths.js';
+import { unlessGone } from '../master-unreachable.js';
+import { wordsOfShown } from './queue-words.js';
+import type { ShownQueue } from './shown-queues.js';
+
+/** Reads who is connected, once for all queues that ask at a time. */
+export type ReadWorkers = () => Promise<ConnectedWorkers>;
+
+/** What queues on the board have in common. */
+export interface BoardDeps {
+  readonly masters: MasterProbe;
+  readonly readWorkers: ReadWorkers;
+}
+
+/**
+ * A queue as the board shows it. The board's own formatters get a job's data or its return value, but an outcome
+ * can't be read without both. What the board shows of a job it takes from `toJSON`, and from nothing else; so
+ * that is what is made readable here, while everything that acts on a job keeps its true data.
+ */
+export class ReadableQueue extends BullMQAdapter {
+  /**
+   * Hides the buttons; `refuseAction` refuses the requests. The board still offers to retry what somebody else completed,
+   * since `describeJob` says of it that it failed.
+   */
+  override readonly allowCompletedRetries = false;
+
+  constructor(
+    private readonly shown: ShownQueue,
+    private readonly registry: Registry,
+    readOnlyMode: boolean,
+    private readonly deps: BoardDeps,
+  ) {
+    super(shown.queue, {
+      ...wordsOfShown(shown, registry),
+      ...(shown.partition.isSplit && { delimiter: GROUP_DELIMITER }),
+      ...{ allowRetries: !readOnlyMode, readOnlyMode },
+      externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
+    });
+  }
+
+  override getName(): string {
+    return this.shown.boardName;
+  }
+
+  /** The board asks for each queue at each refresh; BullMQ would list all clients for each. */
+  override async getWorkers(): ReturnType<BullMQAdapter['getWorkers']> {
+    const { queue, partition } = this.shown;
+    const lines = (await this.deps.readWorkers()).of(queue.name, partition);
+    return this.normalizeWorkers(lines.map(parseClient), WORKER_NAME_SEPARATOR);
+  }
+
+  /** The first that is asked of a queue. Its master may have gone away since it was looked for. */
+  override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
+    const { partition, boardName } = this.shown;
+    return unlessGone(this.deps.masters, partition.prefix, boardName, super.getJobCounts());
+  }
+
+  override async getJob(id: string): Promise<Job | undefined> {
+    const job = await super.getJob(id);
+    return job === undefined ? undefined : this.#readable(job);
+  }
+
+  override async getJobs(...range: Parameters<BullMQAdapter['getJobs']>): Promise<Job[]> {
+    const jobs = await super.getJobs(...range);
+    return jobs.map((job) => this.#readable(job));
+  }
+
+  #readable(job: Job): Job {
+    const toJSON = job.toJSON.bind(job);
+    return Object.defineProperty(job, 'toJSON', {
+      value: () => ({ ...toJSON(), ...describeJob(job, this.registry) }),
+    });
+  }
+}
+
+/** A line of CLIENT LIST. */
+function parseClient(line: string): Record<string, string> {
+  const fields = line
+    .split(' ')
+    .map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]);
+  return Object.fromEntries(fields) as Record<string, string>;
+}

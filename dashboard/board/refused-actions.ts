@@ -1,0 +1,47 @@
+import type { BoardHooks } from '@bull-board/api/typings/app';
+import type { Job } from 'bullmq';
+import { isEndedByTally } from './ended-by-tally.js';
+
+type BeforeHook = NonNullable<BoardHooks['before']>;
+type HttpError = Awaited<ReturnType<BeforeHook>>;
+
+const ADDED_BY_HAND = refusal(
+  405,
+  'jobs are made by producers only, which give them ids that make a repeat safe; use `tally submit` or the API',
+);
+const EDITED = refusal(
+  405,
+  'the data of a job can not be edited: its outcomes and receipts belong to them; submit a new update instead',
+);
+const COMPLETED = refusal(
+  409,
+  'a job that Tally completed has taken effect, and running it again would change nothing; those that another program ' +
+    'completed can be retried one by one',
+);
+
+/**
+ * Refuses what the board can do by itself but Tally does not want done. The board's own options only hide
+ * buttons, and there is none for adding and editing.
+ */
+export const refuseAction: BeforeHook = async ({ route, request }) => {
+  const { queueName, jobId, queueStatus } = request.params as Partial<Record<string, string>>;
+  switch (route) {
+    case '/api/queues/:queueName/add':
+    case '/api/queues/:queueName/job-schedulers/:schedulerId/run':
+      return ADDED_BY_HAND;
+    case '/api/queues/:queueName/:jobId/update-data':
+      return EDITED;
+    case '/api/queues/:queueName/retry/:queueStatus':
+      return queueStatus === 'completed' ? COMPLETED : undefined;
+    case '/api/queues/:queueName/:jobId/retry': {
+      const job = (await request.queues.get(queueName ?? '')?.getJob(jobId ?? '')) as Job | undefined;
+      return job !== undefined && isEndedByTally(job) && (await job.getState()) === 'completed' ? COMPLETED : undefined;
+    }
+    default:
+      return undefined;
+  }
+};
+
+function refusal(status: 405 | 409, message: string): HttpError {
+  return { allow: false, status, message };
+}

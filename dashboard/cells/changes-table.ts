@@ -1,0 +1,52 @@
+import { deltaOf } from '../../src/readers/read-history.js';
+import type { Change } from '../../src/readers/read-history.js';
+import { html } from '../../src/web/html.js';
+import type { Html } from '../../src/web/html.js';
+import type { BoardNames } from './board-names.js';
+import { jobLink } from './job-link.js';
+
+/** The last changes of a cell; between them what changed it without leaving a history. */
+export function changesTable(changes: readonly Change[], value: number | undefined, boardNames: BoardNames): Html {
+  if (changes.length === 0) {
+    return html`<p class="card muted">No change of it is kept.</p>`;
+  }
+  return html`<div class="scroll" tabindex="0">
+    <table>
+      <thead>
+        <tr>
+          <th>Time (UTC)</th>
+          <th>Operation</th>
+          <th class="number">Change</th>
+          <th class="number">Value after</th>
+          <th>Job</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${changes.map((change, index) => {
+          const found = index === 0 ? value : changes[index - 1]?.before;
+          return [found !== undefined && found !== change.after && gap(change.after, found), row(change, boardNames)];
+        })}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function row(change: Change, boardNames: BoardNames): Html {
+  const { atMs, operation, after, jobId } = change;
+  const at = new Date(atMs).toISOString();
+  const delta = deltaOf(change);
+  return html`<tr>
+    <td class="nowrap"><time datetime="${at}">${at.slice(0, 23).replace('T', ' ')}</time></td>
+    <td class="nowrap">${operation}</td>
+    <td class="number">${delta > 0n ? '+' : ''}${delta.toString()}</td>
+    <td class="number">${after}</td>
+    <td>${jobLink(boardNames.get(jobId), jobId)}</td>
+  </tr> `;
+}
+
+/** Another service wrote the cell, or an operation that keeps no history. */
+function gap(from: number, to: number): Html {
+  return html`<tr>
+    <td class="muted" colspan="5">From ${from} to ${to} by something that keeps no history.</td>
+  </tr> `;
+}

@@ -1,0 +1,106 @@
+import { parseUpdateId } from '../../src/jobs/job-id.js';
+import { idempotencyKeySchema } from '../../src/operations/update.js';
+import { findUpdate } from '../../src/producers/find-update.js';
+import type { FoundUpdate } from '../../src/producers/find-update.js';
+import type { Partitions } from '../../src/jobs/partitions.js';
+import type { Registry } from '../../src/operations/registry.js';
+import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
+import type { MasterProbe } from '../../src/redis/master-probe.js';
+import type { Connection } from '../../src/redis/connection.js';
+import type { Keys } from '../../src/redis/keys.js';
+import { slotOf } from '../../src/redis/slots.js';
+import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
+import type { ShownQueues } from '../board/shown-queues.js';
+import { boardNamesOf } from './board-names.js';
+import type { BoardNames } from './board-names.js';
+import type { FindFields } from './forms.js';
+import { findWaiting } from './waiting-jobs.js';
+import type { WaitingJobs } from './waiting-jobs.js';
+
+export interface FindDeps {
+  readonly redis: Connection;
+  readonly keys: Keys;
+  readonly masters: MasterProbe;
+  readonly registry: Registry;
+  readonly queues: ShownQueues;
+  readonly partitions: Partitions;
+  readonly used: UsedPartitions;
+}
+
+/** What is known under a text that is an update id or an idempotency key. */
+export interface Found {
+  /** The update of this id. */
+  readonly byId?: FoundUpdate;
+  /** What the receipts of this idempotency key say, one for each operation that it was used for. */
+  readonly recorded: readonly RecordedUpdate[];
+  /** Jobs that wait, run or have failed with this idempotency key: it has no receipt before it is applied. */
+  readonly waiting: WaitingJobs;
+  /** Of the jobs of these updates. */
+  readonly boardNames: BoardNames;
+}
+
+export interface RecordedUpdate {
+  readonly updateId: string;
+  /** In the script's form, for when the job is gone. */
+  readonly outcome: string;
+  /** Absent when its job was removed. */
+  readonly update?: FoundUpdate;
+}
+
+const TIMEOUT_MS = 5_000;
+
+/** @throws MasterAwayError when a master does not answer that may know it */
+export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<Found> {
+  const { update: text, owner } = fields;
+  const isWanted = ({
+    idempotencyKey,
+    idempotencyOwner,
+  }: {
+    idempotencyKey: string | undefined;
+    idempotencyOwner: string;
+  }) => idempotencyKey === text && (owner === '' || idempotencyOwner === owner);
+  const [byId, recorded, waiting] = await Promise.all([
+    find(deps, text),
+    Promise.all(receiptsOf(deps, fields).map((receiptKey) => findRecorded(deps, text, receiptKey))),
+    deps.queues.look().then((queues) => findWaiting(queues, isWanted)),
+  ]);
+  const known = recorded.flatMap((each) => each ?? []);
+  const updates = [byId, ...known.map(({ update }) => update)].flatMap((each) => each ?? []);
+  const boardNames = await boardNamesOf(deps, updates);
+  return { ...(byId && { byId }), recorded: known, waiting, boardNames };
+}
+
+async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
+  const place = parseUpdateId(id);
+  if (place !== undefined) {
+    const prefixes = (await deps.used.read()).map((way) => way.ofJob(place.jobId).prefix);
+    await Promise.all(prefixes.map((prefix) => requireMasterOf(deps.masters, prefix, `update ${id}`)));
+  }
+  return findUpdate({ ...deps, timeoutMs: TIMEOUT_MS }, id);
+}
+
+/** The receipts that an idempotency key may have: a key is one of its owner and of its operation. */
+function receiptsOf({ redis, keys, registry }: FindDeps, { update: text, owner, key }: FindFields): string[] {
+  if (!idempotencyKeySchema.safeParse(text).success || (redis.isCluster && key === '')) {
+    return [];
+  }
+  const slot = redis.isCluster ? slotOf(key) : undefined;
+  return registry.operations.map(({ name: operation }) =>
+    keys.idempotencyReceipt({ owner, operation, key: text }, slot),
+  );
+}
+
+async function findRecorded(
+  deps: FindDeps,
+  idempotencyKey: string,
+  receiptKey: string,
+): Promise<RecordedUpdate | undefined> {
+  const what = `idempotency key ${idempotencyKey}`;
+  const receipt = await askMasterOf(deps.masters, receiptKey, what, () => deps.redis.get(receiptKey));
+  const [, updateId, outcome] = /^tally\/\d+ \S+ \S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
+  if (updateId === undefined || outcome === undefined) {
+    return undefined;
+  }
+  const update = await find(deps, updateId);
+  return { updateId, outcome, ...(update && { update }) };
+}

@@ -1,0 +1,105 @@
+import { Router } from 'express';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { signedInOf } from '../access/signed-in.js';
+import type { Cell } from '../../src/operations/cell.js';
+import { html } from '../../src/web/html.js';
+import type { Html } from '../../src/web/html.js';
+import { askMasterOf, MasterAwayError } from '../master-unreachable.js';
+import { sendPage } from '../pages/page.js';
+import type { Page } from '../pages/page.js';
+import { assets, CHART_ASSETS } from './assets.js';
+import { boardNamesOf } from './board-names.js';
+import { cellContent } from './cell-page.js';
+import type { KnownOfCell } from './cell-page.js';
+import { readCellQuestion } from './cell-question.js';
+import { findContent } from './find-page.js';
+import { findUpdates } from './find-updates.js';
+import type { FindDeps } from './find-updates.js';
+import { cellForm, findForm } from './forms.js';
+import type { FindFields } from './forms.js';
+import { inspectCell } from './inspect-cell.js';
+import { FIND_PATH, KEYS_PATH } from './paths.js';
+import { findWaiting, touches } from './waiting-jobs.js';
+
+const field = z.string().max(1_000).default('');
+const findSchema = z.object({ update: field, owner: field, key: field });
+
+/** The pages on which one looks up a cell, or an update. */
+export function keysPages(deps: FindDeps): Router {
+  const { redis, keys, masters, registry } = deps;
+  const router = Router({ caseSensitive: true });
+  router.get(KEYS_PATH, async (request, response) => {
+    const { fields, question } = readCellQuestion(request.query, keys);
+    const page = { title: 'Keys', user: signedInOf(response) };
+    switch (question.is) {
+      case 'empty': {
+        const form = findForm(NO_FIELDS, redis.isCluster);
+        sendPage(response, { ...page, content: html`<div class="stack">${cellForm(fields)} ${form}</div>` });
+        return;
+      }
+      case 'refused': {
+        const content = html`${cellForm(fields)}
+          <p class="error">${question.reason}</p>`;
+        sendPage(response.status(question.status), { ...page, content });
+        return;
+      }
+      case 'cell': {
+        const { cell } = question;
+        const known = await orWhyNot(askMasterOf(masters, cell.key, `"${cell.key}"`, () => readAll(deps, cell)));
+        if (known instanceof MasterAwayError) {
+          sendAway(response, known, page, cellForm(fields));
+          return;
+        }
+        const content = html`${cellForm(fields)} ${cellContent(known, registry)}`;
+        const hasChart = known.inspected.changes.length > 0;
+        sendPage(response, { ...page, content, ...(hasChart && { assets: CHART_ASSETS }) });
+        return;
+      }
+    }
+  });
+  router.get(FIND_PATH, async (request, response) => {
+    const fields = findSchema.safeParse(request.query).data ?? NO_FIELDS;
+    const form = findForm(fields, redis.isCluster);
+    const page = { title: 'Find an update', user: signedInOf(response) };
+    const found = fields.update === '' ? undefined : await orWhyNot(findUpdates(deps, fields));
+    if (found instanceof MasterAwayError) {
+      sendAway(response, found, page, form);
+      return;
+    }
+    const content = html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`;
+    sendPage(response, { ...page, content });
+  });
+  router.use(assets());
+  return router;
+}
+
+const NO_FIELDS: FindFields = { update: '', owner: '', key: '' };
+
+async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterAwayError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof MasterAwayError) {
+      return error;
+    }
+    throw error;
+  }
+}
+
+/** With the form, to look up what lies elsewhere. */
+function sendAway(response: Response, away: MasterAwayError, page: Pick<Page, 'title' | 'user'>, form: Html): void {
+  const content = html`${form}
+    <p class="error">${away.message}.</p>`;
+  sendPage(response.status(away.status), { ...page, content });
+}
+
+/** All that is known of a cell. */
+async function readAll(deps: FindDeps, cell: Cell): Promise<KnownOfCell> {
+  const { redis, keys, registry, queues } = deps;
+  const [inspected, waiting] = await Promise.all([
+    inspectCell(redis, keys, cell),
+    queues.look().then((shown) => findWaiting(shown, touches(cell, registry))),
+  ]);
+  return { inspected, waiting, boardNames: await boardNamesOf(deps, inspected.changes) };
+}

@@ -1,0 +1,35 @@
+import type { Response } from 'express';
+import { fits } from './pattern.js';
+
+/** What a caller may do. In patterns `*` stands for any text, also for none. */
+export interface Access {
+  /** Patterns of the operations that it may use, e.g. `counter.*`. */
+  readonly operations: readonly string[];
+  /** Patterns of the keys whose cells it may read and change, e.g. `stock:*`. */
+  readonly keys: readonly string[];
+  /** Whether it may only read. @defaultValue false */
+  readonly readOnly?: boolean;
+  /**
+   * Whose idempotency keys its updates have: the same key of another owner is another one. @defaultValue that of all who have
+   * no name
+   */
+  readonly owner?: string;
+}
+
+/** Limits a request to this. Called before its endpoint; a request for which it is not called may do everything. */
+export function restrictAccess(response: Response, access: Access): void {
+  response.locals['access'] = access;
+}
+
+/** What a request is limited to; undefined when it is not. */
+export function accessOf({ locals }: Response): Access | undefined {
+  return locals['access'] as Access | undefined;
+}
+
+export function mayUseOperation(access: Access | undefined, operation: string): boolean {
+  return access === undefined || access.operations.some((pattern) => fits(pattern, operation));
+}
+
+export function mayUseKey(access: Access | undefined, key: string): boolean {
+  return access === undefined || access.keys.some((pattern) => fits(pattern, key));
+}

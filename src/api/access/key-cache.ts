@@ -1,0 +1,85 @@
+import type { Connection } from '../../redis/connection.js';
+import { withinTime } from '../../within-time.js';
+import { askRedis } from '../../producers/ask-redis.js';
+import type { ApiKey } from './api-key.js';
+import type { KeyStore } from './key-store.js';
+
+/** A key that was made or revoked is known so everywhere after this time. */
+export const MAX_AGE_MS = 5_000;
+
+/** From this age on they are read again beside the requests, so that under load no request waits for it. */
+const REFRESH_AGE_MS = 2_500;
+
+/** While Redis is away, this long between attempts to read them. */
+const RETRY_MS = 1_000;
+
+/** How long a request waits for keys that are too old; then it goes on with them. */
+const PATIENCE_MS = 500;
+
+/** The API keys that requests are checked against. */
+interface Known {
+  readonly byId: ReadonlyMap<string, ApiKey>;
+  /** Whether requests need one. */
+  readonly required: boolean;
+}
+
+interface Deps {
+  readonly store: KeyStore;
+  readonly redis: Connection;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The API keys as this process knows them: read at times, so that no request costs a round trip. While Redis is away
+ * the last ones stay: all that they allow needs Redis too.
+ *
+ * Once there were keys, requests need one until the process ends: whoever revokes the last one does not mean to open
+ * the API to everyone.
+ */
+export class KeyCache {
+  #known: Known | undefined;
+  #refreshAtMs = 0;
+  #tooOldAtMs = 0;
+  #reading: Promise<Known> | undefined;
+
+  constructor(private readonly deps: Deps) {}
+
+  /** @throws QueueUnavailableError when they were never read and Redis does not answer */
+  async current(): Promise<Known> {
+    const nowMs = performance.now();
+    if (this.#known === undefined) {
+      return this.#read();
+    }
+    if (nowMs >= this.#refreshAtMs) {
+      const reading = this.#read().catch(() => undefined);
+      if (nowMs >= this.#tooOldAtMs) {
+        await withinTime(reading, PATIENCE_MS);
+      }
+    }
+    return this.#known;
+  }
+
+  /** Reads them, once for all who wait. */
+  #read(): Promise<Known> {
+    this.#reading ??= this.#ask().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #ask(): Promise<Known> {
+    const { store, redis, timeoutMs } = this.deps;
+    const askedAtMs = performance.now();
+    try {
+      const { byId, unreadable } = await askRedis(redis, timeoutMs, store.read());
+      const required = this.#known?.required === true || byId.size + unreadable.length > 0;
+      this.#known = { byId, required };
+      this.#refreshAtMs = askedAtMs + REFRESH_AGE_MS;
+      this.#tooOldAtMs = askedAtMs + MAX_AGE_MS;
+      return this.#known;
+    } catch (error) {
+      this.#refreshAtMs = this.#tooOldAtMs = performance.now() + RETRY_MS;
+      throw error;
+    }
+  }
+}

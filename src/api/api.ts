@@ -1,0 +1,86 @@
+import type { RequestHandler } from 'express';
+import { pino } from 'pino';
+import { z } from 'zod';
+import type { Express } from 'express';
+import { createRegistry } from '../operations/registry.js';
+import type { Operation } from '../operations/operation.js';
+import { checkOptions } from '../options.js';
+import { MasterProbe } from '../redis/master-probe.js';
+import { connectPromptly } from '../redis/connection.js';
+import { createKeys } from '../redis/keys.js';
+import { createProducer } from '../producers/producer.js';
+import { producerShape } from '../producers/producer-options.js';
+import type { ProducerOptions } from '../producers/producer-options.js';
+import { KeyStore } from './access/key-store.js';
+import { KeyCache } from './access/key-cache.js';
+import { requireKey } from './access/require-key.js';
+import { createApp } from './app.js';
+import { Drain } from '../web/drain.js';
+
+export { restrictAccess } from './access/access.js';
+export type { Access } from './access/access.js';
+export { Problem } from '../web/problems.js';
+export { ApiServer } from '../web/http-server.js';
+
+/** Everything that a producer takes: the API is one. */
+export interface ApiOptions extends ProducerOptions<Operation> {
+  /**
+   * Runs before `/metrics` and every endpoint under `/v1`, in place of Tally's own API keys: to refuse a request, throw a
+   * {@link Problem}; to limit it, call {@link restrictAccess}. @defaultValue the keys made with `tally keys create`; while
+   * there are none, requests are taken from this machine only
+   */
+  authorize?: RequestHandler;
+}
+
+export interface Api {
+  /** Serves the API; hand it to an {@link ApiServer}. */
+  readonly app: Express;
+  /**
+   * Begins to stop: `/readyz` says so, further requests are refused, and those who wait for outcomes are answered with
+   * what is there.
+   */
+  drain(): void;
+  /** Sends what was accepted and closes the connections to Redis. Close the HTTP server first. */
+  close(): Promise<void>;
+}
+
+/** A master of a Cluster that takes longer counts as away: probes want to know whether others answer. */
+const MASTER_PATIENCE_MS = 1_000;
+
+const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
+
+/**
+ * The HTTP API: submits updates, tells what became of them and reads cells.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createApi(options: ApiOptions): Api {
+  const {
+    authorize,
+    logger = pino({ name: 'tally' }),
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
+  const timeoutMs = producing.submitTimeoutMs;
+  const producer = createProducer({ ...producing, logger });
+  const redis = connectPromptly(producing.redis, 'tally-api', timeoutMs, logger);
+  const masters = new MasterProbe({ redis, prefix: producing.prefix, patienceMs: MASTER_PATIENCE_MS });
+  const drain = new Drain();
+  const registry = createRegistry(producing.operations);
+  const keys = createKeys(producing);
+  const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
+  return {
+    app: createApp({
+      ...{ producer, redis, masters, registry, keys, logger, drain, timeoutMs },
+      ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
+    }),
+    drain: () => {
+      drain.begin();
+    },
+    close: async () => {
+      drain.begin();
+      guard.close();
+      await producer.close();
+      redis.disconnectAll();
+    },
+  };
+}

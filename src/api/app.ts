@@ -1,0 +1,126 @@
+import { parse } from 'node:querystring';
+import express from 'express';
+import type { Express, RequestHandler } from 'express';
+import helmet from 'helmet';
+import { answerMetrics, METRICS_PATH } from '../metrics/answer-metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { cellsEndpoints } from './cells.js';
+import type { CellsDeps } from './cells.js';
+import { docsPage } from './docs-page.js';
+import { routerOf } from '../web/endpoint.js';
+import type { Endpoint } from '../web/endpoint.js';
+import { eventsEndpoints } from './events.js';
+import { healthEndpoints } from '../web/health.js';
+import type { HealthDeps } from '../web/health.js';
+import { openApiEndpoint } from './openapi.js';
+import { operationsEndpoints } from './operations.js';
+import { isCrossSite } from '../web/cross-site.js';
+import { errorHandler } from '../web/error-handler.js';
+import { Problem } from '../web/problems.js';
+import { logRequests } from '../web/request-log.js';
+import type { Drain } from '../web/drain.js';
+import { updatesEndpoints } from './updates.js';
+import type { UpdatesDeps } from './updates.js';
+
+export interface AppDeps extends UpdatesDeps, CellsDeps, HealthDeps {
+  /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
+  readonly authorize: RequestHandler;
+  /** Served to those who may use the API. */
+  readonly metrics: Metrics | undefined;
+}
+
+/**
+ * The page of documentation loads nothing from elsewhere; 'unsafe-inline', since Swagger UI sets styles by script.
+ * Answers of the API are data, not pages. Left out is what only browsers of ten years ago look at, and what is for
+ * TLS: whoever ends that says it.
+ */
+const SAFETY_HEADERS = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      objectSrc: ["'none'"],
+      baseUri: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  strictTransportSecurity: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+};
+
+/** The Express app of the API. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('etag'); // answers are small and change all the time
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', parseQuery);
+  app.use(logRequests(deps.logger));
+  app.use(helmet(SAFETY_HEADERS));
+  app.use(refuseOtherSites);
+  app.use('/v1', forbidCaching);
+  app.use('/v1', refuseWhenStopping(deps.drain));
+  app.use('/v1', deps.authorize);
+  app.use(routerOf(endpointsOf(deps)));
+  app.use(docsPage());
+  if (deps.metrics !== undefined) {
+    app.get(METRICS_PATH, deps.authorize, answerMetrics(deps.metrics));
+  }
+  app.use(({ method, path }) => {
+    throw new Problem('NOT_FOUND', `there is no ${method} ${path}; /openapi.json lists what there is`);
+  });
+  app.use(errorHandler);
+  return app;
+}
+
+function endpointsOf(deps: AppDeps): Endpoint[] {
+  const endpoints = [
+    ...updatesEndpoints(deps),
+    ...eventsEndpoints(deps),
+    ...cellsEndpoints(deps),
+    ...operationsEndpoints(deps.registry),
+    ...healthEndpoints(deps),
+  ];
+  return [...endpoints, openApiEndpoint(endpoints, deps.registry)];
+}
+
+/** Without a text that is not UTF-8, which would be read as another key. */
+function parseQuery(text: string | undefined): unknown {
+  try {
+    decodeURIComponent((text ?? '').replaceAll('+', ' '));
+  } catch {
+    throw new Problem('INVALID_QUERY', 'the query is not percent-encoded UTF-8: write % itself as %25');
+  }
+  return parse(text ?? '');
+}
+
+const refuseOtherSites: RequestHandler = (request, _response, next) => {
+  if (isCrossSite(request)) {
+    throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
+  }
+  next();
+};
+
+/** A value or an outcome that a proxy kept would be an old one; some keep a 404 for minutes. */
+const forbidCaching: RequestHandler = (_request, response, next) => {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};
+
+function refuseWhenStopping(drain: Drain): RequestHandler {
+  return (_request, response, next) => {
+    if (drain.begun) {
+      response.set('Connection', 'close');
+      throw new Problem('STOPPING', 'this server is stopping and accepts nothing more: send it again', {
+        accepted: 'none',
+      });
+    }
+    next();
+  };
+}

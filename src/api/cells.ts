@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { cellObject, describeCell } from '../operations/cell.js';
+import type { Connection } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { readCell } from '../readers/read-cell.js';
+import { TallyError } from '../errors.js';
+import { askRedis } from '../producers/ask-redis.js';
+import { accessOf, mayUseKey } from './access/access.js';
+import { queryOf } from '../web/endpoint.js';
+import type { Endpoint } from '../web/endpoint.js';
+import { Problem, problemAt } from '../web/problems.js';
+
+const cellQuery = cellObject({});
+
+const cellAnswer = z.object({
+  key: z.string(),
+  field: z.string().optional(),
+  member: z.string().optional(),
+  value: z.int(),
+  ttlSeconds: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Seconds until the key expires; absent when it does not.' }),
+});
+
+export interface CellsDeps {
+  readonly redis: Connection;
+  readonly keys: Keys;
+  readonly timeoutMs: number;
+}
+
+export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[] {
+  return [
+    {
+      method: 'get',
+      path: '/v1/cells',
+      operationId: 'readCell',
+      summary: 'The value of a cell as Redis holds it now.',
+      description: 'A cell is a key, or with `field` a field of a hash, or with `member` a member of a sorted set.',
+      query: cellQuery,
+      answers: { 200: { description: 'The value.', schema: cellAnswer } },
+      problems: [
+        'FORBIDDEN',
+        'CELL_NOT_FOUND',
+        'WRONG_TYPE',
+        'NOT_AN_INTEGER',
+        'RESERVED_KEY',
+        'INVALID_QUERY',
+        'QUEUE_UNAVAILABLE',
+        'STOPPING',
+      ],
+      handlers: [
+        async (request, response) => {
+          const cell = queryOf(cellQuery, request);
+          if (!mayUseKey(accessOf(response), cell.key)) {
+            throw problemAt('FORBIDDEN', 'key', `"${cell.key}" is not a key that this API key allows`);
+          }
+          if (keys.isReserved(cell.key)) {
+            throw problemAt('RESERVED_KEY', 'key', `"${cell.key}" belongs to Tally or BullMQ; use another key`);
+          }
+          const found = await askRedis(redis, timeoutMs, settled(readCell(redis, cell)));
+          if (found instanceof TallyError) {
+            throw found;
+          }
+          if (found === undefined) {
+            throw new Problem('CELL_NOT_FOUND', `${describeCell(cell)} does not exist`);
+          }
+          response.json(found);
+        },
+      ],
+    },
+  ];
+}
+
+/** An error that tells what the cell holds is an answer of Redis. */
+function settled<T>(reading: Promise<T>): Promise<T | TallyError> {
+  return reading.catch((error: unknown) => {
+    if (error instanceof TallyError) {
+      return error;
+    }
+    throw error;
+  });
+}

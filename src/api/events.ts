@@ -1,0 +1,91 @@
+import type { Request } from 'express';
+import { acceptedAnswer } from './response-schemas.js';
+import { queryOf } from '../web/endpoint.js';
+import type { Endpoint } from '../web/endpoint.js';
+import { checkEvents, updateOfEvent } from './event-attributes.js';
+import { eventOfHeaders } from './event-headers.js';
+import { isJsonType, jsonBody, mediaTypeOf } from './json-body.js';
+import { Problem, problemAt } from '../web/problems.js';
+import { MAX_UPDATES, submitAndAnswer, submitQuery } from './submit.js';
+import type { RequestForm, SubmitDeps } from './submit.js';
+import { SUBMIT_PROBLEMS } from './updates.js';
+
+const STRUCTURED = 'application/cloudevents+json';
+const BATCH = 'application/cloudevents-batch+json';
+const BINARY = 'application/json';
+
+/** What an event has for the parts of an update. */
+const NAMES = { operation: 'type', params: 'data', idempotencyKey: 'id' };
+const ONE: RequestForm = { placeOf: () => '', names: NAMES };
+const MANY: RequestForm = { placeOf: (index) => `[${index}]`, names: NAMES };
+
+export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
+  return [
+    {
+      method: 'post',
+      path: '/v1/events',
+      operationId: 'submitEvents',
+      summary: 'Submit updates as CloudEvents 1.0.',
+      description:
+        'In binary, structured or batched mode. The type is `tally.` and the name of an operation, the data are its ' +
+        'params. An event that is delivered again, with the same source and id, takes effect once. A batch is ' +
+        'accepted whole or not at all.',
+      query: submitQuery,
+      parameters: ['specversion', 'id', 'source', 'type'].map((name) => ({
+        in: 'header',
+        name: `ce-${name}`,
+        description: 'In binary mode.',
+        schema: { type: 'string' },
+      })),
+      body: {
+        [STRUCTURED]: { $ref: '#/components/schemas/Event' },
+        [BATCH]: { type: 'array', items: { $ref: '#/components/schemas/Event' }, maxItems: MAX_UPDATES },
+        [BINARY]: {
+          type: 'object',
+          description: 'In binary mode: the params of the operation. Types that end in `+json` are taken, too.',
+        },
+      },
+      answers: {
+        200: { description: 'With `wait`: what became of them so far.', schema: acceptedAnswer },
+        202: { description: 'Redis has them.', schema: acceptedAnswer },
+      },
+      problems: [...SUBMIT_PROBLEMS, 'INVALID_EVENT'],
+      handlers: [
+        ...jsonBody([STRUCTURED, BATCH, BINARY], isBinary),
+        async (request, response) => {
+          const { wait: waitMs } = queryOf(submitQuery, request);
+          const { updates, form } = updatesOf(request);
+          await submitAndAnswer(deps, { updates, form, waitMs }, request, response);
+        },
+      ],
+    },
+  ];
+}
+
+/** In binary mode the type is that of the data; what CloudEvents names for itself are other modes. */
+function isBinary(mediaType: string): boolean {
+  return isJsonType(mediaType) && !mediaType.startsWith('application/cloudevents');
+}
+
+function updatesOf(request: Request): { updates: unknown; form: RequestForm } {
+  const mediaType = mediaTypeOf(request.headers['content-type']);
+  const body = request.body as unknown;
+  if (mediaType === BATCH) {
+    return { updates: checkEvents(batchOf(body), MANY.placeOf).map(updateOfEvent), form: MANY };
+  }
+  const event = mediaType === STRUCTURED ? body : eventOfHeaders(request, body);
+  const [update] = checkEvents([event], ONE.placeOf).map(updateOfEvent);
+  return { updates: update, form: ONE };
+}
+
+/** A batch may be empty, says CloudEvents. */
+function batchOf(body: unknown): readonly unknown[] {
+  if (!Array.isArray(body)) {
+    throw problemAt('INVALID_EVENT', '', 'must be an array of events');
+  }
+  if (body.length > MAX_UPDATES) {
+    const detail = `the batch has ${body.length} events, ${MAX_UPDATES} are allowed: send several requests`;
+    throw new Problem('TOO_MANY_UPDATES', detail);
+  }
+  return body;
+}

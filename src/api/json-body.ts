@@ -1,0 +1,62 @@
+import { raw } from 'express';
+import type { RequestHandler } from 'express';
+import { Problem } from '../web/problems.js';
+import { parseStrictJson } from './strict-json.js';
+
+/** Largest body, also when it is sent compressed: 1 MiB. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+/** JSON is UTF-8, of which US-ASCII is a part. */
+const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);
+
+/**
+ * Reads a body that must be JSON into `request.body`.
+ *
+ * @param mediaTypes those that it may have, named to the client when it has another
+ * @param isOther further ones. @defaultValue none
+ */
+export function jsonBody(
+  mediaTypes: readonly string[],
+  isOther: (mediaType: string) => boolean = () => false,
+): RequestHandler[] {
+  const isAccepted = (mediaType: string) => mediaTypes.includes(mediaType) || isOther(mediaType);
+  return [requireMediaType(mediaTypes, isAccepted), raw({ type: () => true, limit: MAX_BODY_BYTES }), decode];
+}
+
+/** The media type that a request names, without parameters, in small letters. */
+export function mediaTypeOf(contentType = ''): string {
+  return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
+}
+
+/** Whether a media type is JSON, as all are that end in `+json`. */
+export function isJsonType(mediaType: string): boolean {
+  return /^[^/]+\/(.*\+)?json$/.test(mediaType);
+}
+
+function requireMediaType(mediaTypes: readonly string[], isAccepted: (mediaType: string) => boolean): RequestHandler {
+  return ({ headers }, _response, next) => {
+    const contentType = headers['content-type'];
+    const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase() ?? 'utf-8';
+    if (!isAccepted(mediaTypeOf(contentType)) || !CHARSETS.has(charset)) {
+      const sent = contentType === undefined ? 'has none' : `has "${contentType}"`;
+      const detail = `the Content-Type must be ${mediaTypes.join(' or ')} in UTF-8, but the request ${sent}`;
+      throw new Problem('UNSUPPORTED_MEDIA_TYPE', detail);
+    }
+    next();
+  };
+}
+
+const decode: RequestHandler = (request, _response, next) => {
+  const bytes = (request.body ?? Buffer.alloc(0)) as Buffer;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Problem('INVALID_JSON', 'the body is not valid UTF-8');
+  }
+  if (text === '') {
+    throw new Problem('INVALID_JSON', 'the body is empty');
+  }
+  request.body = parseStrictJson(text);
+  next();
+};

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { Outcome } from '../operations/outcome.js';
+
+const shortItem = z.object({
+  key: z.string(),
+  field: z.string().optional(),
+  member: z.string().optional(),
+  quantity: z.int(),
+  available: z.int(),
+});
+
+/** What became of an update, in an answer. */
+const outcomeShape = {
+  status: z.enum(['accepted', 'applied', 'rejected', 'conflict', 'failed', 'unknown']).meta({
+    description:
+      '`accepted`: it waits or runs, and will have one of the others. `failed`: nothing was written. `unknown`: it can not ' +
+      'be told any more whether it took effect; look at the cell before it is submitted anew.',
+  }),
+  result: z.unknown().optional().meta({ description: 'Of an applied update: the numbers of its operation.' }),
+  reason: z.string().optional().meta({ description: 'A stable code, e.g. `INSUFFICIENT_STOCK`.' }),
+  message: z.string().optional().meta({ description: 'The reason in words.' }),
+  duplicate: z.literal(true).optional().meta({
+    description: 'Its idempotency key was used before for the same update: this is the first outcome.',
+  }),
+  update: z.int().optional().meta({ description: 'Of a transaction: the update because of which all were refused.' }),
+  short: z.array(shortItem).optional().meta({ description: 'The items of a cart that are short.' }),
+};
+
+export const acceptedAnswer = z.object({
+  updates: z.array(z.object({ id: z.string(), ...outcomeShape })).meta({ description: 'In the order of the request.' }),
+});
+
+export const updateAnswer = z.object({
+  id: z.string(),
+  operation: z.string(),
+  ...outcomeShape,
+  attempts: z.int().min(0).meta({ description: 'Attempts of its job that have ended.' }),
+  jobId: z.string().meta({ description: 'The BullMQ job that carries it.' }),
+});
+
+/** An outcome as it stands in an answer; one that is not there yet is `accepted`. */
+export function shownOutcome(outcome: Outcome | undefined): z.input<z.ZodObject<typeof outcomeShape>> {
+  if (outcome === undefined) {
+    return { status: 'accepted' };
+  }
+  const { short, ...rest } = { short: undefined, ...outcome };
+  return { ...rest, ...(short && { short: [...short] }) };
+}

@@ -1,0 +1,193 @@
+import type { Request } from 'express';
+import { checkUpdate, idempotencyKeySchema } from '../operations/update.js';
+import type { CheckContext } from '../operations/update.js';
+import type { Registry } from '../operations/registry.js';
+import type { Keys } from '../redis/keys.js';
+import type { FoundUpdate } from '../producers/find-update.js';
+import { accessOf } from './access/access.js';
+import type { Access } from './access/access.js';
+import { maySee } from './access/forbidden.js';
+import { acceptedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
+import { queryOf } from '../web/endpoint.js';
+import type { Endpoint } from '../web/endpoint.js';
+import { jsonBody } from './json-body.js';
+import { Problem, problemAt } from '../web/problems.js';
+import { submitAndAnswer, submitQuery, MAX_UPDATES } from './submit.js';
+import type { RequestForm, SubmitDeps } from './submit.js';
+
+const JSON_TYPE = 'application/json';
+
+/** Problems of all requests that submit. */
+export const SUBMIT_PROBLEMS = [
+  'BAD_REQUEST',
+  'INVALID_JSON',
+  'FORBIDDEN',
+  'OTHER_SITE',
+  'IDEMPOTENCY_CONFLICT',
+  'BODY_TOO_LARGE',
+  'TOO_MANY_UPDATES',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'INVALID_UPDATE',
+  'INVALID_PARAMS',
+  'UNKNOWN_OPERATION',
+  'RESERVED_KEY',
+  'CROSS_SLOT',
+  'INVALID_HEADER',
+  'INVALID_QUERY',
+  'BACKPRESSURE',
+  'QUEUE_UNAVAILABLE',
+  'STOPPING',
+] as const;
+
+const ONE: RequestForm = { placeOf: () => '' };
+const MANY: RequestForm = { placeOf: (index) => `[${index}]` };
+
+export interface UpdatesDeps extends SubmitDeps {
+  readonly registry: Registry;
+  readonly keys: Keys;
+}
+
+export function updatesEndpoints(deps: UpdatesDeps): Endpoint[] {
+  return [submitUpdates(deps), findUpdate(deps)];
+}
+
+function submitUpdates(deps: SubmitDeps): Endpoint {
+  return {
+    method: 'post',
+    path: '/v1/updates',
+    operationId: 'submitUpdates',
+    summary: 'Submit one update, or up to 1,000.',
+    description:
+      'All are valid or none is accepted. An accepted update takes effect exactly once. With an idempotency key it can ' +
+      'be sent again as often as you like: a repeat answers with the first outcome.',
+    query: submitQuery,
+    parameters: [
+      {
+        in: 'header',
+        name: 'Idempotency-Key',
+        description: 'Of a single update, instead of `idempotencyKey` in the body.',
+        schema: { type: 'string', minLength: 1, maxLength: 255 },
+      },
+    ],
+    body: {
+      [JSON_TYPE]: {
+        oneOf: [
+          { $ref: '#/components/schemas/Update' },
+          { type: 'array', items: { $ref: '#/components/schemas/Update' }, minItems: 1, maxItems: MAX_UPDATES },
+        ],
+      },
+    },
+    answers: {
+      200: { description: 'With `wait`: what became of them so far.', schema: acceptedAnswer },
+      202: { description: 'Redis has them.', schema: acceptedAnswer },
+    },
+    problems: SUBMIT_PROBLEMS,
+    handlers: [
+      ...jsonBody([JSON_TYPE]),
+      async (request, response) => {
+        const { wait: waitMs } = queryOf(submitQuery, request);
+        const updates = updatesOf(request);
+        const form = Array.isArray(updates) ? MANY : ONE;
+        await submitAndAnswer(deps, { updates, form, waitMs }, request, response);
+      },
+    ],
+  };
+}
+
+/** The updates that a request holds, not yet checked. */
+function updatesOf(request: Request): unknown {
+  const body = request.body as unknown;
+  const key = idempotencyKeyOf(request);
+  if (!Array.isArray(body)) {
+    return key === undefined ? body : withKey(body, key);
+  }
+  if (key !== undefined) {
+    const message = 'is for a single update: give each update of an array its own idempotencyKey';
+    throw problemAt('INVALID_HEADER', 'Idempotency-Key', message);
+  }
+  if (body.length === 0) {
+    throw problemAt('INVALID_UPDATE', '', 'must hold at least one update');
+  }
+  if (body.length > MAX_UPDATES) {
+    const detail = `the request has ${body.length} updates, ${MAX_UPDATES} are allowed: send several requests`;
+    throw new Problem('TOO_MANY_UPDATES', detail);
+  }
+  return body;
+}
+
+function idempotencyKeyOf({ headersDistinct }: Request): string | undefined {
+  const [key, second] = headersDistinct['idempotency-key'] ?? [];
+  if (key === undefined) {
+    return undefined;
+  }
+  const fault = second === undefined ? faultOfKey(key) : 'must be given once';
+  if (fault !== undefined) {
+    throw problemAt('INVALID_HEADER', 'Idempotency-Key', fault);
+  }
+  return key;
+}
+
+/** Node reads headers as Latin-1, so other characters than those of ASCII would not be the caller's. */
+function faultOfKey(key: string): string | undefined {
+  return /^[\x20-\x7e]*$/.test(key)
+    ? idempotencyKeySchema.safeParse(key).error?.issues[0]?.message
+    : 'must be printable ASCII; other keys fit into idempotencyKey in the body';
+}
+
+function withKey(body: unknown, key: string): unknown {
+  if (typeof body !== 'object' || body === null) {
+    return body; // not an update: the producer says so
+  }
+  const { idempotencyKey = key } = body as { idempotencyKey?: unknown };
+  if (idempotencyKey !== key) {
+    throw problemAt('INVALID_HEADER', 'Idempotency-Key', 'differs from idempotencyKey in the body: give one of them');
+  }
+  return { ...body, idempotencyKey };
+}
+
+function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
+  const context = { registry, isReservedKey: keys.isReserved };
+  return {
+    method: 'get',
+    path: '/v1/updates/{id}',
+    operationId: 'findUpdate',
+    summary: 'What became of an update.',
+    description:
+      'Completed updates are kept for a day, failed ones for 14 days. One that the API key may not know of is not found.',
+    parameters: [
+      {
+        in: 'path',
+        name: 'id',
+        description: 'As answered when the update was submitted.',
+        schema: { type: 'string' },
+        required: true,
+      },
+    ],
+    answers: { 200: { description: 'The update.', schema: updateAnswer } },
+    problems: ['BAD_REQUEST', 'UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'STOPPING'],
+    handlers: [
+      async (request, response) => {
+        const { id = '' } = request.params as { id?: string };
+        const found = await producer.find(id);
+        if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
+          const detail = 'no update has this id, or it was completed too long ago to be kept';
+          throw new Problem('UPDATE_NOT_FOUND', detail);
+        }
+        const { operation, outcome, attempts, jobId } = found;
+        response.json({ id, operation, ...shownOutcome(outcome), attempts, jobId });
+      },
+    ],
+  };
+}
+
+/** Of an update that is not valid, since someone edited its job, nobody can tell whose it is: no API key shows it. */
+function maySeeFound(access: Access | undefined, { operation, params }: FoundUpdate, context: CheckContext): boolean {
+  if (access === undefined) {
+    return true;
+  }
+  try {
+    return maySee(access, checkUpdate({ operation, params }, context));
+  } catch {
+    return false;
+  }
+}

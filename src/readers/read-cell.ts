@@ -1,0 +1,73 @@
+import type { RedisClient } from '../redis/connection.js';
+import { TallyError } from '../errors.js';
+import type { Cell } from '../operations/cell.js';
+import { cellName, describeCell } from '../operations/cell.js';
+
+/** A cell's value as Redis holds it now. */
+export interface CellValue extends Cell {
+  readonly value: number;
+  /** Seconds until the key expires; absent when it does not. */
+  readonly ttlSeconds?: number;
+}
+
+/**
+ * Reads one cell, in one round trip.
+ *
+ * @returns undefined when it is missing
+ * @throws TallyError `WRONG_TYPE` or `NOT_AN_INTEGER` when it holds something else
+ */
+export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValue | undefined> {
+  const { key } = cell;
+  const [[typeError, type], [readError, text], [ttlError, ttlMs]] = (await readAll(redis, cell)) as [
+    [Error | null, string],
+    [Error | null, string | null],
+    [Error | null, number],
+  ];
+  if (typeError !== null) {
+    throw typeError; // Redis is away
+  }
+  const expected = kindOf(cell);
+  if (type !== expected && type !== 'none') {
+    throw new TallyError(
+      'WRONG_TYPE',
+      `"${key}" holds a ${type}; ${HOW_TO_READ[type] ?? 'it is not a value of Tally'}`,
+    );
+  }
+  const error = readError ?? ttlError;
+  if (error !== null) {
+    throw error;
+  }
+  if (text === null) {
+    return undefined;
+  }
+  const value = Number(text);
+  if (text === '' || !Number.isSafeInteger(value)) {
+    throw new TallyError('NOT_AN_INTEGER', `${describeCell(cell)} holds "${text}", not an integer within +-(2^53 - 1)`);
+  }
+  return { ...cellName(cell), value, ...(ttlMs >= 0 && { ttlSeconds: Math.ceil(ttlMs / 1000) }) };
+}
+
+const HOW_TO_READ: Readonly<Record<string, string>> = {
+  string: 'give the key alone',
+  hash: 'name a field of it',
+  zset: 'name a member of it',
+};
+
+function kindOf({ field, member }: Cell): string {
+  if (field !== undefined) {
+    return 'hash';
+  }
+  return member === undefined ? 'string' : 'zset';
+}
+
+async function readAll(redis: RedisClient, { key, field, member }: Cell) {
+  const pipeline = redis.pipeline().type(key);
+  if (field !== undefined) {
+    pipeline.hget(key, field);
+  } else if (member !== undefined) {
+    pipeline.zscore(key, member);
+  } else {
+    pipeline.get(key);
+  }
+  return await pipeline.pttl(key).exec();
+}

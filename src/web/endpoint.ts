@@ -1,0 +1,82 @@
+import { Router } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { z } from 'zod';
+import { pathText } from '../operations/update.js';
+import { Problem, problemOfErrors } from './problems.js';
+import type { ProblemCode, ProblemError } from './problems.js';
+
+/** A JSON Schema as it stands in the OpenAPI document. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+interface Parameter {
+  readonly in: 'query' | 'path' | 'header';
+  readonly name: string;
+  readonly description: string;
+  readonly schema: JsonSchema;
+  readonly required?: true;
+}
+
+interface Answer {
+  readonly description: string;
+  readonly schema: z.ZodType;
+}
+
+/** One method of one path: how it is answered, and how it is described in the OpenAPI document. */
+export interface Endpoint {
+  readonly method: 'get' | 'post';
+  /** As in OpenAPI: `/v1/updates/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  /** The query, which the handler reads with {@link queryOf}; what is not in it is refused. @defaultValue none */
+  readonly query?: z.ZodObject;
+  /** Parameters in the path and headers. @defaultValue none */
+  readonly parameters?: readonly Parameter[];
+  /** The schema of the body for each media type. @defaultValue no body */
+  readonly body?: Readonly<Record<string, JsonSchema>>;
+  readonly answers: Readonly<Record<number, Answer>>;
+  readonly problems: readonly ProblemCode[];
+  readonly handlers: readonly RequestHandler[];
+}
+
+/** A router of these endpoints, on which every other method of their paths is refused. */
+export function routerOf(endpoints: readonly Endpoint[]): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  for (const path of new Set(endpoints.map((endpoint) => endpoint.path))) {
+    const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    const here = endpoints.filter((endpoint) => endpoint.path === path);
+    for (const { method, query, handlers } of here) {
+      route[method](...(query === undefined ? [refuseQuery] : []), ...handlers);
+    }
+    route.all(refuseMethod(here.map(({ method }) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ')));
+  }
+  return router;
+}
+
+/** The query of a request, checked by the schema of its endpoint. */
+export function queryOf<Schema extends z.ZodObject>(schema: Schema, request: Request): z.output<Schema> {
+  const parsed = schema.safeParse(request.query);
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const errors = parsed.error.issues.flatMap(({ path, message, ...issue }) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((name) => ({ path: name, code: 'INVALID_QUERY', message: 'is not a parameter of this path' }))
+      : [{ path: pathText(path), code: 'INVALID_QUERY', message }],
+  );
+  throw problemOfErrors('INVALID_QUERY', errors as [ProblemError, ...ProblemError[]]);
+}
+
+const refuseQuery: RequestHandler = (request, _response, next) => {
+  queryOf(z.strictObject({}), request);
+  next();
+};
+
+function refuseMethod(allowed: string): RequestHandler {
+  return ({ method }) => {
+    throw new Problem('METHOD_NOT_ALLOWED', `${method} is not for this path: use ${allowed}`, {
+      headers: { Allow: allowed },
+    });
+  };
+}

@@ -1,0 +1,88 @@
+import type { ErrorRequestHandler } from 'express';
+import { BackpressureError, QueueUnavailableError, TallyError, ValidationError } from '../errors.js';
+import type { Accepted, ValidationIssue } from '../errors.js';
+import { MAX_BODY_BYTES } from '../api/json-body.js';
+import { Problem, problemOfErrors } from './problems.js';
+import type { ProblemCode } from './problems.js';
+import { requestIdOf } from './request-log.js';
+
+/** Answers every error as a problem; our own faults only by the request's id in the log. */
+export const errorHandler: ErrorRequestHandler = (error: unknown, request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+    return;
+  }
+  const problem = problemOf(error);
+  if (problem.code === 'UNEXPECTED') {
+    response.err = error as Error; // logged with the request
+  }
+  response.locals['code'] = problem.code;
+  response.status(problem.status).set(problem.headers).type('application/problem+json');
+  response.json(problem.toBody(requestIdOf(request)));
+};
+
+const UNAVAILABLE: Readonly<Record<Accepted, string>> = {
+  none: 'Redis did not answer in time; nothing was accepted, so send the request again later',
+  some:
+    'Redis stopped answering when it had taken some of the updates: send all of them again with the same idempotency ' +
+    'keys, and each takes effect once',
+  unknown:
+    'Redis did not answer in time; it is not known whether the updates were accepted: send them again with the same ' +
+    'idempotency keys, and each takes effect once',
+};
+
+/** What a client is told of an error. */
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) {
+    return error;
+  }
+  if (error instanceof ValidationError) {
+    return invalid(error.issues);
+  }
+  if (error instanceof BackpressureError) {
+    return new Problem('BACKPRESSURE', error.message, { cause: error, accepted: 'none' });
+  }
+  if (error instanceof QueueUnavailableError) {
+    const { accepted } = error;
+    return new Problem('QUEUE_UNAVAILABLE', UNAVAILABLE[accepted], { cause: error, accepted });
+  }
+  if (error instanceof TallyError) {
+    return ofTally(error);
+  }
+  return ofExpress(error as { status?: number; type?: string; message?: string });
+}
+
+/** The codes of validation that the API can meet: its updates have no delay. */
+function invalid(issues: readonly [ValidationIssue, ...ValidationIssue[]]): Problem {
+  const [{ code }] = issues;
+  return problemOfErrors(code === 'DELAY_PAST_WINDOW' ? 'UNEXPECTED' : code, issues, { accepted: 'none' });
+}
+
+function ofTally(error: TallyError): Problem {
+  switch (error.code) {
+    case 'WRONG_TYPE':
+    case 'NOT_AN_INTEGER':
+      return new Problem(error.code, error.message);
+    case 'CLOSED':
+      return new Problem('STOPPING', 'this server is stopping and accepts nothing more: send it again', {
+        accepted: 'none',
+      });
+    default:
+      return unexpected();
+  }
+}
+
+/** Errors of Express and its body parser by their `type`. */
+const BODY_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  'entity.too.large': ['BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes: send several requests`],
+  'encoding.unsupported': ['UNSUPPORTED_MEDIA_TYPE', 'the content encoding must be gzip, deflate, br or none'],
+};
+
+function ofExpress({ status = 500, type = '', message = '' }: { status?: number; type?: string; message?: string }) {
+  const [code, detail] = BODY_PROBLEMS[type] ?? ['BAD_REQUEST', message];
+  return status < 500 ? new Problem(code, detail) : unexpected();
+}
+
+function unexpected(): Problem {
+  return new Problem('UNEXPECTED', 'something went wrong; the log of Tally says what, under this request id');
+}

@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import type { Request, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { pinoHttp } from 'pino-http';
+import { v4 } from 'uuid';
+import type { Submission } from '../producers/submission.js';
+import type { Trace } from '../producers/trace.js';
+
+/** A caller's own request id is taken over when it has this form. */
+const REQUEST_ID = /^[\w.:=+/-]{1,128}$/;
+
+/** Version, trace id, parent id and flags, see https://www.w3.org/TR/trace-context/. Ids of zeros are not valid. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Probes and scrapes come every few seconds and say nothing new. */
+const NOT_LOGGED = new Set(['/healthz', '/readyz', '/metrics']);
+
+/** Gives each request an id and logs a line when it is answered. */
+export function logRequests(logger: Logger): RequestHandler {
+  return pinoHttp({
+    logger,
+    genReqId: (request, response) => {
+      const id = givenId(request) ?? v4();
+      response.setHeader('X-Request-Id', id);
+      return id;
+    },
+    autoLogging: { ignore: ({ url }) => NOT_LOGGED.has(url) },
+    customLogLevel: (_request, { statusCode }, error) => (error !== undefined || statusCode === 500 ? 'error' : 'info'),
+    // Not customProps: they make two more loggers for each request.
+    customSuccessObject: (_request, response: Response, line: object) => ({ ...line, ...notesOf(response) }),
+    customErrorObject: (_request, response: Response, _error, line: object) => ({ ...line, ...notesOf(response) }),
+    serializers: {
+      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({ id, method, url }),
+      res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
+    },
+  });
+}
+
+/** Has the jobs that carry a request's updates logged with it. */
+export function noteJobs(response: Response, submissions: readonly Submission[]): void {
+  response.locals['jobs'] = [...new Set(submissions.map(({ jobId }) => jobId))];
+}
+
+/** Has the API key that a request came with logged with it, by its id. */
+export function noteApiKey(response: Response, id: string): void {
+  response.locals['keyId'] = id;
+}
+
+/** Notes made while a request was handled. */
+function notesOf({ locals }: Response) {
+  return { apiKey: locals['keyId'] as unknown, jobs: locals['jobs'] as unknown, code: locals['code'] as unknown };
+}
+
+/** What the jobs of a request's updates carry, so that they can be traced to it. */
+export function traceOf(request: Request): Trace {
+  const { traceparent } = request.headers;
+  const isTraced = typeof traceparent === 'string' && TRACEPARENT.test(traceparent);
+  return { requestId: requestIdOf(request), ...(isTraced && { traceparent }) };
+}
+
+/** The id that this request has here. */
+export function requestIdOf({ id }: IncomingMessage): string {
+  return typeof id === 'string' ? id : '';
+}
+
+function givenId({ headers }: IncomingMessage): string | undefined {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : undefined;
+}
