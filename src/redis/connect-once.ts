@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { explainFault } from './connection-fault.js';
+import { hearStreams } from './hear-streams.js';
 import type { ServerOptions } from './target.js';
 
 /** One server, looked at by itself: a connection that tries once. */
@@ -20,6 +21,7 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
     ...{ lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0, connectionName: 'tally-doctor' },
     ...{ connectTimeout: timeoutMs, commandTimeout: timeoutMs, enableReadyCheck: false },
   });
+  hearStreams(redis);
   let cause: Error | undefined;
   redis.on('error', (error) => {
     cause = error;

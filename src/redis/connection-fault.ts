@@ -31,6 +31,12 @@ export function explainFault(error: Error, attempt: Attempt = {}): string {
   return advice === undefined ? message : `${message}; ${advice}`;
 }
 
+/** Why the server of a connection was left, in words that name what it would say to a write. */
+export function explainRefusal({ message }: Error): string {
+  const said = message.startsWith('READONLY') ? '' : ` (${message})`;
+  return `READONLY: the server is a replica now, perhaps after a failover${said}; connecting again, to find its master`;
+}
+
 function whereOf({ isSentinel = false }: Attempt): string {
   return isSentinel
     ? 'Sentinels have users of their own: sentinelUsername and sentinelPassword in REDIS_URL'

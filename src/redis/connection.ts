@@ -1,6 +1,11 @@
-import { Cluster, Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { hearNode } from './hear-node.js';
+import { MasterSearch } from './master-search.js';
 import { noteErrors } from './note-errors.js';
+import { persistent, reconnectDelayMs } from './reconnect.js';
+import { ServerRedis } from './server-redis.js';
 import { SlotFollower } from './slot-follower.js';
 import { describeTarget, readTarget } from './target.js';
 import type { ClusterNode, ClusterTarget, RedisTarget, ServerOptions } from './target.js';
@@ -50,32 +55,65 @@ function connect(target: RedisTarget, manner: Manner, logger: Logger): Connectio
   return connection;
 }
 
-function serverOptions(options: ServerOptions, { connectionName, timeoutMs }: Manner): ServerOptions {
+function serverOptions(options: ServerOptions, manner: Manner): ServerOptions {
+  const { sentinels, retryStrategy, sentinelRetryStrategy } = options;
   return {
+    socketTimeout: SILENCE_MS,
     ...options,
+    ...mannerOptions(manner),
+    retryStrategy: persistent(retryStrategy, reconnectDelayMs),
+    ...(sentinels !== undefined && {
+      sentinelRetryStrategy: persistent(sentinelRetryStrategy, (times) => Math.min(times * 10, 1_000)),
+    }),
+  };
+}
+
+function mannerOptions({ connectionName, timeoutMs }: Manner) {
+  return {
     connectionName,
     ...(timeoutMs === undefined
       ? { maxRetriesPerRequest: null }
       : { maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs }),
-    // After a failover, Sentinel knows the new master. The command was refused, so sending it again is safe.
-    ...(options.sentinels !== undefined && {
-      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
-    }),
   };
+}
+
+/** A server that says nothing for so long is left, for the master that takes its place: no command takes longer. */
+const SILENCE_MS = 15_000;
+
+/** Blocking reads take up to 10 s, whatever silence a user lets other connections bear. */
+function copyOptions<Options extends { socketTimeout?: number | undefined }>(options: Options): Options {
+  return { ...options, socketTimeout: Math.max(options.socketTimeout ?? 0, SILENCE_MS) };
+}
+
+/** A copy of a connection, for blocking reads. */
+class ServerCopy extends ServerRedis {
+  constructor(
+    options: ServerOptions,
+    protected readonly search: MasterSearch,
+  ) {
+    super(options);
+    search.add(this);
+  }
 }
 
 /**
  * A connection to one server. It knows the copies which BullMQ makes of it for its blocking reads: BullMQ's own `close`
  * waits for ever when Redis is away, so the copies have to be ended from here.
+ *
+ * Emits `replica`, with an error that says why, when its server is no master, and `master` when it is one again.
  */
-class ServerConnection extends Redis {
+class ServerConnection extends ServerRedis {
   readonly #copies: Redis[] = [];
   /** Where it leads to, without passwords. */
   address = '';
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
-  /** How often the connection was lost. */
+  /** How often the connection was lost, or what came over it could not be read. */
   disconnects = 0;
+  protected readonly search = new MasterSearch(this, {
+    lost: (reason) => this.emit('replica', reason),
+    found: () => this.emit('master'),
+  });
 
   constructor(options: ServerOptions) {
     super(options);
@@ -84,19 +122,16 @@ class ServerConnection extends Redis {
     });
   }
 
-  override duplicate(...override: Parameters<Redis['duplicate']>): Redis {
-    const copy = super.duplicate(...override);
+  override duplicate(override?: Partial<ServerOptions>): Redis {
+    const copy = new ServerCopy(copyOptions({ ...this.options, ...override }), this.search);
     this.#copies.push(copy);
     return copy;
   }
 
-  /**
-   * Drops a command whose caller was told long ago that it had failed. ioredis keeps it and would send it again
-   * after a reconnection, hours later perhaps, when a job that it adds is no longer known.
-   */
-  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): ReturnType<Redis['sendCommand']> {
-    const { isSettled } = command as unknown as { isSettled: boolean };
-    return isSettled ? command.promise : super.sendCommand(command, stream);
+  /** All commands under way fail at once: they may have been run, as when the connection is lost, which is noted later. */
+  override recoverFromFatalError(...args: Parameters<Redis['recoverFromFatalError']>): void {
+    this.disconnects += 1;
+    super.recoverFromFatalError(...args);
   }
 
   /** This connection: see {@link ClusterConnection.forSlot}. */
@@ -139,28 +174,11 @@ const PATIENCE_MS = 1_000;
 /** A busy node answers CLUSTER SLOTS late. */
 const SLOTS_REFRESH_TIMEOUT_MS = 3_000;
 
-/** A node that says nothing for so long is left, for the master that takes its place: no command takes longer. */
-const SILENCE_MS = 15_000;
-
 /**
  * How often to ask for the slots without need: an idle connection learns of new masters. ioredis 6 would do so by itself
  * (`slotsRefreshInterval`), but when it was asking at the time of its end, it goes on for ever and keeps the process running.
  */
 const SLOTS_REFRESH_INTERVAL_MS = 10_000;
-
-/**
- * ioredis 6 sends ASKING ahead of a command for a half-moved slot, and does not listen for its failure: when the connection
- * ends, as happens to that of a new master which has no slots yet, that failure would end this process. The command
- * behind it fails alike, and is sent again.
- */
-function hearAsking(node: Redis): void {
-  const ask = node.asking.bind(node);
-  node.asking = (...args) => {
-    const answer = ask(...args);
-    answer.catch(() => undefined);
-    return answer;
-  };
-}
 
 /** A connection to all masters of a Cluster, with what {@link ServerConnection} has. */
 export class ClusterConnection extends Cluster {
@@ -174,14 +192,17 @@ export class ClusterConnection extends Cluster {
   /** How often the connection to a node was lost. */
   disconnects = 0;
 
-  constructor(target: ClusterTarget, { connectionName, timeoutMs }: Manner) {
-    super([...target.nodes], clusterOptions(target, connectionName, timeoutMs));
+  constructor(target: ClusterTarget, manner: Manner) {
+    super([...target.nodes], clusterOptions(target, manner));
     [this.#anyNode] = target.nodes as [ClusterNode];
-    this.#timeoutMs = timeoutMs;
-    this.on('-node', () => {
+    this.#timeoutMs = manner.timeoutMs;
+    const lost = () => {
       this.disconnects += 1;
+    };
+    this.on('-node', lost);
+    this.on('+node', (node: Redis) => {
+      hearNode(node, lost);
     });
-    this.on('+node', hearAsking);
     const refreshing = setInterval(() => {
       if (this.status === 'ready') {
         this.refreshSlotsCache();
@@ -195,6 +216,9 @@ export class ClusterConnection extends Cluster {
 
   override duplicate(...override: Parameters<Cluster['duplicate']>): Cluster {
     const copy = super.duplicate(...override);
+    copy.on('+node', (node: Redis) => {
+      hearNode(node, () => undefined);
+    });
     this.#copies.push(copy);
     return copy;
   }
@@ -221,7 +245,7 @@ export class ClusterConnection extends Cluster {
   }
 
   #follow(slot: number, { redisOptions }: { redisOptions?: ServerOptions } = {}): Redis {
-    const copy = new SlotFollower({ ...redisOptions, lazyConnect: true }, () => {
+    const copy = new SlotFollower(copyOptions({ ...redisOptions, lazyConnect: true }), () => {
       this.refreshSlotsCache();
       return this.#addressOf(slot);
     });
@@ -239,7 +263,7 @@ export class ClusterConnection extends Cluster {
     return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
   }
 
-  /** Also bounds the time that a command waits for the Cluster to be found; see {@link ServerConnection.sendCommand}. */
+  /** Also bounds the time that a command waits for the Cluster to be found; see {@link ServerRedis.sendCommand}. */
   override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): ReturnType<Cluster['sendCommand']> {
     const { isSettled } = command as unknown as { isSettled: boolean };
     if (isSettled) {
@@ -279,27 +303,24 @@ const keepName: NonNullable<ClusterTarget['dnsLookup']> = (host, callback) => {
 };
 
 function clusterOptions(
-  { nodes: _, redisOptions, ...options }: ClusterTarget,
-  connectionName: string,
-  timeoutMs: number | undefined,
+  { nodes: _, redisOptions, clusterRetryStrategy, ...options }: ClusterTarget,
+  manner: Manner,
 ): ConstructorParameters<typeof Cluster<'legacy'>>[1] {
   return {
     slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS,
     // Certificates name hosts: of one that was looked up, only an address would be left.
     ...(redisOptions?.tls !== undefined && { dnsLookup: keepName }),
     ...options,
+    clusterRetryStrategy: persistent(clusterRetryStrategy, (times) => Math.min(100 + times * 2, 2_000)),
     slotsRefreshInterval: 0,
     retryDelayOnFailover: RESEND_DELAY_MS,
     retryDelayOnClusterDown: RESEND_DELAY_MS,
     retryDelayOnTryAgain: RESEND_DELAY_MS,
-    maxRedirections: Math.ceil((timeoutMs ?? PATIENCE_MS) / RESEND_DELAY_MS) * REDIRECTIONS_PER_RESEND,
+    maxRedirections: Math.ceil((manner.timeoutMs ?? PATIENCE_MS) / RESEND_DELAY_MS) * REDIRECTIONS_PER_RESEND,
     redisOptions: {
       socketTimeout: SILENCE_MS,
       ...redisOptions,
-      connectionName,
-      ...(timeoutMs === undefined
-        ? { maxRetriesPerRequest: null }
-        : { maxRetriesPerRequest: 1, commandTimeout: timeoutMs, connectTimeout: timeoutMs }),
+      ...mannerOptions(manner),
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { explainFault } from './connection-fault.js';
+import { explainFault, explainRefusal } from './connection-fault.js';
 import type { Connection } from './connection.js';
 import { findFault } from './find-fault.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
@@ -34,7 +34,7 @@ export function noteErrors(
     noted = undefined;
     connection.lastError = undefined;
   };
-  connection.on('ready', forget);
+  noteSearch(connection, note, forget);
   noteNoneReached(connection, target, note);
   if (target.nodes === undefined) {
     noteServer(connection as Redis, note);
@@ -50,6 +50,28 @@ export function noteErrors(
 }
 
 type Note = (message: string, cause: Error) => void;
+
+/** A new connection that leads to a replica as well is as good as none: what is noted stays until a master is found. */
+function noteSearch(connection: Connection, note: Note, forget: () => void): void {
+  let isSearching = false;
+  connection.on('ready', () => {
+    if (!isSearching) {
+      forget();
+    }
+  });
+  connection.on('replica', (reason: Error) => {
+    if (isSearching) {
+      connection.lastError ??= new Error(explainRefusal(reason), { cause: reason }); // each refusal is another one
+    } else {
+      isSearching = true;
+      note(explainRefusal(reason), reason);
+    }
+  });
+  connection.on('master', () => {
+    isSearching = false;
+    forget();
+  });
+}
 
 /** The errors of a connection to one server. */
 function noteServer(redis: Redis, note: Note): void {

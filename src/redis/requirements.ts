@@ -108,7 +108,7 @@ function judgeRole({ role }: ServerFacts): Finding {
     : {
         level: 'error',
         subject,
-        message: `this server is a ${role === 'slave' ? 'replica' : role}, which refuses writes: point REDIS_URL at the master`,
+        message: `this server is a ${role === 'slave' ? 'replica' : role}, which refuses writes (READONLY): point REDIS_URL at the master`,
       };
 }
 

@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import { hearStreams } from './hear-streams.js';
+import { isNoMaster } from './master-search.js';
 import type { ClusterNode, ServerOptions } from './target.js';
 
 const FIRST_RECONNECT_DELAY_MS = 100;
@@ -13,8 +15,9 @@ export class SlotFollower extends Redis {
       ...options,
       retryStrategy: (times) => Math.min(times * FIRST_RECONNECT_DELAY_MS, LONGEST_RECONNECT_DELAY_MS),
       // What was refused is sent again to the new master.
-      reconnectOnError: ({ message }) => (/^(MOVED|READONLY|MASTERDOWN) /.test(message) ? 2 : false),
+      reconnectOnError: (error) => (error.message.startsWith('MOVED ') || isNoMaster(error) ? 2 : false),
     });
+    hearStreams(this);
     this.#findMaster = findMaster;
   }
 

@@ -1,6 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
+import { passedOptions } from './ioredis-options.js';
 
 /**
  * How to reach Redis.
@@ -12,6 +13,9 @@ import { ConfigurationError } from '../errors.js';
  * - `{ url, tls }`: the same with options of TLS, such as `{ ca }`
  * - options of ioredis for one server, or for Sentinel (`sentinels` and `name`)
  * - `{ nodes }`, with further options of ioredis for a Cluster
+ *
+ * Not a connection of ioredis: Tally opens its own. Of ioredis' options some have no effect, since Tally's connections need
+ * values of their own, and some are refused, see `src/redis/ioredis-options.ts`.
  */
 export type RedisTarget = string | UrlTarget | ServerOptions | ClusterTarget;
 
@@ -49,16 +53,90 @@ export function isCluster(target: RedisTarget): boolean {
 /**
  * A target as options.
  *
- * @throws ConfigurationError for a URL that is none of these, or with a parameter that means nothing
+ * @throws ConfigurationError for a URL that is none of these, or with a parameter that means nothing; for something else than
+ * a URL or options; for options that ioredis does not know or Tally can't work with
  */
 export function readTarget(target: RedisTarget): ServerOptions | ClusterTarget {
   if (typeof target === 'string') {
     return readUrl(target, undefined);
   }
-  if (target.nodes?.length === 0) {
+  requireOptions(target);
+  if (target.url !== undefined) {
+    const { url, tls, ...others } = target;
+    requireNothingElse(Object.keys(others));
+    return readUrl(url, tls);
+  }
+  return target.nodes === undefined ? readServer(target) : readCluster(target);
+}
+
+function readServer({ url: _url, nodes: _nodes, ...target }: ServerOptions): ServerOptions {
+  const options = passedOptions('redis', target);
+  const { host, port, path, sentinels, name } = options;
+  if (host === undefined && port === undefined && path === undefined && sentinels === undefined) {
+    throw new ConfigurationError('redis: it does not say where Redis is: give a URL, or host and port');
+  }
+  requireNumber('port', port, 1, 65_535);
+  requireNumber('db', options.db, 0, Number.MAX_SAFE_INTEGER);
+  if (sentinels?.length === 0) {
+    throw new ConfigurationError('redis: sentinels is empty: name at least one, as { host, port }');
+  }
+  if (sentinels !== undefined && !name) {
+    throw new ConfigurationError('redis: sentinels are given, but not name: the name under which they know the master');
+  }
+  return options;
+}
+
+function readCluster({ url: _, ...target }: ClusterTarget): ClusterTarget {
+  const { redisOptions, ...options } = passedOptions('redis of a Cluster', target);
+  const { nodes } = options;
+  if (!Array.isArray(nodes) || nodes.length === 0) {
     throw new ConfigurationError('nodes is empty: name at least one node of the Cluster, as { host, port }');
   }
-  return target.url === undefined ? target : readUrl(target.url, target.tls);
+  for (const { host, port } of nodes as Partial<ClusterNode>[]) {
+    if (typeof host !== 'string' || port === undefined) {
+      throw new ConfigurationError('redis: name each of nodes as { host, port }');
+    }
+    requireNumber('port', port, 1, 65_535);
+  }
+  return {
+    ...options,
+    ...(redisOptions && { redisOptions: passedOptions('redis.redisOptions', redisOptions) }),
+  };
+}
+
+/** For callers without types. @throws ConfigurationError for what is no object of options */
+function requireOptions(target: unknown): asserts target is object {
+  const hint = 'give a URL, such as "redis://127.0.0.1:6379", or options of ioredis';
+  if (typeof target !== 'object' || target === null || Array.isArray(target)) {
+    throw new ConfigurationError(`redis: ${Array.isArray(target) ? 'this is a list' : String(target)}: ${hint}`);
+  }
+  if ('sendCommand' in target || 'duplicate' in target) {
+    const reason = 'Tally opens connections of its own, with other settings';
+    throw new ConfigurationError(`redis: this is a connection, not options. ${reason}: ${hint}`);
+  }
+  const prototype = Object.getPrototypeOf(target) as object | null;
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw new ConfigurationError(`redis: this is an instance of ${prototype.constructor.name}: ${hint}`);
+  }
+}
+
+function requireNothingElse([name]: readonly string[]): void {
+  if (name !== undefined) {
+    throw new ConfigurationError(
+      `redis: "${name}" stands beside url, where only tls may: put it into the URL, or give options without url`,
+    );
+  }
+}
+
+/** As ioredis, it takes digits too. */
+function requireNumber(name: string, value: unknown, least: number, most: number): void {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  const isGood = Number.isInteger(number) && (number as number) >= least && (number as number) <= most;
+  if (value !== undefined && !isGood) {
+    throw new ConfigurationError(
+      `redis: ${name} is ${JSON.stringify(value)}: give a whole number from ${least} to ${most}`,
+    );
+  }
 }
 
 function readUrl(text: string, tls: TlsOptions | undefined): ServerOptions | ClusterTarget {

@@ -78,7 +78,7 @@ async function faultsOf({ redis, masters, drain }: HealthDeps): Promise<ProblemE
   const asked = await Promise.all(answering.map(async (master) => ({ master, facts: await askMaster(master) })));
   const reached = asked.flatMap(({ master, facts }) => (facts === undefined ? [] : { master, facts }));
   if (reached.length === 0) {
-    return [{ path: '', code: 'REDIS_AWAY', message: faults.join('; ') || 'Redis does not answer' }];
+    return [{ path: '', code: 'REDIS_AWAY', message: faults.join('; ') || silenceOf(redis) }];
   }
   const findings = reached.map(
     ({ master, facts }) => [addressOf(master), judgeServer(facts, { isCluster: redis.isCluster })] as const,
@@ -86,6 +86,10 @@ async function faultsOf({ redis, masters, drain }: HealthDeps): Promise<ProblemE
   return mergeFindings(new Map(findings))
     .filter(({ level }) => level === 'error')
     .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+}
+
+function silenceOf({ lastError }: Connection): string {
+  return lastError === undefined ? 'Redis does not answer' : `Redis does not answer (${lastError.message})`;
 }
 
 /** Undefined when it does not answer in time. */

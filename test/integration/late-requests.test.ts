@@ -103,6 +103,20 @@ test('on its last attempt a job waits out its lease before it says that nothing 
   expect(await here.client.exists(key)).toBe(0);
 });
 
+test('an attempt whose answer can not be read is told as applied, on its last attempt too', async () => {
+  const here = place();
+  const key = here.key('stock');
+  const proxy = await startProxy(here.redis);
+  await here.worker({ redis: proxy.url, ...TIMING });
+  const queue = openQueue(here);
+  proxy.garble(APPLY);
+  await queue.add('counter.increment', { updates: [{ key, by: 5 }] }, { jobId: 'by-hand', attempts: 1 });
+
+  const job = await ended(queue, 'by-hand');
+  expect(job.failedReason).toBeUndefined();
+  expect(await here.client.get(key)).toBe('5');
+});
+
 test('a submit whose first request may have arrived leaves it open whether it was accepted', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);

@@ -13,6 +13,8 @@ export interface Proxy {
   cut(): void;
   /** Keeps back the next thing that a client sends with this text in it, and ends the connection to that client. */
   holdBack(text: string): HeldBack;
+  /** Lets the next request with this text in it through, and answers it with what no client can read. */
+  garble(text: string): void;
 }
 
 /** What lingers in the network after its connection was lost. */
@@ -28,6 +30,7 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
   const { hostname, port } = new URL(redisUrl);
   const sockets = new Set<Socket>();
   let muted = false;
+  let garbled: { readonly text: string; by?: Socket } | undefined;
   let hold: { readonly text: string; held?: { redis: Socket; data: Buffer } } | undefined;
   const server = createServer((client) => {
     const redis = connect(Number(port), hostname);
@@ -43,6 +46,9 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
       });
     }
     client.on('data', (data: Buffer) => {
+      if (garbled !== undefined && garbled.by === undefined && data.includes(garbled.text)) {
+        garbled.by = redis;
+      }
       if (hold !== undefined && hold.held === undefined && data.includes(hold.text)) {
         hold.held = { redis, data };
         client.destroy();
@@ -51,7 +57,10 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
       }
     });
     redis.on('data', (data) => {
-      if (!muted) {
+      if (garbled?.by === redis) {
+        garbled = undefined;
+        client.write('garbage\r\n');
+      } else if (!muted) {
         client.write(data);
       }
     });
@@ -73,6 +82,9 @@ export async function startProxy(redisUrl: string): Promise<Proxy> {
       muted = true;
     },
     cut,
+    garble: (text) => {
+      garbled = { text };
+    },
     holdBack: (text) => {
       const own: typeof hold = { text };
       hold = own;

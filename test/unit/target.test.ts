@@ -83,9 +83,9 @@ describe('options of TLS', () => {
 
 test('options of ioredis are taken as they are', () => {
   const options = { host: 'localhost', port: 7000 };
-  expect(readTarget(options)).toBe(options);
+  expect(readTarget(options)).toEqual(options);
   const cluster = { nodes: [{ host: 'localhost', port: 7000 }] };
-  expect(readTarget(cluster)).toBe(cluster);
+  expect(readTarget(cluster)).toEqual(cluster);
   expect(isCluster(cluster)).toBe(true);
 });
 

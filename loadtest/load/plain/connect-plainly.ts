@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { hearStreams } from '../../../src/redis/hear-streams.js';
 import { readTarget } from '../../../src/redis/target.js';
 import type { RedisTarget, ServerOptions } from '../../../src/redis/target.js';
 
@@ -8,7 +9,5 @@ export function connectPlainly(target: RedisTarget, options: ServerOptions): Red
   if (server.nodes !== undefined) {
     throw new TypeError('the plain side knows no Cluster');
   }
-  const redis = new Redis({ ...server, ...options });
-  redis.on('error', () => undefined);
-  return redis;
+  return hearStreams(new Redis({ ...server, ...options }));
 }
