@@ -31,7 +31,6 @@ const SCORES: readonly (readonly [text: string, value: number | undefined])[] = 
     ['1e3', 1000],
     ['7.0', 7],
     ['-0', 0],
-    ['0x10', 16],
     [String(-MAX), -MAX],
   ] as const),
   ...['1.5', '-0.5', '1e-9', 'inf', '-inf', '9007199254740992', '1e300'].map(none),
