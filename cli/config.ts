@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../src/errors.js';
 import { nearest } from '../src/lib/nearest.js';
-import { MAX_PARTITIONS } from '../src/jobs/partitions.js';
+import { MAX_PARTITIONS } from '../src/options.js';
 import { DEFAULT_NAMESPACE } from '../src/redis/keys.js';
 import { URL_PROTOCOL } from '../src/redis/target.js';
 

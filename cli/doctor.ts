@@ -1,4 +1,3 @@
-import { partitionCountOf } from '../src/jobs/partitions.js';
 import type { Finding } from '../src/redis/requirements.js';
 import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
@@ -11,6 +10,7 @@ import { checkServers } from './doctor/check-servers.js';
 import { findMasters } from './doctor/find-masters.js';
 import type { Masters } from './doctor/masters.js';
 import { fault, ok } from './doctor/finding.js';
+import { layoutsOf } from './doctor/layouts.js';
 import { lineOf } from './doctor/line.js';
 import type { Context } from './context.js';
 import type { RightsOptions } from './doctor/check-rights.js';
@@ -53,18 +53,14 @@ async function checkMasters(
   if (nodes.length === 0) {
     return [];
   }
-  const partitions = partitionCountOf({ redis: target, partitions: context.config.TALLY_PARTITIONS });
-  const { namespace, prefix } = rights;
+  const layouts = layoutsOf(masters, { ...rights, partitions: context.config.TALLY_PARTITIONS });
   const checks: [string, () => Promise<Finding[]>][] = [
     ['server', () => checkServers(nodes, { isCluster, ...durabilityOptions(context) })],
     ['scripts', () => checkScripts(nodes)],
     ['clock', () => checkClocks(nodes)],
-    ['partitions', () => checkPartitions(masters, { namespace, prefix, partitions })],
-    [
-      'other programs',
-      () => unlessForbidden('other programs', checkOthers(masters, { namespace, prefix, partitions })),
-    ],
-    ['forms', () => unlessForbidden('forms', checkForms(masters, { namespace, prefix, partitions }))],
+    ['partitions', () => checkPartitions(masters, layouts)],
+    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],
+    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts))],
     ['permissions', () => checkRights(nodes, rights)],
   ];
   const findings: Finding[] = [];

@@ -2,29 +2,26 @@ import type { Redis } from 'ioredis';
 import { decodeRecord, encodeRecord, FORM } from '../src/jobs/form.js';
 import { digestOfJob, parseJobData } from '../src/jobs/job-data.js';
 import { parseJson } from '../src/jobs/job-end.js';
-import { PartitionCounts } from '../src/jobs/partition-counts.js';
-import { Partitions } from '../src/jobs/partitions.js';
+import { SplitReceipts } from '../src/layout/split-receipts.js';
+import { openStore } from '../src/layout/store.js';
+import type { Store } from '../src/layout/store.js';
 import { ConfigurationError } from '../src/errors.js';
 import { parseCellId } from '../src/operations/cell.js';
 import { createRegistry } from '../src/operations/registry.js';
+import type { Step } from '../src/operations/operation.js';
 import type { CheckContext } from '../src/operations/update.js';
 import { copyAnnounced } from '../src/redis/announced.js';
-import { connectPromptly } from '../src/redis/connection.js';
 import type { Connection } from '../src/redis/connection.js';
-import { createKeys } from '../src/redis/keys.js';
-import type { Keys } from '../src/redis/keys.js';
-import { SLOTS, slotOf, tagOf } from '../src/redis/slots.js';
-import { createContext, findRedis } from './context.js';
+import { NO_SLOT, SLOTS, slotOf, tagOf } from '../src/redis/slots.js';
+import { connectionOptions, createContext, findRedis } from './context.js';
 
 const TIMEOUT_MS = 30_000;
 const SCAN_COUNT = 1_000;
 
-interface Deps {
-  readonly redis: Connection;
-  readonly keys: Keys;
+/** What is moved, and how a Cluster reads it. */
+interface Move extends Store {
   readonly namespace: string;
-  readonly prefix: string;
-  readonly check: CheckContext;
+  readonly inCluster: CheckContext;
 }
 
 /**
@@ -33,24 +30,26 @@ interface Deps {
  */
 export async function prepareCluster(): Promise<void> {
   const context = createContext(process.stderr);
-  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = context.config;
-  const keys = createKeys({ namespace, prefix });
-  const redis = connectPromptly(findRedis(context), 'tally-prepare-cluster', TIMEOUT_MS, context.logger);
-  const registry = createRegistry();
-  const deps = {
-    redis,
-    keys,
-    namespace,
-    prefix,
-    check: { registry, isReservedKey: keys.isReserved, slots: 'cluster' as const },
+  const options = connectionOptions(context, findRedis(context));
+  const store = openStore({ ...options, connectionName: 'tally-prepare-cluster', timeoutMs: TIMEOUT_MS });
+  const { redis, keys } = store;
+  const receipts = new SplitReceipts();
+  const move = {
+    ...store,
+    namespace: options.namespace,
+    inCluster: {
+      registry: createRegistry(),
+      isReservedKey: keys.isReserved,
+      slotOf: (steps: readonly Step[]) => receipts.slotOf(steps),
+    },
   };
   try {
-    await requireAtRest(deps);
+    await requireAtRest(move);
     await copyAnnounced(redis, keys, SLOTS);
     const moved = {
-      'receipts of idempotency keys': await rename(deps, 'idem', slotOfKeyReceipt),
-      histories: await rename(deps, 'history', slotOfHistory),
-      'receipts of jobs': await splitJobReceipts(deps),
+      'receipts of idempotency keys': await rename(move, 'idem', slotOfKeyReceipt),
+      histories: await rename(move, 'history', slotOfHistory),
+      'receipts of jobs': await splitJobReceipts(move),
     };
     for (const [what, { done, left }] of Object.entries(moved)) {
       console.log(
@@ -62,12 +61,12 @@ export async function prepareCluster(): Promise<void> {
     }
     process.exitCode = Object.values(moved).some(({ left }) => left.length > 0) ? 1 : 0;
   } finally {
-    redis.disconnectAll();
+    store.close();
   }
 }
 
 /** @throws ConfigurationError when something is under way, or lies where a Cluster has no queues */
-async function requireAtRest({ redis, keys, prefix, check }: Deps): Promise<void> {
+async function requireAtRest({ redis, keys, layouts, inCluster }: Move): Promise<void> {
   if (redis.isCluster) {
     throw new ConfigurationError(
       'this is a Cluster already: give the one server whose keys are to be moved (REDIS_URL)',
@@ -79,10 +78,9 @@ async function requireAtRest({ redis, keys, prefix, check }: Deps): Promise<void
       `${connected.join(', ')} are connected, and would look for what is renamed where it was: stop all of Tally first`,
     );
   }
-  const counts = await new PartitionCounts(redis, keys).read();
-  for (const count of [undefined, ...counts]) {
-    for (const partition of new Partitions(prefix, count).all) {
-      for (const queue of check.registry.queues) {
+  for (const { count, partitions } of await layouts.read()) {
+    for (const partition of partitions) {
+      for (const queue of inCluster.registry.queues) {
         const key = (type: string) => keys.job(queue, type, partition.prefix);
         const active = await redis.llen(key('active'));
         if (active > 0) {
@@ -117,7 +115,7 @@ interface Moved {
 
 /** Renames all keys of a kind into the slots that are found for them. */
 async function rename(
-  { redis, namespace }: Deps,
+  { redis, namespace }: Move,
   kind: 'idem' | 'history',
   slotFor: (key: string, id: string, redis: Connection) => number | undefined | Promise<number | undefined>,
 ): Promise<Moved> {
@@ -146,13 +144,13 @@ async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Pr
 }
 
 /** A job has one receipt on a server, and on a Cluster one in each slot of its updates. */
-async function splitJobReceipts(deps: Deps): Promise<Moved> {
-  const { redis, namespace } = deps;
+async function splitJobReceipts(move: Move): Promise<Moved> {
+  const { redis, namespace } = move;
   const moved: Moved = { done: 0, left: [] };
   const start = `${namespace}:job:`;
   for await (const key of keysWith(redis, start)) {
     const record = decodeRecord(await redis.get(key));
-    const job = await readJob(deps, key.slice(start.length));
+    const job = await readJob(move, key.slice(start.length));
     if (job === 'gone') {
       continue; // nothing of it can run again
     }
@@ -181,28 +179,28 @@ interface AnsweredJob {
 }
 
 /** The job that a receipt is named after: its own, that of somebody else with a time, or one put back and removed since. */
-async function readJob(deps: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | 'gone'> {
+async function readJob(move: Move, hash: string): Promise<AnsweredJob | 'unreadable' | 'gone'> {
   const [, withoutTime] = /^(.*):\d+$/s.exec(hash) ?? [];
   const [, batch, index] = /^(.*)\.(\d{1,5})$/s.exec(hash) ?? [];
   const job =
-    (await readSlots(deps, hash)) ?? (withoutTime === undefined ? undefined : await readSlots(deps, withoutTime));
+    (await readSlots(move, hash)) ?? (withoutTime === undefined ? undefined : await readSlots(move, withoutTime));
   if (job !== undefined || batch === undefined) {
     return job ?? 'gone';
   }
-  const whole = await readSlots(deps, batch); // it may run again, and would put the update back once more
+  const whole = await readSlots(move, batch); // it may run again, and would put the update back once more
   return whole === undefined || whole === 'unreadable'
     ? (whole ?? 'gone')
     : { slots: [whole.slots[Number(index)]], isOther: () => false };
 }
 
-async function readSlots({ redis, check }: Deps, hash: string): Promise<AnsweredJob | 'unreadable' | undefined> {
+async function readSlots({ redis, inCluster }: Move, hash: string): Promise<AnsweredJob | 'unreadable' | undefined> {
   const [name, text] = await redis.hmget(hash, 'name', 'data');
   if (!name || !text) {
     return undefined;
   }
   try {
-    const { updates } = parseJobData(name, parseJson(text), check);
-    const slots = updates.map((update) => ('refusal' in update ? undefined : update.slot));
+    const { updates } = parseJobData(name, parseJson(text), inCluster);
+    const slots = updates.map((update) => ('refusal' in update || update.slot === NO_SLOT ? undefined : update.slot));
     return { slots, isOther: (digest) => digest !== digestOfJob(text) };
   } catch {
     return 'unreadable'; // somebody has edited it

@@ -1,13 +1,10 @@
 import { ConfigurationError } from '../src/errors.js';
 import { parseUpdateId } from '../src/jobs/job-id.js';
-import { PartitionCounts } from '../src/jobs/partition-counts.js';
-import { partitionCountOf, Partitions } from '../src/jobs/partitions.js';
-import { UsedPartitions } from '../src/jobs/used-partitions.js';
+import { openStore } from '../src/layout/store.js';
+import type { Store } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { readmit } from '../src/producers/readmit.js';
-import type { ReadmitDeps, Readmitted, ReadmitOptions } from '../src/producers/readmit.js';
-import { connectPromptly } from '../src/redis/connection.js';
-import { createKeys } from '../src/redis/keys.js';
+import type { Readmitted, ReadmitOptions } from '../src/producers/readmit.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 
 export interface ReadmitFlags {
@@ -26,33 +23,29 @@ export async function readmitJobs(flags: ReadmitFlags): Promise<void> {
     throw new ConfigurationError('--job and --queue must not be empty');
   }
   const context = createContext(process.stderr);
-  const { logger, config } = context;
-  const target = findRedis(context);
-  const { prefix, partitions, namespace } = connectionOptions(context, target);
-  const redis = connectPromptly(target, 'tally-readmit', TIMEOUT_MS, logger);
+  const { config } = context;
+  const storeOptions = { connectionName: 'tally-readmit', timeoutMs: TIMEOUT_MS };
+  const store = openStore({ ...connectionOptions(context, findRedis(context)), ...storeOptions });
   try {
-    const keys = createKeys({ namespace, prefix });
-    const own = new Partitions(prefix, partitionCountOf({ redis: target, partitions }));
-    const used = new UsedPartitions(redis, new PartitionCounts(redis, keys), own);
     const options = {
       queues: flags.queue === undefined ? createRegistry().queues : [flags.queue],
       withWaiting: flags.waiting === true,
       dryRun: flags.dryRun === true,
       windowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
     };
-    const done = await readmitAll({ redis, keys, used, logger }, { ...options, jobId: flags.job }, flags);
+    const done = await readmitAll(store, { ...options, jobId: flags.job }, flags);
     if (flags.json) {
       console.log(JSON.stringify(done));
     }
     report(done, flags);
   } finally {
-    redis.disconnectAll();
+    store.close();
   }
 }
 
-async function readmitAll(deps: ReadmitDeps, options: ReadmitOptions, flags: ReadmitFlags): Promise<Readmitted[]> {
+async function readmitAll(store: Store, options: ReadmitOptions, flags: ReadmitFlags): Promise<Readmitted[]> {
   const done: Readmitted[] = [];
-  for await (const each of readmit(deps, options)) {
+  for await (const each of readmit(store, options)) {
     done.push(each);
     if (!flags.json) {
       console.log(lineOf(each, options.dryRun));
@@ -60,7 +53,7 @@ async function readmitAll(deps: ReadmitDeps, options: ReadmitOptions, flags: Rea
   }
   // The id of an update that shares its job, or is the only one in it.
   const batch = done.length === 0 ? parseUpdateId(options.jobId ?? '') : undefined;
-  return batch === undefined ? done : readmitAll(deps, { ...options, jobId: batch.jobId }, flags);
+  return batch === undefined ? done : readmitAll(store, { ...options, jobId: batch.jobId }, flags);
 }
 
 function lineOf({ queue, partition, jobId, operation, state, action }: Readmitted, dryRun: boolean): string {

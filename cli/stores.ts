@@ -1,9 +1,7 @@
 import { UserStore } from '../dashboard/access/user-store.js';
 import { KeyStore } from '../src/api/access/key-store.js';
-import { connectPromptly } from '../src/redis/connection.js';
-import type { Connection } from '../src/redis/connection.js';
-import { createKeys } from '../src/redis/keys.js';
-import type { Keys } from '../src/redis/keys.js';
+import { openStore } from '../src/layout/store.js';
+import type { Store } from '../src/layout/store.js';
 import type { RedisTarget } from '../src/redis/target.js';
 import { connectionOptions } from './context.js';
 import type { Context } from './context.js';
@@ -16,7 +14,7 @@ export function withKeyStore<T>(
   target: RedisTarget,
   use: (store: KeyStore) => Promise<T>,
 ): Promise<T> {
-  return withRedis(context, target, (redis, keys) => use(new KeyStore(redis, keys)));
+  return withStore(context, target, ({ redis, keys }) => use(new KeyStore(redis, keys)));
 }
 
 /** Does something with the users of the dashboard in this Redis. */
@@ -25,18 +23,15 @@ export function withUserStore<T>(
   target: RedisTarget,
   use: (store: UserStore) => Promise<T>,
 ): Promise<T> {
-  return withRedis(context, target, (redis, keys) => use(new UserStore(redis, keys)));
+  return withStore(context, target, ({ redis, keys }) => use(new UserStore(redis, keys)));
 }
 
-async function withRedis<T>(
-  context: Context,
-  target: RedisTarget,
-  use: (redis: Connection, keys: Keys) => Promise<T>,
-): Promise<T> {
-  const redis = connectPromptly(target, 'tally-access', TIMEOUT_MS, context.logger);
+async function withStore<T>(context: Context, target: RedisTarget, use: (store: Store) => Promise<T>): Promise<T> {
+  const options = { connectionName: 'tally-access', timeoutMs: TIMEOUT_MS };
+  const store = openStore({ ...connectionOptions(context, target), ...options });
   try {
-    return await use(redis, createKeys(connectionOptions(context, target)));
+    return await use(store);
   } finally {
-    redis.disconnect();
+    store.close();
   }
 }

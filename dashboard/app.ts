@@ -1,22 +1,16 @@
 import express from 'express';
 import type { Express } from 'express';
-import { pino } from 'pino';
 import { z } from 'zod';
-import { PartitionCounts } from '../src/jobs/partition-counts.js';
-import { partitionCountOf, Partitions } from '../src/jobs/partitions.js';
+import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { checkOptions, commonShape } from '../src/options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics } from '../src/metrics/metrics.js';
-import { MasterProbe } from '../src/redis/master-probe.js';
-import { RememberedPartitions } from '../src/jobs/remembered-partitions.js';
 import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
 import { Drain } from '../src/web/drain.js';
-import { connectPromptly } from '../src/redis/connection.js';
-import { createKeys } from '../src/redis/keys.js';
 import { withinTime } from '../src/within-time.js';
 import { createAccess } from './access/access.js';
 import { proxySchema, trustOf } from './access/proxy.js';
@@ -68,19 +62,15 @@ const optionsSchema = z.strictObject({ ...commonShape, proxy: proxySchema.option
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
-  const logger = checked.logger ?? pino({ name: 'tally' });
   const registry = createRegistry(checked.operations);
-  const redis = connectPromptly(checked.redis, 'tally-dashboard', ANSWER_TIMEOUT_MS, logger);
-  const keys = createKeys(checked);
+  const storeOptions = { timeoutMs: ANSWER_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
+  const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
+  const { redis, masters, logger } = store;
+  const queues = new ShownQueues(store, registry.queues);
   const { redis: target, namespace, prefix, operations } = checked;
-  const partitions = new Partitions(prefix, partitionCountOf(checked));
-  const masters = new MasterProbe({ redis, prefix, patienceMs: PATIENCE_MS });
-  const counts = new PartitionCounts(redis, keys);
-  const used = new RememberedPartitions({ redis, keys, counts, own: partitions, masters });
-  const queues = new ShownQueues({ redis, names: registry.queues, partitions: used, masters, logger });
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
-  const audit = new AuditLog({ redis, keys, masters, logger });
-  const access = createAccess({ redis, keys, masters, proxy });
+  const audit = new AuditLog(store);
+  const access = createAccess({ ...store, proxy });
 
   const app = express();
   app.disable('x-powered-by');
@@ -97,9 +87,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     response.redirect(BOARD_PATH);
   });
   app.get(AUDIT_PATH, auditPage(audit));
-  app.use(keysPages({ redis, keys, masters, registry, queues, partitions, used }));
+  app.use(keysPages({ ...store, registry, queues }));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ redis, masters, queues, registry }));
+  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));
   app.use(answerErrors(logger));
 
   return {
@@ -108,7 +98,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       access.close();
       const closed = [audit.written(), queues.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
-      redis.disconnectAll();
+      store.close();
       await (metrics === checked.metrics ? undefined : metrics.close());
     },
   };

@@ -6,8 +6,10 @@ import type { Metrics } from './metrics/metrics.js';
 import type { Operation } from './operations/operation.js';
 import type { RedisTarget } from './redis/target.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
-import { MAX_PARTITIONS } from './jobs/partitions.js';
 import { nearest } from './lib/nearest.js';
+
+/** Each partition costs each worker process a connection for each queue. */
+export const MAX_PARTITIONS = 256;
 
 /** Options of everything that opens connections of its own. */
 export interface CommonOptions<Custom extends Operation = Operation> {

@@ -2,13 +2,13 @@ import { QueueKeys } from 'bullmq';
 import { FORM } from '../../src/jobs/form.js';
 import { formOfJob } from '../../src/jobs/job-data.js';
 import { parseJson } from '../../src/jobs/job-end.js';
-import { distinctPartitions } from '../../src/jobs/used-partitions.js';
+import { distinctPartitions } from '../../src/layout/layouts.js';
+import type { Layouts } from '../../src/layout/layouts.js';
+import type { Partition } from '../../src/layout/partitions.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { slotOf } from '../../src/redis/slots.js';
-import { readPartitions } from './check-partitions.js';
-import type { PartitionSettings } from './check-partitions.js';
 import { ok, warning } from './finding.js';
+import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';
 
 const SUBJECT = 'forms';
@@ -17,9 +17,9 @@ const SUBJECT = 'forms';
 const LOOKED_AT = 100;
 
 /** Whether jobs wait that a newer version of Tally has written, and which workers of this version leave alone. */
-export async function checkForms(masters: Masters, settings: PartitionSettings): Promise<Finding[]> {
-  const partitions = distinctPartitions(await readPartitions(masters, settings));
-  const places = partitions.flatMap(({ prefix }) => createRegistry().queues.map((queue) => ({ prefix, queue })));
+export async function checkForms(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+  const partitions = distinctPartitions(await allLayouts(layouts));
+  const places = partitions.flatMap((partition) => createRegistry().queues.map((queue) => ({ partition, queue })));
   const newer = (await Promise.all(places.map(async (place) => await readNewer(masters, place)))).flat();
   return [
     newer.length === 0
@@ -34,9 +34,9 @@ export async function checkForms(masters: Masters, settings: PartitionSettings):
 
 async function readNewer(
   masters: Masters,
-  { prefix, queue }: { prefix: string; queue: string },
+  { partition: { prefix, slot }, queue }: { partition: Partition; queue: string },
 ): Promise<{ queue: string; form: number }[]> {
-  const redis = masters.masterOf(slotOf(prefix))?.redis;
+  const redis = masters.masterOf(slot)?.redis;
   if (redis === undefined) {
     return []; // its master is down, which has a line of its own
   }

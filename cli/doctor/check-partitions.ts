@@ -1,29 +1,12 @@
 import { QueueKeys } from 'bullmq';
-import { PartitionCounts } from '../../src/jobs/partition-counts.js';
-import { Partitions } from '../../src/jobs/partitions.js';
-import type { Partition, PartitionCount } from '../../src/jobs/partitions.js';
+import type { Layout } from '../../src/layout/layout.js';
+import type { Layouts } from '../../src/layout/layouts.js';
+import type { Partition } from '../../src/layout/partitions.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { createKeys } from '../../src/redis/keys.js';
-import type { Namespace } from '../../src/redis/keys.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { slotOf } from '../../src/redis/slots.js';
 import { count, ok, warning } from './finding.js';
+import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';
-
-export interface PartitionSettings extends Namespace {
-  /** As this process is told to split queues. */
-  readonly partitions: PartitionCount;
-}
-
-/** All the ways in which queues are or were split; only this process' own while the master that knows them is away. */
-export async function readPartitions(masters: Masters, settings: PartitionSettings): Promise<Partitions[]> {
-  const { prefix, partitions: own } = settings;
-  const keys = createKeys(settings);
-  const holder = masters.masterOf(slotOf(keys.partitionCounts));
-  const announced = holder === undefined ? [] : await new PartitionCounts(holder.redis, keys).read();
-  const counts = new Set([own, ...(masters.isCluster ? [] : [undefined]), ...announced]);
-  return [...counts].map((count) => new Partitions(prefix, count));
-}
 
 /** Each worker process holds a connection for each queue in each partition: with more, few workers use up a server. */
 const MANY_CONNECTIONS = 500;
@@ -31,45 +14,32 @@ const MANY_CONNECTIONS = 500;
 const SUBJECT = 'partitions';
 
 /** How queues are and were split, where jobs still wait, and how the partitions lie on the masters. */
-export async function checkPartitions(masters: Masters, settings: PartitionSettings): Promise<Finding[]> {
-  const { partitionCounts } = createKeys(settings);
-  const holder = masters.masterOf(slotOf(partitionCounts));
-  if (holder === undefined) {
-    return [warning(SUBJECT, 'not checked: the master that knows them is away')];
-  }
+export async function checkPartitions(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+  const { configured } = layouts;
   try {
-    const announced = await new PartitionCounts(holder.redis, createKeys(settings)).read();
-    const own = settings.partitions;
-    const unsplit = masters.isCluster ? [] : [undefined];
-    const others = [...unsplit, ...announced].filter((number) => number !== own);
+    const [, ...others] = await allLayouts(layouts);
+    if (!layouts.areKnown) {
+      return [warning(SUBJECT, 'not checked: the master that knows them is away')];
+    }
     return [
-      await judgeOwn(masters, settings, own),
-      ...(await Promise.all(others.map((number) => judgeOther(masters, settings, number)))).flat(),
-      ...judgePlaces(masters, new Partitions(settings.prefix, own)),
-      ...judgeConnections(own),
+      ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countJobs(masters, configured))}`),
+      ...(await Promise.all(others.map((layout) => judgeOther(masters, layout)))).flat(),
+      ...judgePlaces(masters, configured),
+      ...judgeConnections(configured),
     ];
   } catch (error) {
     return [ok(SUBJECT, `can't be checked: ${(error as Error).message}`)];
   }
 }
 
-async function judgeOwn(masters: Masters, settings: PartitionSettings, own: PartitionCount): Promise<Finding> {
-  const jobs = await countJobs(masters, new Partitions(settings.prefix, own));
-  return ok(SUBJECT, `${describe(own)}; ${jobsOf(jobs)}`);
-}
-
-async function judgeOther(masters: Masters, settings: PartitionSettings, number: PartitionCount): Promise<Finding[]> {
-  const jobs = await countJobs(masters, new Partitions(settings.prefix, number));
+async function judgeOther(masters: Masters, layout: Layout): Promise<Finding[]> {
+  const jobs = await countJobs(masters, layout);
   if (jobs.unfinished + jobs.failed === 0) {
-    return number === undefined ? [] : [ok(SUBJECT, `${describe(number)} before; no job is left there`)];
+    return layout.count === undefined ? [] : [ok(SUBJECT, `${layout.describe()} before; no job is left there`)];
   }
   const hint =
     'workers serve these too; if no producer is still told so, they come to an end by themselves, but for failed ones';
-  return [warning(SUBJECT, `${describe(number)}, other than here: ${jobsOf(jobs)}; ${hint}`)];
-}
-
-function describe(number: PartitionCount): string {
-  return number === undefined ? 'queues are not split' : `queues are split into ${number}`;
+  return [warning(SUBJECT, `${layout.describe()}, other than here: ${jobsOf(jobs)}; ${hint}`)];
 }
 
 function jobsOf({ unfinished, failed }: Jobs): string {
@@ -81,9 +51,9 @@ interface Jobs {
   readonly failed: number;
 }
 
-async function countJobs(masters: Masters, { all }: Partitions): Promise<Jobs> {
+async function countJobs(masters: Masters, { partitions }: Layout): Promise<Jobs> {
   const counts = await Promise.all(
-    all.flatMap((partition) => createRegistry().queues.map((queue) => countIn(masters, partition, queue))),
+    partitions.flatMap((partition) => createRegistry().queues.map((queue) => countIn(masters, partition, queue))),
   );
   return {
     unfinished: counts.reduce((sum, { unfinished }) => sum + unfinished, 0),
@@ -91,8 +61,8 @@ async function countJobs(masters: Masters, { all }: Partitions): Promise<Jobs> {
   };
 }
 
-async function countIn(masters: Masters, { prefix }: Partition, queue: string): Promise<Jobs> {
-  const redis = masters.masterOf(slotOf(`${prefix}:`))?.redis;
+async function countIn(masters: Masters, { prefix, slot }: Partition, queue: string): Promise<Jobs> {
+  const redis = masters.masterOf(slot)?.redis;
   if (redis === undefined) {
     return { unfinished: 0, failed: 0 }; // its master is down, which has a line of its own
   }
@@ -107,12 +77,12 @@ async function countIn(masters: Masters, { prefix }: Partition, queue: string): 
   return { unfinished: waiting + active + prioritized + delayed, failed };
 }
 
-function judgePlaces(masters: Masters, { all }: Partitions): Finding[] {
+function judgePlaces(masters: Masters, { partitions }: Layout): Finding[] {
   const { isCluster, nodes } = masters;
   if (!isCluster) {
     return [];
   }
-  const places = all.map(({ prefix }) => masters.masterOf(slotOf(`${prefix}:`))?.address);
+  const places = partitions.map(({ slot }) => masters.masterOf(slot)?.address);
   const held = nodes.map(({ address }) => places.filter((place) => place === address).length);
   const list = nodes.map(({ address }, place) => `${address} ${held[place] ?? 0}`).join(', ');
   const [least, most] = [Math.min(...held), Math.max(...held)];
@@ -123,8 +93,8 @@ function judgePlaces(masters: Masters, { all }: Partitions): Finding[] {
   ];
 }
 
-function judgeConnections(own: PartitionCount): Finding[] {
-  const connections = (own ?? 1) * createRegistry().queues.length;
+function judgeConnections({ partitions }: Layout): Finding[] {
+  const connections = partitions.length * createRegistry().queues.length;
   return connections > MANY_CONNECTIONS
     ? [
         warning(

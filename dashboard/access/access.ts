@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { Connection } from '../../src/redis/connection.js';
+import type { Store } from '../../src/layout/store.js';
 import type { Keys } from '../../src/redis/keys.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
 import { askMasterOf } from '../master-unreachable.js';
@@ -13,10 +13,7 @@ import { nameOf, refuseAttempt, signInPages } from './sign-in.js';
 import { UserStore } from './user-store.js';
 import type { KnownUsers } from './user-store.js';
 
-interface Deps {
-  readonly redis: Connection;
-  readonly keys: Keys;
-  readonly masters: MasterProbe;
+interface AccessOptions extends Pick<Store, 'redis' | 'keys' | 'masters'> {
   readonly proxy: ProxyOptions | undefined;
 }
 
@@ -27,7 +24,7 @@ export interface Access {
 }
 
 /** Lets those through who have signed in, as far as their role goes. */
-export function createAccess({ redis, keys, masters, proxy }: Deps): Access {
+export function createAccess({ redis, keys, masters, proxy }: AccessOptions): Access {
   const users = promptly(new UserStore(redis, keys), masters, keys);
   const sessions = new Sessions(redis, keys, masters);
   const limits = attemptLimits(nameOf, refuseAttempt);

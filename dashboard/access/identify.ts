@@ -8,7 +8,8 @@ import { noteSignedIn } from './signed-in.js';
 import type { SignedIn } from './signed-in.js';
 import type { KnownUsers } from './user-store.js';
 
-interface Deps {
+/** By what people are known. */
+interface IdentitySources {
   readonly users: KnownUsers;
   readonly sessions: Sessions;
   readonly proxy: ProxyOptions | undefined;
@@ -23,7 +24,7 @@ const THIS_MACHINE: SignedIn = { name: 'this machine', role: 'operator', by: 'no
  * Once there were users, people are asked until the process ends: whoever removes the last one does not mean to open
  * the dashboard.
  */
-export function identify({ users, sessions, proxy }: Deps): RequestHandler {
+export function identify({ users, sessions, proxy }: IdentitySources): RequestHandler {
   const signedInByProxy = proxy && wordOfProxy(proxy);
   let asksPeople = proxy !== undefined;
   return async (request, response, next) => {

@@ -12,7 +12,7 @@ import type { Sessions } from './sessions.js';
 import { noteSignedIn, signedInOf } from './signed-in.js';
 import type { KnownUsers } from './user-store.js';
 
-interface Deps {
+interface SignInOptions {
   readonly users: KnownUsers;
   readonly sessions: Sessions;
   readonly limits: AttemptLimits;
@@ -21,7 +21,7 @@ interface Deps {
 const formSchema = z.object({ name: z.string(), password: z.string(), to: z.string().optional() });
 
 /** The pages on which people sign in and out: all that there is for those who have not signed in. */
-export function signInPages(deps: Deps): Router {
+export function signInPages(deps: SignInOptions): Router {
   const router = Router({ caseSensitive: true });
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 10 });
   router.get(SIGN_IN_PATH, (request, response) => {
@@ -61,7 +61,7 @@ export const refuseAttempt: RequestHandler = (request, response) => {
   );
 };
 
-function signIn({ users, sessions }: Deps): RequestHandler {
+function signIn({ users, sessions }: SignInOptions): RequestHandler {
   return async (request, response) => {
     const { name = '', password = '', to } = formOf(request.body);
     const user = await users.find(name);

@@ -1,7 +1,4 @@
-import type { Logger } from 'pino';
-import type { Connection } from '../../src/redis/connection.js';
-import type { Keys } from '../../src/redis/keys.js';
-import type { MasterProbe } from '../../src/redis/master-probe.js';
+import type { Store } from '../../src/layout/store.js';
 import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
 import { entrySchema } from './entry.js';
 import type { AuditEntry } from './entry.js';
@@ -16,25 +13,18 @@ export interface AuditTrail {
   readonly ofStrangers: readonly AuditEntry[];
 }
 
-interface Deps {
-  readonly redis: Connection;
-  readonly keys: Keys;
-  readonly masters: MasterProbe;
-  readonly logger: Logger;
-}
-
 /** Notes every action in the log, and the last ones in Redis. */
 export class AuditLog {
   readonly #writing = new Set<Promise<void>>();
 
-  constructor(private readonly deps: Deps) {}
+  constructor(private readonly store: Store) {}
 
   /** Whoever acted has the answer already, so nobody waits for it; {@link written} does. */
   record(entry: AuditEntry): void {
-    this.deps.logger.info({ audit: entry }, wordsOf(entry));
+    this.store.logger.info({ audit: entry }, wordsOf(entry));
     const writing = this.#keep(entry)
       .catch((error: unknown) => {
-        this.deps.logger.error({ err: error, audit: entry }, 'an action is in the log only: Redis did not take it');
+        this.store.logger.error({ err: error, audit: entry }, 'an action is in the log only: Redis did not take it');
       })
       .finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
@@ -46,19 +36,19 @@ export class AuditLog {
   }
 
   async read(): Promise<AuditTrail> {
-    const { audit, anonymousAudit } = this.deps.keys;
+    const { audit, anonymousAudit } = this.store.keys;
     const [ofUsers, ofStrangers] = await Promise.all([this.#list(audit), this.#list(anonymousAudit)]);
     return { ofUsers, ofStrangers };
   }
 
   async #list(key: string): Promise<AuditEntry[]> {
-    const { redis, masters } = this.deps;
+    const { redis, masters } = this.store;
     const entries = await askMasterOf(masters, key, 'the audit', () => redis.lrange(key, 0, KEPT_ENTRIES - 1));
     return entries.flatMap(readEntry);
   }
 
   async #keep(entry: AuditEntry): Promise<void> {
-    const { redis, keys, masters } = this.deps;
+    const { redis, keys, masters } = this.store;
     const key = entry.role === undefined ? keys.anonymousAudit : keys.audit;
     await requireMasterOf(masters, key, 'the audit');
     await redis.lpush(key, JSON.stringify(entry));

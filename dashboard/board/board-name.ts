@@ -1,4 +1,4 @@
-import type { Partition } from '../../src/jobs/partitions.js';
+import type { Partition } from '../../src/layout/partitions.js';
 
 /** Ends the name of a group of queues on the board; no name of a queue holds one. */
 export const GROUP_DELIMITER = ':';

@@ -1,8 +1,7 @@
 import { Router } from 'express';
 import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Registry } from '../../src/operations/registry.js';
-import type { Connection } from '../../src/redis/connection.js';
+import type { Store } from '../../src/layout/store.js';
 import { withinTime } from '../../src/within-time.js';
 import { signedInOf } from '../access/signed-in.js';
 import { createBoard } from './board.js';
@@ -10,9 +9,7 @@ import type { ReadWorkers } from './readable-queue.js';
 import { refuseAway } from './refuse-unreachable.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
-interface Deps {
-  readonly redis: Connection;
-  readonly masters: MasterProbe;
+interface BoardOptions extends Pick<Store, 'redis' | 'masters'> {
   readonly queues: ShownQueues;
   readonly registry: Registry;
 }
@@ -27,7 +24,7 @@ const LOOK_TIMEOUT_MS = 2_000;
  * The board has a look for each role. Before each answer it learns of partitions that were not in use before, and of masters
  * that don't answer.
  */
-export function boardOfRole({ redis, masters, queues, registry }: Deps): Router {
+export function boardOfRole({ redis, masters, queues, registry }: BoardOptions): Router {
   const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
   const boards = {
     viewer: createBoard(registry, 'viewer', { masters, readWorkers }),

@@ -41,7 +41,7 @@ export class ReadableQueue extends BullMQAdapter {
   ) {
     super(shown.queue, {
       ...wordsOfShown(shown, registry),
-      ...(shown.partition.isSplit && { delimiter: GROUP_DELIMITER }),
+      ...(shown.boardName.includes(GROUP_DELIMITER) && { delimiter: GROUP_DELIMITER }),
       ...{ allowRetries: !readOnlyMode, readOnlyMode },
       externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
     });

@@ -1,13 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Logger } from 'pino';
-import type { Partition } from '../../src/jobs/partitions.js';
+import type { Partition } from '../../src/layout/partitions.js';
+import type { Store } from '../../src/layout/store.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
 import { addressOf, ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import type { MasterProbe } from '../../src/redis/master-probe.js';
-import type { RememberedPartitions } from '../../src/jobs/remembered-partitions.js';
-import type { Connection } from '../../src/redis/connection.js';
-import { slotOf } from '../../src/redis/slots.js';
 import { boardName } from './board-name.js';
 
 /** A queue, or one partition of it, as the dashboard shows it. */
@@ -23,22 +19,17 @@ export interface ShownQueue {
   readonly others: string;
 }
 
-interface Deps {
-  readonly redis: Connection;
-  /** Names of the queues. */
-  readonly names: readonly string[];
-  readonly partitions: RememberedPartitions;
-  readonly masters: MasterProbe;
-  readonly logger: Logger;
-}
-
 /** The queues in all partitions that are or were in use. They become more when a producer begins to use others. */
 export class ShownQueues {
   /** By board name. */
   readonly #opened = new Map<string, ShownQueue>();
   #looking: Promise<readonly ShownQueue[]> | undefined;
 
-  constructor(private readonly deps: Deps) {}
+  /** @param names of the queues */
+  constructor(
+    private readonly store: Store,
+    private readonly names: readonly string[],
+  ) {}
 
   /** Looks which they are now, and whether their masters answer; those who ask at one time share the look. */
   look(): Promise<readonly ShownQueue[]> {
@@ -53,14 +44,14 @@ export class ShownQueues {
   }
 
   async #look(): Promise<readonly ShownQueue[]> {
-    const { partitions, names, masters } = this.deps;
-    const [ways, { answering }] = await Promise.all([partitions.read(), masters.look()]);
+    const { layouts, masters } = this.store;
+    const [known, { answering }] = await Promise.all([layouts.known(), masters.look()]);
     const workers = await this.#readWorkers(answering);
     const found = await Promise.all(
-      ways.flatMap(({ all }) =>
-        all.map(async (partition) => {
-          const fault = await masters.faultOf(slotOf(partition.prefix));
-          return names.map((name) => {
+      known.flatMap(({ partitions }) =>
+        partitions.map(async (partition) => {
+          const fault = await masters.faultOf(partition.slot);
+          return this.names.map((name) => {
             const others = workers?.othersOf(name, partition).map(addressOf).join(', ') ?? '';
             return this.#open(name, partition, fault, others);
           });
@@ -73,17 +64,17 @@ export class ShownQueues {
   /** Undefined when the user may not list them. */
   async #readWorkers(answering: readonly Redis[]): Promise<ConnectedWorkers | undefined> {
     try {
-      return await ConnectedWorkers.read(this.deps.redis, answering);
+      return await ConnectedWorkers.read(this.store.redis, answering);
     } catch (error) {
-      this.deps.logger.debug({ err: error }, 'could not see whether other programs work on the queues');
+      this.store.logger.debug({ err: error }, 'could not see whether other programs work on the queues');
       return undefined;
     }
   }
 
   #open(name: string, partition: Partition, fault: string | undefined, others: string): ShownQueue {
-    const { redis, logger, partitions } = this.deps;
+    const { redis, logger, layouts } = this.store;
     const shownAs = boardName(name, partition);
-    const mayBeMore = !partitions.areKnown;
+    const mayBeMore = !layouts.areKnown;
     const known = this.#opened.get(shownAs);
     if (known?.fault === fault && known?.mayBeMore === mayBeMore && known.others === others) {
       return known;

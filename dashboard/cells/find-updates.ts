@@ -2,13 +2,8 @@ import { parseUpdateId } from '../../src/jobs/job-id.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
-import type { Partitions } from '../../src/jobs/partitions.js';
+import type { Store } from '../../src/layout/store.js';
 import type { Registry } from '../../src/operations/registry.js';
-import type { UsedPartitions } from '../../src/jobs/used-partitions.js';
-import type { MasterProbe } from '../../src/redis/master-probe.js';
-import type { Connection } from '../../src/redis/connection.js';
-import type { Keys } from '../../src/redis/keys.js';
-import { slotOf } from '../../src/redis/slots.js';
 import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
 import type { ShownQueues } from '../board/shown-queues.js';
 import { boardNamesOf } from './board-names.js';
@@ -17,14 +12,9 @@ import type { FindFields } from './forms.js';
 import { findWaiting } from './waiting-jobs.js';
 import type { WaitingJobs } from './waiting-jobs.js';
 
-export interface FindDeps {
-  readonly redis: Connection;
-  readonly keys: Keys;
-  readonly masters: MasterProbe;
+export interface FindDeps extends Store {
   readonly registry: Registry;
   readonly queues: ShownQueues;
-  readonly partitions: Partitions;
-  readonly used: UsedPartitions;
 }
 
 /** What is known under a text that is an update id or an idempotency key. */
@@ -73,18 +63,18 @@ export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<F
 async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
   const place = parseUpdateId(id);
   if (place !== undefined) {
-    const prefixes = (await deps.used.read()).map((way) => way.ofJob(place.jobId).prefix);
+    const prefixes = (await deps.layouts.known()).map((layout) => layout.partitionOfJob(place.jobId).prefix);
     await Promise.all(prefixes.map((prefix) => requireMasterOf(deps.masters, prefix, `update ${id}`)));
   }
-  return findUpdate({ ...deps, timeoutMs: TIMEOUT_MS }, id);
+  return findUpdate({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, id);
 }
 
 /** The receipts that an idempotency key may have: a key is one of its owner and of its operation. */
-function receiptsOf({ redis, keys, registry }: FindDeps, { update: text, owner, key }: FindFields): string[] {
-  if (!idempotencyKeySchema.safeParse(text).success || (redis.isCluster && key === '')) {
+function receiptsOf({ keys, layouts, registry }: FindDeps, { update: text, owner, key }: FindFields): string[] {
+  const slot = layouts.receipts.slotOfKey(key);
+  if (!idempotencyKeySchema.safeParse(text).success || slot === undefined) {
     return [];
   }
-  const slot = redis.isCluster ? slotOf(key) : undefined;
   return registry.operations.map(({ name: operation }) =>
     keys.idempotencyReceipt({ owner, operation, key: text }, slot),
   );

@@ -1,11 +1,10 @@
 import type { RedisClient } from '../../src/redis/connection.js';
+import type { Store } from '../../src/layout/store.js';
 import { TallyError } from '../../src/errors.js';
 import { readHistory } from '../../src/readers/read-history.js';
 import type { Change } from '../../src/readers/read-history.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { describeCell } from '../../src/operations/cell.js';
-import type { Keys } from '../../src/redis/keys.js';
-import { slotOf } from '../../src/redis/slots.js';
 import { readCell } from '../../src/readers/read-cell.js';
 
 /** A cell as Redis holds it. */
@@ -23,12 +22,13 @@ export interface InspectedCell {
   readonly changes: readonly Change[];
 }
 
-export async function inspectCell(redis: RedisClient, keys: Keys, cell: Cell): Promise<InspectedCell> {
+export async function inspectCell({ redis, keys, layouts }: Store, cell: Cell): Promise<InspectedCell> {
+  const slot = layouts.receipts.slotOfKey(cell.key);
   const [type, expiresInMs, value, changes] = await Promise.all([
     redis.type(cell.key),
     redis.pttl(cell.key),
     valueOf(redis, cell),
-    readHistory(redis, keys, cell, [redis.isCluster ? slotOf(cell.key) : undefined]),
+    slot === undefined ? [] : readHistory(redis, keys, cell, slot),
   ]);
   return { cell, type, ...(expiresInMs >= 0 && { expiresInMs }), ...value, changes };
 }

@@ -27,14 +27,15 @@ const findSchema = z.object({ update: field, owner: field, key: field });
 
 /** The pages on which one looks up a cell, or an update. */
 export function keysPages(deps: FindDeps): Router {
-  const { redis, keys, masters, registry } = deps;
+  const { keys, masters, layouts, registry } = deps;
+  const asksForKey = layouts.receipts.slotOfKey('') === undefined;
   const router = Router({ caseSensitive: true });
   router.get(KEYS_PATH, async (request, response) => {
     const { fields, question } = readCellQuestion(request.query, keys);
     const page = { title: 'Keys', user: signedInOf(response) };
     switch (question.is) {
       case 'empty': {
-        const form = findForm(NO_FIELDS, redis.isCluster);
+        const form = findForm(NO_FIELDS, asksForKey);
         sendPage(response, { ...page, content: html`<div class="stack">${cellForm(fields)} ${form}</div>` });
         return;
       }
@@ -60,7 +61,7 @@ export function keysPages(deps: FindDeps): Router {
   });
   router.get(FIND_PATH, async (request, response) => {
     const fields = findSchema.safeParse(request.query).data ?? NO_FIELDS;
-    const form = findForm(fields, redis.isCluster);
+    const form = findForm(fields, asksForKey);
     const page = { title: 'Find an update', user: signedInOf(response) };
     const found = fields.update === '' ? undefined : await orWhyNot(findUpdates(deps, fields));
     if (found instanceof MasterAwayError) {
@@ -96,9 +97,9 @@ function sendAway(response: Response, away: MasterAwayError, page: Pick<Page, 't
 
 /** All that is known of a cell. */
 async function readAll(deps: FindDeps, cell: Cell): Promise<KnownOfCell> {
-  const { redis, keys, registry, queues } = deps;
+  const { registry, queues } = deps;
   const [inspected, waiting] = await Promise.all([
-    inspectCell(redis, keys, cell),
+    inspectCell(deps, cell),
     queues.look().then((shown) => findWaiting(shown, touches(cell, registry))),
   ]);
   return { inspected, waiting, boardNames: await boardNamesOf(deps, inspected.changes) };

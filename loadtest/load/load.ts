@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigurationError } from '../../src/errors.js';
-import { partitionCountOf } from '../../src/jobs/partitions.js';
-import type { PartitionCount } from '../../src/jobs/partitions.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import type { PartitionCount } from '../../src/layout/layout.js';
+import { openStore } from '../../src/layout/store.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import type { Durability } from '../../src/redis/replicas.js';
@@ -61,10 +60,12 @@ const REDIS_TIMEOUT_MS = 15_000;
  */
 export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): Promise<LoadResult> {
   const setUp = plan.self ? await ownSetUp(plan) : foundSetUp(plan, place());
-  const redis = connectPromptly(setUp.redis, 'tally-load', REDIS_TIMEOUT_MS, deps.logger);
+  const storeOptions = { connectionName: 'tally-load', timeoutMs: REDIS_TIMEOUT_MS, logger: deps.logger };
+  const store = openStore({ ...setUp, ...storeOptions });
+  const { redis } = store;
   try {
     const runId = randomBytes(6).toString('hex');
-    const { topology, facts } = await readTopology(redis, setUp.redis, partitionCountOf(setUp));
+    const { topology, facts } = await readTopology(store, setUp.redis);
     if (!plan.self && !plan.allowRemote) {
       requireMastersHere(redis);
     }
@@ -82,7 +83,7 @@ export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): P
     };
   } finally {
     deps.view.done();
-    redis.disconnect();
+    store.close();
     await setUp.stop();
   }
 }

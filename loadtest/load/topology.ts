@@ -1,22 +1,21 @@
-import type { Connection } from '../../src/redis/connection.js';
 import { addressOf } from '../../src/redis/masters.js';
 import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import { readTarget } from '../../src/redis/target.js';
 import type { RedisTarget } from '../../src/redis/target.js';
-import type { PartitionCount } from '../../src/jobs/partitions.js';
+import type { Store } from '../../src/layout/store.js';
 import type { Topology } from './result.js';
 
 /** The Redis under load as it is at the start, with the facts of one of its servers. */
 export async function readTopology(
-  redis: Connection,
+  { redis, layouts }: Store,
   target: RedisTarget,
-  partitions: PartitionCount,
 ): Promise<{ readonly topology: Topology; readonly facts: ServerFacts }> {
   const anyFacts = await readServerFacts(redis); // before the first answer the masters of a Cluster are not known
   const masters = redis.masters();
   const all = await Promise.all(masters.map(readServerFacts));
   const options = readTarget(target);
+  const { count: partitions } = layouts.configured;
   const topology: Topology = {
     mode: redis.isCluster ? 'cluster' : 'sentinels' in options ? 'sentinel' : 'server',
     masters: redis.isCluster ? masters.map(addressOf).sort() : [],

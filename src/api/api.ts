@@ -1,13 +1,10 @@
 import type { RequestHandler } from 'express';
-import { pino } from 'pino';
 import { z } from 'zod';
 import type { Express } from 'express';
 import { createRegistry } from '../operations/registry.js';
 import type { Operation } from '../operations/operation.js';
 import { checkOptions } from '../options.js';
-import { MasterProbe } from '../redis/master-probe.js';
-import { connectPromptly } from '../redis/connection.js';
-import { createKeys } from '../redis/keys.js';
+import { openStore } from '../layout/store.js';
 import { createProducer } from '../producers/producer.js';
 import { producerShape } from '../producers/producer-options.js';
 import type { ProducerOptions } from '../producers/producer-options.js';
@@ -55,22 +52,19 @@ const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<Req
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const {
-    authorize,
-    logger = pino({ name: 'tally' }),
-    ...producing
-  } = checkOptions('createApi', optionsSchema, options);
-  const timeoutMs = producing.submitTimeoutMs;
-  const producer = createProducer({ ...producing, logger });
-  const redis = connectPromptly(producing.redis, 'tally-api', timeoutMs, logger);
-  const masters = new MasterProbe({ redis, prefix: producing.prefix, patienceMs: MASTER_PATIENCE_MS });
-  const drain = new Drain();
+  const { authorize, ...producing } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
-  const keys = createKeys(producing);
+  const timeoutMs = producing.submitTimeoutMs;
+  const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
+  const store = openStore({ ...producing, ...storeOptions });
+  const { redis, keys, logger } = store;
+  const producer = createProducer({ ...producing, logger });
+  const drain = new Drain();
   const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   return {
     app: createApp({
-      ...{ producer, redis, masters, registry, keys, logger, drain, timeoutMs },
+      ...store,
+      ...{ producer, registry, drain, timeoutMs },
       ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
     }),
     drain: () => {
@@ -80,7 +74,7 @@ export function createApi(options: ApiOptions): Api {
       drain.begin();
       guard.close();
       await producer.close();
-      redis.disconnectAll();
+      store.close();
     },
   };
 }

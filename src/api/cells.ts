@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { cellObject, describeCell } from '../operations/cell.js';
-import type { Connection } from '../redis/connection.js';
-import type { Keys } from '../redis/keys.js';
+import type { Store } from '../layout/store.js';
 import { readCell } from '../readers/read-cell.js';
 import { TallyError } from '../errors.js';
 import { askRedis } from '../producers/ask-redis.js';
@@ -24,9 +23,7 @@ const cellAnswer = z.object({
     .meta({ description: 'Seconds until the key expires; absent when it does not.' }),
 });
 
-export interface CellsDeps {
-  readonly redis: Connection;
-  readonly keys: Keys;
+export interface CellsDeps extends Pick<Store, 'redis' | 'keys'> {
   readonly timeoutMs: number;
 }
 

@@ -11,6 +11,7 @@ import { acceptedAnswer, shownOutcome, updateAnswer } from './response-schemas.j
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { jsonBody } from './json-body.js';
+import { NO_SLOT } from '../redis/slots.js';
 import { Problem, problemAt } from '../web/problems.js';
 import { submitAndAnswer, submitQuery, MAX_UPDATES } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
@@ -146,7 +147,7 @@ function withKey(body: unknown, key: string): unknown {
 }
 
 function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
-  const context = { registry, isReservedKey: keys.isReserved };
+  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT }; // it is not looked for by it
   return {
     method: 'get',
     path: '/v1/updates/{id}',

@@ -4,7 +4,8 @@ import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
 import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate, RefusedUpdate, UpdateTags } from '../operations/update.js';
-import type { JobName, Slot } from '../redis/keys.js';
+import type { HeldSlots, Receipts } from '../layout/receipts.js';
+import type { JobName } from '../redis/keys.js';
 import { FORM } from './form.js';
 
 /**
@@ -19,7 +20,7 @@ export interface JobData {
   /** How long after that a keyed update may be applied; absent when none is keyed. */
   readonly windowMs?: number;
   /** In a Cluster the slot of each update, or of all: so that those whose params a worker can't read have their place, too. */
-  readonly slots?: number | readonly number[];
+  readonly slots?: HeldSlots;
   /** Idempotency keys by the index of their update, with their owner if he has a name. */
   readonly idempotencyKeys?: Readonly<Record<string, string | readonly [owner: string, key: string]>>;
   readonly updates: readonly unknown[];
@@ -50,14 +51,14 @@ type HeldUpdate = Pick<CheckedUpdate, 'params'> & UpdateTags;
 
 /**
  * @param stamp without a time when somebody else added the job that these are put back from, and none was noted
- * @param inCluster whether the slots of the updates are to be held
+ * @param receipts say whether the slots of the updates are to be held
  * @param form that of the job that these are put back from. When somebody else added it, they have one all the same: then
  * their receipts go by their ids alone, and are found when they are put back once more
  */
 export function toJobData(
   updates: readonly HeldUpdate[],
   stamp: Partial<Stamp>,
-  inCluster: boolean,
+  receipts: Pick<Receipts, 'heldSlots'>,
   form = FORM,
 ): JobData {
   const idempotencyKeys: Record<string, string | [string, string]> = {};
@@ -68,19 +69,15 @@ export function toJobData(
       isKeyed = true;
     }
   }
+  const slots = receipts.heldSlots(updates);
   return {
     v: form,
     ...(stamp.sentAtMs !== undefined && { sentAtMs: stamp.sentAtMs }),
     ...(isKeyed && stamp.windowMs !== undefined && { windowMs: stamp.windowMs }),
-    ...(inCluster && { slots: slotsOf(updates) }),
+    ...(slots !== undefined && { slots }),
     ...(isKeyed && { idempotencyKeys }),
     updates: updates.map(({ params }) => params),
   };
-}
-
-function slotsOf(updates: readonly HeldUpdate[]): number | number[] {
-  const slots = updates.map(({ slot }) => slot ?? 0);
-  return slots.every((slot) => slot === slots[0]) ? (slots[0] ?? 0) : slots;
 }
 
 /** A job's data, read back. */
@@ -123,12 +120,6 @@ function tagsOf({ slots, idempotencyKeys = {} }: z.output<typeof jobDataSchema>)
     const [idempotencyOwner, idempotencyKey] = typeof key === 'object' ? key : ['', key];
     return { idempotencyKey, idempotencyOwner, slot: typeof slots === 'object' ? slots[index] : slots };
   };
-}
-
-/** In a Cluster, the slot in which the receipt of an update lies, by what its job says. */
-export function slotOfUpdate(data: unknown, index: number): Slot {
-  const { slots } = (data ?? {}) as Partial<JobData>;
-  return typeof slots === 'object' ? slots[index] : slots;
 }
 
 /** The version of a job's form; undefined for one that somebody else added. */

@@ -1,11 +1,13 @@
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
+import type { Layouts } from '../layout/layouts.js';
+import type { Partition } from '../layout/partitions.js';
 import type { RedisClient } from '../redis/connection.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Keys } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 import { decodeFailure, decodeRecord, encodeFailure, endedByOthers } from './form.js';
 import type { JobRecord } from './form.js';
-import type { Partition } from './partitions.js';
 import { settledRecord } from './queues.js';
 
 /** How a job ended: with a record of the outcomes of its updates, or for the reason that stands in place of all of them. */
@@ -23,42 +25,45 @@ export interface JobPlace {
   readonly jobId: string;
 }
 
+/** A job, and where the receipt of the update in question lies. */
+interface JobWithReceipt extends JobPlace {
+  /** Undefined where its job does not say. */
+  readonly slot: Slot | undefined;
+}
+
+/** Where jobs and receipts are read. */
+interface JobStore {
+  readonly redis: RedisClient;
+  readonly keys: Keys;
+  readonly layouts: Pick<Layouts, 'receipts'>;
+}
+
 /** Reads how jobs ended, many in one round trip; of those that were removed, from their receipts while these live. */
-export async function readJobStates(
-  redis: RedisClient,
-  keys: Keys,
-  jobs: readonly (JobPlace & { readonly slot?: Slot })[],
-): Promise<JobState[]> {
+export async function readJobStates(store: JobStore, jobs: readonly JobWithReceipt[]): Promise<JobState[]> {
+  const { redis, keys } = store;
   // Not as a pipeline: of a slot that is half moved, ioredis would read all of it where only a part of it is.
   return Promise.all(
     jobs.map(async (job) => {
       const { queue, partition, jobId } = job;
       const [fields, receipt] = await Promise.all([
         redis.hmget(keys.job(queue, jobId, partition.prefix), ...STATE_FIELDS),
-        readReceipt(redis, keys, job),
+        readReceipt(store, job),
       ]);
       return stateOf(fields, receipt);
     }),
   );
 }
 
-/**
- * The receipt of a job of Tally's own.
- *
- * @param job.slot in a Cluster that of the update in question. The receipt there tells only of the updates in this slot; so it
- * counts where there is one
- */
+/** The receipt of a job of Tally's own, if it tells how the job ended. */
 export async function readReceipt(
-  redis: RedisClient,
-  keys: Keys,
-  { queue, partition: { prefix }, jobId, slot }: JobPlace & { readonly slot?: Slot },
+  { redis, keys, layouts }: JobStore,
+  { queue, partition: { prefix }, jobId, slot }: JobWithReceipt,
 ): Promise<JobRecord | undefined> {
-  const name = { prefix, queue, jobId };
-  if (!redis.isCluster) {
-    return decodeRecord(await redis.get(keys.jobReceipt(name)));
+  if (slot === undefined) {
+    return undefined;
   }
-  const record = slot === undefined ? undefined : decodeRecord(await redis.get(keys.jobReceipt(name, slot)));
-  return record?.outcomes.length === 1 ? record : undefined;
+  const record = decodeRecord(await redis.get(keys.jobReceipt({ prefix, queue, jobId }, slot)));
+  return record !== undefined && layouts.receipts.answersForJob(record.outcomes.length) ? record : undefined;
 }
 
 /** What Tally itself has recorded counts for more than how somebody else may have ended the job. */

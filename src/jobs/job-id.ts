@@ -1,26 +1,3 @@
-import { v7 } from 'uuid';
-import type { Slot } from '../redis/keys.js';
-import { SLOTS } from '../redis/slots.js';
-
-/**
- * A job's id, made before its first send, so that a resent `add` is the same job. UUIDv7: sorts by time.
- * BullMQ's own counter would start again after an obliterate.
- *
- * @param slot that of its first update: it stands in the last four digits, so that the id tells the partition
- */
-export function newJobId(slot?: Slot): string {
-  const id = v7();
-  return slot === undefined ? id : id.slice(0, -SLOT_DIGITS) + slot.toString(16).padStart(SLOT_DIGITS, '0');
-}
-
-const UUID_LENGTH = 36;
-const SLOT_DIGITS = 4;
-
-/** The slot that an id tells; any for an id that tells none. */
-export function slotOfJobId(jobId: string): number {
-  return (parseInt(jobId.slice(UUID_LENGTH - SLOT_DIGITS, UUID_LENGTH), 16) || 0) % SLOTS;
-}
-
 /** The id of the update at `index` of a job; that of a job which a batch put back is the update's own. */
 export function updateId(jobId: string, index: number): string {
   return isRequeued(jobId) ? jobId : `${jobId}.${index}`;

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Partition } from '../jobs/partitions.js';
-import { slotOf } from '../redis/slots.js';
+import type { Partition } from '../layout/partitions.js';
 
 /** Stands between the name of a queue and that of a worker which has one. */
 export const WORKER_NAME_SEPARATOR = ':w:';
@@ -41,8 +40,8 @@ export class ConnectedWorkers {
     return this.of(queue, partition).filter((line) => !own.has(line));
   }
 
-  #named(name: string, { prefix }: Partition): readonly string[] {
-    return this.clients.get(this.redis.masterOf(slotOf(prefix)))?.get(name) ?? [];
+  #named(name: string, { slot }: Partition): readonly string[] {
+    return this.clients.get(this.redis.masterOf(slot))?.get(name) ?? [];
   }
 }
 

@@ -1,19 +1,13 @@
-import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
-import { PartitionCounts } from '../jobs/partition-counts.js';
-import { partitionCountOf, Partitions } from '../jobs/partitions.js';
+import { openStore } from '../layout/store.js';
+import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import { checkOptions, commonShape } from '../options.js';
-import { connectPromptly } from '../redis/connection.js';
-import type { Connection } from '../redis/connection.js';
-import { createKeys } from '../redis/keys.js';
 import type { RedisTarget } from '../redis/target.js';
-import { MasterProbe } from '../redis/master-probe.js';
 import { RedisGauges } from './redis-gauges.js';
-import { RememberedPartitions } from '../jobs/remembered-partitions.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -59,7 +53,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 
 export class Metrics {
   readonly #register = new Registry();
-  readonly #redis: Connection | undefined;
+  readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
@@ -71,17 +65,12 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#register });
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
-    const { redis: target, prefix, operations, logger = pino({ name: 'tally' }) } = options;
-    if (target !== undefined) {
-      const redis = connectPromptly(target, 'tally-metrics', COMMAND_TIMEOUT_MS, logger);
+    const { redis, operations } = options;
+    if (redis !== undefined) {
       const { queues } = createRegistry(operations);
-      const own = new Partitions(prefix, partitionCountOf({ redis: target }));
-      const keys = createKeys(options);
-      const masters = new MasterProbe({ redis, prefix, patienceMs: PATIENCE_MS });
-      const counts = new PartitionCounts(redis, keys);
-      const partitions = new RememberedPartitions({ redis, keys, counts, own, masters });
-      this.#redis = redis;
-      this.#gauges = new RedisGauges(this.#register, { redis, masters, partitions, queues, logger });
+      const storeOptions = { timeoutMs: COMMAND_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
+      this.#store = openStore({ ...options, redis, connectionName: 'tally-metrics', ...storeOptions });
+      this.#gauges = new RedisGauges(this.#register, { ...this.#store, queues });
     }
   }
 
@@ -98,7 +87,7 @@ export class Metrics {
 
   /** Closes the connection to Redis, if there is one. */
   close(): Promise<void> {
-    this.#redis?.disconnectAll();
+    this.#store?.close();
     return Promise.resolve();
   }
 }

@@ -1,15 +1,10 @@
-import type { Logger } from 'pino';
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { readRedis } from './redis-reading.js';
-import type { RedisReading, ReadingDeps } from './redis-reading.js';
+import type { ReadFrom, RedisReading } from './redis-reading.js';
 
 /** Prometheus gives up after 10 s by default; the counters of the process should reach it in any case. */
 const READ_TIMEOUT_MS = 2_000;
-
-interface Deps extends ReadingDeps {
-  readonly logger: Logger;
-}
 
 /** The gauges of queues and of Redis itself, read when they are asked for. */
 export class RedisGauges {
@@ -25,7 +20,7 @@ export class RedisGauges {
 
   constructor(
     register: Registry,
-    private readonly deps: Deps,
+    private readonly source: ReadFrom,
   ) {
     const registers = [register];
     const ofNode = (name: string, help: string) => new Gauge({ name, help, registers, labelNames: ['node'] });
@@ -72,9 +67,9 @@ export class RedisGauges {
 
   async #read(): Promise<RedisReading | undefined> {
     try {
-      return await readRedis(this.deps);
+      return await readRedis(this.source);
     } catch (error) {
-      this.deps.logger.debug({ err: error }, 'could not read metrics from Redis');
+      this.source.logger.debug({ err: error }, 'could not read metrics from Redis');
       return undefined;
     }
   }

@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Partition } from '../jobs/partitions.js';
-import { distinctPartitions } from '../jobs/used-partitions.js';
+import { distinctPartitions } from '../layout/layouts.js';
+import type { Layouts } from '../layout/layouts.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
-import { slotOf } from '../redis/slots.js';
 import { ConnectedWorkers } from './connected-workers.js';
 import type { MasterProbe } from '../redis/master-probe.js';
 import { nodeName } from '../redis/node-name.js';
 import { readQueue, summarize } from './queue-reading.js';
 import type { QueueSummary } from './queue-reading.js';
-import type { RememberedPartitions } from '../jobs/remembered-partitions.js';
 
 /** What is read of Redis for one scrape. */
 export interface RedisReading {
@@ -32,25 +32,22 @@ interface NodeReading {
   readonly maxmemoryBytes: number;
 }
 
-export interface ReadingDeps {
-  readonly redis: Connection;
-  readonly masters: MasterProbe;
-  readonly partitions: RememberedPartitions;
+/** Where is read, and of which queues. */
+export interface ReadFrom extends Pick<Store, 'redis' | 'masters' | 'layouts' | 'logger'> {
   readonly queues: readonly string[];
-  readonly logger: Logger;
 }
 
 /** A partition; undefined when it can't be read, or when it is not known which others there are. */
 type Place = Partition | undefined;
 
 /** @throws whatever kept a master from answering that did answer a moment before, or the one server */
-export async function readRedis({ redis, masters, partitions, queues, logger }: ReadingDeps): Promise<RedisReading> {
+export async function readRedis({ redis, masters, layouts, queues, logger }: ReadFrom): Promise<RedisReading> {
   const { answering, faults } = await masters.look();
   const [first] = answering;
   if (first === undefined) {
     throw new Error(faults.join('; '));
   }
-  const [nowMs, places] = await Promise.all([timeOf(first), placesOf(masters, partitions)]);
+  const [nowMs, places] = await Promise.all([timeOf(first), placesOf(masters, layouts)]);
   const [nodes, workers, ...readings] = await Promise.all([
     Promise.all(answering.map(readNode)),
     readWorkers(redis, answering, logger),
@@ -69,11 +66,11 @@ export async function readRedis({ redis, masters, partitions, queues, logger }: 
   };
 }
 
-async function placesOf(masters: MasterProbe, partitions: RememberedPartitions): Promise<Place[]> {
-  const all = distinctPartitions(await partitions.read());
-  const faults = await Promise.all(all.map(({ prefix }) => masters.faultOf(slotOf(prefix))));
+async function placesOf(masters: MasterProbe, layouts: Layouts): Promise<Place[]> {
+  const all = distinctPartitions(await layouts.known());
+  const faults = await Promise.all(all.map(({ slot }) => masters.faultOf(slot)));
   const places = all.map((place, index) => (faults[index] === undefined ? place : undefined));
-  return partitions.areKnown ? places : [...places, undefined];
+  return layouts.areKnown ? places : [...places, undefined];
 }
 
 async function readNode(master: Redis): Promise<NodeReading> {

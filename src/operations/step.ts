@@ -29,8 +29,14 @@ export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | 
   return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;
 }
 
+/** Two keys of an update that lie in different slots. */
+export interface CrossSlot {
+  readonly first: string;
+  readonly other: string;
+}
+
 /** The slot in which all keys of an update lie, any if it has none; or two of its keys which lie in different slots. */
-export function commonSlot(steps: readonly Step[]): number | { first: string; other: string } {
+export function commonSlot(steps: readonly Step[]): number | CrossSlot {
   let slot = 0;
   let first: string | undefined;
   for (const { cells } of steps) {

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { ValidationError } from '../errors.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
-import { commonSlot, faultOf, firstSlot } from './step.js';
+import { faultOf } from './step.js';
+import type { CrossSlot } from './step.js';
 import type { Registry } from './registry.js';
-import type { Slot } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 
 /** One requested change. */
 export interface Update<Name extends string = string, Params = unknown> {
@@ -24,12 +25,14 @@ export interface CheckedUpdate {
   readonly idempotencyKey: string | undefined;
   /** Whose key that is; empty for callers without a name. */
   readonly idempotencyOwner: string;
-  /** The slot of its first key, and in a Cluster of all its keys; undefined where it makes no difference. */
+  /** The slot of its first key, and in a Cluster of all its keys; none where it makes no difference. */
   readonly slot: Slot;
 }
 
 /** An update of a job that this process can't apply. */
-export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps'> {
+export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps' | 'slot'> {
+  /** Undefined when its job does not say. */
+  readonly slot: Slot | undefined;
   /** In the script's form. */
   readonly refusal: string;
 }
@@ -62,11 +65,8 @@ const updateSchema = z.strictObject(
 export interface CheckContext {
   readonly registry: Registry;
   readonly isReservedKey: IsReservedKey;
-  /**
-   * What the slots of keys are for: `partitions` of one server are chosen by the first key of an update; in a `cluster` all
-   * keys of an update must lie in one. @defaultValue nothing
-   */
-  readonly slots?: 'partitions' | 'cluster' | undefined;
+  /** The slot that counts for an update; or two of its keys, where it may not lie in two. See `src/layout/`. */
+  readonly slotOf: (steps: readonly Step[]) => Slot | CrossSlot;
   /** Whose the idempotency keys are. @defaultValue '', that of callers without a name */
   readonly idempotencyOwner?: string;
 }
@@ -95,7 +95,7 @@ export function checkUpdates(updates: readonly unknown[], context: CheckContext)
 }
 
 /** What a job says of an update beside its params. */
-export type UpdateTags = Pick<CheckedUpdate, 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
+export type UpdateTags = Pick<RefusedUpdate, 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
 
 /**
  * Checks the updates of a job again, before they are applied: each for itself.
@@ -202,7 +202,7 @@ function tryParams(
   params: unknown,
   idempotencyKey: string | undefined,
   idempotencyOwner: string,
-  { isReservedKey, slots }: CheckContext,
+  { isReservedKey, slotOf }: CheckContext,
 ): Checked {
   const parsed = operation.params.safeParse(params);
   if (!parsed.success) {
@@ -225,7 +225,7 @@ function tryParams(
       return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
   }
-  const slot = slots === 'cluster' ? commonSlot(steps) : slots && firstSlot(steps);
+  const slot = slotOf(steps);
   if (typeof slot === 'object') {
     const path = placeOfKey(parsed.data, slot.other);
     return { issues: [{ path, code: 'CROSS_SLOT', message: crossSlotMessage(slot) }] };
@@ -233,7 +233,7 @@ function tryParams(
   return { operation, params: parsed.data, steps, idempotencyKey, idempotencyOwner, slot };
 }
 
-function crossSlotMessage({ first, other }: { first: string; other: string }): string {
+function crossSlotMessage({ first, other }: CrossSlot): string {
   return (
     `"${other}" and "${first}" lie in different slots of the Redis Cluster, so one update can't change both: put the same ` +
     `text in braces into the keys that change together, for example "{order-7}:${first}" and "{order-7}:${other}"`

@@ -1,14 +1,13 @@
 import { z } from 'zod';
-import { digestOfJob, slotOfUpdate } from '../jobs/job-data.js';
+import { digestOfJob } from '../jobs/job-data.js';
 import { isRequeuedAt, outcomeAt, parseJson, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
 import type { JobPlace, JobState } from '../jobs/job-end.js';
 import { parseUpdateId, requeuedJobId } from '../jobs/job-id.js';
-import type { Partition, Partitions } from '../jobs/partitions.js';
-import type { UsedPartitions } from '../jobs/used-partitions.js';
+import type { Layout } from '../layout/layout.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
-import type { Connection } from '../redis/connection.js';
-import type { Keys } from '../redis/keys.js';
 import { askRedis } from './ask-redis.js';
 
 /** An update that was found by its id. */
@@ -25,13 +24,11 @@ export interface FoundUpdate {
   readonly outcome?: Outcome;
 }
 
-interface Deps {
-  readonly redis: Connection;
-  readonly keys: Keys;
+/** Where updates are looked for. */
+interface Search extends Pick<Store, 'redis' | 'keys' | 'layouts'> {
   readonly registry: Registry;
-  readonly partitions: Partitions;
   /** For updates that were put into partitions of another number. */
-  readonly used: UsedPartitions;
+  readonly readLayouts: () => Promise<readonly Layout[]>;
   readonly timeoutMs: number;
 }
 
@@ -54,29 +51,29 @@ const storedData = z.object({ updates: z.array(z.unknown()) });
  * @returns undefined when there is no such update, or its job was removed or can't be read any more
  * @throws QueueUnavailableError when Redis does not answer in time
  */
-export async function findUpdate(deps: Deps, id: string): Promise<FoundUpdate | undefined> {
+export async function findUpdate(search: Search, id: string): Promise<FoundUpdate | undefined> {
   const place = parseUpdateId(id);
-  return place && (await askRedis(deps.redis, deps.timeoutMs, find(deps, id, place.jobId, place.index)));
+  return place && (await askRedis(search.redis, search.timeoutMs, find(search, id, place.jobId, place.index)));
 }
 
-async function find(deps: Deps, id: string, batchId: string, index: number): Promise<FoundUpdate | undefined> {
+async function find(search: Search, id: string, batchId: string, index: number): Promise<FoundUpdate | undefined> {
   const requeuedId = requeuedJobId(batchId, index);
-  const jobs = await readJobs(deps, [requeuedId, batchId]);
+  const jobs = await readJobs(search, [requeuedId, batchId]);
   const batch = jobs.find(({ jobId }) => jobId === batchId);
   const requeued = jobs.find(({ jobId }) => jobId === requeuedId);
   if (requeued !== undefined) {
-    return describe(deps, id, requeued, 0, requeued.state);
+    return describe(search, id, requeued, 0, requeued.state);
   }
   if (batch === undefined || batch.state === 'unknown') {
     return undefined;
   }
-  const state = await stateAt(deps, batch, { requeuedId, index });
-  return describe(deps, id, batch, index, state);
+  const state = await stateAt(search, batch, { requeuedId, index });
+  return describe(search, id, batch, index, state);
 }
 
 /** The job that carried it on may have been applied, and removed since: then its receipt tells. */
 async function stateAt(
-  { redis, keys }: Deps,
+  search: Search,
   batch: FoundJob,
   { requeuedId, index }: { requeuedId: string; index: number },
 ): Promise<JobState> {
@@ -84,8 +81,8 @@ async function stateAt(
   if (typeof state === 'string' || !('record' in state) || !isRequeuedAt(state, { index, digest })) {
     return state;
   }
-  const slot = slotOfUpdate(data, index);
-  const receipt = await readReceipt(redis, keys, { queue, partition, jobId: requeuedId, slot });
+  const slot = search.layouts.receipts.slotOfUpdate(data, index);
+  const receipt = await readReceipt(search, { queue, partition, jobId: requeuedId, slot });
   const [outcome] = receipt?.outcomes ?? [];
   if (outcome === undefined) {
     return state;
@@ -96,7 +93,7 @@ async function stateAt(
 }
 
 function describe(
-  { registry }: Deps,
+  { registry }: Search,
   id: string,
   job: FoundJob,
   index: number,
@@ -119,25 +116,26 @@ function describe(
 }
 
 /** The jobs of these ids, which tell the same partition. */
-async function readJobs(deps: Deps, jobIds: readonly [string, ...string[]]): Promise<FoundJob[]> {
-  const { partitions, used } = deps;
-  const found = await readJobsIn(deps, partitions.ofJob(jobIds[0]), jobIds);
+async function readJobs(search: Search, jobIds: readonly [string, ...string[]]): Promise<FoundJob[]> {
+  const { configured } = search.layouts;
+  const found = await readJobsIn(search, configured.partitionOfJob(jobIds[0]), jobIds);
   if (found.length > 0) {
     return found;
   }
-  const elsewhere = (await used.read())
-    .filter(({ count }) => count !== partitions.count)
-    .map((others) => readJobsIn(deps, others.ofJob(jobIds[0]), jobIds));
+  const elsewhere = (await search.readLayouts())
+    .filter((layout) => layout !== configured)
+    .map((layout) => readJobsIn(search, layout.partitionOfJob(jobIds[0]), jobIds));
   return (await Promise.all(elsewhere)).flat();
 }
 
-async function readJobsIn(deps: Deps, partition: Partition, jobIds: readonly string[]): Promise<FoundJob[]> {
-  const places = jobIds.flatMap((jobId) => deps.registry.queues.map((queue) => ({ jobId, queue, partition })));
-  return (await Promise.all(places.map((place) => readJob(deps, place)))).flat();
+async function readJobsIn(search: Search, partition: Partition, jobIds: readonly string[]): Promise<FoundJob[]> {
+  const places = jobIds.flatMap((jobId) => search.registry.queues.map((queue) => ({ jobId, queue, partition })));
+  return (await Promise.all(places.map((place) => readJob(search, place)))).flat();
 }
 
 /** No job where there is none, or where its data is not that of one. */
-async function readJob({ redis, keys }: Deps, place: JobPlace): Promise<FoundJob[]> {
+async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
+  const { redis, keys, layouts } = search;
   const { queue, partition, jobId } = place;
   const fields = ['name', 'data', 'atm', ...STATE_FIELDS];
   const [name, text, attempts, ...stateFields] = await redis.hmget(keys.job(queue, jobId, partition.prefix), ...fields);
@@ -146,7 +144,7 @@ async function readJob({ redis, keys }: Deps, place: JobPlace): Promise<FoundJob
   if (!name || !text || !parsed.success) {
     return [];
   }
-  const receipt = await readReceipt(redis, keys, { ...place, slot: slotOfUpdate(data, 0) });
+  const receipt = await readReceipt(search, { ...place, slot: layouts.receipts.slotOfUpdate(data, 0) });
   return [
     {
       ...{ ...place, name, data, attempts: Number(attempts ?? 0) },

@@ -3,8 +3,8 @@ import type { Operation } from '../operations/operation.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
-import type { RedisClient } from '../redis/connection.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Store } from '../layout/store.js';
+import type { Slot } from '../redis/slots.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
 export interface Recorded {
@@ -35,7 +35,7 @@ interface KeyReceipt {
   readonly params: unknown;
 }
 
-/** The receipts of some updates in one slot of a Cluster, or all of them on one server. */
+/** The receipts of some updates that lie in one slot. */
 interface Group {
   readonly slot: Slot;
   readonly receipts: KeyReceipt[];
@@ -52,7 +52,10 @@ export class KeyLookUp {
   /** When the window was announced, by the key that tells. */
   readonly #announced = new Map<string, number>();
 
-  constructor(private readonly deps: { readonly redis: RedisClient; readonly keys: Keys; readonly windowMs: number }) {}
+  constructor(
+    private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
+    private readonly windowMs: number,
+  ) {}
 
   async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
     const groups = this.#group(updates, operationOf);
@@ -70,12 +73,12 @@ export class KeyLookUp {
   }
 
   #group<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Group[] {
-    const { redis, keys } = this.deps;
+    const { keys, layouts } = this.store;
     const groups = new Map<Slot, Group>();
     for (const [index, update] of updates.entries()) {
       const { idempotencyKey: key, idempotencyOwner: owner, slot: own, params } = update;
       if (key !== undefined) {
-        const slot = redis.isCluster ? own : undefined;
+        const slot = layouts.receipts.slotFor(own);
         const group = groups.get(slot) ?? { slot, receipts: [] };
         groups.set(slot, group);
         const operation = operationOf(update);
@@ -87,11 +90,10 @@ export class KeyLookUp {
   }
 
   async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; recorded: [index: number, recorded: Recorded][] }> {
-    const { redis, keys } = this.deps;
+    const { keys, layouts } = this.store;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
-    // Of a slot that is half moved, ioredis would read all of a pipeline where only a part of it is: one for each key there.
-    const batches = redis.isCluster ? receipts.map((receipt) => [receipt]) : [receipts];
+    const batches = layouts.receipts.pipelines(receipts);
     const looked = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
     return {
       atMs: Math.min(...looked.map((batch) => batch.atMs)),
@@ -100,11 +102,11 @@ export class KeyLookUp {
   }
 
   /** Once more where the time is much later than any that was announced, or the look-up came much later than the time. */
-  async #lookSoundly(announced: string, batch: Group['receipts']) {
+  async #lookSoundly(announced: string, batch: readonly KeyReceipt[]) {
     for (;;) {
       const looked = await this.#lookAtOnce(announced, batch);
       if (looked.atMs > looked.clockMs + CLOCK_STEP_MS) {
-        await announceClock(this.deps.redis, announced, looked.atMs);
+        await announceClock(this.store.redis, announced, looked.atMs);
       } else if (looked.endedMs <= looked.atMs + CLOCK_STEP_MS) {
         return looked;
       }
@@ -112,8 +114,8 @@ export class KeyLookUp {
   }
 
   /** One pipeline: its commands run in this order, also when the connection is lost and some of them are sent again. */
-  async #lookAtOnce(announced: string, batch: Group['receipts']) {
-    const replies = await this.deps.redis
+  async #lookAtOnce(announced: string, batch: readonly KeyReceipt[]) {
+    const replies = await this.store.redis
       .pipeline()
       .zscore(announced, 'clock-ms')
       .time()
@@ -140,9 +142,8 @@ export class KeyLookUp {
 
   /** Before its first use; and now and then, in case someone has removed it. */
   async #announceWindow(key: string): Promise<void> {
-    const { redis, windowMs } = this.deps;
     if (performance.now() - (this.#announced.get(key) ?? -Infinity) > ANNOUNCE_EVERY_MS) {
-      await announceWindow(redis, key, windowMs);
+      await announceWindow(this.store.redis, key, this.windowMs);
       this.#announced.set(key, performance.now());
     }
   }

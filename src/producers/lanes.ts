@@ -1,5 +1,6 @@
 import { QueueUnavailableError } from '../errors.js';
-import type { Partition, Partitions } from '../jobs/partitions.js';
+import type { Layout } from '../layout/layout.js';
+import type { Partition } from '../layout/partitions.js';
 import type { Operation } from '../operations/operation.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { Lane } from './lane.js';
@@ -22,9 +23,7 @@ export class Lanes {
   /** By operation and partition. */
   readonly #lanes = new Map<string, Map<Partition, UpdateLane>>();
 
-  constructor(
-    private readonly deps: { readonly sender: Sender; readonly partitions: Partitions; readonly maxBatch: number },
-  ) {}
+  constructor(private readonly deps: { readonly sender: Sender; readonly layout: Layout; readonly maxBatch: number }) {}
 
   /** How many updates wait, not counting those on their way. */
   get waiting(): number {
@@ -38,7 +37,7 @@ export class Lanes {
   }
 
   laneOf({ operation, slot }: CheckedUpdate): UpdateLane {
-    const partition = this.deps.partitions.ofSlot(slot);
+    const partition = this.deps.layout.partitionOf(slot);
     let lanes = this.#lanes.get(operation.name);
     if (lanes === undefined) {
       lanes = new Map();

@@ -1,14 +1,12 @@
 import { QueueEvents } from 'bullmq';
-import type { Connection } from '../redis/connection.js';
-import { slotOf } from '../redis/slots.js';
-import type { Logger } from 'pino';
 import { OutcomeTimeoutError, TallyError } from '../errors.js';
 import { endOf, readJobStates } from '../jobs/job-end.js';
 import type { JobEnd, JobState } from '../jobs/job-end.js';
 import { isFailure } from '../jobs/form.js';
 import { updateId } from '../jobs/job-id.js';
-import type { Keys, Slot } from '../redis/keys.js';
-import type { Partition } from '../jobs/partitions.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
+import type { Slot } from '../redis/slots.js';
 
 /** First look at a job whose event may have passed before its caller waited, doubling up to the second. */
 const FIRST_LOOK_MS = 100;
@@ -23,8 +21,7 @@ const MAX_REMEMBERED = 500;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface WaitingJob {
-  /** In a Cluster, where the receipt of its only or first update lies. */
-  readonly slot: Slot;
+  readonly slot: Slot | undefined;
   readonly waiters: Set<Waiter>;
   lookAt: number;
   lookAgainMs: number;
@@ -33,6 +30,12 @@ interface WaitingJob {
 interface Waiter {
   resolve(end: JobEnd | 'unknown'): void;
   reject(error: Error): void;
+}
+
+/** Its connection is a patient one; BullMQ makes a copy of it for its blocking read. */
+interface ListenedQueue extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
+  readonly queue: string;
+  readonly partition: Partition;
 }
 
 /**
@@ -46,18 +49,9 @@ export class OutcomeListener {
   #looking: NodeJS.Timeout | undefined;
   #lookUnderWay = false;
 
-  constructor(
-    private readonly deps: {
-      readonly queue: string;
-      readonly partition: Partition;
-      /** A patient connection; BullMQ makes a copy of it for its blocking read. */
-      readonly redis: Connection;
-      readonly keys: Keys;
-      readonly logger: Logger;
-    },
-  ) {
+  constructor(private readonly deps: ListenedQueue) {
     this.#events = new QueueEvents(deps.queue, {
-      connection: deps.redis.forSlot(slotOf(deps.partition.prefix)),
+      connection: deps.redis.forSlot(deps.partition.slot),
       prefix: deps.partition.prefix,
     });
     this.#events.on('completed', ({ jobId, returnvalue }) => {
@@ -85,10 +79,10 @@ export class OutcomeListener {
   /**
    * How the job ends; `unknown` when it was removed and has no receipt.
    *
-   * @param slot in a Cluster, that of its only or first update
+   * @param slot where the receipt of its only or first update lies; undefined when that is not known
    * @throws OutcomeTimeoutError when it does not end within the time
    */
-  async wait(jobId: string, index: number, slot: Slot, timeoutMs: number): Promise<JobEnd | 'unknown'> {
+  async wait(jobId: string, index: number, slot: Slot | undefined, timeoutMs: number): Promise<JobEnd | 'unknown'> {
     const known = this.#completed.get(jobId);
     if (known !== undefined) {
       return known;
@@ -190,12 +184,11 @@ export class OutcomeListener {
       job.lookAgainMs = Math.min(LAST_LOOK_MS, job.lookAgainMs * 2);
       job.lookAt = now + job.lookAgainMs;
     }
-    const { redis, keys, queue, partition, logger } = this.deps;
+    const { queue, partition, logger } = this.deps;
     this.#lookUnderWay = true;
     try {
       const states = await readJobStates(
-        redis,
-        keys,
+        this.deps,
         due.map(([jobId, { slot }]) => ({ queue, partition, jobId, slot })),
       );
       for (const [place, [jobId]] of due.entries()) {

@@ -1,14 +1,13 @@
-import type { Logger } from 'pino';
 import { TallyError } from '../errors.js';
 import { isRequeuedAt, outcomeAt } from '../jobs/job-end.js';
 import { requeuedJobId } from '../jobs/job-id.js';
-import type { Partitions } from '../jobs/partitions.js';
+import type { Store } from '../layout/store.js';
 import type { Outcome } from '../operations/outcome.js';
 import { connectPatiently } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import type { RedisTarget } from '../redis/target.js';
 import { firstSlot } from '../operations/step.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 import { OutcomeListener } from './outcome-listener.js';
 import type { SubmittedUpdate } from './submission.js';
 
@@ -19,12 +18,8 @@ export class Outcomes {
   #closed = false;
 
   constructor(
-    private readonly deps: {
-      readonly target: RedisTarget;
-      readonly partitions: Partitions;
-      readonly keys: Keys;
-      readonly logger: Logger;
-    },
+    private readonly target: RedisTarget,
+    private readonly store: Pick<Store, 'layouts' | 'keys' | 'logger'>,
   ) {}
 
   /**
@@ -56,7 +51,7 @@ export class Outcomes {
 
   /** Where the receipt of the job lies that an update was put back in. */
   #slotOf({ operation, params }: SubmittedUpdate): Slot {
-    return this.#redis?.isCluster ? firstSlot(operation.steps(params)) : undefined;
+    return this.store.layouts.receipts.slotFor(firstSlot(operation.steps(params)));
   }
 
   async close(): Promise<void> {
@@ -70,15 +65,15 @@ export class Outcomes {
   }
 
   #listener(queue: string, jobId: string): OutcomeListener {
-    const { target, partitions, keys, logger } = this.deps;
-    const partition = partitions.ofJob(jobId);
+    const { layouts, keys, logger } = this.store;
+    const partition = layouts.configured.partitionOfJob(jobId);
     const place = `${partition.prefix}:${queue}`;
     const known = this.#listeners.get(place);
     if (known !== undefined) {
       return known;
     }
-    this.#redis ??= connectPatiently(target, 'tally-outcomes', logger);
-    const listener = new OutcomeListener({ queue, partition, redis: this.#redis, keys, logger });
+    this.#redis ??= connectPatiently(this.target, 'tally-outcomes', logger);
+    const listener = new OutcomeListener({ queue, partition, redis: this.#redis, keys, layouts, logger });
     this.#listeners.set(place, listener);
     return listener;
   }

@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import type { z } from 'zod';
 import { BackpressureError, IdempotencyConflictError, TallyError, ValidationError } from '../errors.js';
 import type { Operation } from '../operations/operation.js';
@@ -6,19 +5,12 @@ import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
+import { openStore } from '../layout/store.js';
+import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
 import { checkOptions } from '../options.js';
-import { RedisClock } from '../redis/clock.js';
-import { connectPromptly } from '../redis/connection.js';
-import { isCluster } from '../redis/target.js';
 import { KeyLookUp } from './idempotency.js';
-import type { Connection } from '../redis/connection.js';
-import { PartitionCounts } from '../jobs/partition-counts.js';
-import { partitionCountOf, Partitions } from '../jobs/partitions.js';
-import { UsedPartitions } from '../jobs/used-partitions.js';
-import { createKeys } from '../redis/keys.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
-import type { Keys } from '../redis/keys.js';
 import { withinTime } from '../within-time.js';
 import { findUpdate } from './find-update.js';
 import type { FoundUpdate } from './find-update.js';
@@ -56,64 +48,37 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly scores: Shortcuts['scores'];
 
   readonly #context: CheckContext;
-  readonly #keys: Keys;
-  readonly #redis: Connection;
-  readonly #clock: RedisClock;
+  readonly #store: Store;
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
-  readonly #partitions: Partitions;
-  readonly #used: UsedPartitions;
   readonly #lanes: Lanes;
   readonly #sendingAlone = new Set<Promise<Submission[]>>();
   #closed = false;
 
   /** @internal use {@link createProducer} */
   constructor(private readonly options: z.output<typeof optionsSchema>) {
-    const {
-      redis: target,
-      prefix,
-      submitTimeoutMs: timeoutMs,
-      maxBatch,
-      backlogLimit,
-      logger = pino({ name: 'tally' }),
-      metrics,
-      telemetry,
-    } = options;
-    const keys = createKeys(options);
-    this.#keys = keys;
-    const partitions = new Partitions(prefix, partitionCountOf(options));
-    this.#partitions = partitions;
+    const { redis: target, submitTimeoutMs: timeoutMs, idempotencyWindowMs: windowMs } = options;
+    const { maxBatch, backlogLimit, metrics, telemetry } = options;
+    const registry = createRegistry(options.operations);
+    this.#store = openStore({ ...options, connectionName: 'tally-producer', timeoutMs });
+    const { redis, keys, layouts } = this.#store;
+    const { configured: layout } = layouts;
     this.#context = {
-      registry: createRegistry(options.operations),
+      registry,
       isReservedKey: keys.isReserved,
-      slots: isCluster(target) ? 'cluster' : partitions.count === undefined ? undefined : 'partitions',
+      slotOf: (steps) => layout.slotOf(steps),
       idempotencyOwner: options.idempotencyOwner,
     };
-    this.#redis = connectPromptly(target, 'tally-producer', timeoutMs, logger);
-    this.#clock = new RedisClock(this.#redis, logger);
-    const counts = new PartitionCounts(this.#redis, keys);
-    this.#used = new UsedPartitions(this.#redis, counts, partitions);
-    this.#outcomes = new Outcomes({ target, partitions, keys, logger });
+    this.#outcomes = new Outcomes(target, this.#store);
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     const updateCounters = metrics?.updates;
-    updateCounters?.expect(this.#context.registry.operations);
+    updateCounters?.expect(registry.operations);
     this.#sender = new Sender({
-      ...{
-        redis: this.#redis,
-        keyLookUp: new KeyLookUp({ redis: this.#redis, keys, windowMs: options.idempotencyWindowMs }),
-        clock: this.#clock,
-        windowMs: options.idempotencyWindowMs,
-        partitions,
-        counts,
-        timeoutMs,
-        maxBatch,
-        backlogLimit,
-        follow,
-        logger,
-      },
-      ...{ confirmation: new ReplicaConfirmation(this.#redis, options), updateCounters, telemetry },
+      ...{ store: this.#store, windowMs, timeoutMs, maxBatch, backlogLimit, follow, updateCounters, telemetry },
+      keyLookUp: new KeyLookUp(this.#store, windowMs),
+      confirmation: new ReplicaConfirmation(redis, options),
     });
-    this.#lanes = new Lanes({ sender: this.#sender, partitions, maxBatch });
+    this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -152,8 +117,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   find(id: string): Promise<FoundUpdate | undefined> {
     const { submitTimeoutMs: timeoutMs } = this.options;
     const { registry } = this.#context;
-    const deps = { redis: this.#redis, keys: this.#keys, registry, partitions: this.#partitions, used: this.#used };
-    return findUpdate({ ...deps, timeoutMs }, id);
+    const readLayouts = () => this.#store.layouts.read();
+    return findUpdate({ ...this.#store, registry, readLayouts, timeoutMs }, id);
   }
 
   /** Sends what is waiting and closes all connections. */
@@ -161,8 +126,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#closed = true;
     await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
     await withinTime(Promise.allSettled([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
-    this.#clock.close();
-    this.#redis.disconnectAll();
+    this.#store.close();
     this.#outcomes.disconnect();
   }
 

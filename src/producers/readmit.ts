@@ -1,18 +1,17 @@
-import type { Logger } from 'pino';
 import { decodeFailure } from '../jobs/form.js';
-import { nameOfJob, slotOfUpdate } from '../jobs/job-data.js';
+import { nameOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import { parseJson } from '../jobs/job-end.js';
 import { withNewStamp } from '../jobs/new-stamp.js';
-import type { Partition } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
-import { distinctPartitions } from '../jobs/used-partitions.js';
-import type { UsedPartitions } from '../jobs/used-partitions.js';
+import { distinctPartitions } from '../layout/layouts.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
 import { luaSource } from '../redis/lua-source.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
 import type { Connection } from '../redis/connection.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 
 export interface ReadmitOptions {
   /** Names of the queues to look at. */
@@ -45,13 +44,6 @@ export interface Readmitted {
   readonly action: 'stamped' | 'recorded' | 'left' | 'unreadable';
 }
 
-export interface ReadmitDeps {
-  readonly redis: Connection;
-  readonly keys: Keys;
-  readonly used: UsedPartitions;
-  readonly logger: Logger;
-}
-
 type State = 'failed' | 'waiting';
 
 interface Place {
@@ -78,13 +70,13 @@ const READ_AT_ONCE = 1_000;
  * after the new time is asked, on the same server, as a producer does it: so what is applied under a key from now on is
  * found by the job.
  */
-export async function* readmit(deps: ReadmitDeps, options: ReadmitOptions): AsyncGenerator<Readmitted> {
-  const { redis, used, logger } = deps;
-  for (const partition of distinctPartitions(await used.read())) {
+export async function* readmit(store: Store, options: ReadmitOptions): AsyncGenerator<Readmitted> {
+  const { redis, layouts, logger } = store;
+  for (const partition of distinctPartitions(await layouts.read())) {
     for (const name of options.queues) {
       const queue = openQueue(name, partition.prefix, redis, logger);
       try {
-        yield* readmitIn(deps, options, { queue, partition });
+        yield* readmitIn(store, options, { queue, partition });
       } finally {
         await queue.close();
       }
@@ -92,17 +84,17 @@ export async function* readmit(deps: ReadmitDeps, options: ReadmitOptions): Asyn
   }
 }
 
-async function* readmitIn(deps: ReadmitDeps, options: ReadmitOptions, place: Place): AsyncGenerator<Readmitted> {
+async function* readmitIn(store: Store, options: ReadmitOptions, place: Place): AsyncGenerator<Readmitted> {
   const { jobId, withWaiting } = options;
-  for (const { ids, state } of await idsIn(deps.redis, place.queue, jobId, withWaiting)) {
+  for (const { ids, state } of await idsIn(store.redis, place.queue, jobId, withWaiting)) {
     for (let start = 0; start < ids.length; start += READ_AT_ONCE) {
       const page = ids.slice(start, start + READ_AT_ONCE);
-      const jobs = await Promise.all(page.map((id) => readJob(deps, place, id, state)));
-      const nowMs = toMs(await deps.redis.time());
+      const jobs = await Promise.all(page.map((id) => readJob(store, place, id, state)));
+      const nowMs = toMs(await store.redis.time());
       for (const job of jobs.flatMap((each) => each ?? [])) {
         const isDue = standsTooLong(job, nowMs);
         if (isDue || jobId !== undefined) {
-          yield describe(job, isDue ? await readmitOne(deps, options, job) : 'left');
+          yield describe(job, isDue ? await readmitOne(store, options, job) : 'left');
         }
       }
     }
@@ -155,7 +147,7 @@ async function allPages(read: (start: number, end: number) => Promise<string[]>)
 }
 
 async function readJob(
-  { redis, keys }: ReadmitDeps,
+  { redis, keys }: Store,
   place: Place,
   jobId: string,
   state: State,
@@ -183,13 +175,13 @@ function standsTooLong({ state, data, failedReason }: StoredJob, nowMs: number):
 }
 
 async function readmitOne(
-  deps: ReadmitDeps,
+  store: Store,
   { dryRun, windowMs: windowIfNone }: ReadmitOptions,
   job: StoredJob,
 ): Promise<Readmitted['action']> {
   const { windowMs = windowIfNone } = job.data;
-  const receipts = [...receiptsOf(deps, job)];
-  const looked = await Promise.all(receipts.map(([slot, keys]) => look(deps, slot, keys, windowMs, dryRun)));
+  const receipts = [...receiptsOf(store, job)];
+  const looked = await Promise.all(receipts.map(([slot, keys]) => look(store, slot, keys, windowMs, dryRun)));
   const sentAtMs = Math.min(...looked.map(({ atMs }) => atMs));
   const stamped = withNewStamp(job.text, { sentAtMs, windowMs });
   if (stamped === undefined) {
@@ -199,21 +191,21 @@ async function readmitOne(
   if (dryRun) {
     return action;
   }
-  const isPut = action === 'recorded' || (await put(deps, job, stamped));
+  const isPut = action === 'recorded' || (await put(store, job, stamped));
   return isPut && (job.state === 'waiting' || (await retry(job))) ? action : 'left';
 }
 
 /**
- * All that may be recorded of a job: under its name, and under the keys of its updates. By slot in a Cluster; empty for a job
- * that does not say what its updates are, or in which slots.
+ * All that may be recorded of a job: under its name, and under the keys of its updates. By slot; empty for a job that
+ * does not say what its updates are, or in which slots.
  */
-function receiptsOf({ redis, keys }: ReadmitDeps, job: StoredJob): Map<Slot, string[]> {
+function receiptsOf({ keys, layouts }: Store, job: StoredJob): Map<Slot, string[]> {
   const { queue, partition, jobId, name: operation, data, timestamp } = job;
   const receipts = new Map<Slot, string[]>();
   const name = nameOfJob({ prefix: partition.prefix, queue: queue.name, jobId }, data, timestamp);
   for (const index of Array.isArray(data.updates) ? data.updates.keys() : []) {
-    const slot = redis.isCluster ? slotOfUpdate(data, index) : undefined;
-    if (redis.isCluster && slot === undefined) {
+    const slot = layouts.receipts.slotOfUpdate(data, index);
+    if (slot === undefined) {
       return new Map();
     }
     const held = data.idempotencyKeys?.[index];
@@ -228,7 +220,7 @@ function receiptsOf({ redis, keys }: ReadmitDeps, job: StoredJob): Map<Slot, str
 }
 
 /** One pipeline: the time is asked before the receipts. As in `KeyLookUp`, whose reasons are those of a producer. */
-async function look({ redis, keys }: ReadmitDeps, slot: Slot, receipts: string[], windowMs: number, dryRun: boolean) {
+async function look({ redis, keys }: Store, slot: Slot, receipts: string[], windowMs: number, dryRun: boolean) {
   const announced = keys.announced(slot);
   if (!dryRun) {
     await announceWindow(redis, announced, windowMs);
@@ -254,7 +246,7 @@ async function look({ redis, keys }: ReadmitDeps, slot: Slot, receipts: string[]
 }
 
 /** @returns false when the job is not as it was read any more */
-async function put({ redis, keys }: ReadmitDeps, job: StoredJob, stamped: string): Promise<boolean> {
+async function put({ redis, keys }: Store, job: StoredJob, stamped: string): Promise<boolean> {
   const { queue, partition, jobId, state, text } = job;
   const jobKey = keys.job(queue.name, jobId, partition.prefix);
   const scriptKeys = [jobKey, queue.toKey('failed'), `${jobKey}:lock`];

@@ -1,12 +1,12 @@
 import type { JobsOptions, Telemetry } from 'bullmq';
-import type { Logger } from 'pino';
 import { IdempotencyConflictError, QueueUnavailableError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
-import { newJobId, parseUpdateId } from '../jobs/job-id.js';
-import type { PartitionCounts } from '../jobs/partition-counts.js';
-import type { Partition, Partitions } from '../jobs/partitions.js';
+import { parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import { newJobId } from '../layout/new-job-id.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
 import { traceSending } from '../metrics/job-spans.js';
 import type { UpdateCounters } from '../metrics/update-counters.js';
 import type { Operation } from '../operations/operation.js';
@@ -14,11 +14,10 @@ import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
-import type { RedisClock } from '../redis/clock.js';
-import type { Slot } from '../redis/keys.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
-import { slotOf } from '../redis/slots.js';
+import { NO_SLOT } from '../redis/slots.js';
+import type { Slot } from '../redis/slots.js';
 import { askRedis, reasonOf, withDeadline } from './ask-redis.js';
 import { Backlog } from './backlog.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
@@ -59,6 +58,23 @@ export function pendingUpdate(
 
 const ANNOUNCE_EVERY_MS = 60_000;
 
+interface SenderOptions {
+  /** Its connection is a prompt one. */
+  readonly store: Store;
+  readonly keyLookUp: KeyLookUp;
+  /** How long idempotency keys are remembered. */
+  readonly windowMs: number;
+  readonly timeoutMs: number;
+  /** Updates in one job at most. */
+  readonly maxBatch: number;
+  /** Jobs that may wait in a queue. */
+  readonly backlogLimit: number;
+  readonly follow: FollowOutcome;
+  readonly confirmation: ReplicaConfirmation;
+  readonly updateCounters: UpdateCounters | undefined;
+  readonly telemetry: Telemetry | undefined;
+}
+
 /** Makes jobs of updates and puts them on the queues. */
 export class Sender {
   /** By name and prefix. */
@@ -67,28 +83,7 @@ export class Sender {
   #announcing: Promise<void> | undefined;
   #announcedAtMs = -Infinity;
 
-  constructor(
-    private readonly deps: {
-      /** A prompt connection. */
-      readonly redis: Connection;
-      readonly keyLookUp: KeyLookUp;
-      readonly clock: RedisClock;
-      /** How long idempotency keys are remembered. */
-      readonly windowMs: number;
-      readonly partitions: Partitions;
-      readonly counts: PartitionCounts;
-      readonly timeoutMs: number;
-      /** Updates in one job at most. */
-      readonly maxBatch: number;
-      /** Jobs that may wait in a queue. */
-      readonly backlogLimit: number;
-      readonly follow: FollowOutcome;
-      readonly confirmation: ReplicaConfirmation;
-      readonly updateCounters: UpdateCounters | undefined;
-      readonly telemetry: Telemetry | undefined;
-      readonly logger: Logger;
-    },
-  ) {}
+  constructor(private readonly options: SenderOptions) {}
 
   /**
    * Sends updates of one operation and one partition, as one job or as several when there are more than `maxBatch`.
@@ -96,13 +91,14 @@ export class Sender {
    * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
    */
   async send(operation: Operation, items: readonly PendingUpdate[], options: JobsOptions = {}): Promise<Submission[]> {
-    const { redis, timeoutMs } = this.deps;
+    const { timeoutMs, maxBatch } = this.options;
+    const { redis } = this.options.store;
     const disconnectsBefore = redis.disconnects;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
-      const sentOnce = redis.disconnects === disconnectsBefore && items.length <= this.deps.maxBatch; // of several jobs some may be in
+      const sentOnce = redis.disconnects === disconnectsBefore && items.length <= maxBatch; // of several jobs some may be in
       throw unavailable(error as Error, redis, sentOnce);
     }
   }
@@ -114,8 +110,8 @@ export class Sender {
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   async refuseConflicts(updates: readonly CheckedUpdate[]): Promise<void> {
-    const { redis, keyLookUp, timeoutMs, updateCounters } = this.deps;
-    const conflicts = await askRedis(redis, timeoutMs, keyLookUp.findConflicts(updates));
+    const { store, keyLookUp, timeoutMs, updateCounters } = this.options;
+    const conflicts = await askRedis(store.redis, timeoutMs, keyLookUp.findConflicts(updates));
     if (conflicts.length > 0) {
       for (const index of conflicts) {
         const name = updates[index]?.operation.name ?? '';
@@ -128,11 +124,12 @@ export class Sender {
 
   /** @throws BackpressureError when as many jobs wait in the update's queue, or in its part of a split one, as may */
   requireRoom({ operation, slot }: CheckedUpdate): void {
-    const { partitions, backlogLimit, logger } = this.deps;
-    const queue = this.#queue(operation.queue, partitions.ofSlot(slot));
+    const { store, backlogLimit } = this.options;
+    const { configured: layout } = store.layouts;
+    const queue = this.#queue(operation.queue, layout.partitionOf(slot));
     let backlog = this.#backlogs.get(queue);
     if (backlog === undefined) {
-      backlog = new Backlog(queue, Math.ceil(backlogLimit / partitions.all.length), logger);
+      backlog = new Backlog(queue, Math.ceil(backlogLimit / layout.partitions.length), store.logger);
       this.#backlogs.set(queue, backlog);
     }
     backlog.requireRoom();
@@ -145,14 +142,15 @@ export class Sender {
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly PendingUpdate[], options: JobsOptions): Promise<Submission[]> {
-    const { redis, keyLookUp, partitions, maxBatch, follow, confirmation, updateCounters, telemetry } = this.deps;
+    const { store, keyLookUp, windowMs, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
+    const { redis, layouts } = store;
     const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
-    const stamp = { sentAtMs, windowMs: this.deps.windowMs };
+    const stamp = { sentAtMs, windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
-      const [first] = ofJob;
-      const data = toJobData(ofJob, stamp, redis.isCluster);
-      return { updates: ofJob, data, sent: new SentJob(newJobId(first?.slot), data, first?.slot) };
+      const [{ slot }] = ofJob;
+      const data = toJobData(ofJob, stamp, layouts.receipts);
+      return { updates: ofJob, data, sent: new SentJob(newJobId(slot), data, layouts.receipts.slotFor(slot)) };
     });
     const submissions = jobs.flatMap(({ updates: ofJob, sent: job }) =>
       ofJob.map(({ params }, place) => new Submission(job, place, operation, params, follow)),
@@ -165,7 +163,8 @@ export class Sender {
       data,
       opts: { ...options, ...traceOptions(ofJob), jobId },
     }));
-    const queue = this.#queue(operation.queue, partitions.ofSlot(updates[0]?.slot));
+    const partition = layouts.configured.partitionOf(updates[0]?.slot ?? NO_SLOT);
+    const queue = this.#queue(operation.queue, partition);
     await this.#announce();
     const disconnectsBefore = redis.disconnects;
     if (telemetry === undefined) {
@@ -175,7 +174,7 @@ export class Sender {
       await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
     }
     if (confirmation.isNeeded) {
-      await confirmation.confirm([slotOf(queue.opts.prefix ?? '')], disconnectsBefore);
+      await confirmation.confirm([partition.slot], disconnectsBefore);
     }
     updateCounters?.submitted(operation.name, updates.length);
     for (const { outcome } of recorded.values()) {
@@ -186,11 +185,11 @@ export class Sender {
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
   async #now(): Promise<number> {
-    const { clock } = this.deps;
+    const { clock } = this.options.store;
     if (!clock.isKnown) {
       await clock.sample();
     }
-    return clock.at(performance.now());
+    return clock.latestAt(performance.now());
   }
 
   async #add(queue: TallyQueue, jobs: Parameters<TallyQueue['addBulk']>[0]): Promise<void> {
@@ -204,12 +203,13 @@ export class Sender {
 
   /** Before the first job; and now and then, in case someone has removed the number: nobody would serve its partitions. */
   async #announce(): Promise<void> {
-    const { counts, partitions, redis, timeoutMs, logger } = this.deps;
-    if (partitions.count === undefined || performance.now() - this.#announcedAtMs < ANNOUNCE_EVERY_MS) {
+    const { store, timeoutMs } = this.options;
+    const { redis, layouts, logger } = store;
+    if (performance.now() - this.#announcedAtMs < ANNOUNCE_EVERY_MS) {
       return;
     }
     if (this.#announcedAtMs === -Infinity) {
-      this.#announcing ??= askRedis(redis, timeoutMs, counts.announce(partitions.count)).finally(() => {
+      this.#announcing ??= askRedis(redis, timeoutMs, layouts.announce()).finally(() => {
         this.#announcing = undefined;
       });
       await this.#announcing;
@@ -217,7 +217,7 @@ export class Sender {
       return;
     }
     this.#announcedAtMs = performance.now();
-    counts.announce(partitions.count).catch((error: unknown) => {
+    layouts.announce().catch((error: unknown) => {
       logger.debug({ err: error }, 'could not announce the number of partitions, trying again soon');
     });
   }
@@ -232,19 +232,22 @@ export class Sender {
     if (known !== undefined) {
       return known;
     }
-    const { redis, logger } = this.deps;
+    const { redis, logger } = this.options.store;
     const queue = openQueue(name, prefix, redis, logger);
     ofName.set(prefix, queue);
     return queue;
   }
 }
 
-function chunks<Item>(items: readonly Item[], length: number): (readonly Item[])[] {
+type NonEmpty<Item> = readonly [Item, ...Item[]];
+
+function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] {
   if (items.length <= length) {
-    return items.length === 0 ? [] : [items];
+    return items.length === 0 ? [] : [items as NonEmpty<Item>];
   }
-  return Array.from({ length: Math.ceil(items.length / length) }, (_, place) =>
-    items.slice(place * length, (place + 1) * length),
+  return Array.from(
+    { length: Math.ceil(items.length / length) },
+    (_, place) => items.slice(place * length, (place + 1) * length) as unknown as NonEmpty<Item>,
   );
 }
 
@@ -252,7 +255,7 @@ function chunks<Item>(items: readonly Item[], length: number): (readonly Item[])
 function recordedSubmission(operation: Operation, params: unknown, { updateId: id, outcome }: Recorded): Submission {
   const { jobId, index } = parseUpdateId(id) ?? { jobId: id, index: 0 };
   const follow = () => Promise.resolve().then(() => decodeOutcome(outcome, operation, params));
-  return new Submission(new SentJob(jobId), index, operation, params, follow, true);
+  return new Submission(new SentJob(jobId, undefined, undefined), index, operation, params, follow, true);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { digestOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
-import type { Slot } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 
 /** A job as a producer has sent it. */
 export class SentJob {
@@ -9,9 +9,9 @@ export class SentJob {
   constructor(
     readonly jobId: string,
     /** Undefined for a job that was sent earlier, perhaps by another producer. */
-    private readonly data?: JobData,
-    /** In a Cluster, that of its first update. */
-    readonly slot?: Slot,
+    private readonly data: JobData | undefined,
+    /** Where the receipt of its first update lies; undefined for such a job. */
+    readonly slot: Slot | undefined,
   ) {}
 
   /** Of the data as they were sent. Made when it is asked for: most outcomes never are. */

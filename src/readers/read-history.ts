@@ -1,6 +1,7 @@
 import type { RedisClient } from '../redis/connection.js';
 import type { Cell } from '../operations/cell.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Keys } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 
 /** What one job changed of a cell. */
 export interface Change {
@@ -15,38 +16,17 @@ export interface Change {
 /**
  * Reads the history of a cell, the latest change first.
  *
- * @param slots where it is kept: by jobs of queues that are not split anywhere, by those of partitions in the slot of the
- * cell. One server may have had both.
+ * @param slot where it is kept
  * @returns the changes that are kept; none when nothing keeps a history of the cell
  */
-export async function readHistory(
-  redis: RedisClient,
-  keys: Keys,
-  cell: Cell,
-  slots: readonly Slot[] = [undefined],
-): Promise<Change[]> {
-  const histories = await Promise.all(slots.map((slot) => readList(redis, keys.history(cell, slot))));
-  return histories.reduce(merge, []);
-}
-
-async function readList(redis: RedisClient, key: string): Promise<Change[]> {
-  const entries = await redis.lrange(key, 0, -1).catch((error: unknown) => {
+export async function readHistory(redis: RedisClient, keys: Keys, cell: Cell, slot: Slot): Promise<Change[]> {
+  const entries = await redis.lrange(keys.history(cell, slot), 0, -1).catch((error: unknown) => {
     if ((error as Error).message.startsWith('WRONGTYPE')) {
       return []; // put there by hand; the next change replaces it
     }
     throw error;
   });
   return entries.flatMap((entry) => parseEntry(entry) ?? []);
-}
-
-/** By time, while each history stays in the order in which the script wrote it. */
-function merge(one: readonly Change[], other: readonly Change[]): Change[] {
-  const merged: Change[] = [];
-  const [left, right] = [[...one], [...other]];
-  while (left[0] !== undefined && right[0] !== undefined) {
-    merged.push(...(left[0].atMs >= right[0].atMs ? left : right).splice(0, 1));
-  }
-  return [...merged, ...left, ...right];
 }
 
 /** By how much the cell changed, exact also past 2^53. */

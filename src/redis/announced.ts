@@ -1,5 +1,7 @@
 import type { RedisClient } from './connection.js';
-import type { Keys, Slot } from './keys.js';
+import type { Keys } from './keys.js';
+import { NO_SLOT } from './slots.js';
+import type { Slot } from './slots.js';
 
 /**
  * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`): the largest window of
@@ -27,7 +29,9 @@ export function announceClock(redis: Pick<RedisClient, 'zadd'>, key: string, now
 
 /** Announces in all slots, as a Cluster has it, what is announced on one server. */
 export async function copyAnnounced(redis: RedisClient, keys: Pick<Keys, 'announced'>, slots: number): Promise<void> {
-  const [windowMs, clockMs] = await Promise.all([WINDOW, CLOCK].map((name) => redis.zscore(keys.announced(), name)));
+  const [windowMs, clockMs] = await Promise.all(
+    [WINDOW, CLOCK].map((name) => redis.zscore(keys.announced(NO_SLOT), name)),
+  );
   if (windowMs && clockMs) {
     const inSlots = Array.from({ length: slots }, (_, slot) => keys.announced(slot));
     await Promise.all(inSlots.map((key) => redis.zadd(key, 'GT', windowMs, WINDOW, clockMs, CLOCK)));
@@ -40,7 +44,7 @@ export class AnnouncedClock {
 
   constructor(private readonly deps: { readonly redis: RedisClient; readonly keys: Pick<Keys, 'announced'> }) {}
 
-  /** The latest time that this process knows to be announced in a slot; undefined for none. */
+  /** The latest time that this process knows to be announced in a slot; undefined if it knows none. */
   knownAt(slot: Slot): number | undefined {
     return this.#knownMs.get(slot);
   }
@@ -49,7 +53,7 @@ export class AnnouncedClock {
     this.#note(slot, Number((await this.deps.redis.zscore(this.deps.keys.announced(slot), CLOCK)) ?? 0));
   }
 
-  async raise(nowMs: number, slot?: Slot): Promise<void> {
+  async raise(nowMs: number, slot: Slot): Promise<void> {
     await announceClock(this.deps.redis, this.deps.keys.announced(slot), nowMs);
   }
 

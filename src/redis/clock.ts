@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.js';
-import type { Slot } from './keys.js';
+import type { Slot } from './slots.js';
 
 const SAMPLE_INTERVAL_MS = 10_000;
 const SAMPLES_KEPT = 6;
@@ -22,23 +22,22 @@ const CLOCK_ERROR_MS = 20;
 export class RedisClock {
   /** By the address of the master. */
   readonly #offsetsMs = new Map<string, number[]>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #latestMs = -Infinity;
+  #closed = false;
 
   constructor(
     private readonly redis: Connection,
     private readonly logger: Logger,
-  ) {
-    this.#timer = setInterval(() => {
-      this.sample().catch((error: unknown) => {
-        this.logger.debug({ err: error }, 'could not read the time of Redis');
-      });
-    }, SAMPLE_INTERVAL_MS);
-    this.#timer.unref();
-  }
+  ) {}
 
-  /** @throws when no master answers */
+  /**
+   * Reads the time, and from then on again and again: who never asks for it costs Redis nothing.
+   *
+   * @throws when no master answers
+   */
   async sample(): Promise<void> {
+    this.#goOn();
     const masters = this.redis.masters();
     await Promise.any(masters.map((master) => this.#sample(master)));
     const addresses = new Set(masters.map(addressOf));
@@ -49,13 +48,18 @@ export class RedisClock {
   }
 
   /**
-   * Redis' time at a time of `performance.now()`, in ms, at most a little early: that of the master of a slot, or else the
-   * latest of all. Needs a sample.
+   * Redis' time at a time of `performance.now()`, in ms, at most a little early: that of the master of a slot, or the latest of
+   * all when that master is not known. Needs a sample.
    */
-  at(monotonicMs: number, slot?: Slot): number {
-    const master = slot === undefined ? undefined : this.redis.masterOf(slot);
+  at(monotonicMs: number, slot: Slot): number {
+    const master = this.redis.masterOf(slot);
     const offsets = master && this.#offsetsMs.get(addressOf(master));
-    return Math.floor(monotonicMs + (offsets === undefined ? this.#latestMs : Math.max(...offsets)));
+    return offsets === undefined ? this.latestAt(monotonicMs) : Math.floor(monotonicMs + Math.max(...offsets));
+  }
+
+  /** The same of the master whose clock is ahead of all others. */
+  latestAt(monotonicMs: number): number {
+    return Math.floor(monotonicMs + this.#latestMs);
   }
 
   /** Whether there is a sample. */
@@ -64,7 +68,20 @@ export class RedisClock {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
+  }
+
+  #goOn(): void {
+    if (this.#timer !== undefined || this.#closed) {
+      return;
+    }
+    this.#timer = setInterval(() => {
+      this.sample().catch((error: unknown) => {
+        this.logger.debug({ err: error }, 'could not read the time of Redis');
+      });
+    }, SAMPLE_INTERVAL_MS);
+    this.#timer.unref();
   }
 
   async #sample(master: Redis): Promise<void> {

@@ -7,6 +7,8 @@ import { noteErrors } from './note-errors.js';
 import { persistent, reconnectDelayMs } from './reconnect.js';
 import { ServerRedis } from './server-redis.js';
 import { SlotFollower } from './slot-follower.js';
+import { NO_SLOT } from './slots.js';
+import type { Slot } from './slots.js';
 import { describeTarget, readTarget } from './target.js';
 import type { ClusterNode, ClusterTarget, RedisTarget, ServerOptions } from './target.js';
 
@@ -145,7 +147,7 @@ class ServerConnection extends ServerRedis {
   }
 
   /** The server that a slot's keys are written to. */
-  masterOf(_slot: number): Redis {
+  masterOf(_slot: Slot): Redis {
     return this;
   }
 
@@ -279,8 +281,8 @@ export class ClusterConnection extends Cluster {
     return this.nodes('master');
   }
 
-  masterOf(slot: number): Redis | undefined {
-    const key = this.slots[slot]?.[0];
+  masterOf(slot: Slot): Redis | undefined {
+    const key = slot === NO_SLOT ? undefined : this.slots[slot]?.[0];
     return this.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === key);
   }
 

@@ -1,7 +1,8 @@
 import { ConfigurationError } from '../errors.js';
 import { cellId } from '../operations/cell.js';
 import type { Cell } from '../operations/cell.js';
-import { tagOf } from './slots.js';
+import { NO_SLOT, tagOf } from './slots.js';
+import type { Slot } from './slots.js';
 
 /** Where Tally keeps its own keys. */
 export interface Namespace {
@@ -34,20 +35,17 @@ export interface IdempotencyName {
   readonly key: string;
 }
 
-/** The slot in which a key has to lie, beside the cells that the same script writes; undefined when it may lie anywhere. */
-export type Slot = number | undefined;
-
 /** Every key that Tally itself writes, beside the cells that updates name. */
 export interface Keys {
   /** Kept until 10 minutes after a job is settled: its outcomes in this slot, written together with its changes. */
-  jobReceipt(job: JobName, slot?: Slot): string;
+  jobReceipt(job: JobName, slot: Slot): string;
   /** Kept for the largest window announced: "tally/form slot fingerprint update-id outcome". */
-  idempotencyReceipt(name: IdempotencyName, slot?: Slot): string;
+  idempotencyReceipt(name: IdempotencyName, slot: Slot): string;
   /** A sorted set that only ever rises: the largest window and the latest time, see `src/redis/announced.ts`. */
-  announced(slot?: Slot): string;
+  announced(slot: Slot): string;
   /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/apply.lua`. */
-  history(cell: Cell, slot?: Slot): string;
-  /** A set of the numbers of partitions into which queues are or were split, see `src/jobs/partitions.ts`. */
+  history(cell: Cell, slot: Slot): string;
+  /** A set of the numbers of partitions into which queues are or were split, see `src/layout/layouts.ts`. */
   readonly partitionCounts: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
@@ -84,7 +82,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
         'same, nor lie under each other: give them different names',
     );
   }
-  const within = (slot?: Slot) => (slot === undefined ? namespace : `${namespace}:{${tagOf(slot)}}`);
+  const within = (slot: Slot) => (slot === NO_SLOT ? namespace : `${namespace}:{${tagOf(slot)}}`);
   return {
     jobReceipt: ({ prefix: ofPartition, queue, jobId, addedAtMs }, slot) =>
       `${within(slot)}:job:${ofPartition}:${queue}:${jobId}${addedAtMs === undefined ? '' : `:${addedAtMs}`}`,

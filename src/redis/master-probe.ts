@@ -18,7 +18,7 @@ export interface MastersSeen {
   readonly faults: readonly string[];
 }
 
-interface Deps {
+interface MasterWatchOptions {
   readonly redis: Connection;
   /** First part of BullMQ's keys: under it, everyone who looks at queues may ask for a key. */
   readonly prefix: string;
@@ -34,11 +34,11 @@ export class MasterProbe {
   /** By address: what is under way. As long as a question has no answer no other is sent, and what is known is known at once. */
   readonly #faults = new Map<string, Promise<string | undefined>>();
 
-  constructor(private readonly deps: Deps) {}
+  constructor(private readonly options: MasterWatchOptions) {}
 
   /** What is wrong with the master of a slot, in words for people; undefined when it answers. */
   async faultOf(slot: number): Promise<string | undefined> {
-    const { redis } = this.deps;
+    const { redis } = this.options;
     if (!(redis instanceof ClusterConnection)) {
       return undefined;
     }
@@ -54,7 +54,7 @@ export class MasterProbe {
 
   /** All masters that own slots. */
   async look(): Promise<MastersSeen> {
-    const { redis } = this.deps;
+    const { redis } = this.options;
     if (!(redis instanceof ClusterConnection)) {
       return { answering: redis.masters(), faults: [] };
     }
@@ -67,13 +67,13 @@ export class MasterProbe {
   }
 
   async #ask(redis: ClusterConnection, owner: string, slot: number): Promise<string | undefined> {
-    const key = `${this.deps.prefix}:{${tagOf(slot)}}`;
+    const key = `${this.options.prefix}:{${tagOf(slot)}}`;
     const answer = redis.exists(key).then(
       () => true,
       (error: unknown) => error instanceof Error && error.name === 'ReplyError' && !SERVES_NOTHING.test(error.message),
     );
     void answer.then(() => this.#faults.delete(owner));
-    const answers = (await withinTime(answer, this.deps.patienceMs)) && (await answer);
+    const answers = (await withinTime(answer, this.options.patienceMs)) && (await answer);
     return answers ? undefined : faultWords(owner, await refusalOf(redis.masterOf(slot), key));
   }
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Connection } from './connection.js';
-import type { Slot } from './keys.js';
+import type { Slot } from './slots.js';
 
 /** A write is on fewer replicas, or disks, than it has to be. It is not undone. */
 export class NotReplicatedError extends Error {
@@ -54,7 +54,7 @@ export class ReplicaConfirmation {
    * @throws NotReplicatedError when it is not confirmed in time
    */
   async confirm(slots: Iterable<Slot>, disconnectsBefore: number): Promise<void> {
-    const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot ?? 0)));
+    const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot)));
     await Promise.all([...masters].map((master) => this.#join(master)));
     if (this.redis.disconnects !== disconnectsBefore) {
       throw new NotReplicatedError(

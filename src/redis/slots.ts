@@ -1,6 +1,12 @@
 /** How many slots a Redis Cluster spreads its keys over. */
 export const SLOTS = 16_384;
 
+/** In place of a slot where keys need not lie in one: on a single server. */
+export const NO_SLOT = 'no-slot' as const;
+
+/** The slot in which a key has to lie, beside the cells that the same script writes; or {@link NO_SLOT}. */
+export type Slot = number | typeof NO_SLOT;
+
 /** CRC-16/XMODEM by byte, which Redis Cluster takes: see "Key distribution model" of its specification. */
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
@@ -10,7 +16,12 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** The slot of a key, 0 to 16,383: of the part between its first `{` and the next `}`, unless that is empty or missing. */
+/**
+ * The slot of a key, 0 to 16,383: of the part between its first `{` and the next `}`, unless that is empty or missing.
+ *
+ * Not the package cluster-key-slot, which comes with ioredis: it answers wrong for keys such as `foo{}{bar}`, and for bytes
+ * that are no UTF-8. Real servers agree with this (`test/cluster/keyslot.test.ts`).
+ */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   if (open !== -1) {

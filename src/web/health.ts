@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
 import { addressOf, misdirectionOf } from '../redis/masters.js';
 import { judgeServer, mergeFindings } from '../redis/requirements.js';
 import { readServerFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
-import type { MasterProbe } from '../redis/master-probe.js';
 import { withDeadline } from '../producers/ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
@@ -18,9 +18,7 @@ const PROBE_TIMEOUT_MS = 2_000;
 const healthAnswer = z.object({ status: z.literal('ok') });
 const readyAnswer = z.object({ status: z.literal('ready') });
 
-export interface HealthDeps {
-  readonly redis: Connection;
-  readonly masters: MasterProbe;
+export interface HealthDeps extends Pick<Store, 'redis' | 'masters'> {
   readonly drain: Drain;
 }
 

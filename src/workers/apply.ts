@@ -4,10 +4,8 @@ import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { isUndone } from '../operations/outcome.js';
-import type { Connection } from '../redis/connection.js';
+import type { Store } from '../layout/store.js';
 import type { AnnouncedClock } from '../redis/announced.js';
-import type { RedisClock } from '../redis/clock.js';
-import type { Keys } from '../redis/keys.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptAt, readOrder } from './attempt.js';
@@ -18,15 +16,12 @@ import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { buildScriptCall } from './script-call.js';
-import type { ScriptCall, SlotGroup, SlotGroups } from './script-call.js';
+import type { JobGroup, JobGroups, ScriptCall } from './script-call.js';
 
-export interface ApplyDeps {
-  readonly redis: Connection;
+export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'clock'> {
   readonly registry: Registry;
-  readonly keys: Keys;
   readonly scripts: ScriptRunner;
   readonly script: Script;
-  readonly clock: RedisClock;
   readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
   readonly metrics: WorkerMetrics | undefined;
@@ -63,9 +58,9 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
 }
 
 /** Where one script call fails, others of the same job may have applied their updates. */
-function hasSeveralReceipts({ job: { data }, ranBefore }: Attempt, { redis }: ApplyDeps): boolean {
+function hasSeveralReceipts({ job: { data }, ranBefore }: Attempt, { layouts }: ApplyDeps): boolean {
   const { updates } = (data as Partial<typeof data> | undefined) ?? {};
-  return redis.isCluster && (Array.isArray(updates) ? updates.length > 1 : ranBefore);
+  return layouts.receipts.mayBeSeveral(Array.isArray(updates) ? updates.length : ranBefore ? Infinity : 0);
 }
 
 /** What is recorded of the job when this attempt is over: by itself, by an earlier one, or by a request that came late. */
@@ -97,7 +92,7 @@ function isRecorded(record: JobResult): boolean {
   return outcomes.length !== 1 || !isUndone(outcomes[0] ?? '');
 }
 
-/** Runs the script, in a Cluster once for each slot that the job's updates lie in, all at the same time. */
+/** Runs the script once for each receipt that the job has to have, all at the same time. */
 async function runScripts(attempt: Attempt, disconnectsBefore: number, deps: ApplyDeps): Promise<JobResult> {
   const { clock, confirmation } = deps;
   const { job, ranBefore, askedAtMs } = attempt;
@@ -108,7 +103,7 @@ async function runScripts(attempt: Attempt, disconnectsBefore: number, deps: App
     return await recordOfUnreadable(attempt, error, deps);
   }
   if (order.stamp.sentAtMs === undefined && !ranBefore) {
-    await job.updateProgress({ sentAtMs: clock.at(askedAtMs) }); // somebody else added it, without a stamp
+    await job.updateProgress({ sentAtMs: clock.latestAt(askedAtMs) }); // somebody else added it, without a stamp
   }
   if (ranBefore) {
     await announceNow(order.groups, deps);
@@ -138,7 +133,7 @@ async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<
   return results.map((result) => (result as PromiseFulfilledResult<JobResult>).value);
 }
 
-async function runScript(attempt: Attempt, group: SlotGroup, order: Order, deps: ApplyDeps): Promise<JobResult> {
+async function runScript(attempt: Attempt, group: JobGroup, order: Order, deps: ApplyDeps): Promise<JobResult> {
   const { scripts, script, metrics } = deps;
   const call = callFor(attempt, group, order, deps);
   const sentAtMs = performance.now();
@@ -158,7 +153,7 @@ async function runScript(attempt: Attempt, group: SlotGroup, order: Order, deps:
 /** The call that may do where Redis refused one; undefined when this worker can't do better. */
 async function mendCall(
   attempt: Attempt,
-  group: SlotGroup,
+  group: JobGroup,
   order: Order,
   { message }: Error,
   deps: ApplyDeps,
@@ -175,7 +170,7 @@ async function mendCall(
   return undefined;
 }
 
-function callFor(attempt: Attempt, group: SlotGroup, { stamp }: Order, deps: ApplyDeps): ScriptCall {
+function callFor(attempt: Attempt, group: JobGroup, { stamp }: Order, deps: ApplyDeps): ScriptCall {
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, announcedClock, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   return buildScriptCall(group, {
@@ -186,19 +181,19 @@ function callFor(attempt: Attempt, group: SlotGroup, { stamp }: Order, deps: App
 }
 
 /** The record of a job from those of its groups. */
-function joinRecords({ form, digest }: Attempt, groups: SlotGroups, records: readonly JobResult[]): JobResult {
+function joinRecords({ form, digest }: Attempt, groups: JobGroups, records: readonly JobResult[]): JobResult {
   const [only] = records;
-  if (records.length === 1 && only !== undefined && groups[0].slot === undefined) {
+  if (only !== undefined && groups[0].isOnlyReceipt) {
     return only; // also when the data were edited after it was written: then it speaks for those of before
   }
   const outcomes: string[] = [];
-  for (const [place, { updates, indexes }] of groups.entries()) {
+  for (const [place, group] of groups.entries()) {
     const ofGroup = decodeRecord(records[place]);
-    if (ofGroup?.digest !== digest || ofGroup.outcomes.length !== updates.length) {
+    if (ofGroup?.digest !== digest || ofGroup.outcomes.length !== group.updates.length) {
       throw new PartlyAppliedError('the job was edited after it, or a part of it, had been applied');
     }
     for (const [placeInGroup, outcome] of ofGroup.outcomes.entries()) {
-      outcomes[indexes?.[placeInGroup] ?? placeInGroup] = outcome;
+      outcomes[group.indexAt(placeInGroup)] = outcome;
     }
   }
   return encodeRecord(form, { digest, outcomes });
@@ -206,14 +201,14 @@ function joinRecords({ form, digest }: Attempt, groups: SlotGroups, records: rea
 
 /**
  * A job whose data can't be read may have been applied before somebody edited them. No other attempt can write any more, so its
- * receipts decide. In a Cluster they can't be found without the data.
+ * receipts decide, unless they can't be found without the data.
  */
 async function recordOfUnreadable(attempt: Attempt, reason: unknown, deps: ApplyDeps): Promise<JobResult> {
-  const { redis } = deps;
-  if (redis.isCluster) {
+  const slot = deps.layouts.receipts.slotOfUpdate(undefined, 0);
+  if (slot === undefined) {
     throw attempt.ranBefore ? new PartlyAppliedError((reason as Error).message) : reason;
   }
-  const record = await readReceipt(attempt, undefined, deps);
+  const record = await readReceipt(attempt, slot, deps);
   if (record === undefined) {
     throw reason;
   }

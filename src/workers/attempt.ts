@@ -3,15 +3,16 @@ import { ValidationError } from '../errors.js';
 import { FORM } from '../jobs/form.js';
 import { formOfJob, nameOfJob, parseJobData } from '../jobs/job-data.js';
 import type { JobData, Stamp } from '../jobs/job-data.js';
-import type { Partition } from '../jobs/partitions.js';
 import { notedStamp } from '../jobs/queues.js';
 import type { JobResult, TallyQueue } from '../jobs/queues.js';
+import type { Partition } from '../layout/partitions.js';
+import type { JobSlots } from '../layout/receipts.js';
+import type { Store } from '../layout/store.js';
+import type { Step } from '../operations/operation.js';
 import type { Registry } from '../operations/registry.js';
-import type { Connection } from '../redis/connection.js';
-import type { JobName, Keys, Slot } from '../redis/keys.js';
+import type { JobName } from '../redis/keys.js';
 import { attemptAskedAtMs, digestOf } from './queue-worker.js';
-import { groupBySlot } from './script-call.js';
-import type { SlotGroups } from './script-call.js';
+import type { JobGroups, JobUpdate } from './script-call.js';
 
 export type TallyJob = Job<JobData, JobResult>;
 
@@ -19,8 +20,8 @@ export type TallyJob = Job<JobData, JobResult>;
 export interface JobPlace {
   readonly queue: TallyQueue;
   readonly partition: Partition;
-  /** Gets the slots in which each job that was applied in a Cluster has receipts, for when it is settled. */
-  rememberSlots(job: TallyJob, slots: readonly Slot[]): void;
+  /** Where those that were applied have receipts, for when they are settled. */
+  readonly slots: JobSlots;
 }
 
 /** One attempt at a job. */
@@ -55,31 +56,28 @@ export function attemptAt(job: TallyJob, place: JobPlace): Attempt {
 
 /** What a job asks for, as far as this worker can tell. */
 export interface Order {
-  readonly groups: SlotGroups;
+  readonly groups: JobGroups;
   readonly stamp: Partial<Stamp>;
 }
 
 /** What a worker knows, by which it reads jobs. */
-interface Reading {
-  readonly redis: Connection;
+export interface Reading extends Pick<Store, 'keys' | 'layouts'> {
   readonly registry: Registry;
-  readonly keys: Keys;
 }
 
 /** @throws ValidationError when it can't be told what its updates are, or where their receipts lie */
-export function readOrder({ job, place }: Attempt, { redis, registry, keys }: Reading): Order {
-  const inCluster = redis.isCluster;
-  const context = { registry, isReservedKey: keys.isReserved, slots: inCluster ? ('cluster' as const) : undefined };
+export function readOrder({ job, place }: Attempt, { registry, keys, layouts }: Reading): Order {
+  const { receipts } = layouts;
+  const context = {
+    registry,
+    isReservedKey: keys.isReserved,
+    slotOf: (steps: readonly Step[]) => receipts.slotOf(steps),
+  };
   const { updates, sentAtMs = notedStamp(job.progress), windowMs } = parseJobData(job.name, job.data, context);
-  if (inCluster) {
-    const lost = updates.find((update) => update.slot === undefined);
-    if (lost !== undefined && 'refusal' in lost) {
-      throw unreadable(`${lost.refusal.slice(1)}; and it does not say in which slot, so that none was applied`);
-    }
-    place.rememberSlots(job, [...new Set(updates.map(({ slot }) => slot))]);
-  }
+  const groups = receipts.groups(updates, refuseLost);
+  place.slots.remember(job, groups);
   return {
-    groups: groupBySlot(updates, inCluster),
+    groups,
     stamp: { ...(sentAtMs !== undefined && { sentAtMs }), ...(windowMs !== undefined && { windowMs }) },
   };
 }
@@ -90,6 +88,12 @@ function jobIdOf({ id = '' }: Job): string {
     throw unreadable(`the job id "${id}" is empty or has spaces`);
   }
   return id;
+}
+
+/** It names an operation that is not known, or was edited; and its receipt can't be found. */
+function refuseLost(update: JobUpdate): never {
+  const reason = 'refusal' in update ? update.refusal.slice(1) : update.operation.name;
+  throw unreadable(`${reason}; and it does not say in which slot, so that none was applied`);
 }
 
 function unreadable(message: string): ValidationError {

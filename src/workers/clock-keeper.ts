@@ -1,6 +1,6 @@
+import type { Receipts } from '../layout/receipts.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { RedisClock } from '../redis/clock.js';
-import type { Connection } from '../redis/connection.js';
 
 /** Much less than what the announced time may lag behind. */
 const EVERY_MS = 60_000;
@@ -14,15 +14,15 @@ export class ClockKeeper {
   #announcedMs = -Infinity;
 
   constructor(
-    private readonly redis: Connection,
+    private readonly receipts: Receipts,
     private readonly announced: AnnouncedClock,
     private readonly clock: RedisClock,
   ) {}
 
   async keep(): Promise<void> {
-    const nowMs = this.clock.at(performance.now());
-    if (!this.redis.isCluster && nowMs > this.#announcedMs + EVERY_MS) {
-      await this.announced.raise(nowMs);
+    const nowMs = this.clock.latestAt(performance.now());
+    if (nowMs > this.#announcedMs + EVERY_MS) {
+      await Promise.all(this.receipts.commonSlots.map((slot) => this.announced.raise(nowMs, slot)));
       this.#announcedMs = nowMs;
     }
   }

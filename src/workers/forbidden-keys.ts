@@ -1,7 +1,7 @@
 import type { CheckedUpdate } from '../operations/update.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { RedisClient } from '../redis/connection.js';
-import type { JobUpdate, SlotGroup } from './script-call.js';
+import type { JobGroup, JobUpdate } from './script-call.js';
 
 /** Redis refuses a script call as a whole when its user may not read and write one of the keys. It runs this alike. */
 const NOTHING = 'return 1';
@@ -11,14 +11,14 @@ const NOTHING = 'return 1';
  *
  * @returns the group with these refused; undefined when it is not because of such keys that Redis refused the call
  */
-export async function refuseForbidden(redis: RedisClient, group: SlotGroup): Promise<SlotGroup | undefined> {
+export async function refuseForbidden(redis: RedisClient, group: JobGroup): Promise<JobGroup | undefined> {
   const keys = new Set(group.updates.flatMap((update) => keysOf(update)));
   const answers = await Promise.all([...keys].map(async (key) => [key, await isForbidden(redis, key)] as const));
   const forbidden = new Set(answers.flatMap(([key, isSo]) => (isSo ? [key] : [])));
   if (forbidden.size === 0) {
     return undefined;
   }
-  return { ...group, updates: group.updates.map((update) => refuse(update, forbidden)) };
+  return group.map((update) => refuse(update, forbidden));
 }
 
 function keysOf(update: JobUpdate): string[] {

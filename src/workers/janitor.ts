@@ -63,7 +63,7 @@ export class Janitor {
 
   async #cleanOne(queue: TallyQueue): Promise<void> {
     const { redis, clock, logger } = this.deps;
-    const takenUp = await takeUpPutOffJobs(queue, redis, clock.at(performance.now()));
+    const takenUp = await takeUpPutOffJobs(queue, redis, clock.latestAt(performance.now()));
     if (takenUp.length > 0) {
       const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
       logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);

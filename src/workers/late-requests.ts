@@ -1,30 +1,29 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JobResult } from '../jobs/queues.js';
-import type { Registry } from '../operations/registry.js';
+import type { Store } from '../layout/store.js';
 import { toMs } from '../redis/announced.js';
 import type { AnnouncedClock } from '../redis/announced.js';
-import type { RedisClock } from '../redis/clock.js';
-import type { Connection } from '../redis/connection.js';
-import type { Keys, Slot } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 import { readOrder } from './attempt.js';
-import type { Attempt } from './attempt.js';
+import type { Attempt, Reading } from './attempt.js';
 import { PartlyAppliedError } from './failures.js';
-import type { SlotGroups } from './script-call.js';
+import type { JobGroups } from './script-call.js';
 
-interface Deps {
-  readonly redis: Connection;
-  readonly registry: Registry;
-  readonly keys: Keys;
-  readonly clock: RedisClock;
-  readonly announcedClock: AnnouncedClock;
+/** By which the lease of an attempt is reckoned. */
+interface Leasing extends Pick<Store, 'clock'> {
   readonly lockDurationMs: number;
+}
+
+/** Redis, and what is known of its time. */
+interface Announcing extends Pick<Store, 'redis'> {
+  readonly announcedClock: AnnouncedClock;
 }
 
 /** By so much the clocks of this machine and of Redis may go apart within a lease. */
 const CLOCK_DRIFT_MS = 50;
 
 /** The Redis time after which an attempt may not write; it ends before the lock could be lost. */
-export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDurationMs }: Deps): number {
+export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDurationMs }: Leasing): number {
   return clock.at(askedAtMs, slot) + lockDurationMs;
 }
 
@@ -39,10 +38,10 @@ export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDuratio
  */
 export async function lateRecords(
   attempt: Attempt,
-  deps: Deps,
-): Promise<{ groups: SlotGroups; records: JobResult[] } | undefined> {
+  deps: Leasing & Announcing & Reading,
+): Promise<{ groups: JobGroups; records: JobResult[] } | undefined> {
   const { lockDurationMs } = deps;
-  let groups: SlotGroups;
+  let groups: JobGroups;
   try {
     ({ groups } = readOrder(attempt, deps));
   } catch {
@@ -73,13 +72,10 @@ export async function lateRecords(
  *
  * @returns the time, by group
  */
-export async function announceNow(
-  groups: SlotGroups,
-  { redis, announcedClock }: Pick<Deps, 'redis' | 'announcedClock'>,
-): Promise<number[]> {
+export async function announceNow(groups: JobGroups, { redis, announcedClock }: Announcing): Promise<number[]> {
   return Promise.all(
     groups.map(async ({ slot }) => {
-      const nowMs = toMs((await redis.masterOf(slot ?? 0)?.time()) ?? [0, 0]);
+      const nowMs = toMs((await redis.masterOf(slot)?.time()) ?? [0, 0]);
       await announcedClock.raise(nowMs, slot).catch(allowRefusal);
       return nowMs;
     }),
@@ -96,7 +92,7 @@ function allowRefusal(error: unknown): void {
 export async function readReceipt(
   { name, otherName }: Attempt,
   slot: Slot,
-  { redis, keys }: Pick<Deps, 'redis' | 'keys'>,
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
 ): Promise<JobResult | undefined> {
   const [own, other] = await Promise.all([
     redis.get(keys.jobReceipt(name, slot)),

@@ -6,21 +6,13 @@ import { requeuedJobId } from '../jobs/job-id.js';
 import type { JobResult } from '../jobs/queues.js';
 import { decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
-import type { Connection } from '../redis/connection.js';
-import type { Keys } from '../redis/keys.js';
 import { readOrder } from './attempt.js';
-import type { Attempt } from './attempt.js';
+import type { Attempt, Reading } from './attempt.js';
 import { outcomeError } from './failures.js';
-import type { JobUpdate, SlotGroups } from './script-call.js';
+import type { JobGroups, JobUpdate } from './script-call.js';
 
 /** Characters: about 20 requests. */
 const LONGEST_TRACE = 1_000;
-
-interface Deps {
-  readonly redis: Connection;
-  readonly registry: Registry;
-  readonly keys: Keys;
-}
 
 /**
  * Sees to the updates that a job's record says were not applied: a job of one update fails itself; a batch puts each of them
@@ -29,7 +21,7 @@ interface Deps {
  *
  * @throws UnrecoverableError when it is a job of one update
  */
-export async function requeueUnapplied(attempt: Attempt, record: JobResult, deps: Deps): Promise<void> {
+export async function requeueUnapplied(attempt: Attempt, record: JobResult, reading: Reading): Promise<void> {
   const { digest, outcomes } = decodeRecord(record) ?? { digest: '', outcomes: [] };
   if (!outcomes.some(isUndone) || digest !== attempt.digest) {
     return; // of edited data nobody can tell which update is which
@@ -37,18 +29,18 @@ export async function requeueUnapplied(attempt: Attempt, record: JobResult, deps
   const { job, place, name, form } = attempt;
   // Read once more rather than kept while the script runs: a busy worker has many jobs under way, and what is kept for each
   // costs the garbage collector more than the rare second reading.
-  const { groups, stamp } = readOrder(attempt, deps);
+  const { groups, stamp } = readOrder(attempt, reading);
   const updates = inPlace(groups);
   const [single] = updates;
   if (outcomes.length === 1 && single !== undefined) {
-    throw outcomeError(failureOf(job.name, single, outcomes[0] ?? '', deps.registry), form);
+    throw outcomeError(failureOf(job.name, single, outcomes[0] ?? '', reading.registry), form);
   }
   const telemetry = traceOf(job);
   const undone = updates.flatMap((update, index) => (isUndone(outcomes[index] ?? '') ? [{ update, index }] : []));
   await place.queue.addBulk(
     undone.map(({ update, index }) => ({
       name: job.name,
-      data: toJobData([update], stamp, deps.redis.isCluster, formOfJob(job.data)),
+      data: toJobData([update], stamp, reading.layouts.receipts, formOfJob(job.data)),
       opts: {
         ...JOB_OPTIONS,
         ...(telemetry && { telemetry }),
@@ -58,11 +50,11 @@ export async function requeueUnapplied(attempt: Attempt, record: JobResult, deps
   );
 }
 
-function inPlace(groups: SlotGroups): JobUpdate[] {
+function inPlace(groups: JobGroups): JobUpdate[] {
   const updates: JobUpdate[] = [];
-  for (const { updates: ofGroup, indexes } of groups) {
-    for (const [place, update] of ofGroup.entries()) {
-      updates[indexes?.[place] ?? place] = update;
+  for (const group of groups) {
+    for (const [place, update] of group.updates.entries()) {
+      updates[group.indexAt(place)] = update;
     }
   }
   return updates;

@@ -3,11 +3,12 @@ import type { Stamp } from '../jobs/job-data.js';
 import { updateId } from '../jobs/job-id.js';
 import type { Cell } from '../operations/cell.js';
 import type { Argument, History, Operation, Step } from '../operations/operation.js';
-import { firstSlot } from '../operations/step.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate, RefusedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
-import type { IdempotencyName, JobName, Keys, Slot } from '../redis/keys.js';
+import type { UpdateGroup, UpdateGroups } from '../layout/update-group.js';
+import type { IdempotencyName, JobName, Keys } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -31,38 +32,13 @@ export interface ScriptCall {
   readonly args: readonly [leaseMs: number, request: string, recordHead: string];
 }
 
-/** Updates of a job that one script call applies: those in one slot, or all where receipts don't lie in slots. */
-export interface SlotGroup {
-  readonly slot: Slot;
-  readonly updates: readonly JobUpdate[];
-  /** The place of each in the job; undefined when these are all. */
-  readonly indexes: readonly number[] | undefined;
-}
-
 /** An update as a worker has read it from its job. */
 export type JobUpdate = CheckedUpdate | RefusedUpdate;
 
-export type SlotGroups = readonly [SlotGroup, ...SlotGroup[]];
+/** The updates of a job that one script call applies. */
+export type JobGroup = UpdateGroup<JobUpdate>;
 
-/**
- * The updates of a job by their slots, in the order in which the slots first come.
- *
- * @param inCluster elsewhere receipts don't lie in slots, and all updates are one group
- */
-export function groupBySlot(updates: readonly JobUpdate[], inCluster: boolean): SlotGroups {
-  const slot = inCluster ? updates[0]?.slot : undefined;
-  if (!inCluster || updates.every((update) => update.slot === slot)) {
-    return [{ slot, updates, indexes: undefined }];
-  }
-  const groups = new Map<Slot, { slot: Slot; updates: JobUpdate[]; indexes: number[] }>();
-  for (const [index, update] of updates.entries()) {
-    const group = groups.get(update.slot) ?? { slot: update.slot, updates: [], indexes: [] };
-    groups.set(update.slot, group);
-    group.updates.push(update);
-    group.indexes.push(index);
-  }
-  return [...groups.values()] as unknown as SlotGroups;
-}
+export type JobGroups = UpdateGroups<JobUpdate>;
 
 /** What a script call says of the job and of the attempt, beside the updates. */
 export interface CallSettings {
@@ -85,8 +61,8 @@ export interface CallSettings {
 }
 
 /** Builds the KEYS and ARGV that `lua/apply.lua` describes. */
-export function buildScriptCall(group: SlotGroup, settings: CallSettings): ScriptCall {
-  const { slot, updates, indexes } = group;
+export function buildScriptCall(group: JobGroup, settings: CallSettings): ScriptCall {
+  const { slot, updates, isPart } = group;
   const { name, form, digest, leaseMs, lockDurationMs, keys } = settings;
   const { steps, refused, operation } = readSteps(updates);
   const scriptKeys = [keys.jobReceipt(name, slot), ...steps.cells.strings];
@@ -100,7 +76,7 @@ export function buildScriptCall(group: SlotGroup, settings: CallSettings): Scrip
     ...(hashes.length > 0 && { hashes }),
     ...(sortedSets.length > 0 && { sortedSets }),
     updates: updates.length,
-    ...(indexes !== undefined && { part: true }),
+    ...(isPart && { part: true }),
     ...(refused.length > 0 && { refused }),
     ...(operation === TRANSACTION && {
       steps: updates.map((update) => ('refusal' in update ? 0 : update.steps.length)),
@@ -136,15 +112,17 @@ function readSteps(updates: readonly JobUpdate[]) {
 }
 
 /** Of the updates with idempotency keys. Adds their receipts to the keys of the script. */
-function addKeyed({ slot, updates, indexes }: SlotGroup, settings: CallSettings, scriptKeys: string[]) {
+function addKeyed(group: JobGroup, settings: CallSettings, scriptKeys: string[]) {
+  const { slot, updates } = group;
   const { name, form, stamp, leastWindowMs, keys } = settings;
   const keyed = updates.flatMap((update, place) => {
     if ('refusal' in update || update.idempotencyKey === undefined) {
       return [];
     }
     const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
-    const id = updateId(name.jobId, indexes?.[place] ?? place);
-    return [[place + 1, position, fingerprint(update.operation, update.params), id, slot ?? firstSlot(update.steps)]];
+    const id = updateId(name.jobId, group.indexAt(place));
+    const inCluster = group.slotInCluster(update.steps);
+    return [[place + 1, position, fingerprint(update.operation, update.params), id, inCluster]];
   });
   return keyed.length === 0 ? undefined : { keyed, form, newestForm: FORM, ...stamp, leastWindowMs };
 }

@@ -1,18 +1,15 @@
 import type { Telemetry } from 'bullmq';
-import type { Logger } from 'pino';
 import { nameOfJob } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
-import type { Partition } from '../jobs/partitions.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Store } from '../layout/store.js';
 import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { forgiving } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
-import type { Connection } from '../redis/connection.js';
-import type { Slot } from '../redis/keys.js';
 import type { Script } from '../redis/scripts.js';
-import { slotOf } from '../redis/slots.js';
 import { withinTime } from '../within-time.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
@@ -21,8 +18,8 @@ import { QueueWorker } from './queue-worker.js';
 import { ReceiptCutter } from './receipt-cutter.js';
 import { Settler } from './settler.js';
 
-interface Deps {
-  readonly redis: Connection;
+/** What is served, and by what. */
+interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   readonly apply: ApplyDeps;
   readonly settle: Script;
   readonly registry: Registry;
@@ -37,7 +34,6 @@ interface Deps {
     readonly metrics?: Metrics | undefined;
   };
   readonly completed: (job: { queue: string; jobId: string; operation: string; updates: number }) => void;
-  readonly logger: Logger;
 }
 
 /** A BullMQ worker for every queue in every partition that this process serves. */
@@ -50,7 +46,7 @@ export class ServedQueues {
   readonly #cutter: ReceiptCutter;
   #closed = false;
 
-  constructor(private readonly deps: Deps) {
+  constructor(private readonly deps: Service) {
     const { redis, options, logger } = deps;
     this.#cutter = new ReceiptCutter({ redis, settledReceiptMs: options.settledReceiptMs, logger });
   }
@@ -88,11 +84,11 @@ export class ServedQueues {
   }
 
   #open(partition: Partition): QueueWorker[] {
-    const { redis, queues, settle, apply, options, logger } = this.deps;
+    const { redis, keys, layouts, queues, settle, apply, options, logger } = this.deps;
     this.#prefixes.add(partition.prefix);
     this.partitions.push(partition);
     const settler = new Settler({
-      ...{ scripts: apply.scripts, settle, keys: apply.keys, partition, cutter: this.#cutter, logger },
+      ...{ scripts: apply.scripts, settle, keys, partition, receipts: layouts.receipts, cutter: this.#cutter, logger },
       settledReceiptMs: options.settledReceiptMs,
     });
     this.#settlers.push(settler);
@@ -104,22 +100,15 @@ export class ServedQueues {
   }
 
   #work(queue: TallyQueue, partition: Partition, settler: Settler): QueueWorker {
-    const { redis, apply, registry, options, completed, logger } = this.deps;
+    const { redis, layouts, apply, registry, options, completed, logger } = this.deps;
     const { concurrency, lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { name } = queue;
-    const slotsOf = new WeakMap<TallyJob, readonly Slot[]>();
-    const place: JobPlace = {
-      queue,
-      partition,
-      rememberSlots: (job, slots) => {
-        slotsOf.set(job, slots);
-      },
-    };
+    const place: JobPlace = { queue, partition, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>
       nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
       name: TALLY_WORKER,
-      connection: redis.forSlot(slotOf(partition.prefix)),
+      connection: redis.forSlot(partition.slot),
       prefix: partition.prefix,
       concurrency,
       lockDuration: lockDurationMs,
@@ -132,13 +121,12 @@ export class ServedQueues {
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job) => {
       const { id: jobId = '', name: operation, data } = job;
-      const slots = redis.isCluster ? (slotsOf.get(job) ?? []) : undefined;
-      settler.add({ name: nameOf(job), state: 'completed', slots });
+      settler.add({ name: nameOf(job), state: 'completed', slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
       if (job?.finishedOn !== undefined) {
-        settler.add({ name: nameOf(job), state: 'failed', slots: redis.isCluster ? [] : undefined });
+        settler.add({ name: nameOf(job), state: 'failed', slots: [] });
       }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
       log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import { isRequeued } from '../jobs/job-id.js';
-import type { Partition } from '../jobs/partitions.js';
-import type { JobName, Keys, Slot } from '../redis/keys.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Receipts } from '../layout/receipts.js';
+import type { JobName, Keys } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
-import { slotOf } from '../redis/slots.js';
+import type { Slot } from '../redis/slots.js';
 import type { ReceiptCutter } from './receipt-cutter.js';
 
 /** How long completed jobs gather: a call for each would double the calls of single jobs. */
@@ -16,8 +17,8 @@ const MAX_WAITING = 100_000;
 interface JobToSettle {
   readonly name: JobName;
   readonly state: 'completed' | 'failed';
-  /** Where its receipts lie, if they lie in slots. */
-  readonly slots: readonly Slot[] | undefined;
+  /** Where it has receipts that this script can't reach. */
+  readonly slots: readonly Slot[];
 }
 
 /**
@@ -36,6 +37,7 @@ export class Settler {
       readonly settle: Script;
       readonly keys: Keys;
       readonly partition: Partition;
+      readonly receipts: Receipts;
       /** Cuts receipts that lie in other slots than the jobs. */
       readonly cutter: ReceiptCutter;
       /** Life of a receipt after its job was settled. */
@@ -76,22 +78,23 @@ export class Settler {
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
-    const { scripts, settle, keys, partition, cutter, settledReceiptMs } = this.deps;
+    const { scripts, settle, keys, partition, receipts, cutter, settledReceiptMs } = this.deps;
     const { prefix } = partition;
     const hashes = jobs.map(({ name: { queue, jobId } }) => keys.job(queue, jobId, prefix));
     const sets = jobs.map(({ name: { queue }, state }) => keys.job(queue, state, prefix));
-    const inSlots = jobs.some(({ slots }) => slots !== undefined);
-    const receipts = inSlots ? [] : [...jobs.map(({ name }) => keys.jobReceipt(name)), keys.announced()];
+    const besides = receipts.withJobs(
+      jobs.map(({ name }) => name),
+      keys,
+    );
     // The batch that put a job back may run once more at any time, and would put it back once more.
     const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isRequeued(name.jobId) ? '0' : '1')).join('');
     const args = [Math.ceil(settledReceiptMs / 1000), mayCut, ...jobs.map(({ name }) => name.jobId)];
-    const cut = (await scripts.run(settle, [...hashes, ...sets, ...receipts], args)) as string;
-    if (inSlots) {
-      const settled = jobs.filter((_, place) => cut[place] === '1');
-      cutter.add(
-        slotOf(prefix),
-        settled.flatMap(({ name, slots = [] }) => slots.map((slot) => keys.jobReceipt(name, slot))),
-      );
+    const cut = (await scripts.run(settle, [...hashes, ...sets, ...besides], args)) as string;
+    const apart = jobs.flatMap(({ name, slots }, place) =>
+      cut[place] === '1' ? receipts.apartFromJob(name, slots, keys) : [],
+    );
+    if (apart.length > 0) {
+      cutter.add(partition.slot, apart);
     }
   }
 }

@@ -1,12 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { pino } from 'pino';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
-import { PartitionCounts } from '../jobs/partition-counts.js';
-import { partitionCountOf, Partitions } from '../jobs/partitions.js';
-import type { Partition } from '../jobs/partitions.js';
-import { UsedPartitions } from '../jobs/used-partitions.js';
+import type { Layout } from '../layout/layout.js';
+import type { Partition } from '../layout/partitions.js';
+import { openStore } from '../layout/store.js';
+import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
 import {
@@ -19,11 +17,6 @@ import {
 } from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
-import { RedisClock } from '../redis/clock.js';
-import { connectPatiently } from '../redis/connection.js';
-import type { Connection } from '../redis/connection.js';
-import { createKeys } from '../redis/keys.js';
-import type { Keys } from '../redis/keys.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
@@ -32,7 +25,7 @@ import { withinTime } from '../within-time.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { OtherWorkers } from './other-workers.js';
-import { shareOf, shareSchema } from './partition-share.js';
+import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
@@ -126,20 +119,13 @@ export interface CompletedJob {
 }
 
 export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
-  readonly #redis: Connection;
+  readonly #store: Store;
   readonly #registry: Registry;
-  readonly #keys: Keys;
   readonly #scripts: ScriptRunner;
   readonly #retire = retireScript();
-  readonly #clock: RedisClock;
-  readonly #partitions: Partitions;
-  readonly #counts: PartitionCounts;
-  readonly #used: UsedPartitions;
   readonly #served: ServedQueues;
-  readonly #announcedClock: AnnouncedClock;
   readonly #clockKeeper: ClockKeeper;
   readonly #otherWorkers: OtherWorkers;
-  readonly #logger: Logger;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
@@ -148,37 +134,32 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   /** @internal use {@link createWorker} */
   constructor(private readonly options: CheckedOptions) {
     super();
-    this.#logger = options.logger ?? pino({ name: 'tally' });
-    this.#redis = connectPatiently(options.redis, 'tally-worker', this.#logger);
     this.#registry = createRegistry(options.operations);
-    this.#keys = createKeys(options);
+    this.#store = openStore({ ...options, connectionName: 'tally-worker' });
+    const { redis, layouts, clock, logger } = this.#store;
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
-    this.#scripts = new ScriptRunner(this.#redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
-    this.#clock = new RedisClock(this.#redis, this.#logger);
-    this.#announcedClock = new AnnouncedClock({ redis: this.#redis, keys: this.#keys });
-    const confirmation = new ReplicaConfirmation(this.#redis, options);
-    this.#partitions = new Partitions(options.prefix, partitionCountOf(options));
-    this.#counts = new PartitionCounts(this.#redis, this.#keys);
-    this.#used = new UsedPartitions(this.#redis, this.#counts, this.#partitions);
+    this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
+    const announcedClock = new AnnouncedClock(this.#store);
     this.#served = new ServedQueues({
-      redis: this.#redis,
+      ...this.#store,
       apply: {
-        ...{ redis: this.#redis, registry: this.#registry, keys: this.#keys, scripts: this.#scripts, script },
-        ...{ clock: this.#clock, announcedClock: this.#announcedClock, confirmation, metrics },
-        delays: new JobDelays({ redis: this.#redis, metrics, logger: this.#logger }),
+        ...this.#store,
+        ...{ registry: this.#registry, scripts: this.#scripts, script, announcedClock, metrics },
+        confirmation: new ReplicaConfirmation(redis, options),
+        delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
       },
-      ...{ settle, registry: this.#registry, queues: this.#queueNames(), options, logger: this.#logger },
+      ...{ settle, registry: this.#registry, queues: this.#queueNames(), options },
       completed: (job) => this.emit('completed', job),
     });
-    this.#clockKeeper = new ClockKeeper(this.#redis, this.#announcedClock, this.#clock);
-    this.#otherWorkers = new OtherWorkers(this.#served, this.#redis, this.#logger);
+    this.#clockKeeper = new ClockKeeper(layouts.receipts, announcedClock, clock);
+    this.#otherWorkers = new OtherWorkers(this.#served, redis, logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
-      this.#logger.error({ err: error }, 'the worker did not start');
+      logger.error({ err: error }, 'the worker did not start');
     });
   }
 
@@ -201,32 +182,32 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   }
 
   async #start(): Promise<void> {
+    const { redis, layouts, clock, logger } = this.#store;
     try {
-      for (const { message } of await requireMasters(this.#redis, this.options)) {
-        this.#logger.warn(message);
+      for (const { message } of await requireMasters(redis, this.options)) {
+        logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
-      await checkPlans(this.#redis, this.#registry);
+      await checkPlans(redis, this.#registry);
       await this.#scripts.load();
-      await this.#clock.sample();
+      await clock.sample();
     } catch (error) {
-      this.#clock.close();
-      this.#redis.disconnectAll();
+      this.#store.close();
       throw error;
     }
     if (this.#isClosing()) {
       return;
     }
-    await this.#served.serve(this.#shareOf([this.#partitions]), this.#redis.isCluster ? PARTLY_AWAY_MS : undefined);
+    await this.#served.serve(this.#shareOf([layouts.configured]), redis.isCluster ? PARTLY_AWAY_MS : undefined);
     await this.#unlessAway(this.#follow());
     this.#janitor = new Janitor(this.#served.queues, {
-      ...{ redis: this.#redis, clock: this.#clock, scripts: this.#scripts, retire: this.#retire, logger: this.#logger },
+      ...{ redis, clock, scripts: this.#scripts, retire: this.#retire, logger },
     });
     await this.#unlessAway(this.#janitor.clean());
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
-      this.#logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
+      logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
   }
 
@@ -236,36 +217,39 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   /** Waits for something, but in a Cluster not for ever: one master of several may be away. */
   async #unlessAway(work: Promise<unknown>): Promise<void> {
-    await (this.#redis.isCluster ? withinTime(work, PARTLY_AWAY_MS) : work);
+    await (this.#store.redis.isCluster ? withinTime(work, PARTLY_AWAY_MS) : work);
   }
 
-  #shareOf(ways: readonly Partitions[]): Partition[] {
-    return ways.flatMap((way) => shareOf(way, this.options.partitionShare));
+  #shareOf(layouts: readonly Layout[]): Partition[] {
+    const { number, of } = this.options.partitionShare ?? { number: 1, of: 1 };
+    return layouts.flatMap((layout) => layout.shareOf(number, of));
   }
 
   /** In a Cluster whose master of this one key is away, the rest of which works, it can't be known. */
   async #requireOneNamespace(): Promise<void> {
+    const { redis, keys, logger } = this.#store;
     try {
-      await requireOneNamespace(this.#redis, this.#keys, this.options);
+      await requireOneNamespace(redis, keys, this.options);
     } catch (error) {
-      if (error instanceof ConfigurationError || !this.#redis.isCluster) {
+      if (error instanceof ConfigurationError || !redis.isCluster) {
         throw error;
       }
-      this.#logger.warn({ err: error }, 'could not see whether other workers of these queues have the same namespace');
+      logger.warn({ err: error }, 'could not see whether other workers of these queues have the same namespace');
     }
   }
 
   /** Serves its share of the partitions that producers use or have used; now and then, since they may begin at any time. */
   async #follow(): Promise<void> {
+    const { layouts, logger } = this.#store;
     try {
-      await this.#counts.announce(this.#partitions.count);
+      await layouts.announce();
       await this.#clockKeeper.keep();
-      const added = await this.#served.serve(this.#shareOf(await this.#used.read()));
+      const added = await this.#served.serve(this.#shareOf(await layouts.read()));
       if (added > 0) {
-        this.#logger.info({ partitions: added }, 'serving partitions that a producer uses');
+        logger.info({ partitions: added }, 'serving partitions that a producer uses');
       }
     } catch (error) {
-      this.#logger.debug({ err: error }, 'could not look for partitions, trying again soon');
+      logger.debug({ err: error }, 'could not look for partitions, trying again soon');
     }
   }
 
@@ -290,12 +274,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#otherWorkers.close();
     const inTime = await withinTime(this.#served.close(), closeTimeoutMs);
     if (!inTime) {
-      this.#logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
+      this.#store.logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
       await this.#served.abandonJobs();
     }
     await withinTime(this.#served.cutReceipts(), closeTimeoutMs); // else they stay for 400 days
-    this.#clock.close();
     this.#janitor?.close();
-    this.#redis.disconnectAll();
+    this.#store.close();
   }
 }

@@ -1,6 +1,6 @@
 import { htmlUnescape } from 'escape-goat';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startBrowser } from '../support/browser.js';

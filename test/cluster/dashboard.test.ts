@@ -1,6 +1,6 @@
 import { htmlUnescape } from 'escape-goat';
 import { expect, test } from 'vitest';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { clusterOfThisFile } from '../support/cluster-of-this-file.js';
 import { startDashboard } from '../support/dashboard.js';

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';

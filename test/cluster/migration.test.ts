@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { readJobStates } from '../../src/jobs/job-end.js';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import type { ClusterConnection } from '../../src/redis/connection.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
@@ -115,7 +115,10 @@ test('jobs are found on both sides of a slot that is half moved', { timeout: 60_
   const here = place(cluster.url);
   const [partition] = new Partitions(here.prefix, 1).all;
   const keys = createKeys(here);
-  const jobs = Array.from({ length: 20 }, (_, number) => ({ queue: 'counters', partition, jobId: `job-${number}` }));
+  const jobs = Array.from({ length: 20 }, (_, number) => ({
+    ...{ queue: 'counters', partition, jobId: `job-${number}` },
+    slot: undefined,
+  }));
   await Promise.all(
     jobs.map(({ queue, jobId }) => here.client.hset(keys.job(queue, jobId, partition.prefix), 'timestamp', '1')),
   );
@@ -127,7 +130,7 @@ test('jobs are found on both sides of a slot that is half moved', { timeout: 60_
   await cluster.moveSlot(slot, target, {
     batch: 5,
     between: async () => {
-      seen.push(...(await readJobStates(here.client, keys, jobs)).map(String));
+      seen.push(...(await readJobStates({ redis: here.client, keys, layouts: here.layout }, jobs)).map(String));
     },
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Producer } from '../../src/index.js';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { startCluster } from '../support/topology/cluster.js';
 import { tally } from '../support/command.js';

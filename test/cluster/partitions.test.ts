@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startWorkerProcess } from '../support/child.js';
 import { clusterOfThisFile } from '../support/cluster-of-this-file.js';

@@ -5,6 +5,7 @@ import type { JobData } from '../../src/jobs/job-data.js';
 import { parseJson } from '../../src/jobs/job-end.js';
 import { settledRecord } from '../../src/jobs/queues.js';
 import { createKeys } from '../../src/redis/keys.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { inBatches, scanKeys } from './read-redis.js';
 import type { JobRecord } from './oracle/evidence.js';
 import { jobName } from './oracle/evidence.js';
@@ -42,7 +43,7 @@ async function readJob(redis: Redis, place: QueuePlace, id: string): Promise<Job
   if (!data || !timestamp) {
     return undefined; // BullMQ has other hashes
   }
-  const receiptKey = keys.jobReceipt(nameOfJob({ ...place, jobId: id }, parseJson(data), Number(timestamp)));
+  const receiptKey = keys.jobReceipt(nameOfJob({ ...place, jobId: id }, parseJson(data), Number(timestamp)), NO_SLOT);
   const replies = await redis.multi().hgetall(key).get(receiptKey).pttl(receiptKey).exec();
   const [fields, receipt, ttlMs] = (replies ?? []).map(([error, reply]) => {
     if (error !== null) {
@@ -91,7 +92,7 @@ function valueOf(returned: unknown): Pick<JobRecord, 'returnvalue' | 'foreignVal
 
 /** The key of the job's receipt. */
 export function receiptKeyOf({ prefix, queue, id, addedAtMs }: JobRecord): string {
-  return keys.jobReceipt({ prefix, queue, jobId: id, addedAtMs });
+  return keys.jobReceipt({ prefix, queue, jobId: id, addedAtMs }, NO_SLOT);
 }
 
 /** Hash tags of partitions have none of these characters, but cells may. */

@@ -1,6 +1,6 @@
 import { NEMESES } from './nemeses/index.js';
 import type { Nemesis } from './nemeses/index.js';
-import type { PartitionCount } from '../../src/jobs/partitions.js';
+import type { PartitionCount } from '../../src/layout/layout.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
 

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { distinctPartitions } from '../../src/jobs/used-partitions.js';
-import { Partitions } from '../../src/jobs/partitions.js';
-import type { PartitionCount } from '../../src/jobs/partitions.js';
+import type { PartitionCount } from '../../src/layout/layout.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/index.js';
@@ -98,9 +97,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         clockOffsetMs: clocks.get(`producer-${number + 1}`) ?? 0,
       }),
     });
-  const prefixes = distinctPartitions([undefined, ...partitions].map((count) => new Partitions(PREFIX, count))).map(
-    ({ prefix }) => prefix,
-  );
+  const split = partitions.flatMap((count) => (count === undefined ? [] : new Partitions(PREFIX, count).all));
+  const prefixes = [...new Set([PREFIX, ...split.map(({ prefix }) => prefix)])];
   const silent = pino({ level: 'silent' });
   return {
     server,

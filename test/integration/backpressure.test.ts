@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
 import { BackpressureError } from '../../src/index.js';
-import { partitionCountOf } from '../../src/jobs/partitions.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 test('a producer refuses updates while too many jobs wait, and takes them again when workers have caught up', async () => {
   const here = place();
-  const partitions = partitionCountOf(here) ?? 1; // each has its part of the limit
+  const { length: partitions } = here.layout.partitions; // each has its part of the limit
   const producer = here.producer({ backlogLimit: 10 * partitions, maxBatch: 1 });
   const submit = () => producer.counters.increment({ key: here.key('n') });
   const refused = async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../../src/redis/replicas.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 /** There is no replica in these tests: nothing can be confirmed. */
@@ -58,9 +59,9 @@ test('what a lost connection wrote is not confirmed by the one that takes its pl
   const confirmation = new ReplicaConfirmation(here.client, { replicasToConfirm: 0, confirmOnDisk: false });
   await here.client.ping();
   const disconnectsBefore = here.client.disconnects;
-  await confirmation.confirm([undefined], disconnectsBefore);
+  await confirmation.confirm([NO_SLOT], disconnectsBefore);
   here.client.disconnect(true);
   await until('it is connected again', () => here.client.disconnects > disconnectsBefore && here.client.status === 'ready');
 
-  await expect(confirmation.confirm([undefined], disconnectsBefore)).rejects.toThrow(NotReplicatedError);
+  await expect(confirmation.confirm([NO_SLOT], disconnectsBefore)).rejects.toThrow(NotReplicatedError);
 });

@@ -1,7 +1,7 @@
 import { htmlUnescape } from 'escape-goat';
 import { describe, expect, test } from 'vitest';
 import { boardName } from '../../dashboard/board/board-name.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -227,9 +227,9 @@ test('keys of Tally and of BullMQ are not shown', async () => {
     .counters.increment({ key: here.key('n') }, { idempotencyKey: here.key('k') });
   await submission.outcome();
   const reserved = [
-    { key: keys.jobReceipt({ prefix: here.partition.prefix, queue: 'counters', jobId: submission.jobId }) },
-    { key: keys.idempotencyReceipt({ owner: '', operation: 'counter.increment', key: here.key('k') }) },
-    { key: keys.history({ key: here.key('n') }) },
+    { key: keys.jobReceipt({ prefix: here.partition.prefix, queue: 'counters', jobId: submission.jobId }, here.slot) },
+    { key: keys.idempotencyReceipt({ owner: '', operation: 'counter.increment', key: here.key('k') }, here.slot) },
+    { key: keys.history({ key: here.key('n') }, here.slot) },
     { key: keys.users, field: 'ann' },
     { key: `${here.partition.prefix}:counters:${submission.jobId}`, field: 'data' },
   ];
@@ -301,9 +301,9 @@ describe('an update is found', () => {
   });
 
   test('by no other text, and the page says what is kept', async () => {
-    const { findPage } = await begin();
+    const { here, findPage } = await begin();
 
-    for (const text of ['nothing', '<script>', `${newJobId()}.0`, 'x'.repeat(400), '../..', ' ']) {
+    for (const text of ['nothing', '<script>', `${newJobId(here.slot)}.0`, 'x'.repeat(400), '../..', ' ']) {
       const { status, text: shown, source } = await findPage(text);
       expect(status).toBe(200);
       expect(shown).toContain('Nothing was found.');

@@ -1,6 +1,6 @@
 import { htmlUnescape } from 'escape-goat';
 import { expect, test } from 'vitest';
-import { Partitions } from '../../src/jobs/partitions.js';
+import { Partitions } from '../../src/layout/partitions.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';

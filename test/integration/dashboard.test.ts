@@ -8,7 +8,7 @@ import type { DashboardOptions } from '../../dashboard/app.js';
 import { ConfigurationError } from '../../src/index.js';
 import type { JobData } from '../../src/jobs/job-data.js';
 import { FORM } from '../../src/jobs/form.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { board, boardPath } from '../support/board.js';
 import type { ShownQueue } from '../support/board.js';

@@ -2,10 +2,11 @@ import type { Job } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { defineOperation, QueueUnavailableError } from '../../src/index.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { connectPromptly } from '../../src/redis/connection.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { afterApplying } from '../support/after-applying.js';
 import { startProxy } from '../support/proxy.js';
 import { openQueue } from '../support/queues.js';
@@ -20,7 +21,7 @@ test('a batch whose put-back fails for lack of memory does not claim that nothin
   const here = place(redis.url);
   const [good, bad] = [here.key('good'), here.key('bad')];
   await here.client.set(bad, 'not a number');
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
   await openQueue(here).add(
     'counter.increment',
     { updates: [{ key: good, by: 5 }, { key: bad }] },
@@ -116,7 +117,7 @@ test('a user without permission for HINCRBY loses nothing: the script writes no 
   });
   const { applyOne } = createApplier({ ...here, client });
   const update = { operation: 'counter.increment', params: { key, field: 'f', by: 5 } };
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
   expect(await applyOne(update, { jobId })).toMatchObject({ status: 'failed', reason: 'NOPERM' });
   expect(await keysLike(here, `${here.namespace}:*`)).toEqual([]);
   await here.client.call('ACL', 'SETUSER', 'app', '+hincrby');
@@ -134,7 +135,11 @@ test('a batch added by hand with a dot in its id puts its failed updates back li
 
 test('a job added by hand whose data is no object fails at once, with words', async () => {
   const here = place();
-  await openQueue(here).add('counter.increment', null, { jobId: newJobId(), attempts: 20, backoff: { type: 'tally' } });
+  await openQueue(here).add('counter.increment', null, {
+    jobId: newJobId(NO_SLOT),
+    attempts: 20,
+    backoff: { type: 'tally' },
+  });
   await here.worker();
   await until('it has failed', async () => (await openQueue(here).getFailedCount()) === 1);
   const [job] = (await openQueue(here).getFailed()) as [Job];

@@ -97,6 +97,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
     settle,
     keys: createKeys(here),
     partition: here.partition,
+    receipts: here.layout.receipts,
     cutter: new ReceiptCutter({ redis: here.client, settledReceiptMs: 600_000, logger: here.logger }),
     settledReceiptMs: 600_000,
     logger: here.logger,
@@ -104,7 +105,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
   settler.add({
     name: { prefix: here.partition.prefix, queue: 'counters', jobId: submission.jobId },
     state: 'completed',
-    slots: here.slot === undefined ? undefined : [here.slot],
+    slots: [here.slot],
   });
   await settler.flush();
   expect(await here.client.ttl(here.jobReceipt(submission.jobId))).toBeGreaterThan(600);

@@ -3,6 +3,7 @@ import type { Submission, TallyWorker } from '../../src/index.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { tally } from '../support/command.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -153,7 +154,7 @@ test('a job that plain BullMQ added with a key and without a stamp is given one,
   const here = place();
   await here.worker();
   const queue = openQueue(here);
-  const slots = here.slot === undefined ? {} : { slots: here.slot }; // in a Cluster they have to be there, too
+  const slots = here.slot === NO_SLOT ? {} : { slots: here.slot }; // in a Cluster they have to be there, too
   const data = { ...slots, idempotencyKeys: { 0: here.key('k') }, updates: [increment(here).params] };
   const added = await queue.add('counter.increment', data, { jobId: 'order-7' });
   expect((await ended(queue, 'order-7')).failedReason).toContain('UNSTAMPED');

@@ -5,8 +5,10 @@ import { luaSource } from '../../src/redis/lua-source.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { slotOf } from '../../src/redis/slots.js';
-import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
+import { NO_SLOT, slotOf } from '../../src/redis/slots.js';
+import { SlotGroup } from '../../src/layout/split-receipts.js';
+import { WholeReceipts } from '../../src/layout/whole-receipts.js';
+import { buildScriptCall } from '../../src/workers/script-call.js';
 import type { CallSettings } from '../../src/workers/script-call.js';
 import { setup } from './setup.js';
 
@@ -67,6 +69,8 @@ const PARAMS: Readonly<Record<string, (key: (name: string) => string) => Record<
   'scores.add': (key) => ({ entries: ['a', 'b', 'c'].map((name, n) => ({ key: key(name), by: n + 3 })) }),
 };
 
+const whole = new WholeReceipts();
+
 function paramsOf(name: string, key: (name: string) => string = (it) => it): Record<string, unknown> {
   const params = PARAMS[name];
   if (params === undefined) {
@@ -79,6 +83,7 @@ function stepOf(name: string) {
   const [checked] = checkUpdates([{ operation: name, params: paramsOf(name) }], {
     registry,
     isReservedKey: () => false,
+    slotOf: () => NO_SLOT,
   });
   const [step] = checked!.steps;
   return step!;
@@ -131,7 +136,11 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
     const required = Object.fromEntries(
       Object.entries(params).filter(([word]) => !args.includes(`${word} or false`) && word !== 'whenShort'),
     );
-    const [checked] = checkUpdates([{ operation: name, params: required }], { registry, isReservedKey: () => false });
+    const [checked] = checkUpdates([{ operation: name, params: required }], {
+      registry,
+      isReservedKey: () => false,
+      slotOf: () => NO_SLOT,
+    });
 
     numbered(args)?.forEach((text, index) => {
       const optional = text.endsWith('or false') || text.startsWith('true to');
@@ -172,7 +181,11 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
 
 describe('the call of the frame', () => {
   const keys = createKeys(DEFAULT_NAMESPACE);
-  const context = { registry: createRegistry([withHistory('scores.add', 3)]), isReservedKey: keys.isReserved };
+  const context = {
+    registry: createRegistry([withHistory('scores.add', 3)]),
+    isReservedKey: keys.isReserved,
+    slotOf: () => NO_SLOT,
+  };
   const entries = [
     { key: 'string 1', by: 1 },
     { key: 'hash', field: 'f', by: 2 },
@@ -193,13 +206,13 @@ describe('the call of the frame', () => {
     ...{ name, form: 2, digest: 'Digest-0', stamp: { sentAtMs: 8, windowMs: 7 } },
     ...{ ranBefore: false, leaseMs: 5, clockMs: 4, lockDurationMs: 6, leastWindowMs: 9, keys },
   };
-  const call = buildScriptCall(groupBySlot(updates, false)[0], { ...settings, ranBefore: true });
+  const call = buildScriptCall(whole.groups(updates)[0], { ...settings, ranBefore: true });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
 
   test('names the receipt, cells by kind, idempotency receipts, histories and the rest, in this order', () => {
     expect(call.keys).toEqual([
       ...['tally:job:tally-queues:scores:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem::scores.add:k'],
-      ...[0, 3, 1, 4, 2].map((n) => keys.history(entries[n]!)),
+      ...[0, 3, 1, 4, 2].map((n) => keys.history(entries[n]!, NO_SLOT)),
       ...['tally:announced', 'tally:job:tally-queues:scores:job:10'],
     ]);
     expect([call.args[0], call.args[2]]).toEqual([5, 'tally/2 Digest-0 ']);
@@ -250,17 +263,17 @@ describe('the call of the frame', () => {
       },
     };
     const checked = checkUpdates([transaction], { ...context, registry });
-    const { keys: all, args } = buildScriptCall(groupBySlot(checked, false)[0], settings);
+    const { keys: all, args } = buildScriptCall(whole.groups(checked)[0], settings);
 
     expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
     expect(all.slice(-4, -1)).toEqual(
-      [{ key: 'none' }, { key: 'n' }, { key: 'h', field: 'f' }].map((cell) => keys.history(cell)),
+      [{ key: 'none' }, { key: 'n' }, { key: 'h', field: 'f' }].map((cell) => keys.history(cell, NO_SLOT)),
     );
   });
 
   test('says nothing of hashes, sorted sets, idempotency keys, steps and histories when the job has none', () => {
     const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
-    const { args } = buildScriptCall(groupBySlot(one, false)[0], settings);
+    const { args } = buildScriptCall(whole.groups(one)[0], settings);
 
     expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
       'strings',
@@ -277,7 +290,7 @@ describe('the call of the frame', () => {
   });
 
   test('says so when the job has more updates in other slots, and names the updates by their places in the job', () => {
-    const group = { slot: 5, updates: updates.slice(0, 1), indexes: [7] };
+    const group = new SlotGroup(5, updates.slice(0, 1), [7]);
     const { keys: all, args } = buildScriptCall(group, settings);
 
     expect(JSON.parse(args[1])).toMatchObject({
@@ -291,14 +304,19 @@ describe('the call of the frame', () => {
 
   test('says which updates this worker can not apply, and has no steps and no receipts for them', () => {
     const { operation: _operation, steps: _steps, ...held } = updates[0]!;
-    const group = { slot: undefined, updates: [{ ...held, refusal: '?NOPERM,1' }, updates[1]!], indexes: undefined };
+    const [group] = whole.groups([{ ...held, refusal: '?NOPERM,1' }, updates[1]!]);
     const { keys: all, args } = buildScriptCall(group, settings);
 
     const { keyed, ...request } = JSON.parse(args[1]) as Record<string, unknown>;
     expect(request).toMatchObject({ refused: [[1, '?NOPERM,1']], updates: 2, cells: [1], args: [4] });
     expect(request['columns']).toEqual(['scores.add', 1, 1, false]);
     expect(keyed).toBeUndefined();
-    expect(all).toEqual([keys.jobReceipt(name), 'string 2', keys.history({ key: 'string 2' }), keys.announced()]);
+    expect(all).toEqual([
+      keys.jobReceipt(name, NO_SLOT),
+      'string 2',
+      keys.history({ key: 'string 2' }, NO_SLOT),
+      keys.announced(NO_SLOT),
+    ]);
   });
 
   test('names the steps of each transaction', () => {
@@ -308,7 +326,7 @@ describe('the call of the frame', () => {
       params: { updates: Array<typeof increment>(steps).fill(increment) },
     }));
     const checked = checkUpdates(transactions, context);
-    const { args } = buildScriptCall(groupBySlot(checked, false)[0], settings);
+    const { args } = buildScriptCall(whole.groups(checked)[0], settings);
 
     expect(JSON.parse(args[1])).toMatchObject({
       steps: [2, 3],

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Update } from '../../src/operations/update.js';
 import { toMs } from '../../src/redis/announced.js';
 import type { RedisClient } from '../../src/redis/connection.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import { allWithHistory } from './histories.js';
@@ -26,7 +27,7 @@ describe('a job that is applied once more', () => {
       { operation: 'counter.increment', params: { key: good }, idempotencyKey: 'a' },
       { operation: 'counter.increment', params: { key: good, by: 2 }, idempotencyKey: 'a' },
     ];
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const outcomes = await apply(updates, { jobId });
     const before = await takeSnapshot(client);
     await client.set(bad, 7); // what failed at first must not apply now: the batch put it back as its own job
@@ -42,7 +43,7 @@ describe('a job that is applied once more', () => {
 
   test('keeps its receipt for another 400 days', async () => {
     const { client, key, jobReceipt, applyOne } = setup();
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     await applyOne(update, { jobId });
     const firstMs = await client.pttl(jobReceipt(jobId));
@@ -59,7 +60,7 @@ describe('a job that is applied once more', () => {
 
   test('answers after its lease too, and then writes nothing at all', async () => {
     const { client, key, applyOne } = setup(own.url);
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     const outcome = await applyOne(update, { jobId });
     const before = await takeSnapshot(client);
@@ -71,7 +72,7 @@ describe('a job that is applied once more', () => {
 
   test('is planned anew when its only update failed', async () => {
     const { client, key, jobReceipt, applyOne } = setup();
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     await client.set(key('n'), 'abc');
 
@@ -84,7 +85,7 @@ describe('a job that is applied once more', () => {
 
   test('stays rejected when its only update was rejected, whatever changed since', async () => {
     const { client, key, applyOne } = setup();
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const update = { operation: 'inventory.take', params: { key: key('n'), quantity: 1, whenShort: 'reject' } };
     const outcome = await applyOne(update, { jobId });
     await client.set(key('n'), 5);
@@ -120,7 +121,7 @@ describe('a job that ran before, and has no receipt', () => {
     const update = { operation: 'counter.increment', params: { key: key('n') } };
     const sentAtMs = await redisTimeMs(client);
     const clockMs = sentAtMs + RERUN_LIMIT_MS + 1;
-    await client.zadd(keys.announced(), clockMs, 'clock-ms');
+    await client.zadd(keys.announced(NO_SLOT), clockMs, 'clock-ms');
 
     await expect(applyOne(update, { ranBefore: true, sentAtMs, clockMs })).rejects.toThrow(/^TOO_OLD /);
 
@@ -139,7 +140,7 @@ describe('a job that ran before, and has no receipt', () => {
 
   test('answers however old it is when there is a receipt', async () => {
     const { client, key, applyOne } = setup();
-    const [update, jobId] = [{ operation: 'counter.increment', params: { key: key('n') } }, newJobId()];
+    const [update, jobId] = [{ operation: 'counter.increment', params: { key: key('n') } }, newJobId(NO_SLOT)];
     const outcome = await applyOne(update, { jobId });
 
     expect(await applyOne(update, { jobId, ranBefore: true, sentAtMs: 1 })).toEqual(outcome);
@@ -151,9 +152,9 @@ describe('a job that ran before, and has no receipt', () => {
   test('answers with the receipt that has its other name', async () => {
     const { client, key, keys, jobReceipt, applyOne } = setup();
     const update = { operation: 'counter.increment', params: { key: key('n') } };
-    const [jobId, otherName] = [newJobId(), { prefix: 'p', queue: 'q', jobId: 'other', addedAtMs: 5 }];
+    const [jobId, otherName] = [newJobId(NO_SLOT), { prefix: 'p', queue: 'q', jobId: 'other', addedAtMs: 5 }];
     const outcome = await applyOne(update, { jobId });
-    await client.rename(jobReceipt(jobId), keys.jobReceipt(otherName));
+    await client.rename(jobReceipt(jobId), keys.jobReceipt(otherName, NO_SLOT));
 
     expect(await applyOne(update, { jobId, otherName, ranBefore: true })).toEqual(outcome);
 
@@ -242,7 +243,7 @@ const WRITES = ['SET', 'INCRBY', 'HSET', 'HINCRBY', 'ZADD', 'LPUSH', 'DEL', 'UNL
 
 test('the job receipt is written first, then idempotency receipts and the time, then cells, then histories', async () => {
   const { client, key, keys, jobReceipt, keyReceipt, apply } = setup(own.url, allWithHistory(5));
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
   const monitor = await client.masters()[0]!.monitor();
   const written: string[] = [];
   let done = false;
@@ -265,9 +266,9 @@ test('the job receipt is written first, then idempotency receipts and the time, 
   expect(written).toEqual([
     jobReceipt(jobId),
     ...['k0', 'k1', 'k2'].map((name) => keyReceipt(name, 'xp.award')),
-    keys.announced(),
+    keys.announced(NO_SLOT),
     ...cells.map((cell) => cell.key),
-    ...cells.map((cell) => keys.history(cell)),
+    ...cells.map((cell) => keys.history(cell, NO_SLOT)),
   ]);
 });
 

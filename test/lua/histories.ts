@@ -4,6 +4,7 @@ import type { Cell } from '../../src/operations/cell.js';
 import type { History, Operation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Update } from '../../src/operations/update.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { pointsMove } from './samples.js';
 import { setup } from './setup.js';
 import type { Setup } from './setup.js';
@@ -29,8 +30,8 @@ export function setupWithHistory({
   const { client, keys } = all;
   return {
     ...all,
-    changesOf: (cell) => readHistory(client, keys, cell),
-    historyKeys: async () => (await client.keys(keys.history({ key: '*' }).replace('s*', '*'))).sort(),
+    changesOf: (cell) => readHistory(client, keys, cell, NO_SLOT),
+    historyKeys: async () => (await client.keys(keys.history({ key: '*' }, NO_SLOT).replace('s*', '*'))).sort(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { CELL_KINDS, cellOf, stored } from './cells.js';
 import { increment, setupWithHistory } from './histories.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
@@ -11,7 +12,7 @@ describe('no history is added', () => {
   test('by a job that its receipt answers', async () => {
     const { key, apply, changesOf } = setupWithHistory();
     const updates = [increment({ key: key('n') }), increment({ key: key('n') }, 5)];
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     await apply(updates, { jobId });
     const changes = await changesOf({ key: key('n') });
 
@@ -94,7 +95,7 @@ describe('a history never keeps a job from being applied', () => {
   test.each(CELL_KINDS)('when something else lies in its place (%s)', async (kind) => {
     const { client, key, keys, applyOne, changesOf } = setupWithHistory();
     const cell = cellOf(kind, key('n'));
-    await client.set(keys.history(cell), 'put here by hand');
+    await client.set(keys.history(cell, NO_SLOT), 'put here by hand');
     expect(await changesOf(cell)).toEqual([]);
 
     expect(await applyOne(increment(cell, 4))).toEqual({ status: 'applied', result: { value: 4 } });
@@ -108,7 +109,7 @@ describe('a history never keeps a job from being applied', () => {
     await applyOne(increment({ key: key('n') })); // loads the script
     const user = key('user');
     await client.acl('SETUSER', user, 'on', 'nopass', '~*', '+@all', '-lpush', '-ltrim', '-expire', '-del');
-    await client.del(keys.history({ key: key('n') }));
+    await client.del(keys.history({ key: key('n') }, NO_SLOT));
     await client.auth(user, 'any');
 
     const outcome = await applyOne(increment({ key: key('n') }));
@@ -117,14 +118,14 @@ describe('a history never keeps a job from being applied', () => {
     await client.acl('DELUSER', user);
     expect(outcome).toEqual({ status: 'applied', result: { value: 2 } });
     expect(await client.get(key('n'))).toBe('2');
-    expect(await client.exists(keys.history({ key: key('n') }))).toBe(0);
+    expect(await client.exists(keys.history({ key: key('n') }, NO_SLOT))).toBe(0);
   });
 });
 
 test('a job that is applied once more changes nothing, histories included', async () => {
   const { client, key, apply } = setupWithHistory({ url: own.url });
   const updates = CELL_KINDS.map((kind) => increment(cellOf(kind, key(kind)), 2));
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
   await apply(updates, { jobId });
   const before = await takeSnapshot(client);
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deltaOf, readHistory } from '../../src/readers/read-history.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Cell } from '../../src/operations/cell.js';
 import type { Update } from '../../src/operations/update.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { createApplier } from '../support/script.js';
 import { place } from '../support/tally.js';
 import { stored } from './cells.js';
@@ -75,7 +76,7 @@ test('after any jobs, histories tell of each which cells it changed, from what t
       const expected = cells.map((): unknown[] => []);
 
       for (const { updates, attempts } of jobs) {
-        const jobId = newJobId();
+        const jobId = newJobId(NO_SLOT);
         const placed = updates.map(([plan, key]) => {
           return { ...plan(cells), ...(key !== undefined && { idempotencyKey: here.key(`r${run}:${key}`) }) };
         });
@@ -98,7 +99,7 @@ test('after any jobs, histories tell of each which cells it changed, from what t
         }
       }
 
-      const histories = await Promise.all(cells.map((cell) => readHistory(here.client, keys, cell)));
+      const histories = await Promise.all(cells.map((cell) => readHistory(here.client, keys, cell, NO_SLOT)));
       expect(histories).toEqual(expected);
       const end = await valuesOf(cells);
       for (const [n, changes] of histories.entries()) {

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { deltaOf } from '../../src/readers/read-history.js';
 import type { Change } from '../../src/readers/read-history.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { cellObject, wholeNumber } from '../../src/operations/cell.js';
 import type { Cell } from '../../src/operations/cell.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import { withHistory } from '../../src/operations/registry.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { HISTORY_LIFE_MS } from '../../src/workers/script-call.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { CELL_KINDS, cellOf, store } from './cells.js';
 import { increment, setupWithHistory } from './histories.js';
 
@@ -34,7 +35,7 @@ describe.each(CELL_KINDS)('the history of a %s', (kind) => {
     const { client, key, applyOne, changesOf } = setupWithHistory();
     const cell = cellOf(kind, key('n'));
     await store(client, cell, 40);
-    const [first, second] = [newJobId(), newJobId()];
+    const [first, second] = [newJobId(NO_SLOT), newJobId(NO_SLOT)];
     const startedMs = await redisTimeMs(client);
 
     await applyOne(increment(cell, 2), { jobId: first });
@@ -95,18 +96,18 @@ describe.each(CELL_KINDS)('the history of a %s', (kind) => {
     }
 
     expect((await changesOf(cell)).map(({ after }) => after)).toEqual([15, 10, 6]);
-    expect(await client.llen(keys.history(cell))).toBe(3);
+    expect(await client.llen(keys.history(cell, NO_SLOT))).toBe(3);
   });
 
   test('lives for 30 days after the latest change', async () => {
     const { client, key, keys, applyOne } = setupWithHistory();
     const cell = cellOf(kind, key('n'));
     await applyOne(increment(cell));
-    await client.expire(keys.history(cell), 60);
+    await client.expire(keys.history(cell, NO_SLOT), 60);
 
     await applyOne(increment(cell));
 
-    const lifeMs = await client.pttl(keys.history(cell));
+    const lifeMs = await client.pttl(keys.history(cell, NO_SLOT));
     expect(lifeMs).toBeGreaterThan(HISTORY_LIFE_MS - 60_000);
     expect(lifeMs).toBeLessThanOrEqual(HISTORY_LIFE_MS);
   });
@@ -147,7 +148,7 @@ test('of several operations in a transaction each keeps the history that it is t
   expect((await changesOf(counted!)).map(({ after }) => after)).toEqual([5, 4]);
   expect((await changesOf(both!)).map(({ after }) => after)).toEqual([10, 8, 6, 4]);
   expect(await changesOf(none!)).toEqual([]);
-  expect(await historyKeys()).toEqual([keys.history(both!), keys.history(counted!)].sort());
+  expect(await historyKeys()).toEqual([keys.history(both!, NO_SLOT), keys.history(counted!, NO_SLOT)].sort());
 });
 
 test('cells of all kinds that one job changes get each their own history', async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { newJobId, updateId } from '../../src/jobs/job-id.js';
+import { updateId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { fingerprint } from '../../src/operations/update.js';
-import { slotOf } from '../../src/redis/slots.js';
+import { NO_SLOT, slotOf } from '../../src/redis/slots.js';
 import { createApplier, DIGEST } from '../support/script.js';
 import { place, until } from '../support/tally.js';
 import { keyedIncrements } from './keyed-increments.js';
@@ -38,7 +39,7 @@ test('an idempotency key used for another update is a conflict, and neither cell
   const { client, key, jobReceipt, applyOne, increment } = keyedIncrements(own.url);
   await applyOne(increment({}));
   const before = await takeSnapshot(client);
-  const jobIds = [newJobId(), newJobId()];
+  const jobIds = [newJobId(NO_SLOT), newJobId(NO_SLOT)];
 
   const outcomes = [
     await applyOne(increment({ by: 2 }), { jobId: jobIds[0]! }),
@@ -152,7 +153,7 @@ test('once its receipt is gone, the same key is a new update', async () => {
 
 test('an idempotency receipt holds its form, the slot, the fingerprint, the id of the first update and its outcome', async () => {
   const { client, key, keyReceipt, apply, increment } = keyedIncrements();
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
   const { operation, params } = increment({ by: 4 });
 
   await apply([increment({}, 'other'), increment({ by: 4 })], { jobId });
@@ -163,7 +164,7 @@ test('an idempotency receipt holds its form, the slot, the fingerprint, the id o
 
 test('records are written in the form of the job', async () => {
   const { client, jobReceipt, keyReceipt, applyRaw, increment } = keyedIncrements();
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
 
   const record = await applyRaw([increment({})], { jobId, form: 1 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import { toMs } from '../../src/redis/announced.js';
 import type { RedisClient } from '../../src/redis/connection.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { keyedIncrements } from './keyed-increments.js';
 
 const MARGIN_MS = 600_000;
@@ -28,7 +29,7 @@ test.each([
   { what: 'that the worker was told', announcedMs: 1, leastWindowMs: 700_000 },
 ])('it lives for the largest window $what', async ({ announcedMs, leastWindowMs }) => {
   const { client, keys, keyReceipt, applyOne, increment } = keyedIncrements();
-  await client.zadd(keys.announced(), announcedMs, 'window-ms');
+  await client.zadd(keys.announced(NO_SLOT), announcedMs, 'window-ms');
 
   await applyOne(increment({}), { idempotencyWindowMs: 100_000, leastWindowMs });
 
@@ -39,7 +40,7 @@ test('its life begins at the latest time announced when the clock of Redis was s
   const { client, keys, keyReceipt, applyOne, increment } = keyedIncrements();
   const aheadMs = 3_600_000;
   const sentAtMs = toMs(await client.time()) + aheadMs;
-  await client.zadd(keys.announced(), sentAtMs, 'clock-ms');
+  await client.zadd(keys.announced(NO_SLOT), sentAtMs, 'clock-ms');
 
   await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
 
@@ -48,7 +49,7 @@ test('its life begins at the latest time announced when the clock of Redis was s
 
 test.each(['9e18', '1e300', '+inf'])('an announced window of %s keeps nothing from being written', async (window) => {
   const { client, key, keys, keyReceipt, applyOne, increment } = keyedIncrements();
-  await client.zadd(keys.announced(), window, 'window-ms');
+  await client.zadd(keys.announced(NO_SLOT), window, 'window-ms');
 
   expect(await applyOne(increment({}))).toMatchObject({ status: 'applied' });
 
@@ -63,7 +64,7 @@ describe('the age of a keyed update', () => {
 
     const inTime = await applyOne(increment({}), { sentAtMs: nowMs - 50_000, idempotencyWindowMs: 100_000 });
     const late = { sentAtMs: nowMs - 100_001, idempotencyWindowMs: 100_000 };
-    const jobId = newJobId();
+    const jobId = newJobId(NO_SLOT);
     const tooLate = await applyOne(increment({}, 'late'), { ...late, jobId });
 
     expect(inTime).toMatchObject({ status: 'applied' });
@@ -86,7 +87,7 @@ describe('the age of a keyed update', () => {
   test('is that by the latest time announced when the clock of Redis was set back', async () => {
     const { client, key, keys, applyOne, increment } = keyedIncrements();
     const sentAtMs = toMs(await client.time());
-    await client.zadd(keys.announced(), sentAtMs + 100_001, 'clock-ms');
+    await client.zadd(keys.announced(NO_SLOT), sentAtMs + 100_001, 'clock-ms');
 
     const outcome = await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
 
@@ -96,7 +97,7 @@ describe('the age of a keyed update', () => {
 
   test('may not pass the largest window announced, whatever the job says', async () => {
     const { client, key, keys, applyOne, increment } = keyedIncrements();
-    await client.zadd(keys.announced(), 1_000, 'window-ms');
+    await client.zadd(keys.announced(NO_SLOT), 1_000, 'window-ms');
     const sentAtMs = toMs(await client.time()) - 2_000;
 
     const outcome = await applyOne(increment({}), { sentAtMs, idempotencyWindowMs: 100_000 });
@@ -123,7 +124,7 @@ describe('the age of a keyed update', () => {
 test('in a batch one that is too old stays unknown when the batch runs again with a new stamp', async () => {
   const { client, key, apply, increment } = keyedIncrements();
   const { idempotencyKey: _key, ...unkeyed } = increment({});
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
 
   const outcomes = await apply([increment({}), unkeyed], { jobId, sentAtMs: Date.now() - 48 * 3_600_000 });
   const again = await apply([increment({}), unkeyed], { jobId });
@@ -136,12 +137,12 @@ test('in a batch one that is too old stays unknown when the batch runs again wit
 test('a worker announces the time, when it is later by more than five minutes than the one announced', async () => {
   const { client, keys, applyOne, increment } = keyedIncrements();
   const nowMs = toMs(await client.time());
-  const announcedMs = async () => Number(await client.zscore(keys.announced(), 'clock-ms'));
-  await client.zadd(keys.announced(), nowMs - 200_000, 'clock-ms');
+  const announcedMs = async () => Number(await client.zscore(keys.announced(NO_SLOT), 'clock-ms'));
+  await client.zadd(keys.announced(NO_SLOT), nowMs - 200_000, 'clock-ms');
 
   await applyOne(increment({}, 'soon'));
   expect(await announcedMs()).toBe(nowMs - 200_000);
-  await client.zadd(keys.announced(), nowMs - 300_001, 'clock-ms');
+  await client.zadd(keys.announced(NO_SLOT), nowMs - 300_001, 'clock-ms');
   await applyOne(increment({}, 'later'));
 
   expect(await announcedMs()).toBeGreaterThanOrEqual(nowMs);

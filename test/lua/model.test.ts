@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { ChainableCommander } from 'ioredis';
 import { expect, test } from 'vitest';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import type { ModelCell, ModelOutcome, ModelUpdate, Poison } from '../support/model.js';
 import { Model } from '../support/model.js';
 import { createApplier } from '../support/script.js';
@@ -146,7 +147,7 @@ test('any jobs, in any batches, give the outcomes and values of a plain model', 
       for (const { updates, repeats } of plan) {
         const placed = updates.map((update) => atPlace(update, at));
         const expected = placed.map((update) => model.apply(update));
-        const jobId = newJobId();
+        const jobId = newJobId(NO_SLOT);
         for (let attempt = 0; attempt <= repeats; attempt += 1) {
           const outcomes = (await apply(placed, { jobId })).map(withoutWords);
           expect(outcomes).toEqual(expected);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeRecord, FORM } from '../../src/jobs/form.js';
-import { newJobId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Operation } from '../../src/operations/operation.js';
 import { decodeOutcome } from '../../src/operations/outcome.js';
 import type { Outcome } from '../../src/operations/outcome.js';
@@ -13,7 +13,9 @@ import type { JobName, Keys } from '../../src/redis/keys.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import type { Script } from '../../src/redis/scripts.js';
-import { buildScriptCall, groupBySlot } from '../../src/workers/script-call.js';
+import { WholeReceipts } from '../../src/layout/whole-receipts.js';
+import { buildScriptCall } from '../../src/workers/script-call.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import type { Place } from './tally.js';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -83,12 +85,12 @@ export function createApplier(
   const keys = createKeys({ namespace, prefix });
   const script = edited(applyScript(registry), edit);
   const runner = new ScriptRunner(client, [script]);
-  const context = { registry, isReservedKey: keys.isReserved, idempotencyOwner };
+  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT, idempotencyOwner };
   const check = (updates: readonly Update[]) => checkUpdates(updates, context);
   const nameOf = (jobId: string): JobName => ({ prefix, queue: 'updates', jobId });
   const applyRaw = async (updates: readonly Update[], attempt: Attempt = {}): Promise<string> => {
     const {
-      jobId = newJobId(),
+      jobId = newJobId(NO_SLOT),
       leaseMs = LONG_LEASE_MS,
       lockDurationMs = DAY_MS,
       ranBefore = false,
@@ -96,7 +98,7 @@ export function createApplier(
     } = attempt;
     const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, clockMs } = attempt;
     const { otherName = { ...nameOf(jobId), addedAtMs: 1 } } = attempt;
-    const call = buildScriptCall(groupBySlot(check(updates), false)[0], {
+    const call = buildScriptCall(new WholeReceipts().groups(check(updates))[0], {
       ...{
         name: nameOf(jobId),
         otherName,
@@ -128,8 +130,8 @@ export function createApplier(
   };
   return {
     ...{ registry, keys, apply, applyOne, applyRaw },
-    jobReceipt: (jobId) => keys.jobReceipt(nameOf(jobId)),
+    jobReceipt: (jobId) => keys.jobReceipt(nameOf(jobId), NO_SLOT),
     keyReceipt: (key, operation = 'counter.increment') =>
-      keys.idempotencyReceipt({ owner: idempotencyOwner, operation, key }),
+      keys.idempotencyReceipt({ owner: idempotencyOwner, operation, key }, NO_SLOT),
   };
 }

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { inject, onTestFinished } from 'vitest';
-import { partitionCountOf, Partitions } from '../../src/jobs/partitions.js';
-import type { Partition } from '../../src/jobs/partitions.js';
+import type { Layout } from '../../src/layout/layout.js';
+import type { Partition } from '../../src/layout/partitions.js';
 import { createProducer, createWorker } from '../../src/index.js';
 import type { Operation, Producer, ProducerOptions, TallyWorker, WorkerOptions } from '../../src/index.js';
+import { openStore } from '../../src/layout/store.js';
 import type { BuiltInOperation } from '../../src/operations/registry.js';
-import { connectPromptly } from '../../src/redis/connection.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
-import type { Slot } from '../../src/redis/keys.js';
-import { slotOf, tagOf } from '../../src/redis/slots.js';
+import { NO_SLOT, slotOf, tagOf } from '../../src/redis/slots.js';
+import type { Slot } from '../../src/redis/slots.js';
 import { skipUnlessOneServer } from './skip-unless-one-server.js';
 
 const CLIENT_TIMEOUT_MS = 20_000;
@@ -29,8 +29,10 @@ export interface Place {
   key(name: string): string;
   /** A name for a cell that no other test uses, in a slot of its own. */
   scattered(name: string): string;
-  /** The slot of the cells of `key` in a Cluster; undefined elsewhere. */
+  /** The slot of the cells of `key` in a Cluster; none elsewhere. */
   readonly slot: Slot;
+  /** As producers and workers have it that are told nothing else. */
+  readonly layout: Layout;
   /** Where the jobs of cells of `key` are: its prefix is the first part of BullMQ's keys. */
   readonly partition: Partition;
   /** First part of the keys of their receipts. */
@@ -55,7 +57,8 @@ export function place(redis: string = inject('redisUrl')): Place {
     prefix: `b-${id}`,
     logger: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
   };
-  const client = connectPromptly(redis, 'test', CLIENT_TIMEOUT_MS, names.logger);
+  const store = openStore({ ...names, connectionName: 'test', timeoutMs: CLIENT_TIMEOUT_MS });
+  const { redis: client } = store;
   const opened: { close(): Promise<void> }[] = [];
   onTestFinished(async () => {
     await Promise.all(opened.map((it) => it.close()));
@@ -64,17 +67,17 @@ export function place(redis: string = inject('redisUrl')): Place {
     }
     client.disconnect();
   });
-  const count = partitionCountOf({ redis });
-  const slot = count === undefined ? undefined : slotOf(id);
-  const partition = new Partitions(names.prefix, count).ofSlot(slot);
-  const receipts = slot === undefined ? names.namespace : `${names.namespace}:{${tagOf(slot)}}`;
+  const { configured: layout } = store.layouts;
+  const slot = layout.receipts.slotFor(slotOf(id));
+  const partition = layout.partitionOf(slot);
+  const receipts = slot === NO_SLOT ? names.namespace : `${names.namespace}:{${tagOf(slot)}}`;
   return {
     ...names,
     client,
     key: (name) => `{${id}}:${name}`,
     scattered: (name) => `${id}:${name}`,
     slot,
-    ...{ partition, receipts },
+    ...{ layout, partition, receipts },
     jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
       const producer = createProducer({ ...names, ...options });

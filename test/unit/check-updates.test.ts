@@ -4,13 +4,14 @@ import type { ValidationIssue } from '../../src/errors.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdate, checkUpdates, checkUpdatesOf } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 
 const registry = createRegistry();
 const { isReserved: isReservedKey } = createKeys(DEFAULT_NAMESPACE);
 
 function issuesOf(...updates: unknown[]): readonly ValidationIssue[] {
   try {
-    checkUpdates(updates, { registry, isReservedKey });
+    checkUpdates(updates, { registry, isReservedKey, slotOf: () => NO_SLOT });
   } catch (error) {
     expect(error).toBeInstanceOf(ValidationError);
     return (error as ValidationError).issues;
@@ -166,7 +167,7 @@ test('every issue of every update is told, and the error has the code of the fir
     '[2].operation UNKNOWN_OPERATION',
     '[3].params.key RESERVED_KEY',
   ]);
-  expect(() => checkUpdates(updates, { registry, isReservedKey })).toThrow(
+  expect(() => checkUpdates(updates, { registry, isReservedKey, slotOf: () => NO_SLOT })).toThrow(
     expect.objectContaining({
       code: 'INVALID_PARAMS',
       message: expect.stringMatching(/^\[1\]\.params\.key: /) as string,
@@ -175,11 +176,13 @@ test('every issue of every update is told, and the error has the code of the fir
 });
 
 test('one update alone has paths of its own', () => {
-  expect(() => checkUpdate(increment({ key: '' }), { registry, isReservedKey })).toThrow(/^params\.key: /);
+  expect(() => checkUpdate(increment({ key: '' }), { registry, isReservedKey, slotOf: () => NO_SLOT })).toThrow(
+    /^params\.key: /,
+  );
 });
 
 describe('the updates of a job', () => {
-  const context = { registry, isReservedKey };
+  const context = { registry, isReservedKey, slotOf: () => NO_SLOT };
   const held = (params: unknown, more: object = {}) => {
     return { params, idempotencyKey: undefined, idempotencyOwner: '', slot: undefined, ...more };
   };
@@ -242,10 +245,10 @@ test('checked params are complete and pass the check again unchanged', () => {
     transaction(fine, { operation: 'inventory.take', params: { key: 'b', quantity: 1 } }),
   ];
 
-  const checked = checkUpdates(updates, { registry, isReservedKey });
+  const checked = checkUpdates(updates, { registry, isReservedKey, slotOf: () => NO_SLOT });
   const again = checkUpdates(
     checked.map(({ operation, params }) => ({ operation: operation.name, params })),
-    { registry, isReservedKey },
+    { registry, isReservedKey, slotOf: () => NO_SLOT },
   );
 
   expect(checked.map(({ params }) => params)).toEqual([

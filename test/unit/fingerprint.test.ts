@@ -3,12 +3,17 @@ import { z } from 'zod';
 import { defineOperation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdates, fingerprint } from '../../src/operations/update.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 
 const registry = createRegistry();
 
 /** The fingerprint of an update as the script gets it: after its check. */
 function fingerprintOf(operation: string, params: unknown): string {
-  const [checked] = checkUpdates([{ operation, params }], { registry, isReservedKey: () => false });
+  const [checked] = checkUpdates([{ operation, params }], {
+    registry,
+    isReservedKey: () => false,
+    slotOf: () => NO_SLOT,
+  });
   return fingerprint(checked!.operation, checked!.params);
 }
 

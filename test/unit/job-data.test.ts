@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/errors.js';
 import { FORM } from '../../src/jobs/form.js';
-import { digestOfJob, formOfJob, nameOfJob, parseJobData, slotOfUpdate, toJobData } from '../../src/jobs/job-data.js';
+import { digestOfJob, formOfJob, nameOfJob, parseJobData, toJobData } from '../../src/jobs/job-data.js';
+import { SplitReceipts } from '../../src/layout/split-receipts.js';
+import { WholeReceipts } from '../../src/layout/whole-receipts.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 
-const context = { registry: createRegistry(), isReservedKey: () => false };
+const context = { registry: createRegistry(), isReservedKey: () => false, slotOf: () => NO_SLOT };
+const [whole, split] = [new WholeReceipts(), new SplitReceipts()];
 const stamp = { sentAtMs: 1_700_000_000_000, windowMs: 86_400_000 };
 const unkeyed = { idempotencyKey: undefined, idempotencyOwner: '', slot: undefined };
 
@@ -13,7 +17,7 @@ const held = (key: string, more: object = {}) => ({ ...unkeyed, params: { key, b
 
 describe('the data of a job', () => {
   test('say their form and when they were sent, and nothing that is not needed', () => {
-    expect(JSON.stringify(toJobData([held('a'), held('b')], stamp, false))).toBe(
+    expect(JSON.stringify(toJobData([held('a'), held('b')], stamp, whole))).toBe(
       `{"v":${FORM},"sentAtMs":1700000000000,"updates":[{"key":"a","by":1},{"key":"b","by":1}]}`,
     );
   });
@@ -25,7 +29,7 @@ describe('the data of a job', () => {
       held('c', { idempotencyKey: 'k', idempotencyOwner: 'shop' }),
     ];
 
-    expect(JSON.stringify(toJobData(updates, stamp, false))).toBe(
+    expect(JSON.stringify(toJobData(updates, stamp, whole))).toBe(
       `{"v":${FORM},"sentAtMs":1700000000000,"windowMs":86400000,` +
         '"idempotencyKeys":{"1":"k","2":["shop","k"]},' +
         '"updates":[{"key":"a","by":1},{"key":"b","by":1},{"key":"c","by":1}]}',
@@ -35,17 +39,17 @@ describe('the data of a job', () => {
   test('hold slots in a Cluster only: one number, or a list when they differ', () => {
     const [a, b] = [held('a', { slot: 7 }), held('b', { slot: 9 })];
 
-    expect(toJobData([a, a], stamp, true)).toHaveProperty('slots', 7);
-    expect(toJobData([a, b], stamp, true)).toHaveProperty('slots', [7, 9]);
-    expect(toJobData([a, b], stamp, false)).not.toHaveProperty('slots');
+    expect(toJobData([a, a], stamp, split)).toHaveProperty('slots', 7);
+    expect(toJobData([a, b], stamp, split)).toHaveProperty('slots', [7, 9]);
+    expect(toJobData([a, b], stamp, whole)).not.toHaveProperty('slots');
   });
 
   test('of updates put back from a job that somebody else added say a form, so that their receipt goes by the id alone', () => {
     const { form, updates } = parseJobData('counter.increment', { updates: [{ key: 'a' }] }, context);
 
     expect(form).toBeUndefined();
-    expect(JSON.stringify(toJobData(updates, {}, false, form))).toBe(`{"v":${FORM},"updates":[{"key":"a","by":1}]}`);
-    expect(JSON.stringify(toJobData(updates, { sentAtMs: 5 }, false, form))).toMatch(/^\{"v":2,"sentAtMs":5,"updates"/);
+    expect(JSON.stringify(toJobData(updates, {}, whole, form))).toBe(`{"v":${FORM},"updates":[{"key":"a","by":1}]}`);
+    expect(JSON.stringify(toJobData(updates, { sentAtMs: 5 }, whole, form))).toMatch(/^\{"v":2,"sentAtMs":5,"updates"/);
   });
 
   test('are read as they were written, with keys, owners and slots', () => {
@@ -54,7 +58,7 @@ describe('the data of a job', () => {
       held('{s}b', { idempotencyKey: 'k', slot: 7 }),
       held('{s}c', { idempotencyKey: 'k', idempotencyOwner: 'shop:eu', slot: 9 }),
     ];
-    const data: unknown = JSON.parse(JSON.stringify(toJobData(updates, stamp, true)));
+    const data: unknown = JSON.parse(JSON.stringify(toJobData(updates, stamp, split)));
 
     const parsed = parseJobData('counter.increment', data, context);
 
@@ -64,9 +68,9 @@ describe('the data of a job', () => {
         return { params, idempotencyKey, idempotencyOwner };
       }),
     ).toEqual(updates.map(({ slot: _slot, ...rest }) => rest));
-    expect(updates.map((_, index) => slotOfUpdate(data, index))).toEqual([7, 7, 9]);
-    expect(toJobData(parsed.updates, parsed as typeof stamp, false, parsed.form)).toEqual(
-      toJobData(updates, stamp, false),
+    expect(updates.map((_, index) => split.slotOfUpdate(data, index))).toEqual([7, 7, 9]);
+    expect(toJobData(parsed.updates, parsed as typeof stamp, whole, parsed.form)).toEqual(
+      toJobData(updates, stamp, whole),
     );
   });
 
@@ -99,17 +103,17 @@ describe('the data of a job', () => {
 
 describe('the digest of a job', () => {
   const updates = [held('a', { idempotencyKey: 'k', slot: 7 }), held('b', { slot: 9 })];
-  const textOf = (...[given, its, inCluster]: Parameters<typeof toJobData>) =>
-    JSON.stringify(toJobData(given, its, inCluster));
+  const textOf = (...[given, its, receipts]: Parameters<typeof toJobData>) =>
+    JSON.stringify(toJobData(given, its, receipts));
 
   test('is that of the text behind the stamps, whatever is keyed and in whatever slots', () => {
-    for (const [given, inCluster] of [
-      [updates, true],
-      [updates, false],
-      [updates.slice(1), true],
-      [updates.slice(1), false],
+    for (const [given, receipts] of [
+      [updates, split],
+      [updates, whole],
+      [updates.slice(1), split],
+      [updates.slice(1), whole],
     ] as const) {
-      const text = textOf(given, stamp, inCluster);
+      const text = textOf(given, stamp, receipts);
       const [rest = ''] = /"(slots|idempotencyKeys|updates)":.*$/s.exec(text) ?? [];
       const expected = createHash('sha256').update(rest).digest('base64url').slice(0, 8);
 
@@ -119,10 +123,10 @@ describe('the digest of a job', () => {
 
   test('stays the same when the stamps are replaced, or the form', () => {
     for (const given of [updates, updates.slice(1)]) {
-      const digest = digestOfJob(textOf(given, stamp, true));
+      const digest = digestOfJob(textOf(given, stamp, split));
 
-      expect(digestOfJob(textOf(given, { sentAtMs: 5, windowMs: 6 }, true))).toBe(digest);
-      expect(digestOfJob(JSON.stringify(toJobData(given, stamp, true, 3)))).toBe(digest);
+      expect(digestOfJob(textOf(given, { sentAtMs: 5, windowMs: 6 }, split))).toBe(digest);
+      expect(digestOfJob(JSON.stringify(toJobData(given, stamp, split, 3)))).toBe(digest);
     }
   });
 
@@ -134,7 +138,7 @@ describe('the digest of a job', () => {
     ['a slot', '[7,9]', '[7,8]'],
     ['a stamp further on', '"key":"b"', '"key":"b","v":2,"sentAtMs":1'],
   ])('is another one when somebody edits %s', (_what, from, to) => {
-    const text = textOf(updates, stamp, true);
+    const text = textOf(updates, stamp, split);
     expect(text).toContain(from);
 
     expect(digestOfJob(text.replace(from, to))).not.toBe(digestOfJob(text));

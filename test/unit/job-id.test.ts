@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
-import { isRequeued, newJobId, parseUpdateId, requeuedJobId, updateId } from '../../src/jobs/job-id.js';
+import { isRequeued, parseUpdateId, requeuedJobId, updateId } from '../../src/jobs/job-id.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 
 test('job ids are new each time, sort by time and hold no colon, which BullMQ refuses', () => {
-  const ids = Array.from({ length: 1000 }, newJobId);
+  const ids = Array.from({ length: 1000 }, () => newJobId(NO_SLOT));
 
   expect(new Set(ids).size).toBe(1000);
   expect([...ids].sort()).toEqual(ids);
@@ -11,19 +13,25 @@ test('job ids are new each time, sort by time and hold no colon, which BullMQ re
 });
 
 test.each([0, 1, 255, 999])('the id of update %i names its job and place', (index) => {
-  const jobId = newJobId();
+  const jobId = newJobId(NO_SLOT);
 
   expect(parseUpdateId(updateId(jobId, index))).toEqual({ jobId, index });
 });
 
-test.each(['', 'abc', '42', newJobId(), `${newJobId()}.`, `${newJobId()}.x`, `${newJobId()}.-1`, `x${newJobId()}.1`])(
-  '%j is no id of an update',
-  (id) => {
-    expect(parseUpdateId(id)).toBeUndefined();
-  },
-);
+test.each([
+  '',
+  'abc',
+  '42',
+  newJobId(NO_SLOT),
+  `${newJobId(NO_SLOT)}.`,
+  `${newJobId(NO_SLOT)}.x`,
+  `${newJobId(NO_SLOT)}.-1`,
+  `x${newJobId(NO_SLOT)}.1`,
+])('%j is no id of an update', (id) => {
+  expect(parseUpdateId(id)).toBeUndefined();
+});
 
-test.each([`${newJobId()}.1\n`, `${newJobId()}.123456`, `${newJobId().toUpperCase()}.1`])(
+test.each([`${newJobId(NO_SLOT)}.1\n`, `${newJobId(NO_SLOT)}.123456`, `${newJobId(NO_SLOT).toUpperCase()}.1`])(
   '%j is no id of an update either',
   (id) => {
     expect(parseUpdateId(id)).toBeUndefined();
@@ -31,7 +39,7 @@ test.each([`${newJobId()}.1\n`, `${newJobId()}.123456`, `${newJobId().toUpperCas
 );
 
 test('the job that a batch put back has the id of the update that it carries', () => {
-  const batchId = newJobId();
+  const batchId = newJobId(NO_SLOT);
   const jobId = requeuedJobId(batchId, 3);
 
   expect(jobId).toBe(updateId(batchId, 3));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ConfigurationError } from '../../src/errors.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { slotOf, tagOf } from '../../src/redis/slots.js';
+import { NO_SLOT, slotOf, tagOf } from '../../src/redis/slots.js';
 
 const keys = createKeys(DEFAULT_NAMESPACE);
 
@@ -46,15 +46,15 @@ const idempotency = { owner: '', operation: 'counter.increment', key: 'a b:c' };
 
 test('every key that Tally writes by itself is reserved, and no two are the same', () => {
   const written = [
-    keys.jobReceipt(job),
-    keys.jobReceipt({ ...job, addedAtMs: 5 }),
-    keys.jobReceipt({ ...job, queue: 'xp' }),
-    keys.jobReceipt({ ...job, prefix: 'tally-queues:{p0}' }),
-    keys.idempotencyReceipt(idempotency),
-    keys.idempotencyReceipt({ ...idempotency, operation: 'counter.decrement' }),
-    keys.idempotencyReceipt({ ...idempotency, owner: 'me' }),
-    keys.announced(),
-    keys.history({ key: '1' }),
+    keys.jobReceipt(job, NO_SLOT),
+    keys.jobReceipt({ ...job, addedAtMs: 5 }, NO_SLOT),
+    keys.jobReceipt({ ...job, queue: 'xp' }, NO_SLOT),
+    keys.jobReceipt({ ...job, prefix: 'tally-queues:{p0}' }, NO_SLOT),
+    keys.idempotencyReceipt(idempotency, NO_SLOT),
+    keys.idempotencyReceipt({ ...idempotency, operation: 'counter.decrement' }, NO_SLOT),
+    keys.idempotencyReceipt({ ...idempotency, owner: 'me' }, NO_SLOT),
+    keys.announced(NO_SLOT),
+    keys.history({ key: '1' }, NO_SLOT),
     keys.partitionCounts,
     keys.queuesNamespace,
     keys.apiKeys,
@@ -64,10 +64,10 @@ test('every key that Tally writes by itself is reserved, and no two are the same
 
   expect(written.every(keys.isReserved)).toBe(true);
   expect(new Set(written).size).toBe(written.length);
-  expect(keys.jobReceipt(job)).toBe('tally:job:tally-queues:counters:1');
-  expect(keys.jobReceipt({ ...job, addedAtMs: 5 })).toBe('tally:job:tally-queues:counters:1:5');
-  expect(keys.idempotencyReceipt(idempotency)).toBe('tally:idem::counter.increment:a b:c');
-  expect(keys.announced()).toBe('tally:announced');
+  expect(keys.jobReceipt(job, NO_SLOT)).toBe('tally:job:tally-queues:counters:1');
+  expect(keys.jobReceipt({ ...job, addedAtMs: 5 }, NO_SLOT)).toBe('tally:job:tally-queues:counters:1:5');
+  expect(keys.idempotencyReceipt(idempotency, NO_SLOT)).toBe('tally:idem::counter.increment:a b:c');
+  expect(keys.announced(NO_SLOT)).toBe('tally:announced');
   expect(keys.apiKeys).toBe('tally:api-keys');
   expect(keys.job('counters', '1')).toBe('tally-queues:counters:1');
 });
@@ -90,12 +90,12 @@ test('no owner and key are those of another owner, whatever is in their names', 
   const owners = ['', 'a', 'a:b', 'a%3Ab', 'a%', ':', '%', 'ä {b}'];
   const named = owners.flatMap((owner) =>
     ['k', 'b:k', ':k', 'x.y:k'].flatMap((key) =>
-      ['x.y', 'y.x'].map((operation) => keys.idempotencyReceipt({ owner, operation, key })),
+      ['x.y', 'y.x'].map((operation) => keys.idempotencyReceipt({ owner, operation, key }, NO_SLOT)),
     ),
   );
 
   expect(new Set(named).size).toBe(named.length);
-  expect(keys.idempotencyReceipt({ ...idempotency, owner: 'shop:eu 50%' })).toMatch(
+  expect(keys.idempotencyReceipt({ ...idempotency, owner: 'shop:eu 50%' }, NO_SLOT)).toMatch(
     /^tally:idem:shop%3Aeu[^:]*50%25:c/,
   );
 });

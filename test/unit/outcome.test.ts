@@ -3,11 +3,16 @@ import { decodeOutcome, isUndone, joinOutcomes, splitOutcomes } from '../../src/
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 
 const registry = createRegistry();
 
 function decode(text: string, operation: string, params: unknown): Outcome {
-  const [checked] = checkUpdates([{ operation, params }], { registry, isReservedKey: () => false });
+  const [checked] = checkUpdates([{ operation, params }], {
+    registry,
+    isReservedKey: () => false,
+    slotOf: () => NO_SLOT,
+  });
   return decodeOutcome(text, checked!.operation, checked!.params);
 }
 

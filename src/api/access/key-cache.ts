@@ -23,7 +23,8 @@ interface Known {
   readonly required: boolean;
 }
 
-interface Deps {
+/** Where they are read, and how long that may take. */
+interface KeySource {
   readonly store: KeyStore;
   readonly redis: Connection;
   readonly timeoutMs: number;
@@ -42,7 +43,7 @@ export class KeyCache {
   #tooOldAtMs = 0;
   #reading: Promise<Known> | undefined;
 
-  constructor(private readonly deps: Deps) {}
+  constructor(private readonly source: KeySource) {}
 
   /** @throws QueueUnavailableError when they were never read and Redis does not answer */
   async current(): Promise<Known> {
@@ -68,7 +69,7 @@ export class KeyCache {
   }
 
   async #ask(): Promise<Known> {
-    const { store, redis, timeoutMs } = this.deps;
+    const { store, redis, timeoutMs } = this.source;
     const askedAtMs = performance.now();
     try {
       const { byId, unreadable } = await askRedis(redis, timeoutMs, store.read());

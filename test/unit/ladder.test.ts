@@ -1,0 +1,39 @@
+import { ESLint } from 'eslint';
+import { expect, test } from 'vitest';
+
+const linter = new ESLint({ ruleFilter: ({ ruleId }) => ruleId.startsWith('import-x/') });
+
+async function faultsOf(importer: string, imported: string): Promise<string[]> {
+  const [result] = await linter.lintText(`export * from '${imported}';\n`, { filePath: importer });
+  return result?.messages.map(({ ruleId, message }) => `${ruleId}: ${message}`) ?? [];
+}
+
+test.each([
+  ['src/redis/clock.ts', '../operations/cell.js'],
+  ['src/operations/cell.ts', '../jobs/job-id.js'],
+  ['src/jobs/job-id.ts', '../producers/producer.js'],
+  ['src/producers/producer.ts', '../workers/worker.js'],
+  ['src/workers/worker.ts', '../api/access/api-key.js'],
+  ['src/api/access/api-key.ts', '../../../dashboard/access/sessions.js'],
+  ['src/api/app.ts', '../../cli/main.js'],
+  ['src/web/html.ts', '../api/app.js'],
+  ['dashboard/cells/chart.ts', '../../loadtest/load/report/chart.js'],
+  ['loadtest/load/live-view.ts', '../bench/tables.js'],
+  ['cli/main.ts', '../loadtest/bench/main.js'],
+  ['src/lib/nearest.ts', '../../test/support/tally.js'],
+])('%s may not import %s', async (importer, imported) => {
+  expect(await faultsOf(importer, imported)).toContainEqual(
+    expect.stringContaining('import-x/no-restricted-paths') as string,
+  );
+});
+
+test.each([
+  ['cli/main.ts', '../dashboard/app.js'],
+  ['cli/doctor/check-rights.ts', '../../src/redis/permissions.js'],
+  ['dashboard/cells/chart.ts', '../../src/web/html.js'],
+  ['src/workers/worker.ts', '../producers/producer.js'],
+  ['src/jobs/job-data.ts', '../operations/update.js'],
+  ['loadtest/bench/tables.ts', '../load/load.js'],
+])('%s may import %s', async (importer, imported) => {
+  expect(await faultsOf(importer, imported)).toEqual([]);
+});
