@@ -3,7 +3,8 @@ import { ConfigurationError } from '../src/errors.js';
 import { nearest } from '../src/lib/nearest.js';
 import { MAX_PARTITIONS } from '../src/options.js';
 import { DEFAULT_NAMESPACE } from '../src/redis/keys.js';
-import { URL_PROTOCOL } from '../src/redis/target.js';
+import { shownValue } from '../src/redis/redis-url.js';
+import { readTarget } from '../src/redis/target.js';
 
 /** A variable's schema with an example for the message when it does not fit. */
 interface Variable {
@@ -25,10 +26,12 @@ function wholeNumber(min: number, max: number, fallback: number) {
   return wholeNumberOrNone(min, max).default(fallback);
 }
 
-const trueOrFalse = z
-  .enum(['true', 'false'], 'must be true or false')
-  .default('false')
-  .transform((text) => text === 'true');
+function trueOrFalse(fallback: 'true' | 'false') {
+  return z
+    .enum(['true', 'false'], 'must be true or false')
+    .default(fallback)
+    .transform((text) => text === 'true');
+}
 
 /** An IP address or the name of a machine. */
 const host = z
@@ -47,6 +50,18 @@ function headerName() {
 function text(fallback: string) {
   return z.string().min(1, 'must not be empty').default(fallback);
 }
+
+/** What is wrong with a URL is said with what may be shown of it. */
+const redisUrl = z
+  .string()
+  .superRefine((url, context) => {
+    try {
+      readTarget(url);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  })
+  .optional();
 
 /** Path of a PEM file; unset, there is none. */
 const pemFile = z.string().optional();
@@ -88,12 +103,7 @@ const variables = {
    * one, and the other commands use that.
    */
   REDIS_URL: {
-    schema: z
-      .url({
-        protocol: URL_PROTOCOL,
-        error: 'must be a redis://, redis-cluster:// or redis-sentinel:// URL, with rediss in place of redis for TLS',
-      })
-      .optional(),
+    schema: redisUrl,
     example: 'redis://127.0.0.1:6379',
   },
   /**
@@ -104,6 +114,8 @@ const variables = {
   /** What Tally shows to a Redis that asks its clients for certificates: both or neither. */
   TALLY_REDIS_CERT_FILE: { schema: pemFile, example: '/etc/tally/redis-client.pem' },
   TALLY_REDIS_KEY_FILE: { schema: pemFile, example: '/etc/tally/redis-client.key' },
+  /** For tests: `false` takes any certificate of Redis, such as a self-signed one, also that of somebody in between. */
+  TALLY_REDIS_TLS_REJECT_UNAUTHORIZED: { schema: trueOrFalse('true'), example: 'true' },
   /** Address on which the API and the dashboard listen; which ones they may is decided in `cli/host.ts`. */
   HOST: { schema: host, example: '127.0.0.1' },
   PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
@@ -129,7 +141,7 @@ const variables = {
   /** Replicas that must have what was written before it counts. */
   TALLY_REPLICAS_TO_CONFIRM: { schema: wholeNumber(0, 10, 0), example: '1' },
   /** Whether it must be on disk, too. */
-  TALLY_CONFIRM_ON_DISK: { schema: trueOrFalse, example: 'true' },
+  TALLY_CONFIRM_ON_DISK: { schema: trueOrFalse('false'), example: 'true' },
   TALLY_CONCURRENCY: { schema: wholeNumber(1, 1_000, 50), example: '50' },
   TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
   TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
@@ -181,7 +193,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       config[name] = parsed.data;
     } else {
       const what = parsed.error.issues[0]?.message ?? 'is not valid';
-      problems.push(`${name}: ${what}, but is "${withoutPassword(value)}"; for example ${name}=${example}`);
+      const found = name === 'REDIS_URL' ? '' : `, but is "${shownValue(value ?? '')}"`;
+      problems.push(`${name}: ${what}${found}; for example ${name}=${example}`);
     }
   }
   if (problems.length > 0) {
@@ -200,9 +213,4 @@ function unknownVariables(
       const suggestion = nearest(name, names);
       return `${name}: unknown variable${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`;
     });
-}
-
-/** A mistyped Redis URL may hold passwords. */
-function withoutPassword(value = ''): string {
-  return value.replace(/:[^:@/]+@/, ':***@').replace(/(sentinelPassword=)[^&]+/i, '$1***');
 }

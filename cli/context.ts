@@ -43,7 +43,7 @@ export function producerOptions(context: Context) {
  */
 export function findRedis(context: Context): RedisTarget {
   const url = findRedisUrl(context);
-  const tls = readTlsFiles(context.config);
+  const tls = readTls(context.config);
   return tls === undefined ? url : { url, tls };
 }
 
@@ -59,17 +59,18 @@ function findRedisUrl({ config }: Context): string {
 }
 
 /** Undefined when there are none: Node's own authorities do, and those of NODE_EXTRA_CA_CERTS. */
-function readTlsFiles(config: Config): UrlTarget['tls'] {
+function readTls(config: Config): UrlTarget['tls'] {
   const { TALLY_REDIS_CERT_FILE: certificate, TALLY_REDIS_KEY_FILE: key } = config;
   if ((certificate === undefined) !== (key === undefined)) {
     throw new ConfigurationError('set TALLY_REDIS_CERT_FILE and TALLY_REDIS_KEY_FILE, or neither');
   }
-  const files = {
+  const settings = {
     ca: readPem(config, 'TALLY_REDIS_CA_FILE'),
     cert: readPem(config, 'TALLY_REDIS_CERT_FILE'),
     key: readPem(config, 'TALLY_REDIS_KEY_FILE'),
+    rejectUnauthorized: config.TALLY_REDIS_TLS_REJECT_UNAUTHORIZED ? undefined : false,
   };
-  const given = Object.entries(files).filter(([, text]) => text !== undefined);
+  const given = Object.entries(settings).filter(([, setting]) => setting !== undefined);
   return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 

@@ -1,3 +1,4 @@
+import { withoutUser } from '../src/redis/refusal.js';
 import type { Finding } from '../src/redis/requirements.js';
 import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
@@ -11,6 +12,7 @@ import { findMasters } from './doctor/find-masters.js';
 import type { Masters } from './doctor/masters.js';
 import { fault, ok } from './doctor/finding.js';
 import { layoutsOf } from './doctor/layouts.js';
+import { judgeTls } from './doctor/judge-tls.js';
 import { lineOf } from './doctor/line.js';
 import type { Context } from './context.js';
 import type { RightsOptions } from './doctor/check-rights.js';
@@ -31,7 +33,11 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
   const target = findRedis(context);
   const masters = await findMasters(target, TIMEOUT_MS);
   try {
-    const findings = [...masters.findings, ...(await checkMasters(context, target, masters, rights))];
+    const findings = [
+      ...judgeTls(target),
+      ...masters.findings,
+      ...(await checkMasters(context, target, masters, rights)),
+    ];
     for (const finding of findings) {
       console.log(lineOf(finding));
     }
@@ -71,7 +77,7 @@ async function checkMasters(
         break; // it is another kind of server than the rest asks for
       }
     } catch (error) {
-      findings.push(fault(subject, `can't be checked: ${(error as Error).message}`));
+      findings.push(fault(subject, `can't be checked: ${withoutUser((error as Error).message)}`));
     }
   }
   return findings;
@@ -86,6 +92,6 @@ async function unlessForbidden(subject: string, checking: Promise<Finding[]>): P
     if (!message.startsWith('NOPERM')) {
       throw error;
     }
-    return [ok(subject, `can't be checked: ${message}`)];
+    return [ok(subject, `can't be checked: ${withoutUser(message)}`)];
   }
 }

@@ -69,6 +69,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const queues = new ShownQueues(store, registry.queues);
   const { redis: target, namespace, prefix, operations } = checked;
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
+  redis.onRefusal = (code) => {
+    metrics.refusals.count(code);
+  };
   const audit = new AuditLog(store);
   const access = createAccess({ ...store, proxy });
 
@@ -78,7 +81,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(securityHeaders);
   app.use(recordActions(audit));
-  app.use(routerOf(healthEndpoints({ redis, masters, drain: new Drain() })), errorHandler);
+  app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler);
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);

@@ -4,6 +4,8 @@ import { signedInOf } from './access/signed-in.js';
 import { html } from '../src/web/html.js';
 import { MasterAwayError } from './master-unreachable.js';
 import { sendPage } from './pages/page.js';
+import { toldOf } from './told.js';
+import type { Told } from './told.js';
 
 /** A request that is refused, with words for whoever sent it. */
 export class HttpError extends Error {
@@ -33,9 +35,34 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
       response.status(status).json({ error: error instanceof HttpError ? error.code : 'BAD_REQUEST', message });
       return;
     }
-    logger.error({ err: error, method: request.method, path: request.path }, 'the dashboard could not answer');
-    response.status(500).json({ error: 'UNEXPECTED', message: 'something went wrong; the log of Tally says what' });
+    const told = toldOf(error);
+    logTold(logger, told, error, request);
+    answerTold(told, request, response);
   };
+}
+
+/** What is no fault of whoever asked stands in the log, with its cause. */
+export function logTold(logger: Logger, told: Told, error: unknown, request?: Request): void {
+  const { error: code, redisCode } = told;
+  const where = { method: request?.method, path: request?.path };
+  logger[told.status === 503 ? 'warn' : 'error'](
+    { err: error, code, ...(redisCode && { redisCode }), ...where },
+    'the dashboard could not answer',
+  );
+}
+
+function answerTold({ status, ...told }: Told, request: Request, response: Response): void {
+  response.status(status);
+  if (status === 503) {
+    response.set('Retry-After', '5');
+    if (request.accepts(['json', 'html']) === 'html') {
+      const title = told.error === 'REDIS_REFUSED' ? 'Redis refuses' : 'Redis does not answer';
+      const content = html`<p class="card error">${told.message}.</p>`;
+      sendPage(response, { title, user: signedInOf(response), content });
+      return;
+    }
+  }
+  response.json(told);
 }
 
 /** A browser gets a page, the board and programs what they can read. */

@@ -41,16 +41,40 @@ export class ValidationError extends TallyError {
 export type Accepted = 'none' | 'some' | 'unknown';
 
 /**
- * Redis did not answer in time. Unless {@link accepted} says otherwise, the update may or may not have been accepted:
- * send it again with the same idempotency key, and it takes effect once.
+ * Redis did not answer in time, or refused, see {@link RedisRefusedError}. Unless {@link accepted} says otherwise, the update
+ * may or may not have been accepted: send it again with the same idempotency key, and it takes effect once.
  */
 export class QueueUnavailableError extends TallyError {
-  override readonly name = 'QueueUnavailableError';
+  override readonly name: string = 'QueueUnavailableError';
   readonly accepted: Accepted;
 
-  constructor(message: string, { accepted = 'unknown', ...options }: ErrorOptions & { accepted?: Accepted } = {}) {
-    super('QUEUE_UNAVAILABLE', message, options);
+  constructor(
+    message: string,
+    { accepted = 'unknown', ...options }: ErrorOptions & { accepted?: Accepted } = {},
+    code: 'QUEUE_UNAVAILABLE' | 'REDIS_REFUSED' = 'QUEUE_UNAVAILABLE',
+  ) {
+    super(code, message, options);
     this.accepted = accepted;
+  }
+}
+
+/**
+ * Redis answered, and refused: it is full, a replica, without enough replicas of its own, without rights for this user ...
+ * Waiting alone may not help: {@link redisCode} says what to look at.
+ */
+export class RedisRefusedError extends QueueUnavailableError {
+  override readonly name = 'RedisRefusedError';
+
+  constructor(
+    /**
+     * Redis' own code: `OOM`, `READONLY`, `NOREPLICAS`, `MISCONF`, `NOPERM`, `LOADING`, `BUSY`, `CLUSTERDOWN`, `MASTERDOWN`,
+     * `NOAUTH`, `WRONGPASS`, `MAXCLIENTS` for "max number of clients reached", or another one.
+     */
+    readonly redisCode: string,
+    message: string,
+    options: ErrorOptions & { accepted?: Accepted } = {},
+  ) {
+    super(message, options, 'REDIS_REFUSED');
   }
 }
 

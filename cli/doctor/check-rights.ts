@@ -3,6 +3,7 @@ import type { Node } from '../../src/redis/connect-once.js';
 import type { Namespace } from '../../src/redis/keys.js';
 import { ROLES } from '../../src/redis/permissions.js';
 import type { Role } from '../../src/redis/permissions.js';
+import { withoutUser } from '../../src/redis/refusal.js';
 import { mergeFindings } from '../../src/redis/requirements.js';
 import type { Finding } from '../../src/redis/requirements.js';
 import { findMissing } from '../../src/redis/rights.js';
@@ -47,14 +48,14 @@ const CELLS_UNCHECKED = ok(
 );
 
 async function checkNode({ redis }: Node, options: RightsOptions): Promise<Finding[]> {
-  const user = `user "${redis.options.username ?? 'default'}"`;
+  const user = redis.options.username ? 'the user of REDIS_URL' : 'the default user'; // its name is not to be shown
   const missing = new Map<Role, readonly MissingRight[]>();
   for (const role of options.role === undefined ? roles : [options.role]) {
     let found: readonly MissingRight[] | undefined;
     try {
       found = await findMissing(redis, role, options);
     } catch (error) {
-      return [fault(SUBJECT, `${user} can't even run scripts (${(error as Error).message}); ${DOCUMENT}`)];
+      return [fault(SUBJECT, `${user} can't even run scripts (${withoutUser((error as Error).message)}); ${DOCUMENT}`)];
     }
     if (found === undefined) {
       return [ok(SUBJECT, `${user}: can't be checked, since Redis before 7 does not tell; ${DOCUMENT}`)];

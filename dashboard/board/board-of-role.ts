@@ -1,4 +1,5 @@
 import { Router } from 'express';
+import type { Logger } from 'pino';
 import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { Store } from '../../src/layout/store.js';
@@ -12,6 +13,7 @@ import type { ShownQueue, ShownQueues } from './shown-queues.js';
 interface BoardOptions extends Pick<Store, 'redis' | 'masters'> {
   readonly queues: ShownQueues;
   readonly registry: Registry;
+  readonly logger: Logger;
 }
 
 /** Under this stands what the board asks for about queues and jobs; all else is files, and needs no Redis. */
@@ -24,11 +26,11 @@ const LOOK_TIMEOUT_MS = 2_000;
  * The board has a look for each role. Before each answer it learns of partitions that were not in use before, and of masters
  * that don't answer.
  */
-export function boardOfRole({ redis, masters, queues, registry }: BoardOptions): Router {
+export function boardOfRole({ redis, masters, queues, registry, logger }: BoardOptions): Router {
   const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
   const boards = {
-    viewer: createBoard(registry, 'viewer', { masters, readWorkers }),
-    operator: createBoard(registry, 'operator', { masters, readWorkers }),
+    viewer: createBoard(registry, 'viewer', { masters, readWorkers, logger }),
+    operator: createBoard(registry, 'operator', { masters, readWorkers, logger }),
   };
   let shown: readonly ShownQueue[] | undefined;
   const lookAnew = async () => {

@@ -1,8 +1,10 @@
 import { createBullBoard } from '@bull-board/api';
 import { ExpressAdapter } from '@bull-board/express';
 import type { Express } from 'express';
+import type { Logger } from 'pino';
 import type { Registry } from '../../src/operations/registry.js';
 import { answerWhileAway } from './answer-while-unreachable.js';
+import { logTold } from '../errors.js';
 import { AwayQueue } from './unreachable-queue.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
@@ -12,6 +14,7 @@ import { ICON_PATH } from '../pages/icon.js';
 import { SECTIONS } from '../pages/page.js';
 import { refuseAction } from './refused-actions.js';
 import type { ShownQueue } from './shown-queues.js';
+import { toldOf } from '../told.js';
 
 /** Where the board stands, as the browser sees it. */
 export const BOARD_PATH = '/ops/queues';
@@ -51,6 +54,7 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
       handlerHooks: { before: refuseAction, after: answerWhileAway },
     },
   });
+  serverAdapter.setErrorHandler((error) => answerOf(error, deps.logger));
   const app = serverAdapter.getRouter() as Express;
   // It is an Express app of its own, with a setting of its own.
   app.disable('x-powered-by');
@@ -68,4 +72,18 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
       }
     },
   };
+}
+
+type Answer = ReturnType<Parameters<ExpressAdapter['setErrorHandler']>[0]>;
+
+const INTERNAL = { key: 'ERRORS.INTERNAL_SERVER_ERROR' } as const;
+
+/** In the form that the board shows. An error with a status of its own was made for it. */
+function answerOf(error: Error & { statusCode?: number }, logger: Logger): Answer {
+  if (error.statusCode !== undefined) {
+    return { status: error.statusCode as 500, body: { error: INTERNAL, message: error.message } };
+  }
+  const { status, ...told } = toldOf(error);
+  logTold(logger, { status, ...told }, error);
+  return { status: status as 500, body: { ...told, error: INTERNAL, code: told.error } as Answer['body'] };
 }

@@ -1,5 +1,6 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
+import type { Logger } from 'pino';
 import { WORKER_NAME_SEPARATOR } from '../../src/metrics/connected-workers.js';
 import type { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
@@ -19,6 +20,7 @@ export type ReadWorkers = () => Promise<ConnectedWorkers>;
 export interface BoardDeps {
   readonly masters: MasterProbe;
   readonly readWorkers: ReadWorkers;
+  readonly logger: Logger;
 }
 
 /**

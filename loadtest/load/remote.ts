@@ -27,10 +27,10 @@ export function requireMastersHere(redis: Connection): void {
   requireHere(hosts, redis.address);
 }
 
-/** Whether nodes that a URL names are on other machines. */
+/** Whether nodes that a URL names are on other machines. @param url of an API, or as `describeTarget` shows it */
 export function isElsewhere(url: string): boolean {
-  const { host, searchParams } = new URL(url);
-  return !isHere([host, ...searchParams.getAll('node')]);
+  const [, hosts = ''] = /^[^:]+:\/\/(?:[^/?@]*@)?([^/?]*)/.exec(url) ?? [];
+  return hosts !== '' && !isHere(hosts.split(','));
 }
 
 function requireHere(hosts: readonly string[], shown: string): void {

@@ -58,13 +58,14 @@ export function createApi(options: ApiOptions): Api {
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
   const store = openStore({ ...producing, ...storeOptions });
   const { redis, keys, logger } = store;
+  redis.onRefusal = (code) => producing.metrics?.refusals.count(code);
   const producer = createProducer({ ...producing, logger });
   const drain = new Drain();
   const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   return {
     app: createApp({
       ...store,
-      ...{ producer, registry, drain, timeoutMs },
+      ...{ producer, registry, drain, timeoutMs, prefix: producing.prefix },
       ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
     }),
     drain: () => {

@@ -45,6 +45,7 @@ export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[
         'RESERVED_KEY',
         'INVALID_QUERY',
         'QUEUE_UNAVAILABLE',
+        'REDIS_REFUSED',
         'STOPPING',
       ],
       handlers: [

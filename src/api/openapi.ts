@@ -15,6 +15,15 @@ const problemSchema = z.object({
   title: z.string(),
   status: z.int(),
   code: z.enum(Object.keys(PROBLEMS)).meta({ description: 'Stable: what programs look at.' }),
+  redisCode: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        'With `REDIS_REFUSED`, and `NOT_READY` for the same reason: what Redis refused with, e.g. `OOM`, `READONLY`, `NOREPLICAS`, ' +
+        '`MISCONF`, `NOPERM`, `LOADING`, `BUSY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOAUTH`, `WRONGPASS`, or `MAXCLIENTS` for ' +
+        '"max number of clients reached".',
+    }),
   detail: z.string().meta({ description: 'What is wrong with this request, for people.' }),
   requestId: z.string().meta({ description: "The request's id in the log of Tally." }),
   accepted: z.enum(['none', 'some', 'unknown']).optional().meta({

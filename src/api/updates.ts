@@ -37,6 +37,7 @@ export const SUBMIT_PROBLEMS = [
   'INVALID_QUERY',
   'BACKPRESSURE',
   'QUEUE_UNAVAILABLE',
+  'REDIS_REFUSED',
   'STOPPING',
 ] as const;
 
@@ -165,7 +166,7 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
       },
     ],
     answers: { 200: { description: 'The update.', schema: updateAnswer } },
-    problems: ['BAD_REQUEST', 'UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'STOPPING'],
+    problems: ['BAD_REQUEST', 'UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'REDIS_REFUSED', 'STOPPING'],
     handlers: [
       async (request, response) => {
         const { id = '' } = request.params as { id?: string };

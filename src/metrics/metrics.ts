@@ -8,6 +8,7 @@ import { createRegistry } from '../operations/registry.js';
 import { checkOptions, commonShape } from '../options.js';
 import type { RedisTarget } from '../redis/target.js';
 import { RedisGauges } from './redis-gauges.js';
+import { RefusalCounter } from './refusal-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -59,17 +60,23 @@ export class Metrics {
   readonly updates: UpdateCounters;
   /** @internal what workers count jobs with */
   readonly jobs: WorkerMetrics;
+  /** @internal what Redis refuses */
+  readonly refusals: RefusalCounter;
 
   /** @internal use {@link createMetrics} */
   constructor(options: z.output<typeof optionsSchema>) {
     collectDefaultMetrics({ register: this.#register });
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
+    this.refusals = new RefusalCounter(this.#register);
     const { redis, operations } = options;
     if (redis !== undefined) {
       const { queues } = createRegistry(operations);
       const storeOptions = { timeoutMs: COMMAND_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
       this.#store = openStore({ ...options, redis, connectionName: 'tally-metrics', ...storeOptions });
+      this.#store.redis.onRefusal = (code) => {
+        this.refusals.count(code);
+      };
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, queues });
     }
   }

@@ -1,4 +1,4 @@
-import { QueueUnavailableError } from '../errors.js';
+import { QueueUnavailableError, RedisRefusedError } from '../errors.js';
 import type { Submission } from './submission.js';
 
 /**
@@ -17,11 +17,13 @@ export async function allOf(submissions: readonly Promise<Submission>[]): Promis
   if (accepted === 0) {
     throw failures.find(leavesItOpen) ?? first;
   }
-  throw new QueueUnavailableError(
+  const message =
     `${accepted} of ${results.length} updates were accepted, then: ${first.message}; send all of them ` +
-      'again with the same idempotency keys, and each takes effect once',
-    { cause: first, accepted: 'some' },
-  );
+    'again with the same idempotency keys, and each takes effect once';
+  const options = { cause: first, accepted: 'some' } as const;
+  throw first instanceof RedisRefusedError
+    ? new RedisRefusedError(first.redisCode, message, options)
+    : new QueueUnavailableError(message, options);
 }
 
 /** Of several failures, one that does not rule out acceptance speaks for all. */

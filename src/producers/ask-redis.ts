@@ -1,25 +1,66 @@
-import { QueueUnavailableError } from '../errors.js';
+import { QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
+import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
+import { isOfRedis } from '../redis/own-fault.js';
+import { refusalOf } from '../redis/refusal.js';
+import type { Refusal } from '../redis/refusal.js';
 
 /**
  * Waits for what is read from Redis.
  *
  * @throws QueueUnavailableError when Redis does not answer within `timeoutMs`
+ * @throws RedisRefusedError when it refuses
  */
 export async function askRedis<T>(redis: Connection, timeoutMs: number, reading: Promise<T>): Promise<T> {
   try {
     return await withDeadline(reading, timeoutMs);
   } catch (error) {
-    const message = `Redis did not answer (${reasonOf(error as Error, redis)}); nothing was accepted`;
-    throw new QueueUnavailableError(message, { cause: error, accepted: 'none' });
+    throw unavailable(error as Error, redis);
   }
+}
+
+/** What a caller is told who wanted to read. Errors of our own stay what they are. */
+function unavailable(error: Error, redis: Connection): Error {
+  if (error instanceof TallyError) {
+    return error;
+  }
+  const refusal = refusalBehind(error, redis);
+  if (refusal !== undefined) {
+    const message = `Redis refused (${redis.address}: ${refusal.words}); nothing was accepted`;
+    return new RedisRefusedError(refusal.code, message, { cause: refusal.cause, accepted: 'none' });
+  }
+  if (!isOfRedis(error)) {
+    return error;
+  }
+  const message = `Redis did not answer (${reasonOf(error, redis)}); nothing was accepted`;
+  return new QueueUnavailableError(message, { cause: redis.lastError ?? error, accepted: 'none' });
+}
+
+/** What Redis refused a command with, or the connection over which it was to be sent; undefined when it did neither. */
+export function refusalBehind(
+  error: Error,
+  { lastError }: Connection,
+): (Refusal & { readonly cause: Error; readonly words: string }) | undefined {
+  for (const cause of [error, ...(isOfRedis(error) && lastError !== undefined ? [lastError] : [])]) {
+    const refusal = refusalOf(cause);
+    if (refusal !== undefined) {
+      // What keeps a connection from being made has been explained already.
+      return { ...refusal, cause, words: cause === lastError ? cause.message : explainFault(cause) };
+    }
+  }
+  return undefined;
+}
+
+/** The time is over. */
+class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
 }
 
 export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
+      reject(new NoAnswerError(`no answer within ${timeoutMs} ms`));
     }, timeoutMs);
   });
   try {

@@ -1,4 +1,4 @@
-import { QueueUnavailableError } from '../errors.js';
+import { QueueUnavailableError, RedisRefusedError } from '../errors.js';
 import type { Layout } from '../layout/layout.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Operation } from '../operations/operation.js';
@@ -65,11 +65,18 @@ export class Lanes {
       maxInFlight: MAX_IN_FLIGHT,
       cellsOf: ({ cells }) => cells,
       send: (items) => sender.send(operation, items),
-      notSent: (cause) =>
-        new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', {
-          cause,
-          accepted: 'none',
-        }),
+      notSent,
     });
   }
+}
+
+function notSent(cause: unknown): Error {
+  const options = { cause, accepted: 'none' } as const;
+  return cause instanceof RedisRefusedError
+    ? new RedisRefusedError(
+        cause.redisCode,
+        `Redis refused the updates before this one (${cause.redisCode}), so it was not sent`,
+        options,
+      )
+    : new QueueUnavailableError('Redis did not answer the updates before this one, so it was not sent', options);
 }

@@ -4,6 +4,7 @@ import { endOf, readJobStates } from '../jobs/job-end.js';
 import type { JobEnd, JobState } from '../jobs/job-end.js';
 import { isFailure } from '../jobs/form.js';
 import { updateId } from '../jobs/job-id.js';
+import { tryAgainLater } from '../jobs/try-again-later.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import type { Slot } from '../redis/slots.js';
@@ -19,6 +20,12 @@ const MAX_REMEMBERED = 500;
 
 /** setTimeout takes no more: about 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+class Events extends QueueEvents {
+  protected override checkConnectionError<T>(command: () => Promise<T>): Promise<T | undefined> {
+    return tryAgainLater(this, command);
+  }
+}
 
 interface WaitingJob {
   readonly slot: Slot | undefined;
@@ -50,7 +57,7 @@ export class OutcomeListener {
   #lookUnderWay = false;
 
   constructor(private readonly deps: ListenedQueue) {
-    this.#events = new QueueEvents(deps.queue, {
+    this.#events = new Events(deps.queue, {
       connection: deps.redis.forSlot(deps.partition.slot),
       prefix: deps.partition.prefix,
     });

@@ -69,6 +69,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       slotOf: (steps) => layout.slotOf(steps),
       idempotencyOwner: options.idempotencyOwner,
     };
+    redis.onRefusal = (code) => metrics?.refusals.count(code);
     this.#outcomes = new Outcomes(target, this.#store);
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     const updateCounters = metrics?.updates;
@@ -125,7 +126,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
-    await withinTime(Promise.allSettled([this.#outcomes.close(), this.#sender.close()]), CLOSE_TIMEOUT_MS);
+    const closing = Promise.allSettled([this.#outcomes.close(), this.#sender.close()]);
+    if (this.#store.redis.status === 'ready') {
+      await withinTime(closing, CLOSE_TIMEOUT_MS);
+    }
     this.#store.close();
     this.#outcomes.disconnect();
   }

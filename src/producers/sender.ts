@@ -1,5 +1,5 @@
 import type { JobsOptions, Telemetry } from 'bullmq';
-import { IdempotencyConflictError, QueueUnavailableError } from '../errors.js';
+import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
@@ -12,13 +12,13 @@ import type { UpdateCounters } from '../metrics/update-counters.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
+import { isOfRedis } from '../redis/own-fault.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
-import { askRedis, reasonOf, withDeadline } from './ask-redis.js';
+import { askRedis, reasonOf, refusalBehind, withDeadline } from './ask-redis.js';
 import { Backlog } from './backlog.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
 import { SentJob } from './sent-job.js';
@@ -93,13 +93,14 @@ export class Sender {
   async send(operation: Operation, items: readonly PendingUpdate[], options: JobsOptions = {}): Promise<Submission[]> {
     const { timeoutMs, maxBatch } = this.options;
     const { redis } = this.options.store;
-    const disconnectsBefore = redis.disconnects;
+    const { disconnects, readies, status } = redis;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
       return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
     } catch (error) {
-      const sentOnce = redis.disconnects === disconnectsBefore && items.length <= maxBatch; // of several jobs some may be in
-      throw unavailable(error as Error, redis, sentOnce);
+      const neverSent = status !== 'ready' && redis.readies === readies;
+      const sentOnce = redis.disconnects === disconnects && items.length <= maxBatch; // of several jobs some may be in
+      throw unavailable(error as Error, redis, neverSent || sentOnce);
     }
   }
 
@@ -259,26 +260,35 @@ function recordedSubmission(operation: Operation, params: unknown, { updateId: i
 }
 
 /**
- * An answer of Redis such as OOM means that nothing was accepted, if the job was sent once. After a lost connection
- * it may have been sent twice and accepted the first time.
+ * What callers are told of a failure. An answer of Redis such as OOM means that nothing was accepted, if the job was sent
+ * once. After a lost connection it may have been sent twice and accepted the first time. A fault of ours stays what it is.
  */
-function unavailable(error: Error, redis: Connection, sentOnce: boolean): QueueUnavailableError {
+function unavailable(error: Error, redis: Connection, sentOnceAtMost: boolean): Error {
   if (error instanceof QueueUnavailableError) {
     return error;
   }
   if (error instanceof NotReplicatedError) {
-    return new QueueUnavailableError(
-      `${error.message}, and a failover may lose the update: send it again with the same idempotency key, and it takes effect once`,
-      { cause: error },
-    );
+    const message = `${error.message}, and a failover may lose the update: ${RESEND}`;
+    return new QueueUnavailableError(message, { cause: error });
   }
-  if (error.name === 'ReplyError' && sentOnce) {
-    const message = `Redis refused the job: ${explainFault(error)}; the update was not accepted`;
-    return new QueueUnavailableError(message, { cause: error, accepted: 'none' });
+  const refusal = refusalBehind(error, redis);
+  if (refusal !== undefined) {
+    const { code, words, cause } = refusal;
+    return sentOnceAtMost
+      ? new RedisRefusedError(code, `Redis refused the job: ${words}; the update was not accepted`, {
+          ...{ cause, accepted: 'none' },
+        })
+      : new RedisRefusedError(code, `Redis refused the job (${redis.address}: ${words}); ${NOT_KNOWN}: ${RESEND}`, {
+          cause,
+        });
   }
-  return new QueueUnavailableError(
-    `Redis did not take the job (${reasonOf(error, redis)}); the update may or may not have been ` +
-      'accepted: send it again with the same idempotency key, and it takes effect once',
-    { cause: redis.lastError ?? error },
-  );
+  if (!isOfRedis(error)) {
+    return error;
+  }
+  return new QueueUnavailableError(`Redis did not take the job (${reasonOf(error, redis)}); ${NOT_KNOWN}: ${RESEND}`, {
+    cause: redis.lastError ?? error,
+  });
 }
+
+const NOT_KNOWN = 'the update may or may not have been accepted';
+const RESEND = 'send it again with the same idempotency key, and it takes effect once';

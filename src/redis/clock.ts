@@ -96,6 +96,6 @@ export class RedisClock {
   }
 }
 
-function addressOf({ options: { host, port } }: Redis): string {
-  return `${host}:${port}`;
+function addressOf({ options: { path, host, port } }: Redis): string {
+  return path ?? `${host}:${port}`;
 }

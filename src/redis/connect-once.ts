@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import { explainFault } from './connection-fault.js';
 import { hearStreams } from './hear-streams.js';
+import { hearHandshake } from './hear-replies.js';
+import { hideArguments } from './hide-arguments.js';
 import type { ServerOptions } from './target.js';
 
 /** One server, looked at by itself: a connection that tries once. */
@@ -15,27 +17,29 @@ export interface Node {
  * @param isSentinel whether it is one, whose users are its own
  */
 export async function connectOnce(options: ServerOptions, timeoutMs: number, isSentinel = false): Promise<Node> {
-  const { host = '127.0.0.1', port = 6379 } = options;
+  const { path, host = '127.0.0.1', port = 6379 } = options;
+  const address = path ?? `${host}:${port}`;
   const redis = new Redis({
     ...options,
     ...{ lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0, connectionName: 'tally-doctor' },
-    ...{ connectTimeout: timeoutMs, commandTimeout: timeoutMs, enableReadyCheck: false },
+    ...{ connectTimeout: timeoutMs, commandTimeout: timeoutMs, enableReadyCheck: false, disconnectTimeout: 100 },
   });
   hearStreams(redis);
   let cause: Error | undefined;
   redis.on('error', (error) => {
-    cause = error;
+    cause ??= hideArguments(error);
+  });
+  hearHandshake(redis, (error) => {
+    cause = hideArguments(error); // what comes behind it only says that the connection ended
   });
   try {
     await redis.connect();
     await redis.ping(); // with a wrong password, connecting succeeds
   } catch (error) {
     redis.disconnect();
-    const why = explainFault(cause ?? (error as Error), { tls: options.tls, isSentinel }).replace(
-      ` ${host}:${port}`,
-      '',
-    );
-    throw new Error(`${host}:${port} can't be reached (${why})`, { cause: error });
+    hideArguments(error);
+    const why = explainFault(cause ?? (error as Error), { tls: options.tls, isSentinel }).replace(` ${address}`, '');
+    throw new Error(`${address} can't be reached (${why})`, { cause: error });
   }
-  return { address: `${host}:${port}`, redis };
+  return { address, redis };
 }

@@ -1,3 +1,4 @@
+import { isRefusalCode, REFUSALS, refusalOf, withoutUser } from './refusal.js';
 import type { ServerOptions } from './target.js';
 
 /** How a server was tried. */
@@ -17,7 +18,7 @@ function messageOf(error: Error): string {
 
 /** Why a connection failed, and which setting to look at. */
 export function explainFault(error: Error, attempt: Attempt = {}): string {
-  const message = messageOf(error);
+  const message = withoutUser(messageOf(error));
   if (message.startsWith('NOAUTH')) {
     return `NOAUTH: it asks for a user and a password; ${whereOf(attempt)}`; // Redis goes on about HELLO
   }
@@ -26,6 +27,10 @@ export function explainFault(error: Error, attempt: Attempt = {}): string {
   }
   if (ENDED.test(message) && attempt.wasReady !== true) {
     return `it ended the connection; ${adviceForEnd(attempt)}`; // how, differs from time to time
+  }
+  const refusal = refusalOf(error);
+  if (refusal !== undefined && isRefusalCode(refusal.code)) {
+    return `${refusal.message.replace(/\.$/, '')}; ${REFUSALS[refusal.code]}`;
   }
   const [, advice] = TLS_FAULTS.find(([sign]) => sign.test(message)) ?? [];
   return advice === undefined ? message : `${message}; ${advice}`;
@@ -66,9 +71,9 @@ const ENDED = /ECONNRESET|EPIPE|disconnected before secure TLS|^Connection is cl
 
 function adviceForEnd({ tls }: Attempt): string {
   if (tls === undefined) {
-    return 'if this port speaks TLS, write rediss in place of redis';
+    return 'if this port speaks TLS, write rediss in place of redis; else it may have all the connections that maxclients allows';
   }
   return (tls as { cert?: unknown }).cert === undefined
-    ? `perhaps ${SHOW_CERTIFICATE}`
+    ? `perhaps ${SHOW_CERTIFICATE}, or it has all the connections that maxclients allows`
     : 'perhaps it does not accept the certificate of TALLY_REDIS_CERT_FILE, in code tls: { cert }';
 }

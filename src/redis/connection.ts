@@ -1,10 +1,13 @@
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { endConnection } from './end-connection.js';
 import { hearNode } from './hear-node.js';
+import { hideArguments } from './hide-arguments.js';
 import { MasterSearch } from './master-search.js';
 import { noteErrors } from './note-errors.js';
 import { persistent, reconnectDelayMs } from './reconnect.js';
+import type { RefusalCode } from './refusal.js';
 import { ServerRedis } from './server-redis.js';
 import { SlotFollower } from './slot-follower.js';
 import { NO_SLOT } from './slots.js';
@@ -57,6 +60,12 @@ function connect(target: RedisTarget, manner: Manner, logger: Logger): Connectio
   return connection;
 }
 
+/**
+ * Of every connection. ioredis would wait 2 s for a server that does not answer to end a connection, and ask one that loads its
+ * data every 10 s: both keep a process running that has closed all else.
+ */
+const QUICK_TO_END = { disconnectTimeout: 100, maxLoadingRetryTime: 300 } as const;
+
 function serverOptions(options: ServerOptions, manner: Manner): ServerOptions {
   const { sentinels, retryStrategy, sentinelRetryStrategy } = options;
   return {
@@ -72,6 +81,7 @@ function serverOptions(options: ServerOptions, manner: Manner): ServerOptions {
 
 function mannerOptions({ connectionName, timeoutMs }: Manner) {
   return {
+    ...QUICK_TO_END,
     connectionName,
     ...(timeoutMs === undefined
       ? { maxRetriesPerRequest: null }
@@ -112,6 +122,10 @@ class ServerConnection extends ServerRedis {
   lastError: Error | undefined;
   /** How often the connection was lost, or what came over it could not be read. */
   disconnects = 0;
+  /** How often it was made: while it is not, nothing is sent. */
+  readies = 0;
+  /** Called with the code of every error reply with which Redis refuses a command. */
+  onRefusal: ((code: RefusalCode) => void) | undefined;
   protected readonly search = new MasterSearch(this, {
     lost: (reason) => this.emit('replica', reason),
     found: () => this.emit('master'),
@@ -126,6 +140,7 @@ class ServerConnection extends ServerRedis {
 
   override duplicate(override?: Partial<ServerOptions>): Redis {
     const copy = new ServerCopy(copyOptions({ ...this.options, ...override }), this.search);
+    copy.on('error', hideArguments);
     this.#copies.push(copy);
     return copy;
   }
@@ -159,7 +174,7 @@ class ServerConnection extends ServerRedis {
   /** Ends this connection and its copies at once. */
   disconnectAll(): void {
     for (const connection of [this, ...this.#copies]) {
-      connection.disconnect();
+      endConnection(connection);
     }
   }
 }
@@ -193,6 +208,8 @@ export class ClusterConnection extends Cluster {
   lastError: Error | undefined;
   /** How often the connection to a node was lost. */
   disconnects = 0;
+  readies = 0;
+  onRefusal: ((code: RefusalCode) => void) | undefined;
 
   constructor(target: ClusterTarget, manner: Manner) {
     super([...target.nodes], clusterOptions(target, manner));
@@ -251,6 +268,7 @@ export class ClusterConnection extends Cluster {
       this.refreshSlotsCache();
       return this.#addressOf(slot);
     });
+    copy.on('error', hideArguments);
     copy.connect().catch(() => undefined); // it goes on trying
     this.#copies.push(copy);
     return copy;
@@ -295,7 +313,7 @@ export class ClusterConnection extends Cluster {
 
   disconnectAll(): void {
     for (const connection of [this, ...this.#copies]) {
-      connection.disconnect();
+      endConnection(connection);
     }
   }
 }

@@ -31,8 +31,8 @@ export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'co
 }
 
 /** Where a server is, for people. */
-export function addressOf({ options: { host = '127.0.0.1', port = 6379 } }: Redis): string {
-  return `${host}:${port}`;
+export function addressOf({ options: { path, host = '127.0.0.1', port = 6379 } }: Redis): string {
+  return path ?? `${host}:${port}`;
 }
 
 /** Why a connection can't become one to a Cluster, ever; undefined when it can. */

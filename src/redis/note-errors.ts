@@ -3,6 +3,9 @@ import type { Logger } from 'pino';
 import { explainFault, explainRefusal } from './connection-fault.js';
 import type { Connection } from './connection.js';
 import { findFault } from './find-fault.js';
+import { hearErrorReplies, hearHandshake } from './hear-replies.js';
+import { hideArguments } from './hide-arguments.js';
+import { isRefusalCode, refusalOf } from './refusal.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
 
 /** What ioredis says of a Cluster or of Sentinels of which it reached none, at every attempt, and not why. */
@@ -13,6 +16,9 @@ const FIND_TIMEOUT_MS = 2_000;
 
 /** How long after one search for the reason there is none again. */
 const FIND_PAUSE_MS = 1_000;
+
+/** How often at most it is logged that Redis refuses commands with one code. */
+const SAY_REFUSAL_EVERY_MS = 10_000;
 
 /** Keeps in `lastError` why Redis can't be reached at the moment, in words that name the setting to look at, and logs it. */
 export function noteErrors(
@@ -35,16 +41,23 @@ export function noteErrors(
     connection.lastError = undefined;
   };
   noteSearch(connection, note, forget);
+  connection.on('ready', () => {
+    connection.readies += 1;
+  });
   noteNoneReached(connection, target, note);
+  const refused = sayRefusals(connection, connectionName, logger);
   if (target.nodes === undefined) {
-    noteServer(connection as Redis, note);
+    noteServer(connection as Redis, note, connection);
+    hearErrorReplies(connection as Redis, refused);
     return;
   }
   connection.on('+node', (node: Redis) => {
     const { host = '', port = 0 } = node.options;
-    noteServer(node, (message, cause) => {
+    const noteNode: Note = (message, cause) => {
       note(`${host}:${port} can't be reached (${message.replace(` ${host}:${port}`, '')})`, cause);
-    });
+    };
+    noteServer(node, noteNode, connection);
+    hearErrorReplies(node, refused);
     node.on('ready', forget);
   });
 }
@@ -73,15 +86,46 @@ function noteSearch(connection: Connection, note: Note, forget: () => void): voi
   });
 }
 
+/** Counts what Redis refuses on a connection that it has let in, and logs it now and then. */
+function sayRefusals(connection: Connection, connectionName: string, logger: Logger): (error: Error) => void {
+  const saidAtMs = new Map<string, number>();
+  return (error) => {
+    const { code, message } = refusalOf(error) ?? { code: '', message: '' };
+    if (!isRefusalCode(code)) {
+      return;
+    }
+    connection.onRefusal?.(code);
+    if (performance.now() - (saidAtMs.get(code) ?? -Infinity) > SAY_REFUSAL_EVERY_MS) {
+      saidAtMs.set(code, performance.now());
+      const facts = { connection: connectionName, redisCode: code, redisMessage: message };
+      logger.warn(facts, `Redis refuses commands: ${explainFault(error)}`);
+    }
+  };
+}
+
 /** The errors of a connection to one server. */
-function noteServer(redis: Redis, note: Note): void {
+function noteServer(redis: Redis, note: Note, connection: Connection): void {
   let wasReady = false;
+  let refusal: Error | undefined;
   redis.on('ready', () => {
     wasReady = true;
   });
+  redis.on('connecting', () => {
+    refusal = undefined;
+  });
+  hearHandshake(redis, (error) => {
+    refusal = error;
+    const { code } = refusalOf(error) ?? {};
+    if (code !== undefined && isRefusalCode(code)) {
+      connection.onRefusal?.(code);
+    }
+    note(explainFault(error, { tls: redis.options.tls }), error);
+  });
   redis.on('error', (error: Error) => {
+    hideArguments(error);
     if (!NONE_REACHED.test(error.message)) {
-      note(explainFault(error, { tls: redis.options.tls, wasReady }), error);
+      const cause = refusal ?? error; // a server that refuses a connection ends it
+      note(explainFault(cause, { tls: redis.options.tls, wasReady }), cause);
     }
   });
 }
@@ -90,6 +134,7 @@ function noteServer(redis: Redis, note: Note): void {
 function noteNoneReached(connection: Connection, target: ServerOptions | ClusterTarget, note: Note): void {
   let mayFindAtMs = 0;
   connection.on('error', (error: Error) => {
+    hideArguments(error);
     if (!NONE_REACHED.test(error.message)) {
       return;
     }

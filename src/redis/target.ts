@@ -2,6 +2,8 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
 import { passedOptions } from './ioredis-options.js';
+import { decodePath, parseRedisUrl, shownUrl } from './redis-url.js';
+import type { UrlParts } from './redis-url.js';
 
 /**
  * How to reach Redis.
@@ -9,8 +11,11 @@ import { passedOptions } from './ioredis-options.js';
  * - a URL: `redis://user:password@host:port/db`, `rediss://` for TLS;
  *   `redis-cluster://host:port?node=host:port&node=host:port` and `rediss-cluster://`: some nodes of a Cluster;
  *   `redis-sentinel://host:port?node=host:port&master=name` and `rediss-sentinel://`: the Sentinels, and the name under
- *   which they know the master (`mymaster` unless given); with `sentinelUsername` and `sentinelPassword` if they ask for them
- * - `{ url, tls }`: the same with options of TLS, such as `{ ca }`
+ *   which they know the master (`mymaster` unless given); with `sentinelUsername` and `sentinelPassword` if they ask for them;
+ *   `redis+unix:///path/to/redis.sock?db=0`: a Unix socket, with a user as `redis+unix://user:password@/path`.
+ *   In user names, passwords and parameters `% / # ? @ : &` and spaces are percent-encoded
+ * - `{ url, tls }`: the same with options of TLS, such as `{ ca }`; for tests `{ rejectUnauthorized: false }`, which takes any
+ *   certificate, also that of somebody in between
  * - options of ioredis for one server, or for Sentinel (`sentinels` and `name`)
  * - `{ nodes }`, with further options of ioredis for a Cluster
  *
@@ -42,9 +47,6 @@ export interface ClusterTarget extends Omit<ClusterOptions, 'redisOptions'> {
   /** For the connection to each node: `username`, `password`, `tls` ... */
   readonly redisOptions?: NodeOptions | undefined;
 }
-
-/** The URL schemes that are understood. */
-export const URL_PROTOCOL = /^rediss?(-cluster|-sentinel)?$/;
 
 export function isCluster(target: RedisTarget): boolean {
   return readTarget(target).nodes !== undefined;
@@ -140,104 +142,121 @@ function requireNumber(name: string, value: unknown, least: number, most: number
 }
 
 function readUrl(text: string, tls: TlsOptions | undefined): ServerOptions | ClusterTarget {
-  const url = parseUrl(text);
-  const isTls = url.protocol.startsWith('rediss');
+  const url = parseRedisUrl(text);
+  const shown = shownUrl(text);
+  const isTls = url.scheme.startsWith('rediss');
   if (tls !== undefined && !isTls) {
-    throw new ConfigurationError(`${describeUrl(url)} is not for TLS, but options of TLS are given: write rediss`);
+    throw new ConfigurationError(`${shown} is not for TLS, but options of TLS are given: write rediss`);
   }
   const access = {
-    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
+    ...(url.username !== '' && { username: url.username }),
+    ...(url.password !== '' && { password: url.password }),
     ...(isTls && { tls: tls ?? {} }),
   };
-  if (url.protocol.endsWith('-cluster:')) {
-    requireParameters(url, ['node']);
-    requireNoDatabase(url);
-    return { nodes: nodesOf(url, 6379), redisOptions: access };
+  if (url.scheme === 'redis+unix') {
+    return { ...readSocket(url, shown), ...access };
   }
-  const db = databaseOf(url);
-  if (url.protocol.endsWith('-sentinel:')) {
-    requireParameters(url, ['node', 'master', 'sentinelUsername', 'sentinelPassword']);
+  if (url.scheme.endsWith('-cluster')) {
+    requireParameters(url, shown, ['node']);
+    requireNoDatabase(url, shown);
+    return { nodes: nodesOf(url, shown, 6379), redisOptions: access };
+  }
+  const db = databaseOf(url, shown);
+  if (url.scheme.endsWith('-sentinel')) {
+    requireParameters(url, shown, ['node', 'master', 'sentinelUsername', 'sentinelPassword']);
     const { master = 'mymaster', ...sentinelAccess } = Object.fromEntries(
-      [...url.searchParams].filter(([name]) => name !== 'node'),
+      [...url.query].filter(([name]) => name !== 'node'),
     );
     return {
-      ...{ sentinels: nodesOf(url, 26_379), name: master, db, ...access, ...sentinelAccess },
+      ...{ sentinels: nodesOf(url, shown, 26_379), name: master, db, ...access, ...sentinelAccess },
       ...(isTls && { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} }),
     };
   }
-  requireParameters(url, ['family']);
-  const [{ host, port }] = nodesOf(url, 6379);
-  const family = url.searchParams.get('family');
+  requireParameters(url, shown, ['family']);
+  const [{ host, port }] = nodesOf(url, shown, 6379);
+  const family = url.query.get('family');
   return { host, port, db, ...access, ...(family !== null && { family: Number(family) }) };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !URL_PROTOCOL.test(url.protocol.slice(0, -1))) {
+/** The path of a Unix socket, and the database as a parameter. */
+function readSocket(url: UrlParts, shown: string): ServerOptions {
+  requireParameters(url, shown, ['db']);
+  const { host, path, query } = url;
+  if (host !== '' || path.length < 2) {
     throw new ConfigurationError(
-      `"${text.replace(/:[^:@/]+@/, ':***@')}" is no URL of Redis: write redis://host:port, ` +
-        'redis-cluster://host:port?node=host:port or redis-sentinel://host:port?master=name, with rediss in place of redis for TLS',
+      `${shown}: no host but the path of a socket belongs there, as in redis+unix:///path/to/redis.sock`,
     );
   }
-  return url;
+  const db = query.get('db') ?? '0';
+  if (!/^\d{1,5}$/.test(db)) {
+    throw new ConfigurationError(
+      `${shown}: the database must be a number, as in redis+unix:///path/to/redis.sock?db=0`,
+    );
+  }
+  return { path: decodePath(path, shown), db: Number(db) };
 }
 
-function nodesOf(url: URL, defaultPort: number): [ClusterNode, ...ClusterNode[]] {
-  const more = url.searchParams.getAll('node').map((text) => nodeOf(text, url, defaultPort));
-  return [nodeOf(url.host, url, defaultPort), ...more];
+function nodesOf(url: UrlParts, shown: string, defaultPort: number): [ClusterNode, ...ClusterNode[]] {
+  const more = url.query.getAll('node').map((text) => nodeOf(text, shown, defaultPort));
+  return [nodeOf(url.host, shown, defaultPort), ...more];
 }
 
-function nodeOf(text: string, url: URL, defaultPort: number): ClusterNode {
+function nodeOf(text: string, shown: string, defaultPort: number): ClusterNode {
   const [, host, port = defaultPort] = /^(\[[\da-fA-F:.]+\]|[^:[\]/@]+)(?::(\d+))?$/.exec(text || '127.0.0.1') ?? [];
-  if (host === undefined) {
-    throw new ConfigurationError(`${describeUrl(url)}: "${text}" is no node: write host:port`);
+  if (host === undefined || Number(port) > 65_535) {
+    throw new ConfigurationError(`${shown}: what stands for one of its nodes is none: write each as host:port`);
   }
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-function databaseOf(url: URL): number {
-  const [, database = '0'] = /^\/(\d*)$/.exec(url.pathname || '/') ?? [];
-  if (url.pathname.length > 1 && !/^\/\d+$/.test(url.pathname)) {
-    throw new ConfigurationError(`${describeUrl(url)}: the database must be a number, as in redis://host:port/0`);
+function databaseOf({ path }: UrlParts, shown: string): number {
+  if (path.length > 1 && !/^\/\d{1,5}$/.test(path)) {
+    throw new ConfigurationError(
+      `${shown}: the database must be a number, as in redis://host:port/0; a / of a password is written %2F`,
+    );
   }
-  return Number(database);
+  return Number(path.slice(1));
 }
 
-function requireNoDatabase(url: URL): void {
-  if (databaseOf(url) !== 0) {
-    throw new ConfigurationError(`${describeUrl(url)}: a Cluster has no database but 0`);
+function requireNoDatabase(url: UrlParts, shown: string): void {
+  if (databaseOf(url, shown) !== 0) {
+    throw new ConfigurationError(`${shown}: a Cluster has no database but 0`);
   }
 }
 
-function requireParameters(url: URL, known: readonly string[]): void {
-  const unknown = [...url.searchParams.keys()].find((name) => !known.includes(name));
+/** Parameters that other clients know, and where the same is written here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  password: 'a password stands before the host, as in redis://USER:PASSWORD@host:port',
+  username: 'a user name stands before the host, as in redis://USER:PASSWORD@host:port',
+  user: 'a user name stands before the host, as in redis://USER:PASSWORD@host:port',
+  db: 'the database stands behind the host, as in redis://host:port/0',
+};
+
+/** An unknown parameter may be the end of a password that holds a `?`, so its name is not repeated. */
+function requireParameters({ query }: UrlParts, shown: string, known: readonly string[]): void {
+  const unknown = [...query.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new ConfigurationError(`${describeUrl(url)}: unknown parameter "${unknown}"; known: ${known.join(', ')}`);
+    const hint = Object.hasOwn(ELSEWHERE, unknown) ? ELSEWHERE[unknown] : 'a ? of a password is written %3F';
+    throw new ConfigurationError(
+      `${shown} has a parameter that means nothing here; known: ${known.join(', ')}; ${hint ?? ''}`,
+    );
   }
 }
 
-/** Where it leads to, without passwords. */
+/** Where it leads to, without user names and passwords. */
 export function describeTarget(target: RedisTarget): string {
   const url = typeof target === 'string' ? target : target.url;
   if (url !== undefined) {
-    return describeUrl(parseUrl(url));
+    parseRedisUrl(url);
+    return shownUrl(url);
   }
   const options = readTarget(target);
   if (options.nodes !== undefined) {
     return `redis-cluster://${options.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   }
-  const { sentinels, name, host = '127.0.0.1', port = 6379 } = options;
-  return sentinels === undefined
-    ? `redis://${host}:${port}`
-    : `redis-sentinel://${sentinels.map((it) => `${it.host}:${it.port}`).join(',')}?master=${name}`;
-}
-
-function describeUrl(url: URL): string {
-  const shown = new URL(url);
-  if (shown.password !== '') {
-    shown.password = '***';
+  const { sentinels, name, path, host = '127.0.0.1', port = 6379 } = options;
+  if (sentinels !== undefined) {
+    return `redis-sentinel://${sentinels.map((it) => `${it.host}:${it.port}`).join(',')}?master=${name}`;
   }
-  shown.search = shown.search.replace(/(sentinelPassword=)[^&]*/g, '$1***');
-  return shown.href;
+  return path ? `redis+unix://${path}` : `redis://${host}:${port}`;
 }

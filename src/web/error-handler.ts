@@ -1,6 +1,13 @@
 import type { ErrorRequestHandler } from 'express';
-import { BackpressureError, QueueUnavailableError, TallyError, ValidationError } from '../errors.js';
+import {
+  BackpressureError,
+  QueueUnavailableError,
+  RedisRefusedError,
+  TallyError,
+  ValidationError,
+} from '../errors.js';
 import type { Accepted, ValidationIssue } from '../errors.js';
+import { isRefusalCode, REFUSALS } from '../redis/refusal.js';
 import { MAX_BODY_BYTES } from '../api/json-body.js';
 import { Problem, problemOfErrors } from './problems.js';
 import type { ProblemCode } from './problems.js';
@@ -12,14 +19,18 @@ export const errorHandler: ErrorRequestHandler = (error: unknown, request, respo
     next(error);
     return;
   }
-  const problem = problemOf(error);
-  if (problem.code === 'UNEXPECTED') {
+  const problem = problemOf(error, request.method);
+  if (LOGGED.has(problem.code)) {
     response.err = error as Error; // logged with the request
   }
   response.locals['code'] = problem.code;
+  response.locals['redisCode'] = problem.redisCode;
   response.status(problem.status).set(problem.headers).type('application/problem+json');
   response.json(problem.toBody(requestIdOf(request)));
 };
+
+/** Their cause stands in the log: the answer does not tell who Redis is, nor what it said. */
+const LOGGED: ReadonlySet<ProblemCode> = new Set(['UNEXPECTED', 'QUEUE_UNAVAILABLE', 'REDIS_REFUSED']);
 
 const UNAVAILABLE: Readonly<Record<Accepted, string>> = {
   none: 'Redis did not answer in time; nothing was accepted, so send the request again later',
@@ -31,8 +42,18 @@ const UNAVAILABLE: Readonly<Record<Accepted, string>> = {
     'idempotency keys, and each takes effect once',
 };
 
+const REFUSED: Readonly<Record<Accepted, string>> = {
+  none: 'nothing was accepted, so send the request again later',
+  some:
+    'some of the updates were accepted before: send all of them again with the same idempotency keys, and each takes ' +
+    'effect once',
+  unknown:
+    'it is not known whether the updates were accepted: send them again with the same idempotency keys, and each takes ' +
+    'effect once',
+};
+
 /** What a client is told of an error. */
-function problemOf(error: unknown): Problem {
+function problemOf(error: unknown, method: string): Problem {
   if (error instanceof Problem) {
     return error;
   }
@@ -42,14 +63,20 @@ function problemOf(error: unknown): Problem {
   if (error instanceof BackpressureError) {
     return new Problem('BACKPRESSURE', error.message, { cause: error, accepted: 'none' });
   }
+  if (error instanceof RedisRefusedError) {
+    const { accepted, redisCode } = error;
+    const why = isRefusalCode(redisCode) ? `: ${REFUSALS[redisCode]}` : '';
+    const detail = `Redis refused (${redisCode})${why}; ${REFUSED[accepted]}`;
+    return new Problem('REDIS_REFUSED', detail, { cause: error, accepted, redisCode });
+  }
   if (error instanceof QueueUnavailableError) {
     const { accepted } = error;
     return new Problem('QUEUE_UNAVAILABLE', UNAVAILABLE[accepted], { cause: error, accepted });
   }
   if (error instanceof TallyError) {
-    return ofTally(error);
+    return ofTally(error, method);
   }
-  return ofExpress(error as { status?: number; type?: string; message?: string });
+  return ofExpress(error as { status?: number; type?: string; message?: string }, method);
 }
 
 /** The codes of validation that the API can meet: its updates have no delay. */
@@ -58,7 +85,7 @@ function invalid(issues: readonly [ValidationIssue, ...ValidationIssue[]]): Prob
   return problemOfErrors(code === 'DELAY_PAST_WINDOW' ? 'UNEXPECTED' : code, issues, { accepted: 'none' });
 }
 
-function ofTally(error: TallyError): Problem {
+function ofTally(error: TallyError, method: string): Problem {
   switch (error.code) {
     case 'WRONG_TYPE':
     case 'NOT_AN_INTEGER':
@@ -68,7 +95,7 @@ function ofTally(error: TallyError): Problem {
         accepted: 'none',
       });
     default:
-      return unexpected();
+      return unexpected(method);
   }
 }
 
@@ -78,11 +105,17 @@ const BODY_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = 
   'encoding.unsupported': ['UNSUPPORTED_MEDIA_TYPE', 'the content encoding must be gzip, deflate, br or none'],
 };
 
-function ofExpress({ status = 500, type = '', message = '' }: { status?: number; type?: string; message?: string }) {
+function ofExpress(
+  { status = 500, type = '', message = '' }: { status?: number; type?: string; message?: string },
+  method: string,
+): Problem {
   const [code, detail] = BODY_PROBLEMS[type] ?? ['BAD_REQUEST', message];
-  return status < 500 ? new Problem(code, detail) : unexpected();
+  return status < 500 ? new Problem(code, detail) : unexpected(method);
 }
 
-function unexpected(): Problem {
-  return new Problem('UNEXPECTED', 'something went wrong; the log of Tally says what, under this request id');
+function unexpected(method: string): Problem {
+  const accepted = method === 'POST' ? 'unknown' : undefined; // a fault of ours may come after the updates were sent
+  return new Problem('UNEXPECTED', 'something went wrong; the log of Tally says what, under this request id', {
+    accepted,
+  });
 }

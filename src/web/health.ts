@@ -1,12 +1,16 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Store } from '../layout/store.js';
+import { ClusterConnection } from '../redis/connection.js';
 import type { Connection } from '../redis/connection.js';
 import { addressOf, misdirectionOf } from '../redis/masters.js';
 import { judgeServer, mergeFindings } from '../redis/requirements.js';
 import { readServerFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
-import { withDeadline } from '../producers/ask-redis.js';
+import { isRefusalCode, REFUSALS, refusalOf } from '../redis/refusal.js';
+import type { Refusal } from '../redis/refusal.js';
+import { tagOf } from '../redis/slots.js';
+import { refusalBehind, withDeadline } from '../producers/ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
 import type { ProblemError } from './problems.js';
@@ -19,6 +23,8 @@ const healthAnswer = z.object({ status: z.literal('ok') });
 const readyAnswer = z.object({ status: z.literal('ready') });
 
 export interface HealthDeps extends Pick<Store, 'redis' | 'masters'> {
+  /** First part of BullMQ's keys. */
+  readonly prefix: string;
   readonly drain: Drain;
 }
 
@@ -44,15 +50,15 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       operationId: 'checkReadiness',
       summary: 'Whether updates can be taken.',
       description:
-        'Redis runs a script and may not evict keys, and this server is not stopping. In a Cluster one master that answers ' +
+        'Redis takes a write, runs a script and may not evict keys, and this server is not stopping. In a Cluster one master that does ' +
         'is enough, since updates of what lies there can be taken; none that answers may evict keys.',
       answers: { 200: { description: 'They can.', schema: readyAnswer } },
       problems: ['INVALID_QUERY', 'NOT_READY'],
       handlers: [
         async (_request, response) => {
-          const errors = await faultsOf(deps);
+          const { errors, redisCode } = await faultsOf(deps);
           if (errors.length > 0) {
-            throw new Problem('NOT_READY', errors.map(({ message }) => message).join('; '), { errors });
+            throw new Problem('NOT_READY', errors.map(({ message }) => message).join('; '), { errors, redisCode });
           }
           response.json({ status: 'ready' });
         },
@@ -61,42 +67,99 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
   ];
 }
 
-async function faultsOf({ redis, masters, drain }: HealthDeps): Promise<ProblemError[]> {
+interface Faults {
+  readonly errors: readonly ProblemError[];
+  /** What Redis refused with, where it did. */
+  readonly redisCode?: string | undefined;
+}
+
+async function faultsOf({ redis, masters, prefix, drain }: HealthDeps): Promise<Faults> {
   if (drain.begun) {
-    return [{ path: '', code: 'STOPPING', message: 'this server is stopping' }];
+    return { errors: [{ path: '', code: 'STOPPING', message: 'this server is stopping' }] };
   }
   const misdirection = misdirectionOf(redis);
   if (misdirection !== undefined) {
-    return [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }];
+    return { errors: [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }] };
   }
   if (redis.isCluster && redis.status !== 'ready') {
-    return [{ path: '', code: 'REDIS_AWAY', message: 'the Cluster does not answer, or does not serve all slots' }];
+    return away('the Cluster does not answer, or does not serve all slots');
   }
   const { answering, faults } = await masters.look();
-  const asked = await Promise.all(answering.map(async (master) => ({ master, facts: await askMaster(master) })));
-  const reached = asked.flatMap(({ master, facts }) => (facts === undefined ? [] : { master, facts }));
-  if (reached.length === 0) {
-    return [{ path: '', code: 'REDIS_AWAY', message: faults.join('; ') || silenceOf(redis) }];
+  const asked = await Promise.all(answering.map((master) => askMaster(redis, master, prefix)));
+  const settings = settingsFaults(redis, asked);
+  const refused = asked.find(({ refusal }) => refusal !== undefined);
+  if (settings.length > 0) {
+    return { errors: settings, redisCode: refused?.refusal?.code };
   }
-  const findings = reached.map(
-    ({ master, facts }) => [addressOf(master), judgeServer(facts, { isCluster: redis.isCluster })] as const,
-  );
-  return mergeFindings(new Map(findings))
-    .filter(({ level }) => level === 'error')
-    .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+  if (asked.some((answer) => answer.facts !== undefined && answer.refusal === undefined)) {
+    return { errors: [] };
+  }
+  return refused?.refusal === undefined ? away(faults.join('; ')) : refusedWith(refused.refusal);
+}
+
+function away(message: string): Faults {
+  return { errors: [{ path: '', code: 'REDIS_AWAY', message }] };
 }
 
 function silenceOf({ lastError }: Connection): string {
   return lastError === undefined ? 'Redis does not answer' : `Redis does not answer (${lastError.message})`;
 }
 
-/** Undefined when it does not answer in time. */
-async function askMaster(master: Redis): Promise<ServerFacts | undefined> {
+function refusedWith({ code }: Refusal): Faults {
+  const why = isRefusalCode(code) ? `: ${REFUSALS[code]}` : '';
+  return { errors: [{ path: '', code: 'REDIS_REFUSED', message: `Redis refuses (${code})${why}` }], redisCode: code };
+}
+
+/** What keeps Tally from using servers that answer, whether they take writes or not. */
+function settingsFaults(redis: Connection, asked: readonly Answer[]): ProblemError[] {
+  const findings = asked.flatMap(({ master, facts }) =>
+    facts === undefined ? [] : [[addressOf(master), judgeServer(facts, { isCluster: redis.isCluster })] as const],
+  );
+  return mergeFindings(new Map(findings))
+    .filter(({ level }) => level === 'error')
+    .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+}
+
+interface Answer {
+  readonly master: Redis;
+  /** Undefined when it did not answer in time. */
+  readonly facts?: ServerFacts;
+  /** What it refuses a write with, or all. */
+  readonly refusal?: Refusal | undefined;
+}
+
+async function askMaster(redis: Connection, master: Redis, prefix: string): Promise<Answer> {
   try {
-    const asking = Promise.all([readServerFacts(master), master.eval('return 1', 0)]);
-    const [facts] = await withDeadline(asking, PROBE_TIMEOUT_MS);
-    return facts;
-  } catch {
-    return undefined;
+    const writing = tryWrite(redis, master, prefix).then(() => undefined, refusalOrThrow);
+    const asking = Promise.all([readServerFacts(master), master.eval('return 1', 0), writing]);
+    const [facts, , refusal] = await withDeadline(asking, PROBE_TIMEOUT_MS);
+    return { master, facts, refusal };
+  } catch (error) {
+    return { master, refusal: refusalBehind(error as Error, redis) };
   }
+}
+
+/**
+ * Asks for a write that changes nothing, since there is no such key: a server that is full, or a replica, refuses it all the
+ * same. Under the prefix of queues everybody may who has to do with updates.
+ */
+async function tryWrite(redis: Connection, master: Redis, prefix: string): Promise<void> {
+  await master.set(`${prefix}:${tagFor(redis, master)}ready`, '', 'XX');
+}
+
+/** In a Cluster, the tag of a slot of this master. */
+function tagFor(redis: Connection, master: Redis): string {
+  if (!(redis instanceof ClusterConnection)) {
+    return '';
+  }
+  const slot = redis.slots.findIndex((nodes: string[] | undefined) => nodes?.[0] === addressOf(master));
+  return slot === -1 ? '' : `{${tagOf(slot)}}`;
+}
+
+function refusalOrThrow(error: unknown): Refusal {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) {
+    throw error;
+  }
+  return refusal;
 }

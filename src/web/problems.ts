@@ -32,6 +32,7 @@ export const PROBLEMS = {
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   UNEXPECTED: { status: 500, title: 'Something went wrong in Tally' },
   QUEUE_UNAVAILABLE: { status: 503, title: 'Redis does not answer', retryAfterSeconds: 5 },
+  REDIS_REFUSED: { status: 503, title: 'Redis refuses', retryAfterSeconds: 5 },
   NOT_READY: { status: 503, title: 'Tally can not take updates', retryAfterSeconds: 5 },
   STOPPING: { status: 503, title: 'This server is stopping', retryAfterSeconds: 1 },
 } satisfies Record<string, { status: number; title: string; retryAfterSeconds?: number }>;
@@ -48,7 +49,9 @@ export interface ProblemError {
 interface ProblemOptions extends ErrorOptions {
   readonly errors?: readonly ProblemError[];
   /** How much of a failed request was accepted. */
-  readonly accepted?: Accepted;
+  readonly accepted?: Accepted | undefined;
+  /** Redis' own code, where it refused. */
+  readonly redisCode?: string | undefined;
   /** Further headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -65,6 +68,9 @@ export class Problem extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 
+  /** Redis' own code, where it refused. */
+  readonly redisCode: string | undefined;
+
   constructor(
     readonly code: ProblemCode,
     /** What is wrong with this request, and how to mend it. */
@@ -74,6 +80,7 @@ export class Problem extends Error {
     super(detail, options);
     const { status, retryAfterSeconds }: { status: number; retryAfterSeconds?: number } = PROBLEMS[code];
     this.status = status;
+    this.redisCode = options.redisCode;
     this.headers = {
       ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
       ...options.headers,
@@ -82,13 +89,14 @@ export class Problem extends Error {
 
   /** The body of the answer. */
   toBody(requestId: string) {
-    const { code, status, detail } = this;
+    const { code, redisCode, status, detail } = this;
     const { errors, accepted } = this.options;
     return {
       type: `urn:tally:problem:${code}`,
       title: PROBLEMS[code].title,
       status,
       code,
+      ...(redisCode && { redisCode }),
       detail: shortened(detail),
       requestId,
       ...(accepted && { accepted }),

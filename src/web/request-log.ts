@@ -25,7 +25,7 @@ export function logRequests(logger: Logger): RequestHandler {
       return id;
     },
     autoLogging: { ignore: ({ url }) => NOT_LOGGED.has(url) },
-    customLogLevel: (_request, { statusCode }, error) => (error !== undefined || statusCode === 500 ? 'error' : 'info'),
+    customLogLevel: (_request, { statusCode, err }, error) => levelOf(statusCode, error ?? err),
     // Not customProps: they make two more loggers for each request.
     customSuccessObject: (_request, response: Response, line: object) => ({ ...line, ...notesOf(response) }),
     customErrorObject: (_request, response: Response, _error, line: object) => ({ ...line, ...notesOf(response) }),
@@ -34,6 +34,14 @@ export function logRequests(logger: Logger): RequestHandler {
       res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
     },
   });
+}
+
+/** What Redis refuses, or does not answer, is no fault of this process; a fault of ours is. */
+function levelOf(statusCode: number, error: Error | undefined): 'error' | 'warn' | 'info' {
+  if (statusCode === 500 || (error !== undefined && statusCode < 500)) {
+    return 'error';
+  }
+  return error === undefined ? 'info' : 'warn';
 }
 
 /** Has the jobs that carry a request's updates logged with it. */
@@ -48,7 +56,8 @@ export function noteApiKey(response: Response, id: string): void {
 
 /** Notes made while a request was handled. */
 function notesOf({ locals }: Response) {
-  return { apiKey: locals['keyId'] as unknown, jobs: locals['jobs'] as unknown, code: locals['code'] as unknown };
+  const { keyId: apiKey, jobs, code, redisCode } = locals as Record<string, unknown>;
+  return { apiKey, jobs, code, ...(redisCode !== undefined && { redisCode }) };
 }
 
 /** What the jobs of a request's updates carry, so that they can be traced to it. */

@@ -2,6 +2,7 @@ import { UnrecoverableError } from 'bullmq';
 import { ValidationError } from '../errors.js';
 import { encodeFailure, isFailure } from '../jobs/form.js';
 import type { JobFailure } from '../jobs/form.js';
+import { withoutUser } from '../redis/refusal.js';
 
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
@@ -77,7 +78,8 @@ function failure(reason: string, words: string, isKnown: boolean): JobFailure {
 }
 
 /** Redis starts its errors with a code in capitals; an error of the connection has none. */
-function readRedisError({ message }: Error): { code: string; words: string } {
+function readRedisError({ message: told }: Error): { code: string; words: string } {
+  const message = withoutUser(told);
   const match = /^([A-Z_]{3,}) (.*)$/s.exec(message);
   const [, code, words] = match ?? [];
   return code !== undefined && words !== undefined ? { code, words } : { code: 'REDIS_UNAVAILABLE', words: message };

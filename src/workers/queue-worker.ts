@@ -3,6 +3,7 @@ import type { Job } from 'bullmq';
 import { digestOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import type { JobResult } from '../jobs/queues.js';
+import { tryAgainLater } from '../jobs/try-again-later.js';
 import { attemptError } from './failures.js';
 
 const askedAtMs = new WeakMap<Job, number>();
@@ -30,7 +31,13 @@ export function digestOf(job: Job): string {
 export class QueueWorker extends BullWorker<JobData, JobResult> {
   /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
+    const { stalledCheckStopper } = this as unknown as { stalledCheckStopper?: () => void };
+    stalledCheckStopper?.();
     return this.lockManager.close();
+  }
+
+  protected override checkConnectionError<T>(command: () => Promise<T>): Promise<T | undefined> {
+    return tryAgainLater(this, command);
   }
 
   /** While the text of the job's data is at hand: to write it once more would cost more than all of the digest. */

@@ -44,6 +44,7 @@ export class ReceiptCutter {
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
   #cutting: Promise<void> = Promise.resolve();
+  #ended = false;
 
   constructor(private readonly deps: { redis: Connection; settledReceiptMs: number; logger: Logger }) {
     this.#confirmation = new ReplicaConfirmation(deps.redis, {
@@ -68,9 +69,17 @@ export class ReceiptCutter {
     clearTimeout(this.#timer);
     const [last] = this.#marked.slice(-1);
     if (last !== undefined) {
-      await new Promise((resolve) => setTimeout(resolve, last.atMs + UNTIL_ON_DISK_MS - performance.now()));
+      await new Promise((resolve) => {
+        this.#timer = setTimeout(resolve, last.atMs + UNTIL_ON_DISK_MS - performance.now());
+      });
     }
     await this.#look();
+    clearTimeout(this.#timer);
+  }
+
+  /** Sets no more timers. What is not cut keeps its receipt for 400 days. */
+  end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
   }
 
@@ -95,7 +104,8 @@ export class ReceiptCutter {
         );
       }
     }
-    this.#timer = this.#marked.length === 0 ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
+    this.#timer =
+      this.#marked.length === 0 || this.#ended ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
   async #cut({ slot, receipts, disconnects }: Marked): Promise<void> {

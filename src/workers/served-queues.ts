@@ -44,6 +44,8 @@ export class ServedQueues {
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: Settler[] = [];
   readonly #cutter: ReceiptCutter;
+  /** Attempts at jobs that are under way. */
+  readonly #attempts = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(private readonly deps: Service) {
@@ -78,6 +80,26 @@ export class ServedQueues {
     return this.#cutter.flush();
   }
 
+  /** Whether no job is running. */
+  get isIdle(): boolean {
+    return this.#attempts.size === 0;
+  }
+
+  /** Resolves when no job is running any more. */
+  async untilIdle(): Promise<void> {
+    while (!this.isIdle) {
+      await Promise.allSettled(this.#attempts);
+    }
+  }
+
+  /** Sets no more timers for what could not be done in time. */
+  end(): void {
+    this.#cutter.end();
+    for (const settler of this.#settlers) {
+      settler.end();
+    }
+  }
+
   /** Leaves running jobs to other workers. */
   async abandonJobs(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.abandonJobs()));
@@ -106,7 +128,7 @@ export class ServedQueues {
     const place: JobPlace = { queue, partition, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>
       nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
-    const worker = new QueueWorker(name, (job, token = '') => applyJob(job, token, place, apply), {
+    const worker = new QueueWorker(name, (job, token = '') => this.#note(applyJob(job, token, place, apply)), {
       name: TALLY_WORKER,
       connection: redis.forSlot(partition.slot),
       prefix: partition.prefix,
@@ -139,5 +161,11 @@ export class ServedQueues {
     });
     options.metrics?.jobs.watch(worker, registry.operations);
     return worker;
+  }
+
+  #note<Result>(attempt: Promise<Result>): Promise<Result> {
+    const noted = attempt.finally(() => this.#attempts.delete(noted));
+    this.#attempts.add(noted);
+    return noted;
   }
 }

@@ -30,6 +30,7 @@ export class Settler {
   #waiting: JobToSettle[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #ended = false;
 
   constructor(
     private readonly deps: {
@@ -61,6 +62,12 @@ export class Settler {
     await this.#running;
   }
 
+  /** Tries nothing once more. What is not settled keeps its receipt for 400 days. */
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
   async #settleAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
@@ -68,6 +75,9 @@ export class Settler {
         await this.#settle(batch);
       } catch (error) {
         this.deps.logger.debug({ err: error, jobs: batch.length }, 'could not settle jobs, trying once more');
+        if (this.#ended) {
+          return;
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         await this.#settle(batch).catch((again: unknown) => {
           const what = 'jobs were not settled; their receipts stay for 400 days';

@@ -21,6 +21,7 @@ import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
+import { untilAway } from '../redis/until-away.js';
 import { withinTime } from '../within-time.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
@@ -137,6 +138,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#registry = createRegistry(options.operations);
     this.#store = openStore({ ...options, connectionName: 'tally-worker' });
     const { redis, layouts, clock, logger } = this.#store;
+    redis.onRefusal = (code) => options.metrics?.refusals.count(code);
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
@@ -159,7 +161,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#otherWorkers = new OtherWorkers(this.#served, redis, logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
-      logger.error({ err: error }, 'the worker did not start');
+      if (!this.#isClosing()) {
+        logger.error({ err: error }, 'the worker did not start');
+      }
     });
   }
 
@@ -266,19 +270,29 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
-    await withinTime(
-      this.#started.catch(() => undefined),
-      closeTimeoutMs,
-    );
+    const closed = new AbortController();
+    const away = untilAway(this.#store.redis, closed.signal);
+    await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
-    const inTime = await withinTime(this.#served.close(), closeTimeoutMs);
-    if (!inTime) {
-      this.#store.logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
-      await this.#served.abandonJobs();
-    }
-    await withinTime(this.#served.cutReceipts(), closeTimeoutMs); // else they stay for 400 days
+    await this.#closeQueues(away);
+    await withinTime(Promise.race([this.#served.cutReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
+    this.#served.end();
+    closed.abort();
     this.#janitor?.close();
     this.#store.close();
+  }
+
+  /** Waits for running jobs; where Redis does not answer, for nothing else. */
+  async #closeQueues(away: Promise<void>): Promise<void> {
+    const { closeTimeoutMs } = this.options;
+    const closing = this.#served.close();
+    await withinTime(Promise.race([closing, away.then(() => this.#served.untilIdle())]), closeTimeoutMs);
+    if (!(await withinTime(closing, 0))) {
+      if (!this.#served.isIdle) {
+        this.#store.logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');
+      }
+      await this.#served.abandonJobs();
+    }
   }
 }

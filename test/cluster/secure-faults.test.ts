@@ -128,7 +128,7 @@ describe('on a Cluster with certificates for names, not addresses', () => {
     const url = way().url.replace('tally:', 'blind:');
     const doctor = await tally(environmentOf({ ...way(), url }, cluster), 'doctor');
     expect(doctor.stdout, doctor.stderr).toMatch(/FAIL {2}state +can't be checked: NOPERM/);
-    expect(doctor.stdout).toMatch(/FAIL {2}permissions +user "blind" lacks for worker: CLUSTER INFO;/);
+    expect(doctor.stdout).toMatch(/FAIL {2}permissions +the user of REDIS_URL lacks for worker: CLUSTER INFO;/);
   });
 
   test('doctor, worker and producer go by names where nodes announce them', async () => {

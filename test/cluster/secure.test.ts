@@ -57,11 +57,11 @@ describe.each([REDIS, ...VALKEY, CLUSTER, SENTINEL])('on $kind, with TLS and the
       roles.map(async (role) => ({ role, ...(await tally(as(role), 'doctor', '--as', role)) })),
     );
     for (const { role, code, stdout, stderr } of answers.filter((answer) => answer.role !== 'access')) {
-      expect(stdout, stderr).toContain(`user "${role}" may do all that is needed as ${role}`);
+      expect(stdout, stderr).toContain(`the user of REDIS_URL may do all that is needed as ${role}`);
       expect(code, stdout).toBe(0);
     }
     const access = answers.find(({ role }) => role === 'access');
-    expect(access?.stdout).toMatch(/FAIL {2}permissions +user "access" can't even run scripts/);
+    expect(access?.stdout).toMatch(/FAIL {2}permissions +the user of REDIS_URL can't even run scripts/);
     expect((await refusals(here.redis)).filter((line) => !line.startsWith('access '))).toEqual([]);
   });
 
@@ -80,12 +80,16 @@ describe.each([REDIS, ...VALKEY, CLUSTER, SENTINEL])('on $kind, with TLS and the
       tally(as('no-wait'), 'doctor'),
       tally(as('worker'), 'doctor', '--as', 'worker', '--key', 'stock:1', 'other:1'),
     ]);
-    expect(pop.stdout).toMatch(/FAIL {2}permissions +user "no-pop" lacks for worker: RPOPLPUSH on tally-queues:\*/);
-    expect(receipts.stdout).toMatch(
-      /FAIL {2}permissions +user "no-receipts" lacks for worker: SET, EXPIRE on\s+tally:job:\*/,
+    expect(pop.stdout).toMatch(
+      /FAIL {2}permissions +the user of REDIS_URL lacks for worker: RPOPLPUSH on tally-queues:\*/,
     );
-    expect(wait.stdout).toMatch(/FAIL {2}permissions +user "no-wait" lacks for producer: WAIT;/);
-    expect(cells.stdout).toMatch(/FAIL {2}permissions +user "worker" lacks for worker: [A-Z, ]+\s+on\s+other:1;/);
+    expect(receipts.stdout).toMatch(
+      /FAIL {2}permissions +the user of REDIS_URL lacks for worker: SET, EXPIRE on\s+tally:job:\*/,
+    );
+    expect(wait.stdout).toMatch(/FAIL {2}permissions +the user of REDIS_URL lacks for producer: WAIT;/);
+    expect(cells.stdout).toMatch(
+      /FAIL {2}permissions +the user of REDIS_URL lacks for worker: [A-Z, ]+\s+on\s+other:1;/,
+    );
     expect([pop, receipts, wait, cells].map(({ code }) => code)).toEqual([1, 1, 1, 1]);
     expect(await refusals(here.redis)).toEqual([]);
   });

@@ -19,8 +19,10 @@ test.each([
   ['PORT', 'http', 'must be a whole number from 0 to 65535, but is "http"; for example PORT=3000'],
   ['PORT', '70000', 'must be a whole number'],
   ['TALLY_CONCURRENCY', '0', 'must be a whole number from 1 to 1000'],
-  ['REDIS_URL', 'localhost:6379', 'must be a redis://, redis-cluster:// or redis-sentinel:// URL'],
-  ['REDIS_URL', 'redis-clusters://localhost', 'must be a redis://'],
+  ['REDIS_URL', 'localhost:6379', 'is no URL of Redis: write redis://host:port, redis-cluster://host:port'],
+  ['REDIS_URL', 'redis-clusters://localhost', 'is no URL of Redis'],
+  ['REDIS_URL', 'redis://:10%@localhost', 'write % as %25'],
+  ['TALLY_REDIS_TLS_REJECT_UNAUTHORIZED', 'no', 'must be true or false'],
   ['TALLY_PARTITIONS', '257', 'must be a whole number from 1 to 256'],
   ['TALLY_PARTITION_SHARE', '0/3', 'must be a part and the number of parts, as in 1/3'],
   ['TALLY_PARTITION_SHARE', '4/3', 'no part after the last'],
@@ -44,22 +46,14 @@ test('a misspelt TALLY_ variable is refused with the nearest known one', () => {
   expect(() => readConfig({ TALLY_CONCURENCY: '5' })).toThrow('did you mean TALLY_CONCURRENCY?');
 });
 
-test('a password in a wrong REDIS_URL is not repeated', () => {
-  expect(() => readConfig({ REDIS_URL: 'http://user:secret@host' })).toThrow(/^(?!.*secret)/s);
-});
-
 test.each([
   'redis://127.0.0.1:6379/1',
   'rediss://user:secret@redis.example',
   'redis-cluster://10.0.0.1:6379?node=10.0.0.2:6379&node=10.0.0.3',
   'rediss-sentinel://10.0.0.1?node=10.0.0.2&master=tally',
+  'redis+unix:///run/redis/redis.sock?db=2',
 ])('REDIS_URL may be %s', (url) => {
   expect(readConfig({ REDIS_URL: url }).REDIS_URL).toBe(url);
-});
-
-test('a password for Sentinels in a wrong REDIS_URL is not repeated', () => {
-  const url = 'sentinel://10.0.0.1?master=tally&sentinelPassword=secret';
-  expect(() => readConfig({ REDIS_URL: url })).toThrow(/^(?!.*secret)/s);
 });
 
 test('partitions, their share and confirmations are read as numbers and words', () => {

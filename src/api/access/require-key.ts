@@ -9,7 +9,13 @@ import { isLoopbackAddress, isLoopbackHost } from '../../web/loopback.js';
 import { rateLimits } from './rate-limits.js';
 
 /** What every request under `/v1` may be answered with. */
-export const KEY_PROBLEMS = ['UNAUTHORIZED', 'OTHER_HOST', 'RATE_LIMITED', 'QUEUE_UNAVAILABLE'] as const;
+export const KEY_PROBLEMS = [
+  'UNAUTHORIZED',
+  'OTHER_HOST',
+  'RATE_LIMITED',
+  'QUEUE_UNAVAILABLE',
+  'REDIS_REFUSED',
+] as const;
 
 /** The handler before all endpoints under `/v1`, and what it takes to end it. */
 export interface KeyGuard {
