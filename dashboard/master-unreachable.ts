@@ -48,10 +48,15 @@ export async function askMasterOf<T>(
   return unlessGone(masters, key, what, ask());
 }
 
-/** @throws MasterAwayError when what is awaited takes long, and the master of the key does not answer any more */
+/** @throws MasterAwayError when what is awaited takes long or fails, and the master of the key does not answer any more */
 export async function unlessGone<T>(masters: MasterProbe, key: string, what: string, answer: Promise<T>): Promise<T> {
-  if (!(await withinTime(answer, READ_TIMEOUT_MS))) {
+  try {
+    if (!(await withinTime(answer, READ_TIMEOUT_MS))) {
+      await requireMasterOf(masters, key, what);
+    }
+    return await answer;
+  } catch (error) {
     await requireMasterOf(masters, key, what);
+    throw error;
   }
-  return answer;
 }

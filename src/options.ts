@@ -54,6 +54,7 @@ export interface DurabilityOptions {
   /**
    * Replicas that must have a job before `submit` resolves, and its changes before the job completes: 0 to 10. What too few
    * confirm within a second, or 2.5 on disk, is not taken back: a submit fails, and says so; a job is tried again until they do.
+   * With as many as there are replicas, no failover loses what was told; with fewer, one to a replica that did not confirm does.
    * @defaultValue 0
    */
   replicasToConfirm?: number | undefined;

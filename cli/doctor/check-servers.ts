@@ -57,17 +57,23 @@ function judgeReplicas({ replicas, goodReplicas }: ServerFacts, { replicasToConf
     const message = 'min-replicas-to-write is set, and no replica keeps up, so Redis refuses updates: start a replica';
     return [fault(subject, message)];
   }
-  if (replicas === 0) {
-    return [];
+  return replicas === 0 ? [] : [judgeConfirmed(subject, replicas, replicasToConfirm)];
+}
+
+/** What a failover may lose: Redis does not ask which replica has confirmed, so only all of them are sure to be enough. */
+function judgeConfirmed(subject: string, replicas: number, replicasToConfirm: number): Finding {
+  const majority = Math.floor(replicas / 2) + 1;
+  const advice = `TALLY_REPLICAS_TO_CONFIRM=${majority} waits for ${majority === replicas ? 'all' : 'a majority'}`;
+  if (replicasToConfirm === 0) {
+    return warning(subject, `no write waits for a replica: a failover may lose the latest ones, whole; ${advice}`);
   }
-  return replicasToConfirm > 0
-    ? [ok(subject, `every write waits for ${count(replicasToConfirm, 'replica')}`)]
-    : [
-        ok(
-          subject,
-          'no write waits for a replica: a failover may lose the latest ones, whole; TALLY_REPLICAS_TO_CONFIRM=1 waits',
-        ),
-      ];
+  const waits = `every write waits for ${replicasToConfirm} of ${count(replicas, 'replica')}`;
+  if (replicasToConfirm < majority) {
+    return warning(subject, `${waits}: a failover to another one loses the latest writes, whole; ${advice}`);
+  }
+  return replicasToConfirm < replicas
+    ? ok(subject, `${waits}: a failover while the master lives may still lose some; ${replicas} lose none`)
+    : ok(subject, `${waits}: no failover loses any; while one of them is away, no update ends`);
 }
 
 const COVERAGE = 'cluster-require-full-coverage';

@@ -2,16 +2,15 @@ import type { RequestHandler } from 'express';
 import type { Store } from '../../src/layout/store.js';
 import type { Keys } from '../../src/redis/keys.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
-import { askMasterOf } from '../master-unreachable.js';
 import { refuseOtherSites } from './cross-site.js';
 import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';
 import { requireRole } from './require-role.js';
 import type { ProxyOptions } from './proxy.js';
+import { RememberedUsers } from './remembered-users.js';
 import { Sessions } from './sessions.js';
 import { nameOf, refuseAttempt, signInPages } from './sign-in.js';
 import { UserStore } from './user-store.js';
-import type { KnownUsers } from './user-store.js';
 
 interface AccessOptions extends Pick<Store, 'redis' | 'keys' | 'masters'> {
   readonly proxy: ProxyOptions | undefined;
@@ -25,7 +24,7 @@ export interface Access {
 
 /** Lets those through who have signed in, as far as their role goes. */
 export function createAccess({ redis, keys, masters, proxy }: AccessOptions): Access {
-  const users = promptly(new UserStore(redis, keys), masters, keys);
+  const users = new RememberedUsers({ redis, store: new UserStore(redis, keys), keys, masters });
   const sessions = new Sessions(redis, keys, masters);
   const limits = attemptLimits(nameOf, refuseAttempt);
   return {
@@ -36,13 +35,8 @@ export function createAccess({ redis, keys, masters, proxy }: AccessOptions): Ac
       requireRole,
     ],
     close: () => {
+      users.close();
       limits.close();
     },
   };
-}
-
-/** Nobody waits for a master that is away: nobody comes in meanwhile. */
-function promptly(users: KnownUsers, masters: MasterProbe, keys: Keys): KnownUsers {
-  const ask = <T>(question: () => Promise<T>) => askMasterOf(masters, keys.users, 'the list of users', question);
-  return { count: () => ask(() => users.count()), find: (name) => ask(() => users.find(name)) };
 }

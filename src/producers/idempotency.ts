@@ -4,6 +4,7 @@ import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
+import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
@@ -55,8 +56,10 @@ export class KeyLookUp {
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
     private readonly windowMs: number,
+    private readonly confirmation: ReplicaConfirmation,
   ) {}
 
+  /** @throws NotReplicatedError when something is recorded, and too few replicas confirm it */
   async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
     const groups = this.#group(updates, operationOf);
     const looked = await Promise.all(groups.map((group) => this.#lookAt(group)));
@@ -93,12 +96,14 @@ export class KeyLookUp {
     const { keys, layouts } = this.store;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
+    const before = this.confirmation.isNeeded && this.confirmation.before([slot]);
     const batches = layouts.receipts.pipelines(receipts);
     const looked = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
-    return {
-      atMs: Math.min(...looked.map((batch) => batch.atMs)),
-      recorded: looked.flatMap((batch) => batch.recorded),
-    };
+    const recorded = looked.flatMap((batch) => batch.recorded);
+    if (before && recorded.length > 0) {
+      await this.confirmation.confirmRead(before, keys); // the worker that recorded it may be waiting for that still
+    }
+    return { atMs: Math.min(...looked.map((batch) => batch.atMs)), recorded };
   }
 
   /** Once more where the time is much later than any that was announced, or the look-up came much later than the time. */

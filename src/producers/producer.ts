@@ -74,10 +74,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     const updateCounters = metrics?.updates;
     updateCounters?.expect(registry.operations);
+    const confirmation = new ReplicaConfirmation(redis, options);
     this.#sender = new Sender({
       ...{ store: this.#store, windowMs, timeoutMs, maxBatch, backlogLimit, follow, updateCounters, telemetry },
-      keyLookUp: new KeyLookUp(this.#store, windowMs),
-      confirmation: new ReplicaConfirmation(redis, options),
+      keyLookUp: new KeyLookUp(this.#store, windowMs, confirmation),
+      confirmation,
     });
     this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>

@@ -167,15 +167,15 @@ export class Sender {
     const partition = layouts.configured.partitionOf(updates[0]?.slot ?? NO_SLOT);
     const queue = this.#queue(operation.queue, partition);
     await this.#announce();
-    const disconnectsBefore = redis.disconnects;
+    const before = confirmation.isNeeded && confirmation.before([partition.slot]);
     if (telemetry === undefined) {
       await this.#add(queue, bulk);
     } else {
       const origins = jobs.map((job) => job.updates);
       await traceSending(telemetry, queue.name, bulk, origins, (traced) => this.#add(queue, traced));
     }
-    if (confirmation.isNeeded) {
-      await confirmation.confirm([partition.slot], disconnectsBefore);
+    if (before) {
+      await confirmation.confirm(before);
     }
     updateCounters?.submitted(operation.name, updates.length);
     for (const { outcome } of recorded.values()) {

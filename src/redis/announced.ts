@@ -4,12 +4,15 @@ import { NO_SLOT } from './slots.js';
 import type { Slot } from './slots.js';
 
 /**
- * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`): the largest window of
+ * What all under a namespace have to know of, in a sorted set whose scores only ever rise (`ZADD GT`), but for one: the largest window of
  * idempotency keys that anybody uses, and the latest time that Redis' clock has shown. `lua/apply.lua` reads it. In a
  * Cluster there is one in each slot that has keyed updates, beside their receipts.
  */
 const WINDOW = 'window-ms';
 const CLOCK = 'clock-ms';
+
+/** Says nothing. Changing its score is a write that changes nothing else. */
+const TOUCHED = 'touched';
 
 /**
  * How far the announced time may lag behind Redis' clock. Receipts of keys live for ten minutes longer than their window, so
@@ -25,6 +28,11 @@ export function announceWindow(redis: Pick<RedisClient, 'zadd'>, key: string, wi
 /** Announces the time, so that it is remembered when Redis' clock is set back. */
 export function announceClock(redis: Pick<RedisClient, 'zadd'>, key: string, nowMs: number): Promise<unknown> {
   return redis.zadd(key, 'GT', nowMs, CLOCK);
+}
+
+/** Writes something, so that replicas can confirm what the connection has read there before: the same score would be no write. */
+export function touchAnnounced(redis: Pick<RedisClient, 'zadd'>, key: string): Promise<unknown> {
+  return redis.zadd(key, Math.random(), TOUCHED);
 }
 
 /** Announces in all slots, as a Cluster has it, what is announced on one server. */

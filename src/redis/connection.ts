@@ -9,6 +9,7 @@ import { noteErrors } from './note-errors.js';
 import { persistent, reconnectDelayMs } from './reconnect.js';
 import type { RefusalCode } from './refusal.js';
 import { ServerRedis } from './server-redis.js';
+import { SentinelWatch } from './sentinel-watch.js';
 import { SlotFollower } from './slot-follower.js';
 import { NO_SLOT } from './slots.js';
 import type { Slot } from './slots.js';
@@ -57,6 +58,9 @@ function connect(target: RedisTarget, manner: Manner, logger: Logger): Connectio
       : new ClusterConnection(options, manner);
   connection.address = describeTarget(target);
   noteErrors(connection, options, manner.connectionName, logger);
+  if (connection instanceof ServerConnection && options.nodes === undefined && options.sentinels !== undefined) {
+    followSentinels(connection, options, logger);
+  }
   return connection;
 }
 
@@ -65,6 +69,20 @@ function connect(target: RedisTarget, manner: Manner, logger: Logger): Connectio
  * data every 10 s: both keep a process running that has closed all else.
  */
 const QUICK_TO_END = { disconnectTimeout: 100, maxLoadingRetryTime: 300 } as const;
+
+/** Leaves a master for the one that Sentinels name in its place: the old one may not know yet, or be frozen. */
+function followSentinels(connection: ServerConnection, options: ServerOptions, logger: Logger): void {
+  const watch = new SentinelWatch(options, (address) => {
+    const left = connection.leaveAllBut(address);
+    if (left > 0) {
+      const { connectionName } = connection.options;
+      logger.warn({ connection: connectionName, connections: left }, `Redis: Sentinel names ${address} as the master`);
+    }
+  });
+  connection.once('end', () => {
+    watch.close();
+  });
+}
 
 function serverOptions(options: ServerOptions, manner: Manner): ServerOptions {
   const { sentinels, retryStrategy, sentinelRetryStrategy } = options;
@@ -149,6 +167,24 @@ class ServerConnection extends ServerRedis {
   override recoverFromFatalError(...args: Parameters<Redis['recoverFromFatalError']>): void {
     this.disconnects += 1;
     super.recoverFromFatalError(...args);
+  }
+
+  /**
+   * Connects anew where it, or a copy, is connected to another server than this.
+   *
+   * @returns how many of them these were
+   */
+  leaveAllBut(address: string): number {
+    const strays = [this, ...this.#copies].filter(
+      ({ status, stream }) =>
+        (status === 'connect' || status === 'ready') && `${stream.remoteAddress}:${stream.remotePort}` !== address,
+    );
+    for (const stray of strays) {
+      const { stream } = stray;
+      stray.disconnect(true);
+      stream.destroy(); // a server that is frozen would not answer its end
+    }
+    return strays.length;
   }
 
   /** This connection: see {@link ClusterConnection.forSlot}. */

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
+import { touchAnnounced } from './announced.js';
 import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
 import type { Slot } from './slots.js';
 
 /** A write is on fewer replicas, or disks, than it has to be. It is not undone. */
@@ -15,6 +17,14 @@ export interface Durability {
   readonly confirmOnDisk: boolean;
   /** How long to wait for it, in ms. @defaultValue 1,000, and 2,500 for disks: enough when busy, and less than any lock */
   readonly timeoutMs?: number;
+}
+
+/** Where a connection stood before something was written, or read. */
+export interface Before {
+  /** How often the connection had been lost. */
+  readonly disconnects: number;
+  /** Who was the master of each slot. */
+  readonly masters: ReadonlyMap<Slot, Redis | undefined>;
 }
 
 /** The calls of one connection to a master. */
@@ -46,21 +56,38 @@ export class ReplicaConfirmation {
     return this.durability.replicasToConfirm > 0 || this.durability.confirmOnDisk;
   }
 
+  /** To be asked for before something is written to these slots, or read there. */
+  before(slots: Iterable<Slot>): Before {
+    const masters = new Map([...slots].map((slot) => [slot, this.redis.masterOf(slot)]));
+    return { disconnects: this.redis.disconnects, masters };
+  }
+
   /**
-   * Confirms what was written to the masters of these slots, all of it before this call.
+   * Confirms what this connection has written to the masters of these slots, all of it before this call.
    *
-   * @param disconnectsBefore the connection's disconnects before the writing: a new connection, to another master perhaps, speaks for
-   * what that one has, and not for what was written to the old one
+   * @param before as it was before the writing: a new connection, or another master, speaks for what that one has, and not for
+   * what was written to the old one
    * @throws NotReplicatedError when it is not confirmed in time
    */
-  async confirm(slots: Iterable<Slot>, disconnectsBefore: number): Promise<void> {
-    const masters = new Set([...slots].map((slot) => this.redis.masterOf(slot)));
-    await Promise.all([...masters].map((master) => this.#join(master)));
-    if (this.redis.disconnects !== disconnectsBefore) {
-      throw new NotReplicatedError(
-        'NOT_REPLICATED the connection was lost before replicas had confirmed what was written',
-      );
+  async confirm(before: Before): Promise<void> {
+    await Promise.all([...new Set(before.masters.values())].map((master) => this.#join(master)));
+    const hasMoved = [...before.masters].some(([slot, master]) => this.redis.masterOf(slot) !== master);
+    if (hasMoved || this.redis.disconnects !== before.disconnects) {
+      const what = hasMoved ? 'another master took over' : 'the connection was lost';
+      throw new NotReplicatedError(`NOT_REPLICATED ${what} before replicas had confirmed what was written`);
     }
+  }
+
+  /**
+   * Confirms what was read in these slots, whoever wrote it and whether that was confirmed or not. WAIT speaks for what its own
+   * connection wrote (up to Redis 7.0 for all before it): so a little is written there first.
+   *
+   * @param before as it was before the reading
+   * @throws NotReplicatedError when it is not confirmed in time
+   */
+  async confirmRead(before: Before, keys: Pick<Keys, 'announced'>): Promise<void> {
+    await Promise.all([...before.masters.keys()].map((slot) => touchAnnounced(this.redis, keys.announced(slot))));
+    await this.confirm(before);
   }
 
   /** Joins the call that is next: the one under way was sent before what is to be confirmed now, perhaps. */

@@ -24,20 +24,25 @@ export async function askSentinels(target: RedisTarget, timeoutMs: number): Prom
   return Promise.all((options.sentinels ?? []).map((place) => askSentinel(options, place, timeoutMs)));
 }
 
-async function askSentinel(
-  { name = '', sentinelUsername, sentinelPassword, sentinelTLS }: ServerOptions,
-  { host = '127.0.0.1', port = 26_379 }: { host?: string | undefined; port?: number | undefined },
-  timeoutMs: number,
-): Promise<SentinelAnswer> {
-  const access = {
+/** Sentinels have users, and TLS, of their own. */
+export function accessToSentinels({ sentinelUsername, sentinelPassword, sentinelTLS }: ServerOptions): ServerOptions {
+  return {
     ...(sentinelUsername && { username: sentinelUsername }),
     ...(sentinelPassword && { password: sentinelPassword }),
     ...(sentinelTLS && { tls: sentinelTLS }),
   };
+}
+
+async function askSentinel(
+  options: ServerOptions,
+  { host = '127.0.0.1', port = 26_379 }: { host?: string | undefined; port?: number | undefined },
+  timeoutMs: number,
+): Promise<SentinelAnswer> {
+  const { name = '' } = options;
   const address = `${host}:${port}`;
   let node: Node;
   try {
-    node = await connectOnce({ host, port, ...access }, timeoutMs, true);
+    node = await connectOnce({ host, port, ...accessToSentinels(options) }, timeoutMs, true);
   } catch (error) {
     return { address, problem: (error as Error).message.replace(`${address} `, '') };
   }

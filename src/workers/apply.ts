@@ -68,7 +68,7 @@ async function recordOf(attempt: Attempt, disconnectsBefore: number, deps: Apply
   let record: JobResult | undefined;
   let failure: unknown;
   try {
-    record = await runScripts(attempt, disconnectsBefore, deps);
+    record = await runScripts(attempt, deps);
     if (isRecorded(record)) {
       return record;
     }
@@ -93,8 +93,8 @@ function isRecorded(record: JobResult): boolean {
 }
 
 /** Runs the script once for each receipt that the job has to have, all at the same time. */
-async function runScripts(attempt: Attempt, disconnectsBefore: number, deps: ApplyDeps): Promise<JobResult> {
-  const { clock, confirmation } = deps;
+async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult> {
+  const { clock, confirmation, keys } = deps;
   const { job, ranBefore, askedAtMs } = attempt;
   let order: Order;
   try {
@@ -108,12 +108,11 @@ async function runScripts(attempt: Attempt, disconnectsBefore: number, deps: App
   if (ranBefore) {
     await announceNow(order.groups, deps);
   }
+  const before = confirmation.isNeeded && confirmation.before(order.groups.map(({ slot }) => slot));
   const records = await runAll(attempt, order, deps);
-  if (confirmation.isNeeded) {
-    await confirmation.confirm(
-      order.groups.map(({ slot }) => slot),
-      disconnectsBefore,
-    );
+  if (before) {
+    // An earlier attempt may have written what this one found, over another connection, and unconfirmed.
+    await (ranBefore ? confirmation.confirmRead(before, keys) : confirmation.confirm(before));
   }
   return joinRecords(attempt, order.groups, records);
 }
@@ -204,13 +203,18 @@ function joinRecords({ form, digest }: Attempt, groups: JobGroups, records: read
  * receipts decide, unless they can't be found without the data.
  */
 async function recordOfUnreadable(attempt: Attempt, reason: unknown, deps: ApplyDeps): Promise<JobResult> {
-  const slot = deps.layouts.receipts.slotOfUpdate(undefined, 0);
+  const { confirmation, keys, layouts } = deps;
+  const slot = layouts.receipts.slotOfUpdate(undefined, 0);
   if (slot === undefined) {
     throw attempt.ranBefore ? new PartlyAppliedError((reason as Error).message) : reason;
   }
+  const before = confirmation.isNeeded && confirmation.before([slot]);
   const record = await readReceipt(attempt, slot, deps);
   if (record === undefined) {
     throw reason;
+  }
+  if (before) {
+    await confirmation.confirmRead(before, keys);
   }
   return record;
 }

@@ -3,6 +3,7 @@ import type { JobResult } from '../jobs/queues.js';
 import type { Store } from '../layout/store.js';
 import { toMs } from '../redis/announced.js';
 import type { AnnouncedClock } from '../redis/announced.js';
+import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, Reading } from './attempt.js';
@@ -34,13 +35,14 @@ export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDuratio
  * way: while the second is refused, the first may still linger in the network.
  *
  * @returns undefined when none did; then the job was not applied, or not all of it
+ * @throws NotReplicatedError when one did, and too few replicas confirm it
  * @throws PartlyAppliedError when Redis' clock was set back meanwhile, so that nobody can tell when the lease is over
  */
 export async function lateRecords(
   attempt: Attempt,
-  deps: Leasing & Announcing & Reading,
+  deps: Leasing & Announcing & Reading & { readonly confirmation: ReplicaConfirmation },
 ): Promise<{ groups: JobGroups; records: JobResult[] } | undefined> {
-  const { lockDurationMs } = deps;
+  const { lockDurationMs, confirmation, keys } = deps;
   let groups: JobGroups;
   try {
     ({ groups } = readOrder(attempt, deps));
@@ -48,6 +50,7 @@ export async function lateRecords(
     return undefined; // nothing was sent for it
   }
   await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
+  const before = confirmation.isNeeded && confirmation.before(groups.map(({ slot }) => slot));
   const times = await announceNow(groups, deps);
   const records = await Promise.all(
     groups.map(async ({ slot }, place) => {
@@ -63,7 +66,13 @@ export async function lateRecords(
     }),
   );
   const found = records.filter((record) => record !== undefined);
-  return found.length === records.length ? { groups, records: found } : undefined;
+  if (found.length < records.length) {
+    return undefined;
+  }
+  if (before) {
+    await confirmation.confirmRead(before, keys);
+  }
+  return { groups, records: found };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../redis/connection.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../redis/replicas.js';
+import type { Before } from '../redis/replicas.js';
 
 /** `appendfsync everysec` writes to the disk within two seconds. */
 const UNTIL_ON_DISK_MS = 2_500;
@@ -25,8 +26,7 @@ interface Marked {
   readonly atMs: number;
   readonly slot: number;
   readonly receipts: readonly string[];
-  /** How often the connection had been lost. */
-  readonly disconnects: number;
+  readonly before: Before;
 }
 
 /**
@@ -60,7 +60,7 @@ export class ReceiptCutter {
       return;
     }
     this.#waiting += receipts.length;
-    this.#marked.push({ atMs: performance.now(), slot, receipts, disconnects: this.deps.redis.disconnects });
+    this.#marked.push({ atMs: performance.now(), slot, receipts, before: this.#confirmation.before([slot]) });
     this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
@@ -108,9 +108,9 @@ export class ReceiptCutter {
       this.#marked.length === 0 || this.#ended ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  async #cut({ slot, receipts, disconnects }: Marked): Promise<void> {
+  async #cut({ slot, receipts, before }: Marked): Promise<void> {
     const { redis, settledReceiptMs } = this.deps;
-    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(slot, disconnects));
+    const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(before));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
     for (let first = 0; first < receipts.length; first += AT_ONCE) {
       await Promise.all(receipts.slice(first, first + AT_ONCE).map((receipt) => redis.expire(receipt, seconds)));
@@ -128,9 +128,9 @@ export class ReceiptCutter {
     return mayForget;
   }
 
-  async #isOnReplica(slot: number, disconnects: number): Promise<boolean> {
+  async #isOnReplica(before: Before): Promise<boolean> {
     try {
-      await this.#confirmation.confirm([slot], disconnects);
+      await this.#confirmation.confirm(before);
       return true;
     } catch (error) {
       if (error instanceof NotReplicatedError) {

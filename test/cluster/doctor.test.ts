@@ -171,6 +171,16 @@ describe('with Sentinels', () => {
     });
   });
 
+  test.each([
+    ['0', /WARN {2}durability +no write waits for a replica: .*TALLY_REPLICAS_TO_CONFIRM=2 waits for all/],
+    ['1', /WARN {2}durability +every write waits for 1 of 2 replicas: .*TALLY_REPLICAS_TO_CONFIRM=2 waits for all/],
+    ['2', /ok {4}durability +every write waits for 2 of 2 replicas: no failover loses any/],
+  ])('with %s of two replicas to confirm, doctor says what a failover may lose', async (replicas, line) => {
+    const { code, stdout } = await tally({ REDIS_URL: set.url, TALLY_REPLICAS_TO_CONFIRM: replicas }, 'doctor');
+    expect(stdout.replace(/\n +/g, ' ')).toMatch(line);
+    expect(code).toBe(0);
+  });
+
   test('a redis:// URL that leads to a Sentinel is refused', async () => {
     const { code, stdout } = await tally({ REDIS_URL: `redis://127.0.0.1:${set.sentinels[0]?.port ?? 0}` }, 'doctor');
     expect(code).toBe(1);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../../src/redis/replicas.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
+import { afterApplying } from '../support/after-applying.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 /** There is no replica in these tests: nothing can be confirmed. */
@@ -58,10 +59,27 @@ test('what a lost connection wrote is not confirmed by the one that takes its pl
   const here = place(url);
   const confirmation = new ReplicaConfirmation(here.client, { replicasToConfirm: 0, confirmOnDisk: false });
   await here.client.ping();
-  const disconnectsBefore = here.client.disconnects;
-  await confirmation.confirm([NO_SLOT], disconnectsBefore);
+  const before = confirmation.before([NO_SLOT]);
+  await confirmation.confirm(before);
   here.client.disconnect(true);
-  await until('it is connected again', () => here.client.disconnects > disconnectsBefore && here.client.status === 'ready');
+  await until('it is connected again', () => here.client.disconnects > before.disconnects && here.client.status === 'ready');
 
-  await expect(confirmation.confirm([NO_SLOT], disconnectsBefore)).rejects.toThrow(NotReplicatedError);
+  await expect(confirmation.confirm(before)).rejects.toThrow(NotReplicatedError);
+});
+
+test('a receipt that is found after a lost connection is not told before replicas have it', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  afterApplying(async (worker) => {
+    const { disconnects } = worker;
+    worker.disconnect(true);
+    await until('the worker is connected again', () => worker.disconnects > disconnects && worker.status === 'ready');
+  });
+  await here.worker({ ...CONFIRMED, lockDurationMs: 3_000, stalledIntervalMs: 1_000 });
+  const { jobId } = await here.producer().counters.increment({ key: here.key('n'), by: 5 });
+  const hash = `${here.prefix}:counters:${jobId}`;
+  await until('it was looked for again', async () => Number(await here.client.hget(hash, 'ats')) > 1);
+
+  expect(await here.client.get(here.key('n'))).toBe('5');
+  expect(await here.client.hmget(hash, 'atm', 'finishedOn')).toEqual([null, null]);
 });
