@@ -2,7 +2,8 @@ import { createApi } from '../src/api/api.js';
 import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop, stopAll } from './worker.js';
+import { onStop } from './on-stop.js';
+import { stopAll } from './worker.js';
 
 /** `tally api`: serves the HTTP API alone until it is told to stop. */
 export async function serveApi(): Promise<void> {

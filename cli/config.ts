@@ -154,6 +154,11 @@ const variables = {
   /** Where metrics are served to whoever asks, beside the API. Unset: a worker counts and serves none. */
   TALLY_METRICS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '9464' },
   TALLY_METRICS_HOST: { schema: host, example: '127.0.0.1' },
+  /** How long the outcomes of completed updates can be asked for; and how many of each queue, see `src/workers/keep-outcomes.ts`. */
+  TALLY_KEEP_OUTCOMES_MS: { schema: wholeNumber(1_000, 90 * 86_400_000, 86_400_000), example: '86400000' },
+  TALLY_KEEP_OUTCOMES_UPDATES: { schema: wholeNumberOrNone(1, 1e12), example: '20000000' },
+  /** Unset: 1 GiB, or a sixteenth of `maxmemory` where that is less. */
+  TALLY_KEEP_OUTCOMES_BYTES: { schema: wholeNumberOrNone(1_000, 1e15), example: '1073741824' },
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
   /** The API key that `tally load --target http` uses. */
   TALLY_API_KEY: { schema: z.string().optional(), example: 'tally_…' },

@@ -9,7 +9,8 @@ import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { requireSignInOrLoopback } from './host.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop, stopAll } from './worker.js';
+import { onStop } from './on-stop.js';
+import { stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
 /** `tally dashboard`: serves the dashboard alone until it is told to stop. */

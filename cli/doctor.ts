@@ -4,6 +4,7 @@ import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
 import { checkForms } from './doctor/check-forms.js';
 import { checkOthers } from './doctor/check-others.js';
+import { checkOutcomes } from './doctor/check-outcomes.js';
 import { checkPartitions } from './doctor/check-partitions.js';
 import { checkRights, roleOf } from './doctor/check-rights.js';
 import { checkScripts } from './doctor/check-scripts.js';
@@ -67,6 +68,7 @@ async function checkMasters(
     ['partitions', () => checkPartitions(masters, layouts)],
     ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],
     ['forms', () => unlessForbidden('forms', checkForms(masters, layouts))],
+    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts))],
     ['permissions', () => checkRights(nodes, rights)],
   ];
   const findings: Finding[] = [];

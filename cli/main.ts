@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
+import { bearLostTerminal } from '../src/ending/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
@@ -14,6 +15,8 @@ import type { AddUserFlags, ListUsersFlags } from './users.js';
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+
+bearLostTerminal();
 
 // Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')

@@ -12,7 +12,8 @@ import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop, startWorker, stopAll } from './worker.js';
+import { onStop } from './on-stop.js';
+import { startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
 /** A stop that comes while Tally starts waits this long for it, so that no Redis is left behind. */

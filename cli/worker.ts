@@ -1,4 +1,3 @@
-import closeWithGrace from 'close-with-grace';
 import { createMetrics } from '../src/metrics/metrics.js';
 import type { Metrics } from '../src/metrics/metrics.js';
 import type { RedisTarget } from '../src/redis/target.js';
@@ -8,6 +7,7 @@ import { connectionOptions, createContext, durabilityOptions, findRedis } from '
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { listenForMetrics } from './listen.js';
+import { onStop } from './on-stop.js';
 
 /** Ends something that was started. */
 export type Stop = () => Promise<void>;
@@ -42,6 +42,11 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
     lockDurationMs: config.TALLY_LOCK_DURATION_MS,
     stalledIntervalMs: config.TALLY_STALLED_INTERVAL_MS,
     idempotencyWindowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
+    keepOutcomes: {
+      ms: config.TALLY_KEEP_OUTCOMES_MS,
+      updates: config.TALLY_KEEP_OUTCOMES_UPDATES,
+      bytes: config.TALLY_KEEP_OUTCOMES_BYTES,
+    },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });
 }
@@ -51,18 +56,4 @@ export async function stopAll(stops: Stop[]): Promise<void> {
   for (const stop of stops.splice(0).reverse()) {
     await stop();
   }
-}
-
-/** Runs `stop` on SIGTERM, SIGINT or an error that nothing caught, and then ends the process. */
-export function onStop({ config, logger }: Context, stop: () => Promise<void>): { uninstall(): void } {
-  // Beside the running jobs, a private Redis may need some seconds to end.
-  const delay = config.TALLY_CLOSE_TIMEOUT_MS + 15_000;
-  return closeWithGrace({ delay, logger: false }, async ({ signal, err }) => {
-    if (err) {
-      logger.fatal({ err }, err.message);
-    } else {
-      logger.info(`stopping (${signal ?? 'end'})`);
-    }
-    await stop();
-  });
 }

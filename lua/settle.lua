@@ -7,11 +7,13 @@
 --
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
+-- What is kept is counted for each of BullMQ's sorted sets, in a hash beside it, see `lua/retire.lua`.
+--
 -- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
 --          and what is announced, see `lua/apply.lua`, unless those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
 --          2 for each job '1' when its receipt may be cut, else '0', as one text
---          3 .. the id of each job
+--          3 .. the id of each job, and then how many updates it carries
 -- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
 
 local may_cut = ARGV[2]
@@ -24,6 +26,14 @@ local ended_at = string.format('%.1f', now_ms + 0.5)
 local announced = KEYS[3 * jobs + 1]
 local clock_ms = announced and tonumber(redis.call('ZSCORE', announced, 'clock-ms') or 0) or 0
 local life = ARGV[1] + math.ceil(math.max(0, clock_ms - now_ms) / 1000)
+
+local kept = {}
+local function count(set_key, updates, bytes)
+  local sum = kept[set_key] or { jobs = 0, updates = 0, bytes = 0 }
+  sum.jobs, sum.updates, sum.bytes = sum.jobs + 1, sum.updates + updates, sum.bytes + bytes
+  kept[set_key] = sum
+end
+
 for n = 1, jobs do
   local job_key, set_key, receipt_key = KEYS[n], KEYS[jobs + n], KEYS[2 * jobs + n]
   local record = redis.call('HGET', job_key, 'returnvalue')
@@ -32,12 +42,18 @@ for n = 1, jobs do
     redis.call('HSET', job_key, 'progress', '{"outcomes":' .. record .. '}')
   end
   redis.call('ZADD', set_key, 'XX', ended_at, ARGV[2 + n])
+  count(set_key, is_own and tonumber(ARGV[2 + jobs + n]) or 1, kept_bytes(job_key, record))
   cut[n] = '0'
   if string.sub(may_cut, n, n) == '1' and (is_own or redis.call('EXISTS', job_key) == 0) then
     cut[n] = '1'
     if receipt_key then
       redis.call('EXPIRE', receipt_key, life)
     end
+  end
+end
+for set_key, sum in pairs(kept) do
+  for field, number in pairs(sum) do
+    redis.call('HINCRBY', set_key .. ':kept', field, number)
   end
 end
 return table.concat(cut)

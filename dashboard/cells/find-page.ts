@@ -14,13 +14,16 @@ interface Context {
   readonly boardNames: BoardNames;
 }
 
+const FORGOTTEN =
+  'This id is from a time of which outcomes are kept no more: if there was such an update, it was completed and is forgotten.';
+
 /** What was found. */
-export function findContent({ byId, recorded, waiting, boardNames }: Found, registry: Registry): Html {
+export function findContent({ byId, isForgotten, recorded, waiting, boardNames }: Found, registry: Registry): Html {
   const context = { registry, boardNames };
   if (byId === undefined && recorded.length === 0 && waiting.found.length === 0) {
     return html`<p class="card">
-        Nothing was found. Completed jobs are kept for a day, failed ones for 14; idempotency keys as long as the
-        workers are told to, a day unless told otherwise.
+        ${isForgotten ? FORGOTTEN : 'Nothing was found.'} Completed jobs are kept for a day unless the workers are told
+        otherwise, failed ones for 14; idempotency keys as long as the producers say, a day unless told otherwise.
       </p>
       ${waitingTable(waiting)}`;
   }

@@ -2,6 +2,7 @@ import { parseUpdateId } from '../../src/jobs/job-id.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
+import { wasForgotten } from '../../src/producers/forgotten.js';
 import type { Store } from '../../src/layout/store.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
@@ -21,6 +22,8 @@ export interface FindDeps extends Store {
 export interface Found {
   /** The update of this id. */
   readonly byId?: FoundUpdate;
+  /** There is none any more, but there may have been. */
+  readonly isForgotten: boolean;
   /** What the receipts of this idempotency key say, one for each operation that it was used for. */
   readonly recorded: readonly RecordedUpdate[];
   /** Jobs that wait, run or have failed with this idempotency key: it has no receipt before it is applied. */
@@ -57,7 +60,8 @@ export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<F
   const known = recorded.flatMap((each) => each ?? []);
   const updates = [byId, ...known.map(({ update }) => update)].flatMap((each) => each ?? []);
   const boardNames = await boardNamesOf(deps, updates);
-  return { ...(byId && { byId }), recorded: known, waiting, boardNames };
+  const isForgotten = byId === undefined && (await wasForgotten({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, text));
+  return { ...(byId && { byId }), isForgotten, recorded: known, waiting, boardNames };
 }
 
 async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {

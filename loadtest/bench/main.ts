@@ -8,10 +8,19 @@ import { measureCluster, spreadWorkloads } from './cluster.js';
 import { contenders } from './contenders.js';
 import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
+import { measureKept } from './kept.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { progress } from '../progress.js';
-import { backlogTable, clusterTables, httpTable, latencyTable, memoryTable, throughputTable } from './tables.js';
+import {
+  backlogTable,
+  clusterTables,
+  httpTable,
+  keptTable,
+  latencyTable,
+  memoryTable,
+  throughputTable,
+} from './tables.js';
 import { measureThroughput } from './throughput.js';
 
 interface Flags {
@@ -38,6 +47,16 @@ withFlags(program.command('http'), httpSides)
 withFlags(program.command('cluster'), spreadWorkloads, 3)
   .description('What an update costs on one server and on Clusters of 1, 3 and 6 masters, as processor time.')
   .action((flags: Flags) => inOwnFolder((dataDir, shown) => benchCluster(dataDir, shown, flags)));
+program
+  .command('kept')
+  .description('What the outcomes of completed updates take of the memory of Redis while they are kept.')
+  .action(() =>
+    onOwnRedis(async (url, shown) => {
+      const kept = await measureKept(url, { report: shown.report });
+      shown.done();
+      console.log(keptTable(kept));
+    }),
+  );
 await program.parseAsync().catch((error: unknown) => {
   console.error((error as Error).message);
   process.exit(1); // the processes of the run end with this one

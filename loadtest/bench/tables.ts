@@ -2,6 +2,7 @@ import type { Backlog } from './backlog.js';
 import type { SpreadResult, SpreadWorkload } from './cluster.js';
 import type { Contender } from './contender.js';
 import type { HttpFigures, HttpSide } from './http/sides.js';
+import type { Kept } from './kept.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
 import type { Throughput } from './throughput.js';
@@ -72,6 +73,15 @@ export function memoryTable(memories: readonly Memory[]): string {
     ...[waiting, completed, receipt].map((bytes) => bytes.toFixed(0)),
   ]);
   return table(['bytes of Redis per update', 'waiting', 'completed, kept', 'receipt'], rows);
+}
+
+export function keptTable(kept: readonly Kept[]): string {
+  const rows = kept.map(({ how, updates, bytes, reckoned, keyReceipt }) => [
+    how,
+    updates.toLocaleString('en'),
+    ...[bytes, reckoned, keyReceipt].map((value) => value.toFixed(0)),
+  ]);
+  return table(['completed updates, bytes of Redis each', 'updates', 'kept', 'as reckoned', "its key's receipt"], rows);
 }
 
 export function backlogTable(backlogs: readonly Backlog[]): string {

@@ -41,6 +41,9 @@ export const SUBMIT_PROBLEMS = [
   'STOPPING',
 ] as const;
 
+const FORGOTTEN =
+  'the id is from a time of which no outcomes are kept any more: if such an update was accepted, it has been completed and forgotten';
+
 const ONE: RequestForm = { placeOf: () => '' };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]` };
 
@@ -155,7 +158,8 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
     operationId: 'findUpdate',
     summary: 'What became of an update.',
     description:
-      'Completed updates are kept for a day, failed ones for 14 days. One that the API key may not know of is not found.',
+      'Completed updates are kept for a day unless the workers are told otherwise, failed ones for 14 days. One that is older ' +
+      'is `OUTCOME_FORGOTTEN`; one that never was, or that the API key may not know of, is `UPDATE_NOT_FOUND`.',
     parameters: [
       {
         in: 'path',
@@ -166,14 +170,23 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
       },
     ],
     answers: { 200: { description: 'The update.', schema: updateAnswer } },
-    problems: ['BAD_REQUEST', 'UPDATE_NOT_FOUND', 'INVALID_QUERY', 'QUEUE_UNAVAILABLE', 'REDIS_REFUSED', 'STOPPING'],
+    problems: [
+      'BAD_REQUEST',
+      'UPDATE_NOT_FOUND',
+      'OUTCOME_FORGOTTEN',
+      'INVALID_QUERY',
+      'QUEUE_UNAVAILABLE',
+      'REDIS_REFUSED',
+      'STOPPING',
+    ],
     handlers: [
       async (request, response) => {
         const { id = '' } = request.params as { id?: string };
         const found = await producer.find(id);
         if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
-          const detail = 'no update has this id, or it was completed too long ago to be kept';
-          throw new Problem('UPDATE_NOT_FOUND', detail);
+          throw (await producer.wasForgotten(id)) // also of one that it may not know of, so that the two look alike
+            ? new Problem('OUTCOME_FORGOTTEN', FORGOTTEN)
+            : new Problem('UPDATE_NOT_FOUND', 'no update has this id');
         }
         const { operation, outcome, attempts, jobId } = found;
         response.json({ id, operation, ...shownOutcome(outcome), attempts, jobId });

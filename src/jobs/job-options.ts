@@ -1,4 +1,4 @@
-import type { DefaultJobOptions, KeepJobs } from 'bullmq';
+import type { DefaultJobOptions } from 'bullmq';
 
 /** Attempts of a job whose failures may pass: with the backoff below, about 5 minutes of trying. */
 export const ATTEMPTS = 20;
@@ -18,8 +18,10 @@ export function backoffMs(attemptsMade: number, random: () => number = Math.rand
   return Math.round(fullMs * (1 - random() / 2));
 }
 
-/** Completed jobs stay for a day, the last 10,000 at most: a completed batch of 256 is about 20 KB. */
-export const KEEP_COMPLETED = { age: 24 * 3600, count: 10_000 } satisfies KeepJobs;
+const DAY_MS = 24 * 3600 * 1000;
 
-/** Failed jobs stay for 14 days, so that they can be retried; less than the 30 days of an unsettled receipt. */
-export const KEEP_FAILED = { age: 14 * 24 * 3600, count: 100_000 } satisfies KeepJobs;
+/** How long completed jobs stay, and so how long their outcomes can be asked for, unless told otherwise. */
+export const KEEP_COMPLETED_MS = DAY_MS;
+
+/** How long failed jobs stay, so that they can be retried; far less than the 400 days of an unsettled receipt. */
+export const KEEP_FAILED_MS = 14 * DAY_MS;

@@ -16,6 +16,11 @@ export function newJobId(slot: Slot): string {
   return slot === NO_SLOT ? id : id.slice(0, -SLOT_DIGITS) + slot.toString(16).padStart(SLOT_DIGITS, '0');
 }
 
+/** When an id was made, in ms, by the clock of its producer; undefined for one that does not tell. */
+export function timeOfJobId(jobId: string): number | undefined {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(jobId) ? parseInt(jobId.slice(0, 8) + jobId.slice(9, 13), 16) : undefined;
+}
+
 /** The slot that an id tells; any for an id that tells none. */
 export function slotOfJobId(jobId: string): number {
   return (parseInt(jobId.slice(UUID_LENGTH - SLOT_DIGITS, UUID_LENGTH), 16) || 0) % SLOTS;

@@ -1,4 +1,5 @@
 import { QueueKeys } from 'bullmq';
+import { keptForMs, readKept } from '../jobs/kept-outcomes.js';
 import type { RedisClient } from '../redis/connection.js';
 
 const JOB_STATES = ['waiting', 'active', 'delayed', 'completed', 'failed'] as const;
@@ -13,6 +14,8 @@ export interface QueueReading {
   readonly oldestWaitingAgeMs: number;
   /** How much of its window is over for that one of the oldest waiting jobs of which most is; 0 when none has a window. */
   readonly windowRatio: number;
+  /** How far back outcomes of completed updates can be asked for; undefined when no worker has said how long they are kept. */
+  readonly keptForMs: number | undefined;
 }
 
 /** So many of those that wait without a priority are looked at, the next first. */
@@ -21,7 +24,7 @@ const OLDEST = 3;
 /** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
 const SCORES_PER_PRIORITY = 2 ** 32;
 
-/** Reads a partition of a queue with at most 16 commands, none of which takes longer the more jobs there are. */
+/** Reads a partition of a queue with at most 17 commands, none of which takes longer the more jobs there are. */
 export async function readQueue(
   redis: RedisClient,
   prefix: string,
@@ -29,7 +32,7 @@ export async function readQueue(
   nowMs: number,
 ): Promise<QueueReading> {
   const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
-  const [wait, prioritized, active, delayed, completed, failed, paused, oldest] = await Promise.all([
+  const [wait, prioritized, active, delayed, completed, failed, paused, oldest, kept] = await Promise.all([
     redis.llen(toKey('wait')),
     redis.zcard(toKey('prioritized')),
     redis.llen(toKey('active')),
@@ -38,12 +41,14 @@ export async function readQueue(
     redis.zcard(toKey('failed')),
     redis.hexists(toKey('meta'), 'paused'),
     readOldest(redis, toKey),
+    readKept(redis, toKey, 'completed'),
   ]);
   return {
     jobs: { waiting: wait + prioritized, active, delayed, completed, failed },
     isPaused: paused === 1,
     oldestWaitingAgeMs: Math.max(0, ...oldest.map(({ sinceMs }) => nowMs - sinceMs)),
     windowRatio: Math.max(0, ...oldest.map((job) => windowRatioOf(job, nowMs))),
+    keptForMs: keptForMs(kept, nowMs),
   };
 }
 
@@ -57,6 +62,8 @@ export interface QueueSummary {
   readonly oldestWaitingAgeMs: number | undefined;
   /** The same of the largest part of a window. */
   readonly windowRatio: number | undefined;
+  /** Of the partition that keeps outcomes for the shortest time, of those that were read. */
+  readonly keptForMs: number | undefined;
 }
 
 /** @param readings of each partition; undefined of those that could not be read */
@@ -65,6 +72,7 @@ export function summarize(readings: readonly (QueueReading | undefined)[]): Queu
   const isWhole = known.length === readings.length;
   const sum = (state: JobState) => known.reduce((total, { jobs }) => total + jobs[state], 0);
   const isPaused = known.some((reading) => reading.isPaused);
+  const kept = known.flatMap((reading) => reading.keptForMs ?? []);
   const largest = (of: 'oldestWaitingAgeMs' | 'windowRatio') => {
     const value = Math.max(0, ...known.map((reading) => reading[of]));
     return value > 0 || isWhole ? value : undefined;
@@ -76,6 +84,7 @@ export function summarize(readings: readonly (QueueReading | undefined)[]): Queu
     isPaused: isPaused || isWhole ? isPaused : undefined,
     oldestWaitingAgeMs: largest('oldestWaitingAgeMs'),
     windowRatio: largest('windowRatio'),
+    keptForMs: kept.length === 0 ? undefined : Math.min(...kept),
   };
 }
 

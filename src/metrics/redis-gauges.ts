@@ -14,6 +14,7 @@ export class RedisGauges {
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #oldest: Gauge<'queue'>;
   readonly #windowRatio: Gauge<'queue'>;
+  readonly #keptFor: Gauge<'queue'>;
   readonly #paused: Gauge<'queue'>;
   readonly #workers: Gauge<'queue'>;
   #reading: Promise<RedisReading | undefined> | undefined;
@@ -46,6 +47,10 @@ export class RedisGauges {
       'tally_oldest_keyed_update_window_ratio',
       'How much of the time in which it can be applied is over for the oldest waiting update with an idempotency key: at 1 it can not be applied any more; 0 when none waits.',
     );
+    this.#keptFor = ofQueue(
+      'tally_outcomes_kept_for_seconds',
+      'How far back outcomes of completed updates can be asked for: less than they are to be kept after there were too many.',
+    );
     this.#paused = ofQueue('tally_queue_paused', 'Whether a queue, or a partition of it, is paused, 1 or 0.');
     this.#workers = ofQueue(
       'tally_workers',
@@ -76,7 +81,7 @@ export class RedisGauges {
 
   #show(reading: RedisReading | undefined): void {
     this.#up.set(reading?.isWhole === true ? 1 : 0);
-    const ofQueues = [this.#jobs, this.#oldest, this.#windowRatio, this.#paused, this.#workers];
+    const ofQueues = [this.#jobs, this.#oldest, this.#windowRatio, this.#keptFor, this.#paused, this.#workers];
     for (const gauge of [this.#memoryUsed, this.#memoryMax, ...ofQueues]) {
       gauge.reset(); // nothing stays that is not known any more
     }
@@ -84,13 +89,15 @@ export class RedisGauges {
       this.#memoryUsed.set({ node }, usedMemoryBytes);
       this.#memoryMax.set({ node }, maxmemoryBytes);
     }
-    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, windowRatio, workers } of reading?.queues ?? []) {
+    for (const { queue, jobs, isPaused, oldestWaitingAgeMs, windowRatio, keptForMs, workers } of reading?.queues ??
+      []) {
       for (const [state, count] of Object.entries(jobs ?? {})) {
         this.#jobs.set({ queue, state }, count);
       }
       setIfKnown(this.#paused, queue, isPaused === undefined ? undefined : Number(isPaused));
       setIfKnown(this.#oldest, queue, oldestWaitingAgeMs === undefined ? undefined : oldestWaitingAgeMs / 1000);
       setIfKnown(this.#windowRatio, queue, windowRatio);
+      setIfKnown(this.#keptFor, queue, keptForMs === undefined ? undefined : keptForMs / 1000);
       setIfKnown(this.#workers, queue, workers);
     }
   }

@@ -13,6 +13,7 @@ import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../within-time.js';
 import { findUpdate } from './find-update.js';
+import { wasForgotten } from './forgotten.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
 import { Lanes } from './lanes.js';
@@ -113,14 +114,30 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   /**
    * Finds an update by the id of its {@link Submission}, whoever submitted it.
    *
-   * @returns undefined when it is unknown or its job was removed: completed jobs are kept for a day, failed ones for 14
+   * @returns undefined when it is unknown or forgotten, which {@link wasForgotten} tells apart: completed updates are kept for
+   *   as long as the workers' `keepOutcomes` say, a day unless told otherwise, failed ones for 14 days
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   find(id: string): Promise<FoundUpdate | undefined> {
+    return findUpdate(this.#findDeps(), id);
+  }
+
+  /**
+   * Of an update that {@link find} does not find: whether it may have been completed, and forgotten since. Its id tells when it
+   * was made: outcomes of that time are not kept any more.
+   *
+   * @returns false when no such update was ever accepted, or an operator removed its job
+   * @throws QueueUnavailableError when Redis does not answer in time
+   */
+  wasForgotten(id: string): Promise<boolean> {
+    return wasForgotten(this.#findDeps(), id);
+  }
+
+  #findDeps() {
     const { submitTimeoutMs: timeoutMs } = this.options;
     const { registry } = this.#context;
     const readLayouts = () => this.#store.layouts.read();
-    return findUpdate({ ...this.#store, registry, readLayouts, timeoutMs }, id);
+    return { ...this.#store, registry, readLayouts, timeoutMs };
   }
 
   /** Sends what is waiting and closes all connections. */

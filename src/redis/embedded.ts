@@ -5,11 +5,18 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
+
+/**
+ * Runs the server in place of this shell, beside a watcher that reads from a pipe which this process holds. The end of the pipe
+ * is the end of this process, however it came: then the watcher stops the server in order. A line tells it to go first.
+ */
+const WATCHED = `(read -r _ <&3 || kill "$$") & exec "$@" 3<&-`;
 
 /** A private Redis: a real `redis-server` or `valkey-server`, on loopback, with the append-only file on. */
 export interface EmbeddedRedis {
@@ -17,7 +24,7 @@ export interface EmbeddedRedis {
   readonly pid: number;
   /** Resolves when the server ends by itself, with the reason. */
   readonly ended: Promise<string>;
-  /** Stops the server after it has written everything to its files. */
+  /** Stops the server after it has written everything to its files. When this process is killed, it stops by itself. */
   stop(): Promise<void>;
 }
 
@@ -51,10 +58,14 @@ export async function startEmbeddedRedis({
   }
   mkdirSync(dataDir, { recursive: true });
   const chosenPort = port ?? (await freePort());
-  const server = spawn(program, [...serverArguments(dataDir, chosenPort), ...settings], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const command = [program, ...serverArguments(dataDir, chosenPort), ...settings];
+  const server = spawn('sh', ['-c', WATCHED, 'sh', ...command], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true, // Ctrl-C must stop the program first, then the server
   });
+  const watcher = server.stdio[3] as Writable;
+  watcher.on('error', () => undefined); // it may be gone
+  server.once('exit', () => watcher.end('\n')); // the server's number may be another process' by now
   const output = collectOutput(server);
   const ended = once(server, 'exit').then(
     ([code, signal]) => `${program} ended (${String(signal ?? code)}): ${output()}`,

@@ -17,12 +17,12 @@ export function createScript(name: string, text: string): Script {
 
 /** The script that marks completed jobs, see `lua/settle.lua`. */
 export function settleScript(): Script {
-  return createScript('settle', luaSource('settle'));
+  return createScript('settle', luaSource('kept') + luaSource('settle'));
 }
 
 /** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
 export function retireScript(): Script {
-  return createScript('retire', luaSource('retire'));
+  return createScript('retire', luaSource('kept') + luaSource('retire'));
 }
 
 function isLost(error: unknown): boolean {

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   OTHER_SITE: { status: 403, title: 'The request comes from another site' },
   NOT_FOUND: { status: 404, title: 'There is nothing at this path' },
   UPDATE_NOT_FOUND: { status: 404, title: 'There is no such update' },
+  OUTCOME_FORGOTTEN: { status: 404, title: 'The outcome is kept no more' },
   CELL_NOT_FOUND: { status: 404, title: 'There is no such cell' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path does not take this method' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },

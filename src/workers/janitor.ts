@@ -1,36 +1,46 @@
-import type { RedisClient } from '../redis/connection.js';
+import { QueueKeys } from 'bullmq';
 import type { Logger } from 'pino';
-import { KEEP_COMPLETED, KEEP_FAILED } from '../jobs/job-options.js';
+import { KEEP_FAILED_MS } from '../jobs/job-options.js';
+import { readKept } from '../jobs/kept-outcomes.js';
+import type { EndState } from '../jobs/kept-outcomes.js';
+import type { Partition } from '../layout/partitions.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import type { RedisClock } from '../redis/clock.js';
+import type { Connection } from '../redis/connection.js';
+import { readServerFacts } from '../redis/requirements.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
+import { defaultBytes, levelOf } from './keep-outcomes.js';
 import { takeUpPutOffJobs } from './promote-skewed-retries.js';
 
 const INTERVAL_MS = 5_000;
 const MAX_PER_CALL = 1_000;
 
-interface Kept {
-  /** Seconds. */
-  readonly age: number;
-  readonly count: number;
+/** How many updates, and bytes, the jobs of one partition of a queue may be. */
+interface Bound {
+  readonly updates: number;
+  readonly bytes: number;
 }
 
 /**
  * Keeps the queues in order: takes up jobs that a wrong clock has put off, and removes jobs that have been kept long
- * enough by Redis' clock, oldest first. BullMQ can do so whenever a job ends, but that costs Redis 18 of 117 us for each job that it
+ * enough by Redis' clock, or are more than may be kept, oldest first. BullMQ can do so whenever a job ends, but that costs Redis 18 of 117 us for each job that it
  * completes, and in a quiet queue nothing ends and old jobs would outlive their receipts.
  */
 export class Janitor {
   readonly #timer: NodeJS.Timeout;
+  readonly #told = new Set<string>();
   #cleaning: Promise<void> | undefined;
 
   constructor(
     private readonly queues: readonly TallyQueue[],
     private readonly deps: {
-      readonly redis: RedisClient;
+      readonly redis: Connection;
       readonly clock: RedisClock;
       readonly scripts: ScriptRunner;
       readonly retire: Script;
+      readonly keepOutcomes: { readonly ms: number; readonly updates: number; readonly bytes?: number | undefined };
+      /** All partitions in which jobs of these queues may lie, also those that others serve. */
+      readonly partitions: () => Promise<readonly Partition[]>;
       readonly logger: Logger;
     },
   ) {
@@ -53,7 +63,9 @@ export class Janitor {
   async #clean(): Promise<void> {
     for (const queue of this.queues) {
       try {
-        await this.#cleanOne(queue);
+        await this.#takeUp(queue);
+        await this.#retire(queue, 'completed', this.deps.keepOutcomes.ms);
+        await this.#retire(queue, 'failed', KEEP_FAILED_MS);
       } catch (error) {
         const what = 'could not bring the queue in order, trying again soon';
         this.deps.logger.debug({ err: error, queue: queue.name }, what);
@@ -61,23 +73,64 @@ export class Janitor {
     }
   }
 
-  async #cleanOne(queue: TallyQueue): Promise<void> {
+  async #takeUp(queue: TallyQueue): Promise<void> {
     const { redis, clock, logger } = this.deps;
     const takenUp = await takeUpPutOffJobs(queue, redis, clock.latestAt(performance.now()));
     if (takenUp.length > 0) {
       const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
       logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);
     }
-    await this.#retire(queue, 'completed', KEEP_COMPLETED);
-    await this.#retire(queue, 'failed', KEEP_FAILED);
   }
 
-  async #retire(queue: TallyQueue, state: 'completed' | 'failed', { age, count }: Kept): Promise<void> {
+  async #retire(queue: TallyQueue, state: EndState, ageMs: number): Promise<void> {
     const { scripts, retire } = this.deps;
+    const { updates, bytes } = await this.#boundOf(queue, state);
     let looked: number;
+    let early = 0;
     do {
-      const args = [queue.toKey(''), age * 1000, count, MAX_PER_CALL];
-      looked = (await scripts.run(retire, [queue.toKey(state)], args)) as number;
+      const args = [queue.toKey(''), ageMs, updates, bytes, MAX_PER_CALL];
+      const answer = (await scripts.run(retire, [queue.toKey(state)], args)) as [number, number];
+      looked = answer[0];
+      early += answer[1];
     } while (looked >= MAX_PER_CALL);
+    if (early > 0) {
+      this.#tell(queue, state);
+    }
+  }
+
+  /** The partitions of a queue share what may be kept of it: what one leaves free is for the others. */
+  async #boundOf({ name }: TallyQueue, state: EndState): Promise<Bound> {
+    const { redis, keepOutcomes, partitions } = this.deps;
+    const { updates, bytes = await this.#defaultBytes() } = keepOutcomes;
+    const all = await partitions();
+    if (all.length < 2) {
+      return { updates, bytes };
+    }
+    const kept = await Promise.all(
+      all.map(({ prefix }) => readKept(redis, (type) => new QueueKeys(prefix).toKey(name, type), state)),
+    );
+    const share = (of: keyof Bound, max: number) =>
+      Math.min(
+        max,
+        levelOf(
+          kept.map((each) => each[of]),
+          max,
+        ),
+      );
+    return { updates: share('updates', updates), bytes: share('bytes', bytes) };
+  }
+
+  async #defaultBytes(): Promise<number> {
+    const facts = await Promise.all(this.deps.redis.masters().map(readServerFacts));
+    return defaultBytes(facts.map(({ maxmemoryBytes }) => maxmemoryBytes));
+  }
+
+  #tell({ name }: TallyQueue, state: EndState): void {
+    const what = `${state} ${name}`;
+    if (!this.#told.has(what)) {
+      this.#told.add(what);
+      const advice = 'raise TALLY_KEEP_OUTCOMES_BYTES or TALLY_KEEP_OUTCOMES_UPDATES, if Redis has the memory';
+      this.deps.logger.warn({ queue: name }, `outcomes of ${state} updates are forgotten before their time: ${advice}`);
+    }
   }
 }

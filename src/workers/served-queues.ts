@@ -143,12 +143,12 @@ export class ServedQueues {
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job) => {
       const { id: jobId = '', name: operation, data } = job;
-      settler.add({ name: nameOf(job), state: 'completed', slots: place.slots.of(job) });
+      settler.add({ name: nameOf(job), state: 'completed', updates: data.updates.length, slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
       if (job?.finishedOn !== undefined) {
-        settler.add({ name: nameOf(job), state: 'failed', slots: [] });
+        settler.add({ name: nameOf(job), state: 'failed', updates: 1, slots: [] });
       }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
       log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);

@@ -17,6 +17,8 @@ const MAX_WAITING = 100_000;
 interface JobToSettle {
   readonly name: JobName;
   readonly state: 'completed' | 'failed';
+  /** How many it carries. */
+  readonly updates: number;
   /** Where it has receipts that this script can't reach. */
   readonly slots: readonly Slot[];
 }
@@ -98,7 +100,12 @@ export class Settler {
     );
     // The batch that put a job back may run once more at any time, and would put it back once more.
     const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isRequeued(name.jobId) ? '0' : '1')).join('');
-    const args = [Math.ceil(settledReceiptMs / 1000), mayCut, ...jobs.map(({ name }) => name.jobId)];
+    const args = [
+      Math.ceil(settledReceiptMs / 1000),
+      mayCut,
+      ...jobs.map(({ name }) => name.jobId),
+      ...jobs.map(({ updates }) => updates),
+    ];
     const cut = (await scripts.run(settle, [...hashes, ...sets, ...besides], args)) as string;
     const apart = jobs.flatMap(({ name, slots }, place) =>
       cut[place] === '1' ? receipts.apartFromJob(name, slots, keys) : [],

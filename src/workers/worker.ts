@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import type { Layout } from '../layout/layout.js';
 import type { Partition } from '../layout/partitions.js';
+import { distinctPartitions } from '../layout/layouts.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
@@ -25,6 +26,8 @@ import { untilAway } from '../redis/until-away.js';
 import { withinTime } from '../within-time.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
+import { keepOutcomesSchema } from './keep-outcomes.js';
+import type { KeepOutcomes } from './keep-outcomes.js';
 import { OtherWorkers } from './other-workers.js';
 import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
@@ -60,6 +63,8 @@ export interface WorkerOptions extends CommonOptions, TelemetryOption, Durabilit
    * @defaultValue 600,000
    */
   settledReceiptMs?: number;
+  /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
+  keepOutcomes?: KeepOutcomes | undefined;
   /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
   closeTimeoutMs?: number;
 }
@@ -83,6 +88,7 @@ const optionsSchema = z.strictObject({
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
+  keepOutcomes: keepOutcomesSchema.prefault({}),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
 
@@ -206,6 +212,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await this.#unlessAway(this.#follow());
     this.#janitor = new Janitor(this.#served.queues, {
       ...{ redis, clock, scripts: this.#scripts, retire: this.#retire, logger },
+      keepOutcomes: this.options.keepOutcomes,
+      partitions: async () => distinctPartitions(await layouts.read()),
     });
     await this.#unlessAway(this.#janitor.clean());
     if (!this.#isClosing()) {

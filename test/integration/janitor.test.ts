@@ -4,6 +4,7 @@ import { toMs } from '../../src/redis/announced.js';
 import { RedisClock } from '../../src/redis/clock.js';
 import { retireScript, ScriptRunner } from '../../src/redis/scripts.js';
 import { Janitor } from '../../src/workers/janitor.js';
+import type { KeepOutcomes } from '../../src/workers/keep-outcomes.js';
 import { takeUpPutOffJobs } from '../../src/workers/promote-skewed-retries.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -11,13 +12,17 @@ import type { Place } from '../support/tally.js';
 const HOUR_MS = 3_600_000;
 
 /** A janitor of the counters that cleans only when told. */
-async function janitorOf(here: Place): Promise<Janitor> {
+async function janitorOf(here: Place, keep: Pick<KeepOutcomes, 'bytes'> & { updates?: number } = {}): Promise<Janitor> {
   const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
   const clock = new RedisClock(here.client, here.logger);
   await clock.sample();
   const retire = retireScript();
   const scripts = new ScriptRunner(here.client, [retire]);
-  const janitor = new Janitor([queue], { redis: here.client, clock, scripts, retire, logger: here.logger });
+  const janitor = new Janitor([queue], {
+    ...{ redis: here.client, clock, scripts, retire, logger: here.logger },
+    keepOutcomes: { ms: 24 * HOUR_MS, updates: 1_000_000, ...keep },
+    partitions: () => Promise.resolve([here.partition]),
+  });
   onTestFinished(() => {
     janitor.close();
     clock.close();
@@ -57,26 +62,57 @@ test.each(['completed', 'failed'] as const)('the janitor removes %s jobs that we
   expect(await here.client.exists(`${here.partition.prefix}:counters:${recent}`)).toBe(1);
 });
 
-test('more jobs than are kept go, the oldest first, however young', async () => {
+/** Waits until all that completed is counted as kept. */
+async function countedJobs(here: Place): Promise<number> {
+  return Number(await here.client.hget(`${here.partition.prefix}:counters:completed:kept`, 'jobs'));
+}
+
+const kept = (here: Place) => here.client.zrange(`${here.partition.prefix}:counters:completed`, '0', '-1');
+
+test('more updates than are kept go, the oldest first, however young', async () => {
   const here = place();
-  const nowMs = toMs(await here.client.time());
-  const set = here.key('completed');
-  const ids = ['a', 'b', 'c', 'd', 'e'];
-  for (const [n, id] of ids.entries()) {
-    await here.client.zadd(set, nowMs - 1_000 + n + 0.5, id);
-    await here.client.hset(here.key(`job:${id}`), 'name', 'counter.increment');
-  }
+  const ids = await completedJobs(here, 20);
+  expect(await countedJobs(here)).toBe(20);
+  await (await janitorOf(here, { updates: 12 })).clean();
+  const left = await kept(here);
+  expect(left).toHaveLength(12);
+  expect(ids).toEqual(expect.arrayContaining(left));
+  expect(await countedJobs(here)).toBe(12);
+  const jobs = await keysLike(here, `${here.partition.prefix}:counters:????????-*`.replace(/[{}]/g, '?'));
+  expect(jobs).toHaveLength(12);
+});
 
-  const retire = retireScript();
-  const run = (limit: number) =>
-    new ScriptRunner(here.client, [retire]).run(retire, [set], [here.key('job:'), HOUR_MS, 2, limit]);
+test('what is kept takes no more of the memory than it may, within a tenth', async () => {
+  const here = place();
+  await completedJobs(here, 300);
+  const maxBytes = 200_000;
+  await (await janitorOf(here, { bytes: maxBytes })).clean();
+  const left = await kept(here);
+  const servers = 'nodes' in here.client ? here.client.nodes() : here.client.masters();
+  const usages = await Promise.all(
+    left.map(async (id) => {
+      const each = servers.map((server) =>
+        server.memory('USAGE', `${here.partition.prefix}:counters:${id}`, 'SAMPLES', 0).catch(() => null),
+      );
+      return (await Promise.all(each)).find((bytes) => bytes !== null) ?? 0;
+    }),
+  );
+  const entries = 250 * left.length; // of the sorted set, and in the tables of Redis
+  const bytes = usages.reduce((sum, each) => sum + each, entries);
+  expect(bytes / maxBytes).toBeGreaterThan(0.9);
+  expect(bytes / maxBytes).toBeLessThan(1.1);
+});
 
-  expect(await run(2)).toBe(2);
-  expect(await here.client.zrange(set, '0', '-1')).toEqual(['c', 'd', 'e']);
-  expect(await run(2)).toBe(1);
-  expect(await run(2)).toBe(0);
-  expect(await here.client.zrange(set, '0', '-1')).toEqual(['d', 'e']);
-  expect(await keysLike(here, here.key('job:*').replace(/[{}]/g, '?'))).toHaveLength(2);
+test('jobs that nobody has counted are counted by a sample, and others that were removed are not missed', async () => {
+  const here = place();
+  await completedJobs(here, 20);
+  await here.client.del(`${here.partition.prefix}:counters:completed:kept`);
+  const janitor = await janitorOf(here, { updates: 15 });
+  await janitor.clean();
+  expect(await kept(here)).toHaveLength(15);
+  await here.client.zremrangebyrank(`${here.partition.prefix}:counters:completed`, 0, 4);
+  await janitor.clean();
+  expect(await kept(here), 'ten of fifteen updates').toHaveLength(10);
 });
 
 test.each<[what: string, agoMs: number]>([

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
+import { bearLostTerminal } from '../../../src/ending/lost-terminal.js';
 import { createWorker } from '../../../src/index.js';
 import { ApiServer, createApi } from '../../../src/api/api.js';
 import { startPlainWorker } from '../plain/plain-worker.js';
@@ -11,6 +12,8 @@ interface Running {
   readonly facts?: unknown;
   close(): Promise<void>;
 }
+
+bearLostTerminal();
 
 // The load may end early, even before this process has begun.
 process.on('disconnect', () => process.exit(1));
