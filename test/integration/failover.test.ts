@@ -36,7 +36,10 @@ async function startPair(): Promise<Pair> {
     failOver: async (from, to) => {
       await follow(to, from);
       await from.call('FAILOVER', 'TO', '127.0.0.1', String(to.options.port));
-      await until('the roles have changed', async () => (await roleOf(from)) === 'slave');
+      await until('the roles have changed', async () => {
+        const info = await from.info('replication');
+        return info.includes('role:slave') && info.includes('master_failover_state:no-failover');
+      });
     },
   };
 }
@@ -52,10 +55,6 @@ function connectTo(url: string): Redis {
 async function follow(replica: Redis, master: Redis): Promise<void> {
   await replica.replicaof('127.0.0.1', master.options.port ?? 0);
   await until('it follows', async () => (await replica.info('replication')).includes('master_link_status:up'));
-}
-
-async function roleOf(redis: Redis): Promise<string> {
-  return ((await redis.call('ROLE')) as string[])[0]!;
 }
 
 /** The connections of Tally and BullMQ that a server has. */
@@ -118,16 +117,20 @@ test('a connection that only reads, and its copies that only wait, follow the ma
   const copy = (connection.forSlot(0) as Redis).duplicate();
   await pair.first.set('cell', '1');
   expect(await connection.get('cell')).toBe('1');
-  const waiting = copy.xread('BLOCK', 0, 'STREAMS', 'events', '$');
-  await until('the copy waits', async () => (await pair.first.info('clients')).includes('blocked_clients:1'));
-
-  // The old server is cut off, not told: it says READONLY to nobody, and ends no blocked read.
+  await copy.ping();
   await pair.failOver(pair.first, pair.second);
-  await pair.first.replicaof('127.0.0.1', 1);
+  await pair.first.replicaof('127.0.0.1', 1); // it goes on answering reads, with what it had
   pair.leadTo(pair.second);
   await pair.second.set('cell', '2');
 
+  // It begins to wait at the replica: no change of its role ends the read, and nothing is refused.
+  const waiting = copy.xread('BLOCK', 0, 'STREAMS', 'events', '$');
+  const waitsAt = async (server: Redis) => (await server.info('clients')).includes('blocked_clients:1');
+  await until('the copy waits at the old server', () => waitsAt(pair.first));
+
   await until('it reads from the master', async () => (await connection.get('cell')) === '2');
+  // Alone it would leave after 15 s of silence.
+  await until('the copy waits at the new one', () => waitsAt(pair.second), 6_000);
   await pair.second.xadd('events', '*', 'name', 'added');
   expect(await waiting).toMatchObject([['events', [[expect.any(String), ['name', 'added']]]]]);
 }, 60_000);
