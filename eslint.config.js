@@ -1,23 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
-
-/** Imports run one way: cli, dashboard -> producers, workers -> metrics -> jobs -> layout -> operations -> redis. */
-const mayNotImport = (folder, forbidden) => ({
-  files: [`${folder}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: forbidden.map((target) => ({
-          group: [`**/${target}/*.js`],
-          message: `${folder} stands below ${target}, see ARCHITECTURE.md`,
-        })),
-      },
-    ],
-  },
-});
-
-const entryPoints = ['producers', 'workers', 'cli', 'dashboard', 'loadtest'];
+import { ladder } from './eslint.ladder.js';
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tally/'] },
@@ -37,14 +20,7 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
     },
   },
-  mayNotImport('src/operations', ['layout', 'jobs', 'metrics', ...entryPoints]),
-  mayNotImport('src/redis', ['layout', 'jobs', 'metrics', ...entryPoints]),
-  mayNotImport('src/layout', ['jobs', 'metrics', ...entryPoints]),
-  mayNotImport('src/jobs', ['metrics', ...entryPoints]),
-  mayNotImport('src/metrics', entryPoints),
-  mayNotImport('src/producers', ['workers', 'cli', 'dashboard', 'loadtest']),
-  mayNotImport('src/workers', ['producers', 'cli', 'dashboard', 'loadtest']),
-  mayNotImport('dashboard', ['cli', 'loadtest']),
+  ladder,
   {
     files: ['test/**/*.ts'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },

@@ -5,14 +5,15 @@ import { createNodeResolver, importX } from 'eslint-plugin-import-x';
  * side by side does not import each other. ARCHITECTURE.md draws it.
  */
 export const LADDER = [
-  ['src/errors.ts', 'src/lib'],
+  ['src/errors.ts'],
+  ['src/lib'],
   ['src/redis'],
   ['src/operations'],
   ['src/layout'],
+  ['src/options.ts'],
   ['src/bullmq'],
   ['src/jobs'],
   ['src/metrics'],
-  ['src/options.ts'],
   ['src/readers'],
   ['src/producers'],
   ['src/workers'],

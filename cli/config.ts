@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../src/errors.js';
 import { nearest } from '../src/lib/nearest.js';
-import { MAX_PARTITIONS } from '../src/options.js';
+import { MAX_PARTITIONS } from '../src/layout/partitions.js';
 import { DEFAULT_NAMESPACE } from '../src/redis/keys.js';
 import { shownValue } from '../src/redis/redis-url.js';
 import { readTarget } from '../src/redis/target.js';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../src/errors.js';
-import { describeCell } from '../src/operations/cell.js';
+import { describeCell } from '../src/redis/cell.js';
 import { connectPromptly } from '../src/redis/connection.js';
 import { readCell } from '../src/readers/read-cell.js';
 import { createContext, findRedis } from './context.js';

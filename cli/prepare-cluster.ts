@@ -6,7 +6,7 @@ import { SplitReceipts } from '../src/layout/split-receipts.js';
 import { openStore } from '../src/layout/store.js';
 import type { Store } from '../src/layout/store.js';
 import { ConfigurationError } from '../src/errors.js';
-import { parseCellId } from '../src/operations/cell.js';
+import { parseCellId } from '../src/redis/cell.js';
 import { createRegistry } from '../src/operations/registry.js';
 import type { Step } from '../src/operations/operation.js';
 import type { CheckContext } from '../src/operations/update.js';

@@ -3,10 +3,12 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
-import { checkOptions, commonShape } from '../src/options.js';
+import { commonShape } from '../src/options.js';
+import { checkOptions } from '../src/lib/check-options.js';
 import type { CommonOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
-import { createMetrics } from '../src/metrics/metrics.js';
+import { createMetrics, metricsShape } from '../src/metrics/metrics.js';
+import type { MetricsOption } from '../src/metrics/metrics.js';
 import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
@@ -30,7 +32,7 @@ import { securityHeaders } from './access/security-headers.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
-export interface DashboardOptions extends CommonOptions {
+export interface DashboardOptions extends CommonOptions, MetricsOption {
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
 }
@@ -53,7 +55,7 @@ const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({ ...commonShape, proxy: proxySchema.optional() });
+const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: proxySchema.optional() });
 
 /**
  * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.

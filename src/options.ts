@@ -1,15 +1,10 @@
 import type { Telemetry } from 'bullmq';
 import { z } from 'zod';
-import { ConfigurationError } from './errors.js';
 import type { Logger } from 'pino';
-import type { Metrics } from './metrics/metrics.js';
 import type { Operation } from './operations/operation.js';
 import type { RedisTarget } from './redis/target.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
-import { nearest } from './lib/nearest.js';
-
-/** Each partition costs each worker process a connection for each queue. */
-export const MAX_PARTITIONS = 256;
+import { MAX_PARTITIONS } from './layout/partitions.js';
 
 /** Options of everything that opens connections of its own. */
 export interface CommonOptions<Custom extends Operation = Operation> {
@@ -29,8 +24,6 @@ export interface CommonOptions<Custom extends Operation = Operation> {
   operations?: readonly Custom[];
   /** @defaultValue a pino logger at level `info` */
   logger?: Logger;
-  /** What to count in: what `createMetrics` returned. Several may share one. @defaultValue nothing is counted */
-  metrics?: Metrics | undefined;
 }
 
 export const commonShape = {
@@ -42,11 +35,6 @@ export const commonShape = {
   partitions: z.int().min(1).max(MAX_PARTITIONS).optional(),
   operations: z.array(z.custom<Operation>()).default([]),
   logger: z.custom<Logger>().optional(),
-  metrics: z
-    .custom<Metrics>((value) => typeof value === 'object' && value !== null && 'updates' in value, {
-      error: 'give what createMetrics() returns',
-    })
-    .optional(),
 };
 
 /** Of producers and workers: what a write has to reach before it counts, so that a failover can't lose it. */
@@ -86,34 +74,6 @@ export const telemetryShape = {
     })
     .optional(),
 };
-
-/**
- * Checks the options of a public function and fills in defaults.
- *
- * @throws ConfigurationError naming each option, what is wrong with it and, for an unknown one, the nearest known
- */
-export function checkOptions<Shape extends z.core.$ZodShape>(
-  what: string,
-  schema: z.ZodObject<Shape, z.core.$strict>,
-  options: unknown,
-): z.output<typeof schema> {
-  const parsed = schema.safeParse(options);
-  if (parsed.success) {
-    return parsed.data;
-  }
-  const messages = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => unknownName(key, Object.keys(schema.shape)))
-      : [`${issue.path.join('.')}: ${issue.message}`],
-  );
-  throw new ConfigurationError(`${what}: ${messages.join('; ')}`);
-}
-
-/** The words for a name that is not known. */
-function unknownName(name: string, known: readonly string[]): string {
-  const suggestion = nearest(name, known);
-  return `unknown option "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`;
-}
 
 /** A whole number of milliseconds. */
 export function milliseconds(min: number, max: number) {

@@ -6,7 +6,7 @@ import { digestOfJob, formOfJob } from '../../src/jobs/job-data.js';
 import { endOf, isRequeuedAt, outcomeAt } from '../../src/jobs/job-end.js';
 import { requeuedJobId } from '../../src/jobs/job-id.js';
 import { settledRecord } from '../../src/jobs/queues.js';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import type { Registry } from '../../src/operations/registry.js';

@@ -1,5 +1,5 @@
-import { describeCell } from '../../src/operations/cell.js';
-import type { Cell } from '../../src/operations/cell.js';
+import { describeCell } from '../../src/redis/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { KEYS_PATH } from './paths.js';

@@ -1,4 +1,4 @@
-import { describeCell } from '../../src/operations/cell.js';
+import { describeCell } from '../../src/redis/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';

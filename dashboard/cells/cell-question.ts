@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { cellName, cellObject } from '../../src/operations/cell.js';
-import type { Cell } from '../../src/operations/cell.js';
+import { cellObject } from '../../src/operations/cell-schema.js';
+import { cellName } from '../../src/redis/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
 
 /** What was typed into the form, to stand in it again. */

@@ -3,8 +3,8 @@ import type { Store } from '../../src/layout/store.js';
 import { TallyError } from '../../src/errors.js';
 import { readHistory } from '../../src/readers/read-history.js';
 import type { Change } from '../../src/readers/read-history.js';
-import type { Cell } from '../../src/operations/cell.js';
-import { describeCell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
+import { describeCell } from '../../src/redis/cell.js';
 import { readCell } from '../../src/readers/read-cell.js';
 
 /** A cell as Redis holds it. */

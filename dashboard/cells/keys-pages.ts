@@ -2,7 +2,7 @@ import { Router } from 'express';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { askMasterOf, MasterAwayError } from '../master-unreachable.js';

@@ -1,8 +1,8 @@
 import type { Job } from 'bullmq';
 import type { JobData } from '../../src/jobs/job-data.js';
 import type { JobResult, TallyQueue } from '../../src/jobs/queues.js';
-import type { Cell } from '../../src/operations/cell.js';
-import { cellId } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
+import { cellId } from '../../src/redis/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { failureWords } from '../board/failure-words.js';
 import type { ShownQueue } from '../board/shown-queues.js';

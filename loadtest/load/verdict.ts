@@ -1,6 +1,6 @@
 import type { RedisClient } from '../../src/redis/connection.js';
-import { describeCell } from '../../src/operations/cell.js';
-import { integerIn } from '../../src/operations/cell-integer.js';
+import { describeCell } from '../../src/redis/cell.js';
+import { integerIn } from '../../src/redis/cell-integer.js';
 import type { Cell } from '../../src/index.js';
 import type { Cells } from './cells.js';
 import type { Expected, Ledger } from './ledger.js';

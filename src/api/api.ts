@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Express } from 'express';
 import { createRegistry } from '../operations/registry.js';
 import type { Operation } from '../operations/operation.js';
-import { checkOptions } from '../options.js';
+import { checkOptions } from '../lib/check-options.js';
 import { openStore } from '../layout/store.js';
 import { createProducer } from '../producers/producer.js';
 import { producerShape } from '../producers/producer-options.js';

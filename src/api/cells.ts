@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cellObject, describeCell } from '../operations/cell.js';
+import { cellObject } from '../operations/cell-schema.js';
+import { describeCell } from '../redis/cell.js';
 import type { Store } from '../layout/store.js';
 import { readCell } from '../readers/read-cell.js';
 import { TallyError } from '../errors.js';

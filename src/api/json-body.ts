@@ -4,7 +4,7 @@ import { Problem } from '../web/problems.js';
 import { parseStrictJson } from './strict-json.js';
 
 /** Largest body, also when it is sent compressed: 1 MiB. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** JSON is UTF-8, of which US-ASCII is a part. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);

@@ -1,8 +1,8 @@
-import { MAX_PARTITIONS } from '../options.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { slotOf } from '../redis/slots.js';
 import type { Layout, PartitionCount } from './layout.js';
+import { MAX_PARTITIONS } from './partitions.js';
 import type { Partition } from './partitions.js';
 import type { Receipts } from './receipts.js';
 import { SplitLayout } from './split-layout.js';

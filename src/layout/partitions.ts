@@ -15,6 +15,9 @@ export interface Partition {
   readonly name: string | undefined;
 }
 
+/** Each partition costs each worker process a connection for each queue. */
+export const MAX_PARTITIONS = 256;
+
 /** Queues split into a number of partitions. */
 export class Partitions {
   /** In the order of their slots. */

@@ -5,7 +5,8 @@ import type { Operation } from '../operations/operation.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
-import { checkOptions, commonShape } from '../options.js';
+import { commonShape } from '../options.js';
+import { checkOptions } from '../lib/check-options.js';
 import type { RedisTarget } from '../redis/target.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RefusalCounter } from './refusal-counter.js';
@@ -98,3 +99,17 @@ export class Metrics {
     return Promise.resolve();
   }
 }
+
+/** Of everything that can be counted. */
+export interface MetricsOption {
+  /** What to count in: what `createMetrics` returned. Several may share one. @defaultValue nothing is counted */
+  metrics?: Metrics | undefined;
+}
+
+export const metricsShape = {
+  metrics: z
+    .custom<Metrics>((value) => typeof value === 'object' && value !== null && 'updates' in value, {
+      error: 'give what createMetrics() returns',
+    })
+    .optional(),
+};

@@ -1,4 +1,5 @@
-import { cellObject, describeCell, ttlSeconds, wholeNumber } from './cell.js';
+import { cellObject, ttlSeconds, wholeNumber } from './cell-schema.js';
+import { describeCell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Cell } from './cell.js';
+import type { Cell } from '../redis/cell.js';
 import { defaultsRemover } from './without-defaults.js';
 import type { Reason } from './outcome.js';
 

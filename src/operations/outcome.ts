@@ -1,5 +1,5 @@
-import type { Cell } from './cell.js';
-import { describeCell } from './cell.js';
+import type { Cell } from '../redis/cell.js';
+import { describeCell } from '../redis/cell.js';
 import type { Operation } from './operation.js';
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cellName, cellObject, distinctCells, wholeNumber } from './cell.js';
+import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
+import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 

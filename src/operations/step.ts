@@ -1,5 +1,6 @@
-import { cellId, describeCell, isName, isTtlSeconds } from './cell.js';
-import type { Cell } from './cell.js';
+import { isName, isTtlSeconds } from './cell-schema.js';
+import { cellId, describeCell } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 import type { Step } from './operation.js';
 import { slotOf } from '../redis/slots.js';
 

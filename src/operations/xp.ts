@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cellObject, wholeNumber } from './cell.js';
+import { cellObject, wholeNumber } from './cell-schema.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 

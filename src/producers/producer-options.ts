@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import { ownerSchema } from '../operations/update.js';
+import { metricsShape } from '../metrics/metrics.js';
+import type { MetricsOption } from '../metrics/metrics.js';
 import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import type { SubmitOptions } from './shortcuts.js';
 import { traceSchema } from './trace.js';
 
 export interface ProducerOptions<Custom extends Operation = never>
-  extends CommonOptions<Custom>, TelemetryOption, DurabilityOptions {
+  extends CommonOptions<Custom>, MetricsOption, TelemetryOption, DurabilityOptions {
   /** Updates in one job at most, 1 to 1,000; 1 gives each update a job of its own. @defaultValue 256 */
   maxBatch?: number;
   /**
@@ -31,6 +33,7 @@ export interface ProducerOptions<Custom extends Operation = never>
 /** The options of a producer, for what has one. */
 export const producerShape = {
   ...commonShape,
+  ...metricsShape,
   ...telemetryShape,
   ...durabilityShape,
   idempotencyWindowMs: idempotencyWindow().default(24 * 3600 * 1000),

@@ -8,7 +8,7 @@ import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
-import { checkOptions } from '../options.js';
+import { checkOptions } from '../lib/check-options.js';
 import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../within-time.js';
@@ -203,7 +203,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#requireRoom(checked);
     if (goesAlone(alone)) {
       return allOf(
-        checked.map((update) => this.#sendAlone(update.operation, pendingUpdate(update, sinceMs, trace, carrier), alone)),
+        checked.map((update) =>
+          this.#sendAlone(update.operation, pendingUpdate(update, sinceMs, trace, carrier), alone),
+        ),
       );
     }
     const lanes = new Set<UpdateLane>();

@@ -1,8 +1,8 @@
 import type { RedisClient } from '../redis/connection.js';
 import { TallyError } from '../errors.js';
-import type { Cell } from '../operations/cell.js';
-import { cellName, describeCell } from '../operations/cell.js';
-import { integerIn } from '../operations/cell-integer.js';
+import type { Cell } from '../redis/cell.js';
+import { cellName, describeCell } from '../redis/cell.js';
+import { integerIn } from '../redis/cell-integer.js';
 
 /** A cell's value as Redis holds it now. */
 export interface CellValue extends Cell {

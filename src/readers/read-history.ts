@@ -1,5 +1,5 @@
 import type { RedisClient } from '../redis/connection.js';
-import type { Cell } from '../operations/cell.js';
+import type { Cell } from '../redis/cell.js';
 import type { Keys } from '../redis/keys.js';
 import type { Slot } from '../redis/slots.js';
 

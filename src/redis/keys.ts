@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import { cellId } from '../operations/cell.js';
-import type { Cell } from '../operations/cell.js';
+import { cellId } from './cell.js';
+import type { Cell } from './cell.js';
 import { NO_SLOT, tagOf } from './slots.js';
 import type { Slot } from './slots.js';
 

@@ -1,14 +1,7 @@
 import type { ErrorRequestHandler } from 'express';
-import {
-  BackpressureError,
-  QueueUnavailableError,
-  RedisRefusedError,
-  TallyError,
-  ValidationError,
-} from '../errors.js';
+import { BackpressureError, QueueUnavailableError, RedisRefusedError, TallyError, ValidationError } from '../errors.js';
 import type { Accepted, ValidationIssue } from '../errors.js';
 import { isRefusalCode, REFUSALS } from '../redis/refusal.js';
-import { MAX_BODY_BYTES } from '../api/json-body.js';
 import { Problem, problemOfErrors } from './problems.js';
 import type { ProblemCode } from './problems.js';
 import { requestIdOf } from './request-log.js';
@@ -100,17 +93,22 @@ function ofTally(error: TallyError, method: string): Problem {
 }
 
 /** Errors of Express and its body parser by their `type`. */
-const BODY_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  'entity.too.large': ['BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes: send several requests`],
-  'encoding.unsupported': ['UNSUPPORTED_MEDIA_TYPE', 'the content encoding must be gzip, deflate, br or none'],
+const BODY_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, (limit: number) => string]>> = {
+  'entity.too.large': ['BODY_TOO_LARGE', (limit) => `the body is larger than ${limit} bytes: send several requests`],
+  'encoding.unsupported': ['UNSUPPORTED_MEDIA_TYPE', () => 'the content encoding must be gzip, deflate, br or none'],
 };
 
 function ofExpress(
-  { status = 500, type = '', message = '' }: { status?: number; type?: string; message?: string },
+  {
+    status = 500,
+    type = '',
+    message = '',
+    limit = 0,
+  }: { status?: number; type?: string; message?: string; limit?: number },
   method: string,
 ): Problem {
-  const [code, detail] = BODY_PROBLEMS[type] ?? ['BAD_REQUEST', message];
-  return status < 500 ? new Problem(code, detail) : unexpected(method);
+  const [code, detail] = BODY_PROBLEMS[type] ?? ['BAD_REQUEST' as const, () => message];
+  return status < 500 ? new Problem(code, detail(limit)) : unexpected(method);
 }
 
 function unexpected(method: string): Problem {

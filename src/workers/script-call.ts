@@ -1,7 +1,7 @@
 import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { updateId } from '../jobs/job-id.js';
-import type { Cell } from '../operations/cell.js';
+import type { Cell } from '../redis/cell.js';
 import type { Argument, History, Operation, Step } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate, RefusedUpdate } from '../operations/update.js';

@@ -8,14 +8,10 @@ import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
-import {
-  checkOptions,
-  commonShape,
-  durabilityShape,
-  idempotencyWindow,
-  milliseconds,
-  telemetryShape,
-} from '../options.js';
+import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
+import { checkOptions } from '../lib/check-options.js';
+import { metricsShape } from '../metrics/metrics.js';
+import type { MetricsOption } from '../metrics/metrics.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
@@ -35,7 +31,7 @@ import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
 
-export interface WorkerOptions extends CommonOptions, TelemetryOption, DurabilityOptions {
+export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
   queues?: readonly string[];
   /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
@@ -79,6 +75,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 const optionsSchema = z.strictObject({
   ...commonShape,
+  ...metricsShape,
   ...telemetryShape,
   ...durabilityShape,
   queues: z.array(z.string()).min(1).optional(),

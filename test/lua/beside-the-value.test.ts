@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { Update } from '../../src/operations/update.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { skipUnlessFieldsExpire } from '../support/field-ttl.js';

@@ -1,4 +1,4 @@
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 
 /** The three kinds of cell, for tests that hold for each. */

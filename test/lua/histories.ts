@@ -1,6 +1,6 @@
 import { readHistory } from '../../src/readers/read-history.js';
 import type { Change } from '../../src/readers/read-history.js';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { History, Operation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Update } from '../../src/operations/update.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deltaOf, readHistory } from '../../src/readers/read-history.js';
 import { newJobId } from '../../src/layout/new-job-id.js';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { Update } from '../../src/operations/update.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import { createApplier } from '../support/script.js';

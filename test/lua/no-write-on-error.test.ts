@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Cell } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import type { Attempt } from '../support/script.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Cell } from '../../src/operations/cell.js';
-import { cellObject, wholeNumber } from '../../src/operations/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
+import { cellObject, wholeNumber } from '../../src/operations/cell-schema.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import type { Update } from '../../src/operations/update.js';
 

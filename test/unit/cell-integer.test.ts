@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { integerIn } from '../../src/operations/cell-integer.js';
+import { integerIn } from '../../src/redis/cell-integer.js';
 
 // test/integration/integers.test.ts compares with the script; these are answers that other versions of Redis give.
 test.each([

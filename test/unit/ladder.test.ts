@@ -9,8 +9,8 @@ async function faultsOf(importer: string, imported: string): Promise<string[]> {
 }
 
 test.each([
-  ['src/redis/clock.ts', '../operations/cell.js'],
-  ['src/operations/cell.ts', '../jobs/job-id.js'],
+  ['src/redis/clock.ts', '../operations/cell-schema.js'],
+  ['src/operations/cell-schema.ts', '../jobs/job-id.js'],
   ['src/jobs/job-id.ts', '../producers/producer.js'],
   ['src/producers/producer.ts', '../workers/worker.js'],
   ['src/workers/worker.ts', '../api/access/api-key.js'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { cellId, describeCell } from '../../src/operations/cell.js';
+import { cellId, describeCell } from '../../src/redis/cell.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import type { History } from '../../src/operations/operation.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';

@@ -1,5 +1,5 @@
 import type { Cell } from '../../../src/index.js';
-import { cellName } from '../../../src/operations/cell.js';
+import { cellName } from '../../../src/redis/cell.js';
 import { nameOf } from './evidence.js';
 
 /** What an update did to one cell. */

@@ -1,5 +1,5 @@
 import { isRequeued } from '../../../src/jobs/job-id.js';
-import { describeCell } from '../../../src/operations/cell.js';
+import { describeCell } from '../../../src/redis/cell.js';
 import type { Cell } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
 import type { Submission } from '../journal.js';

@@ -1,17 +1,12 @@
 import { z } from 'zod';
+import { cellId } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 
 /** The largest magnitude of a value: 2^53 - 1, up to which both JavaScript and Lua numbers are exact. */
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 
 const MAX_KEY_BYTES = 512;
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;
-
-/** One integer in Redis: a string key, a field of a hash, or the score of a sorted set's member. */
-export interface Cell {
-  readonly key: string;
-  readonly field?: string | undefined;
-  readonly member?: string | undefined;
-}
 
 function isShort(text: string): boolean {
   return text.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(text) <= MAX_KEY_BYTES; // UTF-8 takes 3 bytes at most
@@ -97,35 +92,4 @@ export function distinctCells<Item extends z.ZodType<Cell>>(item: Item) {
         seen.set(cellId(cell), index);
       }
     });
-}
-
-/** A text that is the same for two cells only if they are the same cell. */
-export function cellId({ key, field, member }: Cell): string {
-  if (field !== undefined) {
-    return `h${key.length}:${key}${field}`;
-  }
-  return member !== undefined ? `z${key.length}:${key}${member}` : `s${key}`;
-}
-
-/** The cell that an id of {@link cellId} names; undefined for another text. */
-export function parseCellId(id: string): Cell | undefined {
-  if (id.startsWith('s')) {
-    return { key: id.slice(1) };
-  }
-  const [, kind, length, rest = ''] = /^([hz])(\d+):(.*)$/s.exec(id) ?? [];
-  const [key, name] = [rest.slice(0, Number(length)), rest.slice(Number(length))];
-  return kind === undefined ? undefined : kind === 'h' ? { key, field: name } : { key, member: name };
-}
-
-/** The cell alone, without what else the object holds. */
-export function cellName({ key, field, member }: Cell): Cell {
-  return { key, ...(field !== undefined && { field }), ...(member !== undefined && { member }) };
-}
-
-/** How a cell is written for people: `key`, `key field f` or `key member m`. */
-export function describeCell({ key, field, member }: Cell): string {
-  if (field !== undefined) {
-    return `"${key}" field "${field}"`;
-  }
-  return member !== undefined ? `"${key}" member "${member}"` : `"${key}"`;
 }
