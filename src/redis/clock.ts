@@ -38,6 +38,9 @@ export class RedisClock {
    */
   async sample(): Promise<void> {
     this.#goOn();
+    if (this.redis.masters().length === 0) {
+      await this.redis.time(); // of a Cluster that is not found yet, they are not known
+    }
     const masters = this.redis.masters();
     await Promise.any(masters.map((master) => this.#sample(master)));
     const addresses = new Set(masters.map(addressOf));

@@ -26,11 +26,12 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
   });
   hearStreams(redis);
   let cause: Error | undefined;
+  let refusal: Error | undefined;
   redis.on('error', (error) => {
     cause ??= hideArguments(error);
   });
   hearHandshake(redis, (error) => {
-    cause = hideArguments(error); // what comes behind it only says that the connection ended
+    refusal ??= error; // what comes behind it says less
   });
   try {
     await redis.connect();
@@ -38,7 +39,10 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
   } catch (error) {
     redis.disconnect();
     hideArguments(error);
-    const why = explainFault(cause ?? (error as Error), { tls: options.tls, isSentinel }).replace(` ${address}`, '');
+    const why = explainFault(refusal ?? cause ?? (error as Error), { tls: options.tls, isSentinel }).replace(
+      ` ${address}`,
+      '',
+    );
     throw new Error(`${address} can't be reached (${why})`, { cause: error });
   }
   return { address, redis };

@@ -18,7 +18,8 @@ function messageOf(error: Error): string {
 
 /** Why a connection failed, and which setting to look at. */
 export function explainFault(error: Error, attempt: Attempt = {}): string {
-  const message = withoutUser(messageOf(error));
+  const refusal = refusalOf(error);
+  const message = refusal?.message ?? withoutUser(messageOf(error));
   if (message.startsWith('NOAUTH')) {
     return `NOAUTH: it asks for a user and a password; ${whereOf(attempt)}`; // Redis goes on about HELLO
   }
@@ -28,9 +29,8 @@ export function explainFault(error: Error, attempt: Attempt = {}): string {
   if (ENDED.test(message) && attempt.wasReady !== true) {
     return `it ended the connection; ${adviceForEnd(attempt)}`; // how, differs from time to time
   }
-  const refusal = refusalOf(error);
   if (refusal !== undefined && isRefusalCode(refusal.code)) {
-    return `${refusal.message.replace(/\.$/, '')}; ${REFUSALS[refusal.code]}`;
+    return `${message.replace(/\.$/, '')}; ${REFUSALS[refusal.code]}`;
   }
   const [, advice] = TLS_FAULTS.find(([sign]) => sign.test(message)) ?? [];
   return advice === undefined ? message : `${message}; ${advice}`;

@@ -114,6 +114,9 @@ function noteServer(redis: Redis, note: Note, connection: Connection): void {
     refusal = undefined;
   });
   hearHandshake(redis, (error) => {
+    if (refusal !== undefined) {
+      return; // what comes behind a wrong password is refused for want of one
+    }
     refusal = error;
     const { code } = refusalOf(error) ?? {};
     if (code !== undefined && isRefusalCode(code)) {

@@ -265,7 +265,7 @@ test('while Redis is away the board answers with an error rather than hang, and 
   expect(await queues()).toHaveLength(5);
   await redis.stop();
   const answer = await request('/ops/queues/api/queues', { signal: AbortSignal.timeout(10_000) });
-  expect(answer.status).toBe(500);
+  expect(answer.status).toBe(503);
   await redis.start();
   await until('the board answers', async () => (await request('/ops/queues/api/queues')).ok);
 });
