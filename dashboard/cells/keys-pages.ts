@@ -28,7 +28,7 @@ const findSchema = z.object({ update: field, owner: field, key: field });
 /** The pages on which one looks up a cell, or an update. */
 export function keysPages(deps: FindDeps): Router {
   const { keys, masters, layouts, registry } = deps;
-  const asksForKey = layouts.receipts.slotOfKey('') === undefined;
+  const asksForKey = layouts.receipts.slotOfKey('') === undefined; // without it, nobody knows where to look
   const router = Router({ caseSensitive: true });
   router.get(KEYS_PATH, async (request, response) => {
     const { fields, question } = readCellQuestion(request.query, keys);

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.js';
+import { NO_SLOT } from './slots.js';
 import type { Slot } from './slots.js';
 
 const SAMPLE_INTERVAL_MS = 10_000;
@@ -52,10 +53,10 @@ export class RedisClock {
 
   /**
    * Redis' time at a time of `performance.now()`, in ms, at most a little early: that of the master of a slot, or the latest of
-   * all when that master is not known. Needs a sample.
+   * all where there is no slot, or no such master is known. Needs a sample.
    */
   at(monotonicMs: number, slot: Slot): number {
-    const master = this.redis.masterOf(slot);
+    const master = slot === NO_SLOT ? undefined : this.redis.masterOf(slot);
     const offsets = master && this.#offsetsMs.get(addressOf(master));
     return offsets === undefined ? this.latestAt(monotonicMs) : Math.floor(monotonicMs + Math.max(...offsets));
   }
