@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-/** Imports run one way: cli, dashboard -> producers, workers -> metrics -> jobs -> layout -> operations -> redis. */
+/** Imports run one way: cli, dashboard -> producers, workers -> metrics -> jobs -> layout, bullmq -> operations, redis -> lib. */
 const mayNotImport = (folder, forbidden) => ({
   files: [`${folder}/**/*.ts`],
   rules: {
@@ -37,9 +37,11 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
     },
   },
-  mayNotImport('src/operations', ['layout', 'jobs', 'metrics', ...entryPoints]),
-  mayNotImport('src/redis', ['layout', 'jobs', 'metrics', ...entryPoints]),
-  mayNotImport('src/layout', ['jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/lib', ['redis', 'operations', 'layout', 'bullmq', 'jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/operations', ['layout', 'bullmq', 'jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/redis', ['layout', 'bullmq', 'jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/layout', ['bullmq', 'jobs', 'metrics', ...entryPoints]),
+  mayNotImport('src/bullmq', ['layout', 'jobs', 'metrics', ...entryPoints]),
   mayNotImport('src/jobs', ['metrics', ...entryPoints]),
   mayNotImport('src/metrics', entryPoints),
   mayNotImport('src/producers', ['workers', 'cli', 'dashboard', 'loadtest']),
