@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
+import { countJobs } from '../src/bullmq/queue-state.js';
+import { parseStored, readStoredJob } from '../src/bullmq/stored-job.js';
 import { decodeRecord, encodeRecord, FORM } from '../src/jobs/form.js';
+import { decodeKeyReceipt } from '../src/jobs/key-receipt.js';
 import { digestOfJob, parseJobData } from '../src/jobs/job-data.js';
-import { parseJson } from '../src/jobs/job-end.js';
 import { SplitReceipts } from '../src/layout/split-receipts.js';
 import { openStore } from '../src/layout/store.js';
 import type { Store } from '../src/layout/store.js';
@@ -10,6 +12,7 @@ import { parseCellId } from '../src/redis/cell.js';
 import { createRegistry } from '../src/operations/registry.js';
 import type { Step } from '../src/operations/operation.js';
 import type { CheckContext } from '../src/operations/update.js';
+import { readClients } from '../src/redis/client-list.js';
 import { copyAnnounced } from '../src/redis/announced.js';
 import type { Connection } from '../src/redis/connection.js';
 import { NO_SLOT, SLOTS, slotOf, tagOf } from '../src/redis/slots.js';
@@ -79,17 +82,14 @@ async function requireAtRest({ redis, keys, layouts, inCluster }: Move): Promise
     );
   }
   for (const { count, partitions } of await layouts.read()) {
-    for (const partition of partitions) {
+    for (const { prefix } of partitions) {
       for (const queue of inCluster.registry.queues) {
-        const key = (type: string) => keys.job(queue, type, partition.prefix);
-        const active = await redis.llen(key('active'));
+        const sets = ['active', 'waiting', 'prioritized', 'delayed'] as const;
+        const { active, ...jobs } = await countJobs(redis, { prefix, queue }, sets);
         if (active > 0) {
           throw new ConfigurationError(`${active} jobs run in the queue "${queue}": stop producers and workers first`);
         }
-        const waiting =
-          (await redis.llen(key('wait'))) +
-          (await redis.zcard(key('prioritized'))) +
-          (await redis.zcard(key('delayed')));
+        const waiting = jobs.waiting + jobs.prioritized + jobs.delayed;
         if (count === undefined && waiting > 0) {
           throw new ConfigurationError(
             `${waiting} jobs wait in the queue "${queue}", which is not split, and so can't be in a Cluster: run workers with ` +
@@ -103,8 +103,9 @@ async function requireAtRest({ redis, keys, layouts, inCluster }: Move): Promise
 
 /** Which parts of Tally that read or write receipts are connected, by the names of their connections. */
 async function connectedParts(redis: Connection): Promise<string[]> {
-  const list = String(await redis.call('CLIENT', 'LIST'));
-  return [...new Set(Array.from(list.matchAll(/ name=(tally-(?:worker|producer))\b/g), ([, name = '']) => `${name}s`))];
+  const [server] = redis.masters() as [Redis];
+  const names = (await readClients(server)).map(({ name = '' }) => /^tally-(?:worker|producer)\b/.exec(name)?.[0]);
+  return [...new Set(names.flatMap((name) => (name === undefined ? [] : `${name}s`)))];
 }
 
 interface Moved {
@@ -139,8 +140,8 @@ function slotOfHistory(_key: string, id: string): number | undefined {
 }
 
 async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Promise<number | undefined> {
-  const [, slot] = /^tally\/\d+ (\d+) /.exec((await redis.get(key)) ?? '') ?? [];
-  return slot === undefined ? undefined : Number(slot);
+  const { slot = NaN } = decodeKeyReceipt(await redis.get(key)) ?? {};
+  return Number.isInteger(slot) ? slot : undefined;
 }
 
 /** A job has one receipt on a server, and on a Cluster one in each slot of its updates. */
@@ -194,14 +195,14 @@ async function readJob(move: Move, hash: string): Promise<AnsweredJob | 'unreada
 }
 
 async function readSlots({ redis, inCluster }: Move, hash: string): Promise<AnsweredJob | 'unreadable' | undefined> {
-  const [name, text] = await redis.hmget(hash, 'name', 'data');
-  if (!name || !text) {
+  const { name, data } = await readStoredJob(redis, hash, ['name', 'data']);
+  if (!name || !data) {
     return undefined;
   }
   try {
-    const { updates } = parseJobData(name, parseJson(text), inCluster);
+    const { updates } = parseJobData(name, parseStored(data), inCluster);
     const slots = updates.map((update) => ('refusal' in update || update.slot === NO_SLOT ? undefined : update.slot));
-    return { slots, isOther: (digest) => digest !== digestOfJob(text) };
+    return { slots, isOther: (digest) => digest !== digestOfJob(data) };
   } catch {
     return 'unreadable'; // somebody has edited it
   }

@@ -6,7 +6,7 @@ import type { ApiServer } from '../src/web/http-server.js';
 import { describeTarget } from '../src/redis/target.js';
 import type { RedisTarget } from '../src/redis/target.js';
 import { claimEmbeddedRedis } from '../src/redis/embedded-record.js';
-import { withinTime } from '../src/within-time.js';
+import { withinTime } from '../src/lib/timeouts.js';
 import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';

@@ -13,7 +13,7 @@ import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
 import { Drain } from '../src/web/drain.js';
-import { withinTime } from '../src/within-time.js';
+import { withinTime } from '../src/lib/timeouts.js';
 import { createAccess } from './access/access.js';
 import { proxySchema, trustOf } from './access/proxy.js';
 import type { ProxyOptions } from './access/proxy.js';

@@ -1,6 +1,6 @@
 import type { MasterProbe } from '../src/redis/master-probe.js';
 import { slotOf } from '../src/redis/slots.js';
-import { withinTime } from '../src/within-time.js';
+import { withinTime } from '../src/lib/timeouts.js';
 
 /** What is read of one key takes a millisecond. After this it is looked whether its master is still there. */
 const READ_TIMEOUT_MS = 1_000;

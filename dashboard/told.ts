@@ -16,7 +16,9 @@ export function toldOf(error: unknown): Told {
   const code = error instanceof RedisRefusedError ? error.redisCode : refusalOf(error)?.code;
   if (code !== undefined && isRefusalCode(code)) {
     return {
-      ...{ status: 503, error: 'REDIS_REFUSED', redisCode: code },
+      status: 503,
+      error: 'REDIS_REFUSED',
+      redisCode: code,
       message: `Redis refuses (${code}): ${REFUSALS[code]}`,
     };
   }

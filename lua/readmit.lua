@@ -1,6 +1,9 @@
 -- Gives a job that stood too long another stamp: puts other data in place of those that were read, unless somebody has changed
 -- them since, or the job has gone on.
 --
+-- Of BullMQ it knows the fields `data` and `finishedOn` of a job's hash, and that its lock is there while a worker has it:
+-- asserted in `test/bullmq`.
+--
 -- KEYS     1 the hash of the job
 --          2 BullMQ's sorted set of failed jobs
 --          3 the lock of the job, there while a worker has it

@@ -13,6 +13,9 @@
 -- Jobs that somebody else removed, or retried, are not taken off. So what counts are the means of a job, times the jobs that the
 -- set holds. Where most of these were never counted, the means are those of a sample.
 --
+-- Of BullMQ it knows what `remove` deletes, and what a deduplication keeps by the id in the field `deid`: asserted in
+-- `test/bullmq`.
+--
 -- KEYS     1 BullMQ's sorted set of jobs that ended in this way
 -- ARGV     1 first part of the keys of its jobs
 --          2 how long a job is kept, in ms

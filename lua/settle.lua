@@ -5,6 +5,9 @@
 -- BullMQ notes when a job ended by the clock of the worker's machine. Here it becomes Redis' time, and half a millisecond, by
 -- which `lua/retire.lua` knows it from a time that was not corrected.
 --
+-- Of BullMQ it knows the fields `returnvalue` and `progress` of a job's hash, JSON both, and that the sorted sets of jobs that
+-- ended have the time of the end as score, a whole number of ms: asserted in `test/bullmq`.
+--
 -- A job that has been sent to run again already has no return value: its receipt is all that protects it, and stays.
 --
 -- What is kept is counted for each of BullMQ's sorted sets, in a hash beside it, see `lua/retire.lua`.

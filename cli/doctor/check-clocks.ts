@@ -1,4 +1,5 @@
 import type { Node } from '../../src/redis/connect-once.js';
+import { toExactMs } from '../../src/redis/server-time.js';
 import type { Finding } from '../../src/redis/requirements.js';
 import { fault, ok, warning } from './finding.js';
 
@@ -38,8 +39,8 @@ function judgeSpread(offsetsMs: readonly number[]): Finding[] {
 
 async function offsetOf({ redis }: Node): Promise<number> {
   const before = Date.now();
-  const [seconds, microseconds] = await redis.time();
-  return Math.round(Number(seconds) * 1000 + Number(microseconds) / 1000 - (before + Date.now()) / 2);
+  const nowMs = toExactMs(await redis.time());
+  return Math.round(nowMs - (before + Date.now()) / 2);
 }
 
 function durationOf(ms: number): string {

@@ -1,7 +1,9 @@
-import { QueueKeys } from 'bullmq';
+import { nextDelayed } from '../../src/bullmq/job-ids.js';
+import { jobKey } from '../../src/bullmq/queue-keys.js';
+import type { QueuePlace } from '../../src/bullmq/queue-keys.js';
+import { parseStored, readStoredData } from '../../src/bullmq/stored-job.js';
 import { FORM } from '../../src/jobs/form.js';
 import { formOfJob } from '../../src/jobs/job-data.js';
-import { parseJson } from '../../src/jobs/job-end.js';
 import { distinctPartitions } from '../../src/layout/layouts.js';
 import type { Layouts } from '../../src/layout/layouts.js';
 import type { Partition } from '../../src/layout/partitions.js';
@@ -36,13 +38,13 @@ async function readNewer(
   masters: Masters,
   { partition: { prefix, slot }, queue }: { partition: Partition; queue: string },
 ): Promise<{ queue: string; form: number }[]> {
+  const place = { prefix, queue };
   const redis = masters.masterOf(slot)?.redis;
   if (redis === undefined) {
     return []; // its master is down, which has a line of its own
   }
-  const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
-  const ids = await redis.zrange(toKey('delayed'), '0', String(LOOKED_AT - 1));
-  const texts = await Promise.all(ids.map((id) => redis.hget(toKey(id), 'data')));
-  const forms = texts.map((text) => formOfJob(parseJson(text)) ?? 0);
-  return forms.filter((form) => form > FORM).map((form) => ({ queue, form }));
+  const ids = await nextDelayed(redis, place, LOOKED_AT);
+  const texts = await Promise.all(ids.map((id) => readStoredData(redis, jobKey(place, id))));
+  const forms = texts.map((text) => formOfJob(parseStored(text)) ?? 0);
+  return forms.filter((form) => form > FORM).map((form) => ({ queue: place.queue, form }));
 }

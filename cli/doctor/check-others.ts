@@ -1,6 +1,7 @@
 import { distinctPartitions } from '../../src/layout/layouts.js';
 import type { Layouts } from '../../src/layout/layouts.js';
-import { addressOf, ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import { sourceOf } from '../../src/redis/client-list.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import type { Finding } from '../../src/redis/requirements.js';
 import { ok, warning } from './finding.js';
@@ -19,7 +20,7 @@ export async function checkOthers(masters: Masters, layouts: Layouts): Promise<F
       if (masters.masterOf(partition.slot) === undefined) {
         return []; // its master is down, which has a line of its own
       }
-      const from = workers.othersOf(queue, partition).map(addressOf);
+      const from = workers.othersOf(queue, partition).map(sourceOf);
       return from.length === 0 ? [] : [`${partition.prefix}:${queue} (from ${from.join(', ')})`];
     }),
   );

@@ -1,11 +1,10 @@
-import { QueueKeys } from 'bullmq';
 import { keptForMs, readKept } from '../../src/jobs/kept-outcomes.js';
 import { distinctPartitions } from '../../src/layout/layouts.js';
 import type { Layouts } from '../../src/layout/layouts.js';
 import type { Partition } from '../../src/layout/partitions.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { toMs } from '../../src/redis/announced.js';
 import type { Finding } from '../../src/redis/requirements.js';
+import { toMs } from '../../src/redis/server-time.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';
@@ -39,7 +38,7 @@ async function readShort(
   if (redis === undefined) {
     return []; // its master is down, which has a line of its own
   }
-  const kept = await readKept(redis, (type) => new QueueKeys(prefix).toKey(queue, type), 'completed');
+  const kept = await readKept(redis, { prefix, queue }, 'completed');
   const { ageMs = 0 } = kept;
   const keptMs = keptForMs(kept, toMs(await redis.time())) ?? ageMs;
   return keptMs < ageMs ? [{ queue, keptMs, ageMs }] : [];

@@ -1,4 +1,4 @@
-import { QueueKeys } from 'bullmq';
+import { countJobs } from '../../src/bullmq/queue-state.js';
 import type { Layout } from '../../src/layout/layout.js';
 import type { Layouts } from '../../src/layout/layouts.js';
 import type { Partition } from '../../src/layout/partitions.js';
@@ -22,7 +22,7 @@ export async function checkPartitions(masters: Masters, layouts: Layouts): Promi
       return [warning(SUBJECT, 'not checked: the master that knows them is away')];
     }
     return [
-      ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countJobs(masters, configured))}`),
+      ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countAll(masters, configured))}`),
       ...(await Promise.all(others.map((layout) => judgeOther(masters, layout)))).flat(),
       ...judgePlaces(masters, configured),
       ...judgeConnections(configured),
@@ -33,7 +33,7 @@ export async function checkPartitions(masters: Masters, layouts: Layouts): Promi
 }
 
 async function judgeOther(masters: Masters, layout: Layout): Promise<Finding[]> {
-  const jobs = await countJobs(masters, layout);
+  const jobs = await countAll(masters, layout);
   if (jobs.unfinished + jobs.failed === 0) {
     return layout.count === undefined ? [] : [ok(SUBJECT, `${layout.describe()} before; no job is left there`)];
   }
@@ -51,7 +51,7 @@ interface Jobs {
   readonly failed: number;
 }
 
-async function countJobs(masters: Masters, { partitions }: Layout): Promise<Jobs> {
+async function countAll(masters: Masters, { partitions }: Layout): Promise<Jobs> {
   const counts = await Promise.all(
     partitions.flatMap((partition) => createRegistry().queues.map((queue) => countIn(masters, partition, queue))),
   );
@@ -66,15 +66,9 @@ async function countIn(masters: Masters, { prefix, slot }: Partition, queue: str
   if (redis === undefined) {
     return { unfinished: 0, failed: 0 }; // its master is down, which has a line of its own
   }
-  const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
-  const [waiting, active, prioritized, delayed, failed] = await Promise.all([
-    redis.llen(toKey('wait')),
-    redis.llen(toKey('active')),
-    redis.zcard(toKey('prioritized')),
-    redis.zcard(toKey('delayed')),
-    redis.zcard(toKey('failed')),
-  ]);
-  return { unfinished: waiting + active + prioritized + delayed, failed };
+  const sets = ['waiting', 'active', 'prioritized', 'delayed', 'failed'] as const;
+  const { failed, ...unfinished } = await countJobs(redis, { prefix, queue }, sets);
+  return { unfinished: Object.values(unfinished).reduce((sum, count) => sum + count, 0), failed };
 }
 
 function judgePlaces(masters: Masters, { partitions }: Layout): Finding[] {

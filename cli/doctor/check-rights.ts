@@ -1,13 +1,13 @@
 import { ConfigurationError } from '../../src/errors.js';
 import type { Node } from '../../src/redis/connect-once.js';
 import type { Namespace } from '../../src/redis/keys.js';
-import { ROLES } from '../../src/redis/permissions.js';
-import type { Role } from '../../src/redis/permissions.js';
 import { withoutUser } from '../../src/redis/refusal.js';
+import { ROLES } from './permissions.js';
+import type { Role } from './permissions.js';
 import { mergeFindings } from '../../src/redis/requirements.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { findMissing } from '../../src/redis/rights.js';
-import type { MissingRight } from '../../src/redis/rights.js';
+import { findMissing } from './rights.js';
+import type { MissingRight } from './rights.js';
 import { fault, ok, warning } from './finding.js';
 
 export interface RightsOptions extends Namespace {

@@ -2,7 +2,7 @@ import { createRegistry } from '../../src/operations/registry.js';
 import type { Node } from '../../src/redis/connect-once.js';
 import { mergeFindings } from '../../src/redis/requirements.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { settleScript } from '../../src/redis/scripts.js';
+import { settleScript } from '../../src/bullmq/scripts.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { fault, ok } from './finding.js';
 

@@ -54,7 +54,9 @@ export async function findClusterMasters(
   findings.push(...judgeTopology(known), ...connected.failures, ...state);
   close(reached.filter((node) => !connected.nodes.includes(node))); // the first may be a replica
   return {
-    ...{ nodes: connected.nodes, findings, isCluster: true },
+    nodes: connected.nodes,
+    findings,
+    isCluster: true,
     masterOf: (slot) => {
       const owner = masters.find(({ slots }) => slots.some(([from, to]) => from <= slot && slot <= to));
       return connected.nodes.find(({ address }) => address === owner?.address);

@@ -30,7 +30,9 @@ async function findServer(
   try {
     const node = await connectOnce(options, timeoutMs);
     return {
-      ...{ nodes: [node], isCluster: false, masterOf: () => node },
+      nodes: [node],
+      isCluster: false,
+      masterOf: () => node,
       findings: [ok('connection', description), ...findings],
     };
   } catch (error) {

@@ -40,7 +40,10 @@ export function requireName(name: string): void {
 export async function makeUser(name: string, role: DashboardRole, password: string): Promise<User> {
   requireName(name);
   return {
-    ...{ name, role, createdAt: new Date().toISOString(), version: newVersion() },
+    name,
+    role,
+    createdAt: new Date().toISOString(),
+    version: newVersion(),
     password: await hashPassword(password),
   };
 }

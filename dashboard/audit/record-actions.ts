@@ -23,7 +23,9 @@ export function recordActions(log: AuditLog): RequestHandler {
           who: user?.name ?? attemptedNameOf(response),
           role: user?.role,
           ...describeAction(method, path),
-          ...{ result: resultOf(status), status, from: from.slice(0, LONGEST_ADDRESS) },
+          result: resultOf(status),
+          status,
+          from: from.slice(0, LONGEST_ADDRESS),
         });
       });
     }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { Store } from '../../src/layout/store.js';
-import { withinTime } from '../../src/within-time.js';
+import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
 import { createBoard } from './board.js';
 import type { ReadWorkers } from './readable-queue.js';

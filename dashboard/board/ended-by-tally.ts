@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { isRecord } from '../../src/jobs/form.js';
 import { settledRecord } from '../../src/jobs/queues.js';
 
 /** Whether a job that is completed was completed by Tally: then it has taken effect, or was answered. */
@@ -6,6 +7,5 @@ export function isEndedByTally({
   returnvalue,
   progress,
 }: Pick<Job<unknown, unknown>, 'returnvalue' | 'progress'>): boolean {
-  const isOwn = typeof returnvalue === 'string' && /^tally\/\d+ /.test(returnvalue);
-  return isOwn || settledRecord(progress) !== undefined;
+  return isRecord(returnvalue) || settledRecord(progress) !== undefined;
 }

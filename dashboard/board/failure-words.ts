@@ -6,11 +6,6 @@ export function failureWords(failedReason: string, hasEnded: boolean): string {
   return hasEnded || isFailure(failedReason) ? outcomeWords(decodeFailure(failedReason)) : failedReason;
 }
 
-/** The same wherever it stands within a text, such as a stack. */
-export function withoutForm(text: string): string {
-  return text.replace(/\btally\/\d+ (?=(failed|unknown) [A-Z_]+: )/g, '');
-}
-
 /** An outcome as a line, e.g. `unknown TOO_OLD: it stood for longer than ...`. */
 export function outcomeWords(outcome: Outcome): string {
   const duplicate = 'duplicate' in outcome ? ' (duplicate)' : '';

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
-import { decodeFailure, decodeRecord } from '../../src/jobs/form.js';
+import { storedText } from '../../src/bullmq/stored-job.js';
+import { decodeFailure, decodeRecord, withoutForm } from '../../src/jobs/form.js';
 import type { JobRecord } from '../../src/jobs/form.js';
 import { digestOfJob, formOfJob } from '../../src/jobs/job-data.js';
 import { endOf, isRequeuedAt, outcomeAt } from '../../src/jobs/job-end.js';
@@ -11,7 +12,7 @@ import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { isEndedByTally } from './ended-by-tally.js';
-import { failureWords, outcomeWords, withoutForm } from './failure-words.js';
+import { failureWords, outcomeWords } from './failure-words.js';
 
 /** A job of up to 1,000 updates stays one screen: this many of its updates are shown. */
 const SHOWN_UPDATES = 5;
@@ -96,7 +97,8 @@ function describeData(operation: Operation, { updates, idempotencyKeys }: Stored
   if (updates.length === 1) {
     const [idempotencyOwner, idempotencyKey] = ownerAndKey(idempotencyKeys['0']);
     return {
-      ...{ operation: operation.name, params: updates[0] },
+      operation: operation.name,
+      params: updates[0],
       ...(idempotencyKey !== undefined && { idempotencyKey }),
       ...(idempotencyOwner !== '' && { idempotencyOwner }),
     };
@@ -164,7 +166,7 @@ function indexedOutcome(
 ): IndexedOutcome {
   const isOwn = formOfJob(data) !== undefined;
   // Of the data that somebody else wrote it is not known how their text stood there.
-  const place = { ...update, digest: isOwn ? digestOfJob(JSON.stringify(data)) : undefined };
+  const place = { ...update, digest: isOwn ? digestOfJob(storedText(data)) : undefined };
   const { index } = update;
   return {
     index,

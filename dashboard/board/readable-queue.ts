@@ -1,7 +1,7 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
 import type { Logger } from 'pino';
-import { WORKER_NAME_SEPARATOR } from '../../src/metrics/connected-workers.js';
+import { WORKER_NAME_SEPARATOR } from '../../src/bullmq/worker-names.js';
 import type { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Registry } from '../../src/operations/registry.js';
@@ -44,7 +44,8 @@ export class ReadableQueue extends BullMQAdapter {
     super(shown.queue, {
       ...wordsOfShown(shown, registry),
       ...(shown.boardName.includes(GROUP_DELIMITER) && { delimiter: GROUP_DELIMITER }),
-      ...{ allowRetries: !readOnlyMode, readOnlyMode },
+      allowRetries: !readOnlyMode,
+      readOnlyMode,
       externalJobUrl: ({ id }) => ({ displayText: 'Keys', href: findLink(updateId(String(id), 0)) }),
     });
   }
@@ -56,8 +57,8 @@ export class ReadableQueue extends BullMQAdapter {
   /** The board asks for each queue at each refresh; BullMQ would list all clients for each. */
   override async getWorkers(): ReturnType<BullMQAdapter['getWorkers']> {
     const { queue, partition } = this.shown;
-    const lines = (await this.deps.readWorkers()).of(queue.name, partition);
-    return this.normalizeWorkers(lines.map(parseClient), WORKER_NAME_SEPARATOR);
+    const workers = (await this.deps.readWorkers()).of(queue.name, partition);
+    return this.normalizeWorkers([...workers], WORKER_NAME_SEPARATOR);
   }
 
   /** The first that is asked of a queue. Its master may have gone away since it was looked for. */
@@ -82,12 +83,4 @@ export class ReadableQueue extends BullMQAdapter {
       value: () => ({ ...toJSON(), ...describeJob(job, this.registry) }),
     });
   }
-}
-
-/** A line of CLIENT LIST. */
-function parseClient(line: string): Record<string, string> {
-  const fields = line
-    .split(' ')
-    .map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]);
-  return Object.fromEntries(fields) as Record<string, string>;
 }

@@ -3,7 +3,8 @@ import type { Partition } from '../../src/layout/partitions.js';
 import type { Store } from '../../src/layout/store.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
-import { addressOf, ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import { sourceOf } from '../../src/redis/client-list.js';
 import { boardName } from './board-name.js';
 
 /** A queue, or one partition of it, as the dashboard shows it. */
@@ -52,7 +53,7 @@ export class ShownQueues {
         partitions.map(async (partition) => {
           const fault = await masters.faultOf(partition.slot);
           return this.names.map((name) => {
-            const others = workers?.othersOf(name, partition).map(addressOf).join(', ') ?? '';
+            const others = workers?.othersOf(name, partition).map(sourceOf).join(', ') ?? '';
             return this.#open(name, partition, fault, others);
           });
         }),

@@ -1,3 +1,4 @@
+import { jobKey } from '../../src/bullmq/queue-keys.js';
 import type { Registry } from '../../src/operations/registry.js';
 import type { Store } from '../../src/layout/store.js';
 import { boardName } from '../board/board-name.js';
@@ -10,7 +11,7 @@ export type BoardNames = ReadonlyMap<string, string>;
  * where there was more than one number, it is looked where the job is, and one that is no longer kept, or whose master does not answer, has no place.
  */
 export async function boardNamesOf(
-  { redis, keys, masters, layouts, registry }: Store & { readonly registry: Registry },
+  { redis, masters, layouts, registry }: Store & { readonly registry: Registry },
   jobs: readonly { readonly jobId: string; readonly operation: string }[],
 ): Promise<BoardNames> {
   if (jobs.length === 0) {
@@ -26,7 +27,7 @@ export async function boardNamesOf(
   const isThere = async ({ jobId, queue, partition }: (typeof places)[number]) =>
     known.length === 1 ||
     ((await masters.faultOf(partition.slot)) === undefined &&
-      (await redis.exists(keys.job(queue, jobId, partition.prefix))) === 1);
+      (await redis.exists(jobKey({ prefix: partition.prefix, queue }, jobId))) === 1);
   const found = await Promise.all(places.map(isThere));
   return new Map(
     places

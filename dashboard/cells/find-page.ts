@@ -8,6 +8,7 @@ import { cellLink } from './cell-link.js';
 import type { Found, RecordedUpdate } from './find-updates.js';
 import { jobLink } from './job-link.js';
 import { waitingTable } from './waiting-table.js';
+import { kindOf, withoutSign } from '../../src/operations/outcome.js';
 
 interface Context {
   readonly registry: Registry;
@@ -43,7 +44,8 @@ function describeRecorded({ updateId, outcome, update }: RecordedUpdate, context
   if (update !== undefined) {
     return describeUpdate(update, context);
   }
-  const words = outcome.startsWith('!') ? `rejected, ${outcome.slice(1)}` : `applied, with the numbers ${outcome}`;
+  const words =
+    kindOf(outcome) === 'rejected' ? `rejected, ${withoutSign(outcome)}` : `applied, with the numbers ${outcome}`;
   return html`<dl class="card">
     <dt>Update</dt>
     <dd class="code">${updateId}</dd>

@@ -1,4 +1,5 @@
 import { parseUpdateId } from '../../src/jobs/job-id.js';
+import { decodeKeyReceipt } from '../../src/jobs/key-receipt.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
@@ -60,7 +61,9 @@ export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<F
   const known = recorded.flatMap((each) => each ?? []);
   const updates = [byId, ...known.map(({ update }) => update)].flatMap((each) => each ?? []);
   const boardNames = await boardNamesOf(deps, updates);
-  const isForgotten = byId === undefined && (await wasForgotten({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, text));
+  const isForgotten =
+    byId === undefined &&
+    (await wasForgotten({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, text));
   return { ...(byId && { byId }), isForgotten, recorded: known, waiting, boardNames };
 }
 
@@ -91,10 +94,11 @@ async function findRecorded(
 ): Promise<RecordedUpdate | undefined> {
   const what = `idempotency key ${idempotencyKey}`;
   const receipt = await askMasterOf(deps.masters, receiptKey, what, () => deps.redis.get(receiptKey));
-  const [, updateId, outcome] = /^tally\/\d+ \S+ \S+ (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
-  if (updateId === undefined || outcome === undefined) {
+  const decoded = decodeKeyReceipt(receipt);
+  if (decoded === undefined) {
     return undefined;
   }
+  const { updateId, outcome } = decoded;
   const update = await find(deps, updateId);
   return { updateId, outcome, ...(update && { update }) };
 }

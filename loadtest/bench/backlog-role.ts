@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { jobKey, jobSetKey } from '../../src/bullmq/queue-keys.js';
 import { createProducer, createWorker } from '../../src/index.js';
 import type { TallyWorker } from '../../src/index.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
@@ -22,9 +23,10 @@ export interface BacklogFound extends BacklogCost {
   readonly submitted: number;
 }
 
-/** BullMQ's names of the queue and its list of waiting jobs, the newest first. */
-const QUEUE = `${DEFAULT_NAMESPACE.prefix}:counters`;
-export const WAITING_LIST = `${QUEUE}:wait`;
+const QUEUE = { prefix: DEFAULT_NAMESPACE.prefix, queue: 'counters' };
+
+/** The list of waiting jobs, the newest first. */
+export const WAITING_LIST = jobSetKey(QUEUE, 'waiting');
 
 /** Added at a time: few, so that 1,000 waiting stay about 1,000. */
 const STEP = 1_024;
@@ -96,7 +98,7 @@ async function measureAdding(redis: Redis, submit: Submit, updates: number): Pro
     micros += step < 0 ? 0 : after - before - reading;
     const jobIds = [...new Set(submissions.map(({ jobId }) => jobId))];
     await redis.ltrim(WAITING_LIST, jobIds.length, -1);
-    await redis.unlink(jobIds.map((jobId) => `${QUEUE}:${jobId}`));
+    await redis.unlink(jobIds.map((jobId) => jobKey(QUEUE, jobId)));
   }
   return micros / (steps * STEP);
 }

@@ -92,7 +92,10 @@ async function measure(
     const after = await usedBytes(redis);
     const reckoned = Number(await redis.hget('tally-queues:counters:completed:kept', 'bytes'));
     return {
-      ...{ how, updates, bytes: (after - before) / updates, reckoned: reckoned / updates },
+      how,
+      updates,
+      bytes: (after - before) / updates,
+      reckoned: reckoned / updates,
       keyReceipt: keyReceipts / updates,
     };
   } finally {

@@ -130,7 +130,10 @@ function runTally(run: Run): Promise<SideResult> {
 
 function producerOptions({ redis, namespace, prefix, partitions, replicasToConfirm, confirmOnDisk }: Place) {
   return {
-    ...{ redis, namespace, prefix, partitions },
+    redis,
+    namespace,
+    prefix,
+    partitions,
     ...(replicasToConfirm !== undefined && { replicasToConfirm }),
     ...(confirmOnDisk !== undefined && { confirmOnDisk }),
   };

@@ -72,7 +72,10 @@ export const SCENARIOS: readonly Scenario[] = [
     text: '10,000 buyers of 1,000 units of one article: 1,000 are sold, nobody else gets one.',
     usual: { rate: undefined, callers: 200, durationMs: 60_000 },
     fixed: {
-      ...{ updates: 10_000, mix: { ...ONLY, inventory: 1 }, keys: 1, skew: 0 },
+      updates: 10_000,
+      mix: { ...ONLY, inventory: 1 },
+      keys: 1,
+      skew: 0,
       taking: { stock: 1_000, quantity: 1, whenShort: 'reject' },
     },
   },

@@ -1,4 +1,4 @@
-import { withinTime } from '../../src/within-time.js';
+import { withinTime } from '../../src/lib/timeouts.js';
 import type { LoadEvent } from './event.js';
 import type { Ledger } from './ledger.js';
 import type { Target } from './target.js';

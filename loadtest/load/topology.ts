@@ -1,4 +1,4 @@
-import { addressOf } from '../../src/redis/masters.js';
+import { addressOf } from '../../src/redis/node-name.js';
 import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import { readTarget } from '../../src/redis/target.js';

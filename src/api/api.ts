@@ -65,8 +65,13 @@ export function createApi(options: ApiOptions): Api {
   return {
     app: createApp({
       ...store,
-      ...{ producer, registry, drain, timeoutMs, prefix: producing.prefix },
-      ...{ authorize: authorize ?? guard.handler, metrics: producing.metrics },
+      producer,
+      registry,
+      drain,
+      timeoutMs,
+      prefix: producing.prefix,
+      authorize: authorize ?? guard.handler,
+      metrics: producing.metrics,
     }),
     drain: () => {
       drain.begin();

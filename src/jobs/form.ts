@@ -31,6 +31,11 @@ export function decodeRecord(text: unknown): JobRecord | undefined {
   return form === undefined || Number(form) > FORM ? undefined : { digest, outcomes: splitOutcomes(outcomes) };
 }
 
+/** Whether this return value is a record of Tally's, of whatever form. */
+export function isRecord(returned: unknown): boolean {
+  return typeof returned === 'string' && /^tally\/\d+ /.test(returned);
+}
+
 /** Why a job failed for good: its update was not applied, or that can't be told. */
 export interface JobFailure {
   readonly status: 'failed' | 'unknown';
@@ -46,6 +51,11 @@ export function encodeFailure({ status, reason, message }: JobFailure, form = FO
 /** Whether Tally wrote this `failedReason`. */
 export function isFailure(failedReason: string): boolean {
   return /^tally\/\d+ (failed|unknown) /.test(failedReason);
+}
+
+/** For people: without the version of its form, wherever a failure stands within a text, such as a stack. */
+export function withoutForm(text: string): string {
+  return text.replace(/\btally\/\d+ (?=(failed|unknown) [A-Z_]+: )/g, '');
 }
 
 /** The outcome of each update of a job that failed for good. */

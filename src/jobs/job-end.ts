@@ -1,3 +1,6 @@
+import { jobKey } from '../bullmq/queue-keys.js';
+import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
+import type { StoredJob } from '../bullmq/stored-job.js';
 import type { Operation } from '../operations/operation.js';
 import { decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
@@ -16,8 +19,8 @@ export type JobEnd = { readonly record: JobRecord } | { readonly failedReason: s
 /** What is known of a job now. */
 export type JobState = JobEnd | 'unfinished' | 'unknown';
 
-/** The fields of a job's hash that tell its state, in the order in which {@link stateOf} takes them. */
-export const STATE_FIELDS = ['returnvalue', 'finishedOn', 'failedReason', 'timestamp', 'progress'] as const;
+/** The fields of a job that tell its state. */
+export const STATE_FIELDS = ['returned', 'endedAtMs', 'failedReason', 'addedAtMs', 'progress'] as const;
 
 export interface JobPlace {
   readonly queue: string;
@@ -46,7 +49,7 @@ export async function readJobStates(store: JobStore, jobs: readonly JobWithRecei
     jobs.map(async (job) => {
       const { queue, partition, jobId } = job;
       const [fields, receipt] = await Promise.all([
-        redis.hmget(keys.job(queue, jobId, partition.prefix), ...STATE_FIELDS),
+        readStoredJob(redis, jobKey({ prefix: partition.prefix, queue }, jobId), STATE_FIELDS),
         readReceipt(store, job),
       ]);
       return stateOf(fields, receipt);
@@ -68,21 +71,21 @@ export async function readReceipt(
 
 /** What Tally itself has recorded counts for more than how somebody else may have ended the job. */
 export function stateOf(
-  [returnvalue, finishedOn, failedReason, timestamp, progress]: readonly (string | null)[],
+  { returned, endedAtMs, failedReason, addedAtMs, progress }: StoredJob<(typeof STATE_FIELDS)[number]>,
   receipt: JobRecord | undefined,
 ): JobState {
-  const mark = decodeRecord(settledRecord(parseJson(progress)));
-  const own = mark ?? (returnvalue ? decodeRecord(parseJson(returnvalue)) : undefined);
+  const mark = decodeRecord(settledRecord(parseStored(progress)));
+  const own = mark ?? (returned ? decodeRecord(parseStored(returned)) : undefined);
   if (own !== undefined) {
     return { record: own };
   }
-  if (returnvalue) {
-    return receipt === undefined ? { failedReason: foreignReason(returnvalue) } : { record: receipt };
+  if (returned) {
+    return receipt === undefined ? { failedReason: foreignReason(returned) } : { record: receipt };
   }
-  if (finishedOn && failedReason) {
+  if (endedAtMs && failedReason) {
     return receipt === undefined ? { failedReason } : { record: receipt };
   }
-  if (timestamp) {
+  if (addedAtMs) {
     return 'unfinished';
   }
   return receipt === undefined ? 'unknown' : { record: receipt };
@@ -97,8 +100,8 @@ export function endOf({ returnvalue, failedReason }: { returnvalue?: unknown; fa
   return record === undefined ? { failedReason: foreignReason(JSON.stringify(returnvalue)) } : { record };
 }
 
-function foreignReason(returnvalue: string): string {
-  return encodeFailure({ status: 'unknown', ...endedByOthers(`it completed the job with ${returnvalue}`) });
+function foreignReason(returned: string): string {
+  return encodeFailure({ status: 'unknown', ...endedByOthers(`it completed the job with ${returned}`) });
 }
 
 /** An update, and where it stood in the job that carried it. */
@@ -132,13 +135,4 @@ export function isRequeuedAt(end: JobEnd, { index, digest }: Pick<UpdateInJob, '
     (digest === undefined || digest === end.record.digest) &&
     isUndone(end.record.outcomes[index] ?? '')
   );
-}
-
-/** @returns undefined for what is no JSON: anybody may write into a job */
-export function parseJson(text: string | null | undefined): unknown {
-  try {
-    return text ? JSON.parse(text) : undefined;
-  } catch {
-    return undefined;
-  }
 }

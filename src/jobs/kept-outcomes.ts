@@ -1,7 +1,6 @@
+import { jobSetKey } from '../bullmq/queue-keys.js';
+import type { EndState, QueuePlace } from '../bullmq/queue-keys.js';
 import type { RedisClient } from '../redis/connection.js';
-
-/** Outcomes of updates that were applied or rejected, and of those that failed. */
-export type EndState = 'completed' | 'failed';
 
 /** What is known of the ended jobs of one partition of a queue, see `lua/retire.lua`. */
 export interface KeptOutcomes {
@@ -17,14 +16,14 @@ export interface KeptOutcomes {
   readonly earlyToMs: number;
 }
 
-/** @param toKey the key of a part of the queue, see BullMQ's `QueueKeys` */
 export async function readKept(
   redis: Pick<RedisClient, 'hmget'>,
-  toKey: (type: string) => string,
+  place: QueuePlace,
   state: EndState,
 ): Promise<KeptOutcomes> {
   const fields = ['jobs', 'updates', 'bytes', 'age-ms', 'removed-to', 'early-to'];
-  const [jobs, updates, bytes, ageMs, removedTo, earlyTo] = await redis.hmget(toKey(`${state}:kept`), ...fields);
+  const key = `${jobSetKey(place, state)}:kept`;
+  const [jobs, updates, bytes, ageMs, removedTo, earlyTo] = await redis.hmget(key, ...fields);
   return {
     jobs: Number(jobs ?? 0),
     updates: Number(updates ?? 0),

@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq';
+import type { QueuePlace } from '../bullmq/queue-keys.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { Logger } from 'pino';
 import { decodeRecord } from './form.js';
@@ -32,6 +33,11 @@ function progressOf(progress: unknown): Progress {
 }
 
 export type TallyQueue = Queue<JobData, JobResult>;
+
+/** Where BullMQ keeps it. */
+export function placeOf({ name: queue, opts: { prefix = '' } }: TallyQueue): QueuePlace {
+  return { prefix, queue };
+}
 
 /** Opens a BullMQ queue that fails at once, rather than waits, when Redis is away. */
 export function openQueue(name: string, prefix: string, connection: RedisClient, logger: Logger): TallyQueue {

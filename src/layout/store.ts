@@ -56,7 +56,12 @@ export function openStore(options: StoreOptions): Store {
   const layouts = new Layouts({ redis, keys, masters }, { isCluster: redis.isCluster, prefix, partitions });
   const clock = new RedisClock(redis, logger);
   return {
-    ...{ redis, layouts, keys, masters, clock, logger },
+    redis,
+    layouts,
+    keys,
+    masters,
+    clock,
+    logger,
     close: () => {
       clock.close();
       redis.disconnectAll();

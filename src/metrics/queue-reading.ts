@@ -1,4 +1,5 @@
-import { QueueKeys } from 'bullmq';
+import { countJobs, isPaused, readLongestWaiting } from '../bullmq/queue-state.js';
+import type { WaitingJob } from '../bullmq/queue-state.js';
 import { keptForMs, readKept } from '../jobs/kept-outcomes.js';
 import type { RedisClient } from '../redis/connection.js';
 
@@ -18,12 +19,6 @@ export interface QueueReading {
   readonly keptForMs: number | undefined;
 }
 
-/** So many of those that wait without a priority are looked at, the next first. */
-const OLDEST = 3;
-
-/** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
-const SCORES_PER_PRIORITY = 2 ** 32;
-
 /** Reads a partition of a queue with at most 17 commands, none of which takes longer the more jobs there are. */
 export async function readQueue(
   redis: RedisClient,
@@ -31,21 +26,16 @@ export async function readQueue(
   queue: string,
   nowMs: number,
 ): Promise<QueueReading> {
-  const toKey = (type: string) => new QueueKeys(prefix).toKey(queue, type);
-  const [wait, prioritized, active, delayed, completed, failed, paused, oldest, kept] = await Promise.all([
-    redis.llen(toKey('wait')),
-    redis.zcard(toKey('prioritized')),
-    redis.llen(toKey('active')),
-    redis.zcard(toKey('delayed')),
-    redis.zcard(toKey('completed')),
-    redis.zcard(toKey('failed')),
-    redis.hexists(toKey('meta'), 'paused'),
-    readOldest(redis, toKey),
-    readKept(redis, toKey, 'completed'),
+  const place = { prefix, queue };
+  const [{ waiting, prioritized, ...jobs }, paused, oldest, kept] = await Promise.all([
+    countJobs(redis, place, ['waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed']),
+    isPaused(redis, place),
+    readLongestWaiting(redis, place),
+    readKept(redis, place, 'completed'),
   ]);
   return {
-    jobs: { waiting: wait + prioritized, active, delayed, completed, failed },
-    isPaused: paused === 1,
+    jobs: { waiting: waiting + prioritized, ...jobs },
+    isPaused: paused,
     oldestWaitingAgeMs: Math.max(0, ...oldest.map(({ sinceMs }) => nowMs - sinceMs)),
     windowRatio: Math.max(0, ...oldest.map((job) => windowRatioOf(job, nowMs))),
     keptForMs: keptForMs(kept, nowMs),
@@ -88,41 +78,7 @@ export function summarize(readings: readonly (QueueReading | undefined)[]): Queu
   };
 }
 
-/** A job that waits. */
-interface WaitingJob {
-  /** Since when, by the clock of its producer. */
-  readonly sinceMs: number;
-  /** As it is stored: of a job of many updates, only what stands first is looked at. */
-  readonly data: string;
-}
-
-/**
- * The jobs that have waited longest. Of those with a priority, the one that is next and the first of the lowest priority are
- * looked at: a starving one is the latter.
- */
-async function readOldest(redis: RedisClient, toKey: (type: string) => string): Promise<WaitingJob[]> {
-  const [next, nextPrioritized, [, lastScore]] = await Promise.all([
-    redis.lrange(toKey('wait'), -OLDEST, -1),
-    redis.zrange(toKey('prioritized'), '0', '0'),
-    redis.zrange(toKey('prioritized'), '-1', '-1', 'WITHSCORES'),
-  ]);
-  const ids = [...next, ...nextPrioritized];
-  if (lastScore !== undefined) {
-    const lowest = Math.floor(Number(lastScore) / SCORES_PER_PRIORITY) * SCORES_PER_PRIORITY;
-    ids.push(...(await redis.zrangebyscore(toKey('prioritized'), lowest, '+inf', 'LIMIT', 0, 1)));
-  }
-  const jobs = await Promise.all([...new Set(ids)].map((id) => redis.hmget(toKey(id), 'timestamp', 'opts', 'data')));
-  return jobs.flatMap(([timestamp, opts, data]) =>
-    timestamp ? [{ sinceMs: Number(timestamp) + delayMsOf(opts), data: data ?? '' }] : [],
-  );
-}
-
-/** A job waits from the moment on at which it was to run. Not parsed: someone may have edited the job. */
-function delayMsOf(opts: string | null | undefined): number {
-  return Number(/"delay":(\d+)/.exec(opts ?? '')?.[1] ?? 0);
-}
-
-/** Both are of Redis' clock. 0 for a job without keyed updates, which has no window. */
+/** Of a job of many updates only what stands first is looked at. Both are of Redis' clock. 0 for a job without keyed updates, which has no window. */
 function windowRatioOf({ data }: WaitingJob, nowMs: number): number {
   const [, sentAtMs, windowMs] = /^\{(?:"v":\d+,)?"sentAtMs":(\d+),"windowMs":(\d+),/.exec(data) ?? [];
   return windowMs === undefined ? 0 : (nowMs - Number(sentAtMs)) / Number(windowMs);

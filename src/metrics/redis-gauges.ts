@@ -1,5 +1,6 @@
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { valueWithin } from '../lib/timeouts.js';
 import { readRedis } from './redis-reading.js';
 import type { ReadFrom, RedisReading } from './redis-reading.js';
 
@@ -67,7 +68,7 @@ export class RedisGauges {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
-    this.#show(await orUndefinedAfter(this.#reading, READ_TIMEOUT_MS));
+    this.#show(await valueWithin(this.#reading, READ_TIMEOUT_MS, undefined));
   }
 
   async #read(): Promise<RedisReading | undefined> {
@@ -106,17 +107,5 @@ export class RedisGauges {
 function setIfKnown(gauge: Gauge<'queue'>, queue: string, value: number | undefined): void {
   if (value !== undefined) {
     gauge.set({ queue }, value);
-  }
-}
-
-async function orUndefinedAfter<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, undefined);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -6,6 +6,7 @@ import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
+import { toExactMs } from '../redis/server-time.js';
 import { ConnectedWorkers } from './connected-workers.js';
 import type { MasterProbe } from '../redis/master-probe.js';
 import { nodeName } from '../redis/node-name.js';
@@ -47,7 +48,8 @@ export async function readRedis({ redis, masters, layouts, queues, logger }: Rea
   if (first === undefined) {
     throw new Error(faults.join('; '));
   }
-  const [nowMs, places] = await Promise.all([timeOf(first), placesOf(masters, layouts)]);
+  const [time, places] = await Promise.all([first.time(), placesOf(masters, layouts)]);
+  const nowMs = toExactMs(time);
   const [nodes, workers, ...readings] = await Promise.all([
     Promise.all(answering.map(readNode)),
     readWorkers(redis, answering, logger),
@@ -83,11 +85,6 @@ function fewest(counts: readonly (number | undefined)[]): number | undefined {
   const known = counts.flatMap((count) => count ?? []);
   const least = Math.min(...known);
   return least === 0 || known.length === counts.length ? least : undefined;
-}
-
-async function timeOf(redis: Redis): Promise<number> {
-  const [seconds, microseconds] = (await redis.time()) as unknown as [number | string, number | string];
-  return Number(seconds) * 1000 + Number(microseconds) / 1000;
 }
 
 async function readWorkers(

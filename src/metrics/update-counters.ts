@@ -2,14 +2,11 @@ import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
-import { splitOutcomes } from '../operations/outcome.js';
+import { areAllApplied, kindOf, splitOutcomes } from '../operations/outcome.js';
 
 type Status = Outcome['status'];
 
 const STATUSES = ['applied', 'rejected', 'failed', 'unknown', 'conflict'] as const satisfies readonly Status[];
-
-/** What marks an outcome other than `applied`, see `lua/apply.lua`. */
-const NOT_PLAINLY_APPLIED = /[!?*=~]/;
 
 /** Counts updates by their operation. The producers and workers of a process that share metrics share these. */
 export class UpdateCounters {
@@ -63,7 +60,7 @@ export class UpdateCounters {
    * is not known, are left out: their batch has put each back as a job of its own, with which they end.
    */
   completed(operation: string, outcomes: string, updates: number): void {
-    if (!NOT_PLAINLY_APPLIED.test(outcomes)) {
+    if (areAllApplied(outcomes)) {
       this.ended(operation, 'applied', updates);
       return;
     }
@@ -75,27 +72,11 @@ export class UpdateCounters {
   }
 }
 
-/** How many outcomes there are of each kind, from their first characters. */
-function countByKind(outcomes: string): Record<'applied' | 'rejected' | 'conflict' | 'duplicate' | 'requeued', number> {
-  const counts = { applied: 0, rejected: 0, conflict: 0, duplicate: 0, requeued: 0 };
+/** How many outcomes there are of each kind. */
+function countByKind(outcomes: string): Record<ReturnType<typeof kindOf>, number> {
+  const counts = { applied: 0, rejected: 0, conflict: 0, duplicate: 0, failed: 0, unknown: 0 };
   for (const outcome of splitOutcomes(outcomes)) {
-    switch (outcome[0]) {
-      case '!':
-        counts.rejected += 1;
-        break;
-      case '?':
-      case '*':
-        counts.requeued += 1;
-        break;
-      case '=':
-        counts.duplicate += 1;
-        break;
-      case '~':
-        counts.conflict += 1;
-        break;
-      default:
-        counts.applied += 1;
-    }
+    counts[kindOf(outcome)] += 1;
   }
   return counts;
 }

@@ -30,6 +30,51 @@ export interface Reason {
   readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
 }
 
+/** With what an outcome in the script's form begins; one that was applied begins with its numbers. */
+const SIGN = { duplicate: '=', conflict: '~', rejected: '!', failed: '?', unknown: '*' } as const;
+
+/** The outcome of an update whose idempotency key belongs to another one. */
+export const CONFLICT = SIGN.conflict;
+
+/** The outcome of an update that is sent again. @param first that of the first one, as it is recorded */
+export function asDuplicate(first: string): string {
+  return SIGN.duplicate + first;
+}
+
+/** The outcome of an update that can't be applied. @param words of its reason, or the number of the cell that is the reason */
+export function failedOutcome(code: string, words: string | number): string {
+  return `${SIGN.failed}${code},${words}`;
+}
+
+/** What stands behind the code of an outcome that failed, also of an operation that is not known here. */
+export function readFailedOutcome(outcome: string): { reason: string; message: string } | undefined {
+  const [, reason, message] = /^\?([A-Z_]+),(.*)$/s.exec(outcome) ?? [];
+  return reason === undefined || message === undefined ? undefined : { reason, message };
+}
+
+/** What stands behind the sign of an outcome that was not applied. */
+export function withoutSign(outcome: string): string {
+  return outcome.slice(1);
+}
+
+/** What an outcome in the script's form says, without reading it. */
+export function kindOf(outcome: string): Outcome['status'] | 'duplicate' {
+  switch (outcome[0]) {
+    case SIGN.duplicate:
+      return 'duplicate';
+    case SIGN.conflict:
+      return 'conflict';
+    case SIGN.rejected:
+      return 'rejected';
+    case SIGN.failed:
+      return 'failed';
+    case SIGN.unknown:
+      return 'unknown';
+    default:
+      return 'applied';
+  }
+}
+
 const SEPARATOR = ';';
 
 /** Splits what the script returned into the texts of the single outcomes. */
@@ -42,9 +87,16 @@ export function joinOutcomes(outcomes: readonly string[]): string {
   return outcomes.join(SEPARATOR);
 }
 
+const NOT_PLAINLY_APPLIED = new RegExp(`[${Object.values(SIGN).join('')}]`);
+
+/** Whether all outcomes of a record are applied, and none a duplicate: told faster than by looking at each. */
+export function areAllApplied(outcomes: string): boolean {
+  return !NOT_PLAINLY_APPLIED.test(outcomes);
+}
+
 /** Whether this text of an outcome says `failed` or `unknown`: such an update of a batch is put back as a job of its own. */
 export function isUndone(outcome: string): boolean {
-  return outcome.startsWith('?') || outcome.startsWith('*');
+  return outcome.startsWith(SIGN.failed) || outcome.startsWith(SIGN.unknown);
 }
 
 /** Reads one outcome in the script's form, described at the head of `lua/apply.lua`. */
@@ -54,21 +106,21 @@ export function decodeOutcome<Params, Result>(
   params: Params,
 ): Outcome<Result> {
   switch (outcome[0]) {
-    case '=': {
+    case SIGN.duplicate: {
       const first = decodeOutcome(outcome.slice(1), operation, params);
       return first.status === 'applied' || first.status === 'rejected' ? { ...first, duplicate: true } : first;
     }
-    case '~':
+    case SIGN.conflict:
       return {
         status: 'conflict',
         reason: 'IDEMPOTENCY_CONFLICT',
         message: 'this idempotency key was used before for another update; use a new key for a new update',
       };
-    case '!':
+    case SIGN.rejected:
       return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
-    case '?':
+    case SIGN.failed:
       return { status: 'failed', ...decodeReason(outcome.slice(1), operation, params) };
-    case '*':
+    case SIGN.unknown:
       return { status: 'unknown', ...decodeReason(outcome.slice(1), operation, params) };
     default: {
       const numbers = outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));

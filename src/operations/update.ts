@@ -8,6 +8,7 @@ import { faultOf } from './step.js';
 import type { CrossSlot } from './step.js';
 import type { Registry } from './registry.js';
 import type { Slot } from '../redis/slots.js';
+import { failedOutcome } from './outcome.js';
 
 /** One requested change. */
 export interface Update<Name extends string = string, Params = unknown> {
@@ -121,7 +122,7 @@ export function checkUpdatesOf(
 /** A code, and words without what separates outcomes. */
 function encodeRefusal([issue]: readonly ValidationIssue[]): string {
   const { code, path, message } = issue ?? { code: 'INVALID_UPDATE', path: '', message: 'it is not valid' };
-  return `?${code},${(path === '' ? message : `${path}: ${message}`).replace(/[;|\p{Cc}]/gu, ' ')}`;
+  return failedOutcome(code, (path === '' ? message : `${path}: ${message}`).replace(/[;|\p{Cc}]/gu, ' '));
 }
 
 type Checked = CheckedUpdate | Issues;

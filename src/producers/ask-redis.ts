@@ -1,4 +1,5 @@
 import { QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
+import { withDeadline } from '../lib/timeouts.js';
 import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
 import { isOfRedis } from '../redis/own-fault.js';
@@ -49,25 +50,6 @@ export function refusalBehind(
     }
   }
   return undefined;
-}
-
-/** The time is over. */
-class NoAnswerError extends Error {
-  override readonly name = 'NoAnswerError';
-}
-
-export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new NoAnswerError(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Where Redis is and why it can't be reached, or what it answered. */

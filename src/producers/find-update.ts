@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { jobKey } from '../bullmq/queue-keys.js';
+import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
 import { digestOfJob } from '../jobs/job-data.js';
-import { isRequeuedAt, outcomeAt, parseJson, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
+import { isRequeuedAt, outcomeAt, readReceipt, STATE_FIELDS, stateOf } from '../jobs/job-end.js';
 import type { JobPlace, JobState } from '../jobs/job-end.js';
 import { parseUpdateId, requeuedJobId } from '../jobs/job-id.js';
 import type { Layout } from '../layout/layout.js';
@@ -137,9 +139,10 @@ async function readJobsIn(search: Search, partition: Partition, jobIds: readonly
 async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
   const { redis, keys, layouts } = search;
   const { queue, partition, jobId } = place;
-  const fields = ['name', 'data', 'atm', ...STATE_FIELDS];
-  const [name, text, attempts, ...stateFields] = await redis.hmget(keys.job(queue, jobId, partition.prefix), ...fields);
-  const data = parseJson(text);
+  const key = jobKey({ prefix: partition.prefix, queue }, jobId);
+  const stored = await readStoredJob(redis, key, ['name', 'data', 'attemptsMade', ...STATE_FIELDS]);
+  const { name, data: text, attemptsMade } = stored;
+  const data = parseStored(text);
   const parsed = storedData.safeParse(data);
   if (!name || !text || !parsed.success) {
     return [];
@@ -147,10 +150,13 @@ async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
   const receipt = await readReceipt(search, { ...place, slot: layouts.receipts.slotOfUpdate(data, 0) });
   return [
     {
-      ...{ ...place, name, data, attempts: Number(attempts ?? 0) },
+      ...place,
+      name,
+      data,
+      attempts: Number(attemptsMade ?? 0),
       updates: parsed.data.updates,
       digest: digestOfJob(text),
-      state: stateOf(stateFields, receipt),
+      state: stateOf(stored, receipt),
     },
   ];
 }

@@ -1,4 +1,3 @@
-import { QueueKeys } from 'bullmq';
 import { parseUpdateId } from '../jobs/job-id.js';
 import { KEEP_COMPLETED_MS } from '../jobs/job-options.js';
 import { readKept } from '../jobs/kept-outcomes.js';
@@ -6,8 +5,8 @@ import type { KeptOutcomes } from '../jobs/kept-outcomes.js';
 import type { Layout } from '../layout/layout.js';
 import { timeOfJobId } from '../layout/new-job-id.js';
 import type { Registry } from '../operations/registry.js';
-import { toMs } from '../redis/announced.js';
 import type { Connection } from '../redis/connection.js';
+import { toMs } from '../redis/server-time.js';
 import { askRedis } from './ask-redis.js';
 
 interface Asked {
@@ -48,12 +47,8 @@ export async function wasForgotten(deps: Asked, id: string): Promise<boolean> {
 async function readAllKept({ redis, registry, readLayouts }: Asked, jobId: string): Promise<KeptOutcomes[]> {
   const layouts = await readLayouts();
   const prefixes = [...new Set(layouts.map((layout) => layout.partitionOfJob(jobId).prefix))];
-  const queues = prefixes.flatMap((prefix) => registry.queues.map((queue) => ({ prefix, queue })));
+  const places = prefixes.flatMap((prefix) => registry.queues.map((queue) => ({ prefix, queue })));
   return Promise.all(
-    queues.flatMap(({ prefix, queue }) =>
-      (['completed', 'failed'] as const).map((state) =>
-        readKept(redis, (type) => new QueueKeys(prefix).toKey(queue, type), state),
-      ),
-    ),
+    places.flatMap((place) => (['completed', 'failed'] as const).map((state) => readKept(redis, place, state))),
   );
 }

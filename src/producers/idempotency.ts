@@ -1,10 +1,13 @@
 import { FORM } from '../jobs/form.js';
+import { decodeKeyReceipt } from '../jobs/key-receipt.js';
 import type { Operation } from '../operations/operation.js';
+import { asDuplicate, CONFLICT } from '../operations/outcome.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
+import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { toMs } from '../redis/server-time.js';
 import type { Slot } from '../redis/slots.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
@@ -14,9 +17,6 @@ export interface Recorded {
   /** The outcome in the script's form, as the script itself would answer: a duplicate or a conflict. */
   readonly outcome: string;
 }
-
-/** The script's answer for a key that belongs to another update. */
-const CONFLICT = '~';
 
 export type Keyed = Pick<CheckedUpdate, 'params' | 'idempotencyKey' | 'idempotencyOwner' | 'slot'>;
 
@@ -155,10 +155,10 @@ export class KeyLookUp {
 }
 
 function readReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {
-  const [, form, firstFingerprint, updateId, outcome] =
-    /^tally\/(\d+) \S+ (\S+) (\S+) (.*)$/s.exec(receipt ?? '') ?? [];
-  if (updateId === undefined || outcome === undefined || Number(form) > FORM) {
+  const decoded = decodeKeyReceipt(receipt);
+  if (decoded === undefined || decoded.form > FORM) {
     return undefined; // a worker will see to it
   }
-  return { updateId, outcome: firstFingerprint === fingerprint(operation, params) ? `=${outcome}` : CONFLICT };
+  const { fingerprint: firstFingerprint, updateId, outcome } = decoded;
+  return { updateId, outcome: firstFingerprint === fingerprint(operation, params) ? asDuplicate(outcome) : CONFLICT };
 }

@@ -1,10 +1,10 @@
-import { QueueEvents } from 'bullmq';
+import type { QueueEvents } from 'bullmq';
+import { Events } from '../bullmq/queue-events.js';
 import { OutcomeTimeoutError, TallyError } from '../errors.js';
 import { endOf, readJobStates } from '../jobs/job-end.js';
 import type { JobEnd, JobState } from '../jobs/job-end.js';
 import { isFailure } from '../jobs/form.js';
 import { updateId } from '../jobs/job-id.js';
-import { tryAgainLater } from '../jobs/try-again-later.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import type { Slot } from '../redis/slots.js';
@@ -20,12 +20,6 @@ const MAX_REMEMBERED = 500;
 
 /** setTimeout takes no more: about 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-class Events extends QueueEvents {
-  protected override checkConnectionError<T>(command: () => Promise<T>): Promise<T | undefined> {
-    return tryAgainLater(this, command);
-  }
-}
 
 interface WaitingJob {
   readonly slot: Slot | undefined;

@@ -11,7 +11,7 @@ import { activeCarrier } from '../metrics/job-spans.js';
 import { checkOptions } from '../lib/check-options.js';
 import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
-import { withinTime } from '../within-time.js';
+import { withinTime } from '../lib/timeouts.js';
 import { findUpdate } from './find-update.js';
 import { wasForgotten } from './forgotten.js';
 import type { FoundUpdate } from './find-update.js';
@@ -77,7 +77,14 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     updateCounters?.expect(registry.operations);
     const confirmation = new ReplicaConfirmation(redis, options);
     this.#sender = new Sender({
-      ...{ store: this.#store, windowMs, timeoutMs, maxBatch, backlogLimit, follow, updateCounters, telemetry },
+      store: this.#store,
+      windowMs,
+      timeoutMs,
+      maxBatch,
+      backlogLimit,
+      follow,
+      updateCounters,
+      telemetry,
       keyLookUp: new KeyLookUp(this.#store, windowMs, confirmation),
       confirmation,
     });

@@ -1,15 +1,18 @@
+import { failedJobs, waitingJobs } from '../bullmq/job-ids.js';
+import { jobKey } from '../bullmq/queue-keys.js';
+import { replaceData } from '../bullmq/scripts.js';
+import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
 import { decodeFailure } from '../jobs/form.js';
 import { nameOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
-import { parseJson } from '../jobs/job-end.js';
 import { withNewStamp } from '../jobs/new-stamp.js';
-import { openQueue } from '../jobs/queues.js';
+import { openQueue, placeOf } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import { distinctPartitions } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
-import { luaSource } from '../redis/lua-source.js';
-import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../redis/announced.js';
+import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
+import { toMs } from '../redis/server-time.js';
 import type { Connection } from '../redis/connection.js';
 import type { Slot } from '../redis/slots.js';
 
@@ -58,7 +61,7 @@ interface StoredJob extends Place {
   readonly name: string;
   readonly text: string;
   readonly data: Partial<JobData>;
-  readonly timestamp: number;
+  readonly addedAtMs: number;
   readonly failedReason: string;
 }
 
@@ -118,49 +121,20 @@ async function idsIn(
     const isWaiting = ['waiting', 'prioritized', 'delayed'].includes(state);
     return state === 'failed' || isWaiting ? [{ ids: [jobId], state: isWaiting ? 'waiting' : 'failed' }] : [];
   }
-  const sorted = (type: string) =>
-    allPages((start, end) => redis.zrange(queue.toKey(type), String(start), String(end), 'REV'));
-  const failed = { ids: await sorted('failed'), state: 'failed' as const };
-  if (!withWaiting) {
-    return [failed];
-  }
-  const waiting = await Promise.all([
-    allPages((start, end) => redis.lrange(queue.toKey('wait'), start, end)),
-    sorted('prioritized'),
-    sorted('delayed'),
-  ]);
-  return [failed, { ids: waiting.flat(), state: 'waiting' }];
+  const place = placeOf(queue);
+  const failed = { ids: await failedJobs(redis, place), state: 'failed' as const };
+  return withWaiting ? [failed, { ids: await waitingJobs(redis, place), state: 'waiting' }] : [failed];
 }
 
-/** Read from the end at which jobs are added, so that those that are taken meanwhile hide none. @returns the oldest first */
-async function allPages(read: (start: number, end: number) => Promise<string[]>): Promise<string[]> {
-  const ids = new Set<string>();
-  for (let start = 0; ; start += READ_AT_ONCE) {
-    const page = await read(start, start + READ_AT_ONCE - 1);
-    for (const id of page) {
-      ids.add(id);
-    }
-    if (page.length < READ_AT_ONCE) {
-      return [...ids].reverse();
-    }
-  }
-}
-
-async function readJob(
-  { redis, keys }: Store,
-  place: Place,
-  jobId: string,
-  state: State,
-): Promise<StoredJob | undefined> {
-  const { queue, partition } = place;
-  const fields = ['name', 'data', 'timestamp', 'failedReason'] as const;
-  const found = await redis.hmget(keys.job(queue.name, jobId, partition.prefix), ...fields);
-  const [name, text, timestamp, failedReason] = found;
+async function readJob({ redis }: Store, place: Place, jobId: string, state: State): Promise<StoredJob | undefined> {
+  const key = jobKey(placeOf(place.queue), jobId);
+  const found = await readStoredJob(redis, key, ['name', 'data', 'addedAtMs', 'failedReason']);
+  const { name, data: text, addedAtMs, failedReason } = found;
   if (!name || !text) {
     return undefined; // it was removed meanwhile
   }
-  const data = (parseJson(text) ?? {}) as Partial<JobData>;
-  return { ...place, jobId, state, name, text, data, timestamp: Number(timestamp), failedReason: failedReason ?? '' };
+  const data = (parseStored(text) ?? {}) as Partial<JobData>;
+  return { ...place, jobId, state, name, text, data, addedAtMs: Number(addedAtMs), failedReason: failedReason ?? '' };
 }
 
 const FORGOTTEN = new Set(['TOO_OLD', 'UNSTAMPED']);
@@ -200,9 +174,9 @@ async function readmitOne(
  * does not say what its updates are, or in which slots.
  */
 function receiptsOf({ keys, layouts }: Store, job: StoredJob): Map<Slot, string[]> {
-  const { queue, partition, jobId, name: operation, data, timestamp } = job;
+  const { queue, partition, jobId, name: operation, data, addedAtMs } = job;
   const receipts = new Map<Slot, string[]>();
-  const name = nameOfJob({ prefix: partition.prefix, queue: queue.name, jobId }, data, timestamp);
+  const name = nameOfJob({ prefix: partition.prefix, queue: queue.name, jobId }, data, addedAtMs);
   for (const index of Array.isArray(data.updates) ? data.updates.keys() : []) {
     const slot = layouts.receipts.slotOfUpdate(data, index);
     if (slot === undefined) {
@@ -246,11 +220,9 @@ async function look({ redis, keys }: Store, slot: Slot, receipts: string[], wind
 }
 
 /** @returns false when the job is not as it was read any more */
-async function put({ redis, keys }: Store, job: StoredJob, stamped: string): Promise<boolean> {
-  const { queue, partition, jobId, state, text } = job;
-  const jobKey = keys.job(queue.name, jobId, partition.prefix);
-  const scriptKeys = [jobKey, queue.toKey('failed'), `${jobKey}:lock`];
-  return (await redis.eval(luaSource('readmit'), scriptKeys.length, ...scriptKeys, jobId, state, text, stamped)) === 1;
+function put({ redis }: Store, job: StoredJob, stamped: string): Promise<boolean> {
+  const { queue, jobId, state, text } = job;
+  return replaceData(redis, placeOf(queue), { jobId, state, before: text, after: stamped });
 }
 
 /** @returns false when the job has not failed any more: somebody else has retried it */

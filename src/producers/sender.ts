@@ -7,6 +7,7 @@ import type { TallyQueue } from '../jobs/queues.js';
 import { newJobId } from '../layout/new-job-id.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
+import { withDeadline } from '../lib/timeouts.js';
 import { traceSending } from '../metrics/job-spans.js';
 import type { UpdateCounters } from '../metrics/update-counters.js';
 import type { Operation } from '../operations/operation.js';
@@ -18,7 +19,7 @@ import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
-import { askRedis, reasonOf, refusalBehind, withDeadline } from './ask-redis.js';
+import { askRedis, reasonOf, refusalBehind } from './ask-redis.js';
 import { Backlog } from './backlog.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
 import { SentJob } from './sent-job.js';
@@ -276,7 +277,8 @@ function unavailable(error: Error, redis: Connection, sentOnceAtMost: boolean): 
     const { code, words, cause } = refusal;
     return sentOnceAtMost
       ? new RedisRefusedError(code, `Redis refused the job: ${words}; the update was not accepted`, {
-          ...{ cause, accepted: 'none' },
+          cause,
+          accepted: 'none',
         })
       : new RedisRefusedError(code, `Redis refused the job (${redis.address}: ${words}); ${NOT_KNOWN}: ${RESEND}`, {
           cause,

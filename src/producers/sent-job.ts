@@ -1,3 +1,4 @@
+import { storedText } from '../bullmq/stored-job.js';
 import { digestOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import type { Slot } from '../redis/slots.js';
@@ -16,7 +17,7 @@ export class SentJob {
 
   /** Of the data as they were sent. Made when it is asked for: most outcomes never are. */
   get digest(): string | undefined {
-    this.#digest ??= this.data && digestOfJob(JSON.stringify(this.data));
+    this.#digest ??= this.data && digestOfJob(storedText(this.data));
     return this.#digest;
   }
 }

@@ -69,8 +69,3 @@ export class AnnouncedClock {
     this.#knownMs.set(slot, Math.max(ms, this.#knownMs.get(slot) ?? 0));
   }
 }
-
-/** Redis' answer to TIME, in ms. */
-export function toMs([seconds, microseconds]: readonly (number | string)[]): number {
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-}

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.js';
+import { addressOf } from './node-name.js';
+import { toExactMs } from './server-time.js';
 import { NO_SLOT } from './slots.js';
 import type { Slot } from './slots.js';
 
@@ -90,16 +92,11 @@ export class RedisClock {
 
   async #sample(master: Redis): Promise<void> {
     const askedAtMs = performance.now();
-    const [seconds, microseconds] = (await master.time()) as unknown as [number | string, number | string];
-    const nowMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+    const nowMs = toExactMs(await master.time());
     const address = addressOf(master);
     const before = this.#offsetsMs.get(address) ?? [];
     const wasSetBack = Math.max(...before) > nowMs - askedAtMs + CLOCK_ERROR_MS; // a sample never overstates
     const offsetMs = nowMs - performance.now();
     this.#offsetsMs.set(address, [...(wasSetBack ? [] : before), offsetMs].slice(-SAMPLES_KEPT));
   }
-}
-
-function addressOf({ options: { path, host, port } }: Redis): string {
-  return path ?? `${host}:${port}`;
 }

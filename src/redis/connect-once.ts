@@ -21,8 +21,14 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
   const address = path ?? `${host}:${port}`;
   const redis = new Redis({
     ...options,
-    ...{ lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0, connectionName: 'tally-doctor' },
-    ...{ connectTimeout: timeoutMs, commandTimeout: timeoutMs, enableReadyCheck: false, disconnectTimeout: 100 },
+    lazyConnect: true,
+    retryStrategy: null,
+    maxRetriesPerRequest: 0,
+    connectionName: 'tally-doctor',
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    enableReadyCheck: false,
+    disconnectTimeout: 100,
   });
   hearStreams(redis);
   let cause: Error | undefined;

@@ -61,8 +61,6 @@ export interface Keys {
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly anonymousAudit: string;
-  /** BullMQ's hash of a job, in a partition with this prefix. */
-  job(queue: string, jobId: string, partitionPrefix?: string): string;
   /** Whether no update may write this key. */
   readonly isReserved: (key: string) => boolean;
 }
@@ -98,7 +96,6 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
-    job: (queue, jobId, partitionPrefix = prefix) => `${partitionPrefix}:${queue}:${jobId}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
 }

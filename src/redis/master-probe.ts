@@ -1,9 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ClusterConnection } from './connection.js';
 import type { Connection } from './connection.js';
 import { SLOTS, tagOf } from './slots.js';
-import { withinTime } from '../within-time.js';
+import { valueWithin, withinTime } from '../lib/timeouts.js';
 
 /** What a master is asked for that did not answer: one that runs says at once why it refuses. */
 const REASON_TIMEOUT_MS = 300;
@@ -93,7 +92,7 @@ async function refusalOf(master: Redis | undefined, key: string): Promise<string
     () => undefined,
     (error: unknown) => (error as Error).message,
   );
-  return Promise.race([asked, wait(REASON_TIMEOUT_MS, undefined, { ref: false })]);
+  return asked && valueWithin(asked, REASON_TIMEOUT_MS, undefined);
 }
 
 function faultWords(owner: string, refusal: string | undefined): string {

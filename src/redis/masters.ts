@@ -1,5 +1,6 @@
-import type { Redis } from 'ioredis';
 import { ConfigurationError } from '../errors.js';
+import { valueWithin } from '../lib/timeouts.js';
+import { addressOf } from './node-name.js';
 import type { ClusterConnection, Connection } from './connection.js';
 import { judgeServer, mergeFindings, NO_CLUSTER, refuseErrors } from './requirements.js';
 import type { Finding, Wanted } from './requirements.js';
@@ -28,11 +29,6 @@ export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'co
   const findings = mergeFindings(new Map(masters.map((master, place) => [addressOf(master), judged[place] ?? []])));
   refuseErrors(findings);
   return findings.filter(({ level }) => level === 'warning');
-}
-
-/** Where a server is, for people. */
-export function addressOf({ options: { path, host = '127.0.0.1', port = 6379 } }: Redis): string {
-  return path ?? `${host}:${port}`;
 }
 
 /** Why a connection can't become one to a Cluster, ever; undefined when it can. */
@@ -74,16 +70,12 @@ function untilReady(redis: ClusterConnection): Promise<void> {
   });
 }
 
-async function orAway(judging: Promise<Finding[]>): Promise<Finding[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const away = new Promise<Finding[]>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, [AWAY]);
-  });
-  try {
-    return await Promise.race([judging.catch(() => [AWAY]), away]);
-  } finally {
-    clearTimeout(timer);
-  }
+function orAway(judging: Promise<Finding[]>): Promise<Finding[]> {
+  return valueWithin(
+    judging.catch(() => [AWAY]),
+    PATIENCE_MS,
+    [AWAY],
+  );
 }
 
 const AWAY: Finding = { level: 'warning', subject: 'away', message: 'this master does not answer' };

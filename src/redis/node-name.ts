@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { addressOf } from './masters.js';
 
 /** Where a server is, as `host:port` or the path of its socket; of Sentinel, the master that it led to. */
 export function nodeName(server: Redis): string {
@@ -9,4 +8,9 @@ export function nodeName(server: Redis): string {
     return `${remoteAddress}:${remotePort}`;
   }
   return addressOf(server);
+}
+
+/** Where a server is, for people. */
+export function addressOf({ options: { path, host = '127.0.0.1', port = 6379 } }: Redis): string {
+  return path ?? `${host}:${port}`;
 }

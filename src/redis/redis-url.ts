@@ -94,7 +94,9 @@ export function parseRedisUrl(text: string): UrlParts {
   }
   const [username = '', ...password] = (access ?? '').split(':');
   return {
-    ...{ scheme, host, path },
+    scheme,
+    host,
+    path,
     username: decode(username, trimmed),
     password: decode(password.join(':'), trimmed),
     query: new URLSearchParams(query),

@@ -15,16 +15,6 @@ export function createScript(name: string, text: string): Script {
   return { name, text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** The script that marks completed jobs, see `lua/settle.lua`. */
-export function settleScript(): Script {
-  return createScript('settle', luaSource('kept') + luaSource('settle'));
-}
-
-/** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
-export function retireScript(): Script {
-  return createScript('retire', luaSource('kept') + luaSource('retire'));
-}
-
 function isLost(error: unknown): boolean {
   return (error as Error).message.startsWith('NOSCRIPT');
 }

@@ -30,8 +30,12 @@ export class SentinelWatch {
     this.#sentinels = (target.sentinels ?? []).map(({ host = '127.0.0.1', port = 26_379 }) => {
       const sentinel = new Redis({
         ...accessToSentinels(target),
-        ...{ host, port, connectionName: 'tally-sentinel-watch', enableReadyCheck: false },
-        ...{ connectTimeout: ANSWER_TIMEOUT_MS, commandTimeout: ANSWER_TIMEOUT_MS },
+        host,
+        port,
+        connectionName: 'tally-sentinel-watch',
+        enableReadyCheck: false,
+        connectTimeout: ANSWER_TIMEOUT_MS,
+        commandTimeout: ANSWER_TIMEOUT_MS,
         retryStrategy: () => RETRY_MS,
       });
       sentinel.on('error', () => undefined); // one that is away says nothing; why, is told of the connection to the master

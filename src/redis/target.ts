@@ -168,7 +168,11 @@ function readUrl(text: string, tls: TlsOptions | undefined): ServerOptions | Clu
       [...url.query].filter(([name]) => name !== 'node'),
     );
     return {
-      ...{ sentinels: nodesOf(url, shown, 26_379), name: master, db, ...access, ...sentinelAccess },
+      sentinels: nodesOf(url, shown, 26_379),
+      name: master,
+      db,
+      ...access,
+      ...sentinelAccess,
       ...(isTls && { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} }),
     };
   }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { withinTime } from '../within-time.js';
+import { withinTime } from '../lib/timeouts.js';
 import type { Connection } from './connection.js';
 
 /** One that is busy answers a PING within this. */

@@ -3,7 +3,7 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { v4 } from 'uuid';
-import { withinTime } from '../within-time.js';
+import { withinTime } from '../lib/timeouts.js';
 import { expressPrototypes } from './express-prototypes.js';
 import { Problem } from './problems.js';
 import type { ProblemCode } from './problems.js';

@@ -173,7 +173,15 @@ function callFor(attempt: Attempt, group: JobGroup, { stamp }: Order, deps: Appl
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, announcedClock, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   return buildScriptCall(group, {
-    ...{ name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys },
+    name,
+    otherName,
+    form,
+    digest,
+    stamp,
+    ranBefore,
+    lockDurationMs,
+    leastWindowMs,
+    keys,
     leaseMs: leaseOf(attempt, group.slot, deps),
     clockMs: announcedClock.knownAt(group.slot),
   });

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { attemptAskedAtMs, hasRunBefore } from '../bullmq/attempt-worker.js';
 import { ValidationError } from '../errors.js';
 import { FORM } from '../jobs/form.js';
 import { formOfJob, nameOfJob, parseJobData } from '../jobs/job-data.js';
@@ -9,9 +10,10 @@ import type { Partition } from '../layout/partitions.js';
 import type { JobSlots } from '../layout/receipts.js';
 import type { Store } from '../layout/store.js';
 import type { Step } from '../operations/operation.js';
+import { withoutSign } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { JobName } from '../redis/keys.js';
-import { attemptAskedAtMs, digestOf } from './queue-worker.js';
+import { digestOf } from './queue-worker.js';
 import type { JobGroups, JobUpdate } from './script-call.js';
 
 export type TallyJob = Job<JobData, JobResult>;
@@ -44,12 +46,13 @@ export function attemptAt(job: TallyJob, place: JobPlace): Attempt {
   const where = { prefix: place.partition.prefix, queue: job.queueName, jobId: jobIdOf(job) };
   const name = nameOfJob(where, job.data, job.timestamp);
   return {
-    ...{ job, place, name },
+    job,
+    place,
+    name,
     otherName: name.addedAtMs === undefined ? { ...where, addedAtMs: job.timestamp } : where,
     form: formOfJob(job.data) ?? FORM,
     digest: digestOf(job),
-    // An operator may have the first number set back; each of the others is left by an attempt that failed or vanished.
-    ranBefore: job.attemptsStarted > 1 || job.stalledCounter > 0 || (job.stacktrace ?? []).length > 0,
+    ranBefore: hasRunBefore(job),
     askedAtMs: attemptAskedAtMs(job),
   };
 }
@@ -92,7 +95,7 @@ function jobIdOf({ id = '' }: Job): string {
 
 /** It names an operation that is not known, or was edited; and its receipt can't be found. */
 function refuseLost(update: JobUpdate): never {
-  const reason = 'refusal' in update ? update.refusal.slice(1) : update.operation.name;
+  const reason = 'refusal' in update ? withoutSign(update.refusal) : update.operation.name;
   throw unreadable(`${reason}; and it does not say in which slot, so that none was applied`);
 }
 

@@ -1,6 +1,7 @@
 import type { CheckedUpdate } from '../operations/update.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { RedisClient } from '../redis/connection.js';
+import { failedOutcome } from '../operations/outcome.js';
 import type { JobGroup, JobUpdate } from './script-call.js';
 
 /** Redis refuses a script call as a whole when its user may not read and write one of the keys. It runs this alike. */
@@ -46,7 +47,7 @@ function refuse(update: JobUpdate, forbidden: ReadonlySet<string>): JobUpdate {
     const cell = cells.findIndex(({ key }) => forbidden.has(key));
     if (cell !== -1) {
       const where = operation.name === TRANSACTION ? `${step + 1}:` : '';
-      return { ...rest, refusal: `?${where}NOPERM,${cell + 1}` };
+      return { ...rest, refusal: failedOutcome(`${where}NOPERM`, cell + 1) };
     }
   }
   return update;

@@ -1,8 +1,9 @@
-import { QueueKeys } from 'bullmq';
 import type { Logger } from 'pino';
+import type { EndState } from '../bullmq/queue-keys.js';
+import { retireJobs } from '../bullmq/scripts.js';
 import { KEEP_FAILED_MS } from '../jobs/job-options.js';
 import { readKept } from '../jobs/kept-outcomes.js';
-import type { EndState } from '../jobs/kept-outcomes.js';
+import { placeOf } from '../jobs/queues.js';
 import type { Partition } from '../layout/partitions.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import type { RedisClock } from '../redis/clock.js';
@@ -83,15 +84,13 @@ export class Janitor {
   }
 
   async #retire(queue: TallyQueue, state: EndState, ageMs: number): Promise<void> {
-    const { scripts, retire } = this.deps;
-    const { updates, bytes } = await this.#boundOf(queue, state);
+    const limits = { ageMs, ...(await this.#boundOf(queue, state)), looks: MAX_PER_CALL };
     let looked: number;
     let early = 0;
     do {
-      const args = [queue.toKey(''), ageMs, updates, bytes, MAX_PER_CALL];
-      const answer = (await scripts.run(retire, [queue.toKey(state)], args)) as [number, number];
-      looked = answer[0];
-      early += answer[1];
+      const retired = await retireJobs(this.deps, placeOf(queue), state, limits);
+      looked = retired.looked;
+      early += retired.early;
     } while (looked >= MAX_PER_CALL);
     if (early > 0) {
       this.#tell(queue, state);
@@ -106,9 +105,7 @@ export class Janitor {
     if (all.length < 2) {
       return { updates, bytes };
     }
-    const kept = await Promise.all(
-      all.map(({ prefix }) => readKept(redis, (type) => new QueueKeys(prefix).toKey(name, type), state)),
-    );
+    const kept = await Promise.all(all.map(({ prefix }) => readKept(redis, { prefix, queue: name }, state)));
     const share = (of: keyof Bound, max: number) =>
       Math.min(
         max,

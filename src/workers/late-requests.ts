@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JobResult } from '../jobs/queues.js';
 import type { Store } from '../layout/store.js';
-import { toMs } from '../redis/announced.js';
+import { toMs } from '../redis/server-time.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';

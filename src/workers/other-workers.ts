@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { addressOf, ConnectedWorkers } from '../metrics/connected-workers.js';
+import { ConnectedWorkers } from '../metrics/connected-workers.js';
+import { sourceOf } from '../redis/client-list.js';
 import type { Connection } from '../redis/connection.js';
 import type { ServedQueues } from './served-queues.js';
 
@@ -34,7 +35,7 @@ export class OtherWorkers {
       const names = new Set(this.served.queues.map(({ name }) => name));
       const found = this.served.partitions.flatMap((partition) =>
         [...names].flatMap((queue) => {
-          const from = workers.othersOf(queue, partition).map(addressOf);
+          const from = workers.othersOf(queue, partition).map(sourceOf);
           return from.length === 0 ? [] : [`${partition.prefix}:${queue} (from ${from.join(', ')})`];
         }),
       );

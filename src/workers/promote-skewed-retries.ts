@@ -1,14 +1,13 @@
+import { delayedUntil } from '../bullmq/job-ids.js';
 import type { RedisClient } from '../redis/connection.js';
 import { LONGEST_BACKOFF_MS } from '../jobs/job-options.js';
+import { placeOf } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 
 /** Clocks that are off by less than this do no harm worth a look. */
 const MARGIN_MS = 2_000;
 
 const MAX_PER_CALL = 1_000;
-
-/** BullMQ's score of a delayed job is the time at which it is due, times this, plus a counter. */
-const SCORES_PER_MS = 0x1000;
 
 /**
  * Makes jobs wait whose retry is due later than any backoff allows.
@@ -20,8 +19,8 @@ const SCORES_PER_MS = 0x1000;
  * @returns the ids of the jobs
  */
 export async function takeUpPutOffJobs(queue: TallyQueue, redis: RedisClient, nowMs: number): Promise<string[]> {
-  const latest = (nowMs + LONGEST_BACKOFF_MS + MARGIN_MS) * SCORES_PER_MS;
-  const ids = await redis.zrangebyscore(queue.toKey('delayed'), latest, '+inf', 'LIMIT', 0, MAX_PER_CALL);
+  const latestMs = nowMs + LONGEST_BACKOFF_MS + MARGIN_MS;
+  const ids = await delayedUntil(redis, placeOf(queue), latestMs, MAX_PER_CALL);
   const takenUp: string[] = [];
   for (const id of ids) {
     const job = await queue.getJob(id);

@@ -48,7 +48,8 @@ export class ReceiptCutter {
 
   constructor(private readonly deps: { redis: Connection; settledReceiptMs: number; logger: Logger }) {
     this.#confirmation = new ReplicaConfirmation(deps.redis, {
-      ...{ replicasToConfirm: 1, confirmOnDisk: false },
+      replicasToConfirm: 1,
+      confirmOnDisk: false,
       timeoutMs: CONFIRM_TIMEOUT_MS,
     });
   }

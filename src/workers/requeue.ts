@@ -4,7 +4,7 @@ import { formOfJob, toJobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
 import { requeuedJobId } from '../jobs/job-id.js';
 import type { JobResult } from '../jobs/queues.js';
-import { decodeOutcome, isUndone } from '../operations/outcome.js';
+import { decodeOutcome, isUndone, readFailedOutcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, Reading } from './attempt.js';
@@ -66,8 +66,8 @@ function failureOf(operationName: string, update: JobUpdate, outcome: string, re
   if (decoded?.status === 'failed' || decoded?.status === 'unknown') {
     return decoded;
   }
-  const [, reason = 'UNEXPECTED', message = outcome] = /^\?([A-Z_]+),(.*)$/s.exec(outcome) ?? [];
-  return { status: 'failed' as const, reason, message }; // of an operation that this worker does not know
+  // Of an operation that this worker does not know.
+  return { status: 'failed' as const, ...(readFailedOutcome(outcome) ?? { reason: 'UNEXPECTED', message: outcome }) };
 }
 
 /**

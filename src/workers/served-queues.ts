@@ -10,7 +10,7 @@ import { forgiving } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
 import type { Script } from '../redis/scripts.js';
-import { withinTime } from '../within-time.js';
+import { withinTime } from '../lib/timeouts.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import type { JobPlace, TallyJob } from './attempt.js';
@@ -110,7 +110,13 @@ export class ServedQueues {
     this.#prefixes.add(partition.prefix);
     this.partitions.push(partition);
     const settler = new Settler({
-      ...{ scripts: apply.scripts, settle, keys, partition, receipts: layouts.receipts, cutter: this.#cutter, logger },
+      scripts: apply.scripts,
+      settle,
+      keys,
+      partition,
+      receipts: layouts.receipts,
+      cutter: this.#cutter,
+      logger,
       settledReceiptMs: options.settledReceiptMs,
     });
     this.#settlers.push(settler);

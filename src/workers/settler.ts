@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { keysToSettle } from '../bullmq/scripts.js';
 import { isRequeued } from '../jobs/job-id.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Receipts } from '../layout/receipts.js';
@@ -92,8 +93,7 @@ export class Settler {
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
     const { scripts, settle, keys, partition, receipts, cutter, settledReceiptMs } = this.deps;
     const { prefix } = partition;
-    const hashes = jobs.map(({ name: { queue, jobId } }) => keys.job(queue, jobId, prefix));
-    const sets = jobs.map(({ name: { queue }, state }) => keys.job(queue, state, prefix));
+    const ended = keysToSettle(jobs.map(({ name: { queue, jobId }, state }) => ({ prefix, queue, jobId, state })));
     const besides = receipts.withJobs(
       jobs.map(({ name }) => name),
       keys,
@@ -106,7 +106,7 @@ export class Settler {
       ...jobs.map(({ name }) => name.jobId),
       ...jobs.map(({ updates }) => updates),
     ];
-    const cut = (await scripts.run(settle, [...hashes, ...sets, ...besides], args)) as string;
+    const cut = (await scripts.run(settle, [...ended, ...besides], args)) as string;
     const apart = jobs.flatMap(({ name, slots }, place) =>
       cut[place] === '1' ? receipts.apartFromJob(name, slots, keys) : [],
     );

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { z } from 'zod';
+import { retireScript, settleScript } from '../bullmq/scripts.js';
 import { ConfigurationError } from '../errors.js';
 import type { Layout } from '../layout/layout.js';
 import type { Partition } from '../layout/partitions.js';
@@ -16,10 +17,10 @@ import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../optio
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
-import { retireScript, ScriptRunner, settleScript } from '../redis/scripts.js';
+import { ScriptRunner } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
 import { untilAway } from '../redis/until-away.js';
-import { withinTime } from '../within-time.js';
+import { withinTime } from '../lib/timeouts.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
@@ -151,13 +152,20 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       ...this.#store,
       apply: {
         ...this.#store,
-        ...{ registry: this.#registry, scripts: this.#scripts, script, announcedClock, metrics },
+        registry: this.#registry,
+        scripts: this.#scripts,
+        script,
+        announcedClock,
+        metrics,
         confirmation: new ReplicaConfirmation(redis, options),
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
       },
-      ...{ settle, registry: this.#registry, queues: this.#queueNames(), options },
+      settle,
+      registry: this.#registry,
+      queues: this.#queueNames(),
+      options,
       completed: (job) => this.emit('completed', job),
     });
     this.#clockKeeper = new ClockKeeper(layouts.receipts, announcedClock, clock);
@@ -208,7 +216,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await this.#served.serve(this.#shareOf([layouts.configured]), redis.isCluster ? PARTLY_AWAY_MS : undefined);
     await this.#unlessAway(this.#follow());
     this.#janitor = new Janitor(this.#served.queues, {
-      ...{ redis, clock, scripts: this.#scripts, retire: this.#retire, logger },
+      redis,
+      clock,
+      scripts: this.#scripts,
+      retire: this.#retire,
+      logger,
       keepOutcomes: this.options.keepOutcomes,
       partitions: async () => distinctPartitions(await layouts.read()),
     });

@@ -32,7 +32,9 @@ test('while a master is away its partitions are said to be unknown, and the othe
   expect(shown[0]).toMatchObject({
     displayName: `Counters ${lost[0]!} of 8: not known`,
     description: expect.stringContaining(`${fault}, and nothing is known of this queue`) as string,
-    ...{ counts: {}, hasWorkers: null, readOnlyMode: true },
+    counts: {},
+    hasWorkers: null,
+    readOnlyMode: true,
   });
 
   await away.start();

@@ -82,7 +82,10 @@ describe('on a Cluster', () => {
     onTestFinished(() => producer.close());
     await Promise.all(['a', 'b', 'c'].map((key) => producer.counters.increment({ key })));
     const { code, stdout } = await doctor({
-      ...{ TALLY_NAMESPACE: 'counts', TALLY_PREFIX: 'counted', TALLY_PARTITIONS: '2', TALLY_REPLICAS_TO_CONFIRM: '2' },
+      TALLY_NAMESPACE: 'counts',
+      TALLY_PREFIX: 'counted',
+      TALLY_PARTITIONS: '2',
+      TALLY_REPLICAS_TO_CONFIRM: '2',
     });
     expect(stdout).toMatch(/WARN {2}partitions +queues are split into 4, other than here: [1-3] jobs? unfinished/);
     expect(stdout).toMatch(/WARN {2}partitions +they lie unevenly/);

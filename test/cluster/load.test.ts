@@ -113,7 +113,9 @@ test(
     const ended = new AbortController();
     const flags = { concurrency: '50', duration: '2m', keys: '100', drain: '60s' };
     const running = runHere(here, undefined, flags, {
-      ...{ view, signal: ended.signal, differently: { replicasToConfirm: 1 } },
+      view,
+      signal: ended.signal,
+      differently: { replicasToConfirm: 1 },
     });
     const hot = () => `load:${runId}:counter:0`;
     await until('the hottest counter grows', async () => Number(await here.client.get(hot())) > 50, 30_000);

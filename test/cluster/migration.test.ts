@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { readJobStates } from '../../src/jobs/job-end.js';
 import { Partitions } from '../../src/layout/partitions.js';
 import type { ClusterConnection } from '../../src/redis/connection.js';
@@ -116,11 +117,15 @@ test('jobs are found on both sides of a slot that is half moved', { timeout: 60_
   const [partition] = new Partitions(here.prefix, 1).all;
   const keys = createKeys(here);
   const jobs = Array.from({ length: 20 }, (_, number) => ({
-    ...{ queue: 'counters', partition, jobId: `job-${number}` },
+    queue: 'counters',
+    partition,
+    jobId: `job-${number}`,
     slot: undefined,
   }));
   await Promise.all(
-    jobs.map(({ queue, jobId }) => here.client.hset(keys.job(queue, jobId, partition.prefix), 'timestamp', '1')),
+    jobs.map(({ queue, jobId }) =>
+      here.client.hset(jobKey({ prefix: partition.prefix, queue }, jobId), 'timestamp', '1'),
+    ),
   );
   const slot = slotOf(partition.prefix);
   const source = await cluster.masterOfSlot(slot);

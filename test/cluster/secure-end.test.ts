@@ -11,7 +11,8 @@ test('producers and workers end in order also when TLS fails while they do', asy
   const url = await proxyThatEndsBadly(Number(new URL(redis.url).port));
   const here = place();
   const as = (user: string) => ({
-    ...{ namespace: 'tally', prefix: 'tally-queues' },
+    namespace: 'tally',
+    prefix: 'tally-queues',
     redis: { url: urlAs(url, user), tls: redis.security.tls },
   });
   const worker = await here.worker(as('worker'));

@@ -40,9 +40,14 @@ const KINDS: Readonly<Record<string, (ways: FaultyWays) => Promise<RedisTarget>>
     const toServers = await detours(ways, set.servers);
     const toSentinels = await detours(ways, set.sentinels);
     return {
-      ...{ ...USER, tls, sentinelTLS: tls, enableTLSForSentinelMode: true },
-      ...{ sentinelUsername: USER.username, sentinelPassword: USER.password },
-      ...{ sentinels: toSentinels.nodes, name: new URL(set.url).searchParams.get('master')! },
+      ...USER,
+      tls,
+      sentinelTLS: tls,
+      enableTLSForSentinelMode: true,
+      sentinelUsername: USER.username,
+      sentinelPassword: USER.password,
+      sentinels: toSentinels.nodes,
+      name: new URL(set.url).searchParams.get('master')!,
       natMap: { ...toServers.natMap, ...toSentinels.natMap },
     };
   },

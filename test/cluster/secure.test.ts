@@ -216,7 +216,11 @@ async function useDashboard(as: As): Promise<void> {
   const [{ id: jobId }] = (await queuesWith(queueName)).find(failedOne)?.jobs as [{ id: string }];
   // What removes comes last.
   const requests = boardRequests({
-    ...{ queueName, jobId, queueStatus: 'failed', schedulerId: 'none', metricsType: 'completed' },
+    queueName,
+    jobId,
+    queueStatus: 'failed',
+    schedulerId: 'none',
+    metricsType: 'completed',
   }).sort((one, other) => Number(removes(one.path)) - Number(removes(other.path)));
   for (const { method, path } of requests) {
     const answer = await (await call(path, method)).text(); // some can't be done to this job

@@ -9,7 +9,10 @@ test.each([1, 2])(
   { timeout: SECONDS * 1_000 + 180_000 },
   async (replicas) => {
     const { strikes, applied, lostAccepted, lostApplied, doubled } = await runLosses({
-      ...{ replicas, replicasToConfirm: replicas, seconds: SECONDS, seed: 11 },
+      replicas,
+      replicasToConfirm: replicas,
+      seconds: SECONDS,
+      seed: 11,
       events: ['failover', 'blink', 'behind', 'freeze', 'kill'],
     });
     expect(strikes).toBeGreaterThan(1);

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { withinTime } from '../../src/within-time.js';
+import { withinTime } from '../../src/lib/timeouts.js';
 import { endWithSupervisor } from './end-with-supervisor.js';
 import type { ProducerOrder, Report, WorkerOrder } from './messages.js';
 import { startFaultProxy } from './proxy.js';

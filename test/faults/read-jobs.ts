@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis';
 import { decodeRecord, FORM } from '../../src/jobs/form.js';
 import { digestOfJob, nameOfJob } from '../../src/jobs/job-data.js';
 import type { JobData } from '../../src/jobs/job-data.js';
-import { parseJson } from '../../src/jobs/job-end.js';
+import { jobKey } from '../../src/bullmq/queue-keys.js';
+import { parseStored } from '../../src/bullmq/stored-job.js';
 import { settledRecord } from '../../src/jobs/queues.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
@@ -20,7 +21,7 @@ export interface QueuePlace {
 
 /** Every job of a queue that Redis has, whether the queue still knows it or not. */
 export async function readAllJobs(redis: Redis, place: QueuePlace): Promise<JobRecord[]> {
-  const start = keys.job(place.queue, '', place.prefix);
+  const start = jobKey(place, '');
   const found = await scanKeys(redis, `${escapeGlob(start)}*`, 'hash');
   return readJobs(
     redis,
@@ -38,12 +39,12 @@ export async function readJobs(redis: Redis, place: QueuePlace, ids: readonly st
 }
 
 async function readJob(redis: Redis, place: QueuePlace, id: string): Promise<JobRecord | undefined> {
-  const key = keys.job(place.queue, id, place.prefix);
+  const key = jobKey(place, id);
   const [data, timestamp] = await redis.hmget(key, 'data', 'timestamp');
   if (!data || !timestamp) {
     return undefined; // BullMQ has other hashes
   }
-  const receiptKey = keys.jobReceipt(nameOfJob({ ...place, jobId: id }, parseJson(data), Number(timestamp)), NO_SLOT);
+  const receiptKey = keys.jobReceipt(nameOfJob({ ...place, jobId: id }, parseStored(data), Number(timestamp)), NO_SLOT);
   const replies = await redis.multi().hgetall(key).get(receiptKey).pttl(receiptKey).exec();
   const [fields, receipt, ttlMs] = (replies ?? []).map(([error, reply]) => {
     if (error !== null) {
@@ -65,12 +66,16 @@ function jobRecord(
 ): JobRecord {
   const { name: operation = '', data = '{}', returnvalue, progress, failedReason, finishedOn, timestamp } = fields;
   const { v, updates, idempotencyKeys = {} } = JSON.parse(data) as JobData;
-  const mark = settledRecord(parseJson(progress));
-  const returned = parseJson(returnvalue);
+  const mark = settledRecord(parseStored(progress));
+  const returned = parseStored(returnvalue);
   const addedAtMs = v === undefined ? Number(timestamp) : undefined;
   return {
     ...place,
-    ...{ id, form: v ?? FORM, operation, digest: digestOfJob(data), isFinished: finishedOn !== undefined },
+    id,
+    form: v ?? FORM,
+    operation,
+    digest: digestOfJob(data),
+    isFinished: finishedOn !== undefined,
     name: jobName({ ...place, id, ...(addedAtMs !== undefined && { addedAtMs }) }),
     ...(addedAtMs !== undefined && { addedAtMs }),
     updates: updates.map((params, index) => {

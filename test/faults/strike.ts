@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { withinTime } from '../../src/within-time.js';
+import { withinTime } from '../../src/lib/timeouts.js';
 import { createRandom } from './random.js';
 import type { EpochPlan, Fault } from './schedule.js';
 import type { World } from './world.js';

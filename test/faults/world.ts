@@ -7,7 +7,7 @@ import { Partitions } from '../../src/layout/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import type { TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/index.js';
-import { withinTime } from '../../src/within-time.js';
+import { withinTime } from '../../src/lib/timeouts.js';
 import { store } from '../lua/cells.js';
 import { Acts } from './acts.js';
 import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, STOCK, STOCK_AT_START } from './cells.js';

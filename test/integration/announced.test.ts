@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { announceClock, announceWindow, CLOCK_STEP_MS, toMs } from '../../src/redis/announced.js';
+import { announceClock, announceWindow, CLOCK_STEP_MS } from '../../src/redis/announced.js';
+import { toMs } from '../../src/redis/server-time.js';
 import { luaSource } from '../../src/redis/lua-source.js';
 import { place } from '../support/tally.js';
 

@@ -29,7 +29,8 @@ async function startPair(): Promise<Pair> {
   await follow(second, first);
   return {
     url: address.url,
-    ...{ first, second },
+    first,
+    second,
     leadTo: (server) => {
       address.leadTo(`redis://127.0.0.1:${server.options.port}`);
     },

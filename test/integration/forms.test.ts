@@ -42,7 +42,8 @@ const newerBuild = () =>
 function start(folder: string, role: 'worker' | 'submit', { redis, namespace, prefix }: Place, updates?: object[]) {
   const settings = JSON.stringify({ role, options: { redis, namespace, prefix }, updates });
   const child = spawn(process.execPath, ['--import', 'tsx', join(folder, 'test/support/form-process.ts'), settings], {
-    ...{ cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
   onTestFinished(async () => {

@@ -148,8 +148,15 @@ test('an attribute that is null is not set, and what others add is passed over',
   await here.worker();
   const event = {
     ...incrementEvent(here.key('count'), { source: 'https://ann@[::1]:80/a/%C3%A4;b?c=d#e' }).toJSON(),
-    ...{ datacontenttype: null, dataschema: null, subject: null, time: '2026-01-31t12:00:00.5+01:00' },
-    ...{ data_base64: null, traceparent: null, partitionkey: 'x', sampledrate: 7, replayed: true },
+    datacontenttype: null,
+    dataschema: null,
+    subject: null,
+    time: '2026-01-31t12:00:00.5+01:00',
+    data_base64: null,
+    traceparent: null,
+    partitionkey: 'x',
+    sampledrate: 7,
+    replayed: true,
   };
   const { status, body } = await send(api, { headers: { 'content-type': BATCH }, body: [event] });
   expect({ status, updates: body.updates }).toMatchObject({ status: 200, updates: [{ status: 'applied' }] });

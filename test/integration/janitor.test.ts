@@ -1,8 +1,9 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openQueue } from '../../src/jobs/queues.js';
-import { toMs } from '../../src/redis/announced.js';
+import { toMs } from '../../src/redis/server-time.js';
 import { RedisClock } from '../../src/redis/clock.js';
-import { retireScript, ScriptRunner } from '../../src/redis/scripts.js';
+import { retireScript } from '../../src/bullmq/scripts.js';
+import { ScriptRunner } from '../../src/redis/scripts.js';
 import { Janitor } from '../../src/workers/janitor.js';
 import type { KeepOutcomes } from '../../src/workers/keep-outcomes.js';
 import { takeUpPutOffJobs } from '../../src/workers/promote-skewed-retries.js';
@@ -19,7 +20,11 @@ async function janitorOf(here: Place, keep: Pick<KeepOutcomes, 'bytes'> & { upda
   const retire = retireScript();
   const scripts = new ScriptRunner(here.client, [retire]);
   const janitor = new Janitor([queue], {
-    ...{ redis: here.client, clock, scripts, retire, logger: here.logger },
+    redis: here.client,
+    clock,
+    scripts,
+    retire,
+    logger: here.logger,
     keepOutcomes: { ms: 24 * HOUR_MS, updates: 1_000_000, ...keep },
     partitions: () => Promise.resolve([here.partition]),
   });

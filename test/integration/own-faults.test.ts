@@ -136,7 +136,8 @@ test('within a transaction and a job of its own it says which update and which k
   const submission = await here.producer().submit({ operation: 'transaction', params: transaction });
 
   expect(await submission.outcome({ timeoutMs: 5_000 })).toMatchObject({
-    ...{ status: 'failed', reason: 'NOPERM' },
+    status: 'failed',
+    reason: 'NOPERM',
     message: expect.stringMatching(/^update 1 .*basket:1/) as string,
   });
   expect(await here.client.exists('stock:1', 'basket:1')).toBe(0);
@@ -205,9 +206,13 @@ test('an update whose plan throws, or recurses for ever, fails alone', async () 
   const here = place();
   const plan = (name: 'rogue.throw' | 'rogue.recurse', lua: string) =>
     defineOperation({
-      ...{ name, queue: 'rogue', params: z.strictObject({ key: z.string(), bad: z.boolean() }) },
-      ...{ cells: ({ key }: { key: string }) => [{ key }], args: ({ bad }: { bad: boolean }) => [bad] },
-      ...{ lua, result: () => ({}) },
+      name,
+      queue: 'rogue',
+      params: z.strictObject({ key: z.string(), bad: z.boolean() }),
+      cells: ({ key }: { key: string }) => [{ key }],
+      args: ({ bad }: { bad: boolean }) => [bad],
+      lua,
+      result: () => ({}),
     });
   const operations = [
     plan('rogue.throw', 'return function(cells, args) if args[1] then error("boom; |") end return { 1 }, {} end'),

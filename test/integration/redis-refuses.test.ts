@@ -114,7 +114,11 @@ describe.each(REFUSALS)('a Redis that refuses with $code', ({ code, readsToo, re
     expect(reads.map(({ status }) => status)).toEqual(readsToo ? [503, 503] : [404, 200]);
     for (const { status, body, headers } of [...answers, ...(readsToo ? reads : [])]) {
       expect({ retryAfter: headers.get('retry-after'), ...body, status }).toMatchObject({
-        ...{ status: 503, retryAfter: '5', code: 'REDIS_REFUSED', redisCode: code, accepted: 'none' },
+        status: 503,
+        retryAfter: '5',
+        code: 'REDIS_REFUSED',
+        redisCode: code,
+        accepted: 'none',
         detail: expect.stringMatching(new RegExp(`Redis refused \\(${code}\\): .*; nothing was accepted`)) as string,
       });
     }
@@ -125,7 +129,9 @@ describe.each(REFUSALS)('a Redis that refuses with $code', ({ code, readsToo, re
       .split('\n')
       .find((text) => text.includes('"code":"REDIS_REFUSED"'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({
-      ...{ level: 40, code: 'REDIS_REFUSED', redisCode: code },
+      level: 40,
+      code: 'REDIS_REFUSED',
+      redisCode: code,
       err: { message: expect.stringContaining(code) as string },
     });
     expect(await metrics.text()).toMatch(new RegExp(`tally_redis_refusals_total\\{code="${code}"\\} [1-9]`));

@@ -2,7 +2,7 @@ import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRegistry } from '../../src/operations/registry.js';
-import { settleScript } from '../../src/redis/scripts.js';
+import { settleScript } from '../../src/bullmq/scripts.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';

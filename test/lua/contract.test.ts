@@ -203,8 +203,16 @@ describe('the call of the frame', () => {
   const name = { prefix: 'tally-queues', queue: 'scores', jobId: 'job' };
   const settings: CallSettings = {
     otherName: { ...name, addedAtMs: 10 },
-    ...{ name, form: 2, digest: 'Digest-0', stamp: { sentAtMs: 8, windowMs: 7 } },
-    ...{ ranBefore: false, leaseMs: 5, clockMs: 4, lockDurationMs: 6, leastWindowMs: 9, keys },
+    name,
+    form: 2,
+    digest: 'Digest-0',
+    stamp: { sentAtMs: 8, windowMs: 7 },
+    ranBefore: false,
+    leaseMs: 5,
+    clockMs: 4,
+    lockDurationMs: 6,
+    leastWindowMs: 9,
+    keys,
   };
   const call = buildScriptCall(whole.groups(updates)[0], { ...settings, ranBefore: true });
   const request = JSON.parse(call.args[1]) as Record<string, unknown>;
@@ -230,9 +238,16 @@ describe('the call of the frame', () => {
     expect([zset[0], zset[2]]).toEqual([5, ['m']]);
     expect(request).toMatchObject({
       strings: 2,
-      ...{ form: 2, sentAtMs: 8, windowMs: 7, leastWindowMs: 9, leaseLengthMs: 6 },
-      ...{ ranBefore: true, applyUntilMs: 8 + (400 * 24 - 1) * 3_600_000, receiptSeconds: 400 * 24 * 3600 },
-      ...{ announced: 12, otherReceipt: 13 },
+      form: 2,
+      sentAtMs: 8,
+      windowMs: 7,
+      leastWindowMs: 9,
+      leaseLengthMs: 6,
+      ranBefore: true,
+      applyUntilMs: 8 + (400 * 24 - 1) * 3_600_000,
+      receiptSeconds: 400 * 24 * 3600,
+      announced: 12,
+      otherReceipt: 13,
       updates: 2,
       cells: [1, f, zset[1][0], 2, g, 2],
       args: [1, 2, 3, 4, 5, 4],

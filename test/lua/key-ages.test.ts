@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { newJobId } from '../../src/layout/new-job-id.js';
-import { toMs } from '../../src/redis/announced.js';
+import { toMs } from '../../src/redis/server-time.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import { keyedIncrements } from './keyed-increments.js';

@@ -149,7 +149,9 @@ function applied(state: State, update: string, index: JobIndex, world: World): S
     }),
   };
   return {
-    ...{ ...state, effects, ...ofKey },
+    ...state,
+    effects,
+    ...ofKey,
     keyPromised: now + state.announced,
     isKeyDoubled: state.isKeyDoubled || isPromised,
   };

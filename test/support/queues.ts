@@ -15,7 +15,8 @@ export function openQueue(here: Place, name = 'counters', prefix = here.partitio
 export async function foreignWorker(here: Place, name: string, processor: Processor): Promise<Worker> {
   const { host, port } = here.client.masters()[0]!.options;
   const worker = new Worker(name, processor, {
-    ...{ connection: { host, port }, prefix: here.partition.prefix },
+    connection: { host, port },
+    prefix: here.partition.prefix,
     stalledInterval: 300, // how soon it takes over the jobs of the dead
   });
   worker.on('error', () => undefined);

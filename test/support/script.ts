@@ -99,18 +99,16 @@ export function createApplier(
     const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, clockMs } = attempt;
     const { otherName = { ...nameOf(jobId), addedAtMs: 1 } } = attempt;
     const call = buildScriptCall(new WholeReceipts().groups(check(updates))[0], {
-      ...{
-        name: nameOf(jobId),
-        otherName,
-        form,
-        digest: DIGEST,
-        ranBefore,
-        leaseMs,
-        lockDurationMs,
-        leastWindowMs,
-        clockMs,
-        keys,
-      },
+      name: nameOf(jobId),
+      otherName,
+      form,
+      digest: DIGEST,
+      ranBefore,
+      leaseMs,
+      lockDurationMs,
+      leastWindowMs,
+      clockMs,
+      keys,
       stamp: { ...(sentAtMs !== null && { sentAtMs }), ...(windowMs !== null && { windowMs }) },
     });
     return (await runner.run(script, call.keys, call.args)) as string;
@@ -129,7 +127,11 @@ export function createApplier(
     return outcome;
   };
   return {
-    ...{ registry, keys, apply, applyOne, applyRaw },
+    registry,
+    keys,
+    apply,
+    applyOne,
+    applyRaw,
     jobReceipt: (jobId) => keys.jobReceipt(nameOf(jobId), NO_SLOT),
     keyReceipt: (key, operation = 'counter.increment') =>
       keys.idempotencyReceipt({ owner: idempotencyOwner, operation, key }, NO_SLOT),

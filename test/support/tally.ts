@@ -77,7 +77,9 @@ export function place(redis: string = inject('redisUrl')): Place {
     key: (name) => `{${id}}:${name}`,
     scattered: (name) => `${id}:${name}`,
     slot,
-    ...{ layout, partition, receipts },
+    layout,
+    partition,
+    receipts,
     jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
       const producer = createProducer({ ...names, ...options });

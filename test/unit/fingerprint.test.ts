@@ -34,8 +34,12 @@ test('it stays the same over releases, since receipts outlive them', () => {
 /** An operation as a user defines it, with these params. */
 function customOperation(shape: z.ZodRawShape) {
   return defineOperation({
-    ...{ name: 'custom.one', description: 'For this test.', params: z.strictObject(shape) },
-    ...{ cells: () => [], lua: '', result: () => null },
+    name: 'custom.one',
+    description: 'For this test.',
+    params: z.strictObject(shape),
+    cells: () => [],
+    lua: '',
+    result: () => null,
   });
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { ConfigurationError } from '../../src/errors.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { NO_SLOT, slotOf, tagOf } from '../../src/redis/slots.js';
@@ -59,7 +60,7 @@ test('every key that Tally writes by itself is reserved, and no two are the same
     keys.queuesNamespace,
     keys.apiKeys,
     keys.users,
-    keys.job('counters', '1'),
+    jobKey({ prefix: 'tally-queues', queue: 'counters' }, '1'),
   ];
 
   expect(written.every(keys.isReserved)).toBe(true);
@@ -69,7 +70,6 @@ test('every key that Tally writes by itself is reserved, and no two are the same
   expect(keys.idempotencyReceipt(idempotency, NO_SLOT)).toBe('tally:idem::counter.increment:a b:c');
   expect(keys.announced(NO_SLOT)).toBe('tally:announced');
   expect(keys.apiKeys).toBe('tally:api-keys');
-  expect(keys.job('counters', '1')).toBe('tally-queues:counters:1');
 });
 
 test('in a Cluster receipts, and what is announced, lie in a slot beside the cells', () => {

@@ -29,7 +29,7 @@ test.each([
 
 test.each([
   ['cli/main.ts', '../dashboard/app.js'],
-  ['cli/doctor/check-rights.ts', '../../src/redis/permissions.js'],
+  ['cli/doctor/check-rights.ts', '../../src/redis/refusal.js'],
   ['dashboard/cells/chart.ts', '../../src/web/html.js'],
   ['src/workers/worker.ts', '../producers/producer.js'],
   ['src/jobs/job-data.ts', '../operations/update.js'],

@@ -62,14 +62,21 @@ describe('a URL of Sentinel', () => {
         { host: 's1', port: 26_379 },
         { host: 's2', port: 26_379 },
       ],
-      ...{ name: 'shop', db: 2, username: 'ann', password: 'secret', sentinelPassword: 'other' },
+      name: 'shop',
+      db: 2,
+      username: 'ann',
+      password: 'secret',
+      sentinelPassword: 'other',
     });
     expect(isCluster(url)).toBe(false);
   });
 
   test('asks for the master "mymaster" unless it is named, and uses TLS for the Sentinels too', () => {
     expect(readTarget('rediss-sentinel://s1')).toMatchObject({
-      ...{ name: 'mymaster', tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true },
+      name: 'mymaster',
+      tls: {},
+      sentinelTLS: {},
+      enableTLSForSentinelMode: true,
     });
   });
 });

@@ -1,5 +1,7 @@
 import { QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { jobKey } from '../../../src/bullmq/queue-keys.js';
+import { readStoredJob } from '../../../src/bullmq/stored-job.js';
 import type { Outcome } from '../../../src/index.js';
 import type { RedisTarget } from '../../../src/redis/target.js';
 import { connectPlainly } from './connect-plainly.js';
@@ -70,13 +72,12 @@ export class PlainOutcomes {
 
   async #look(): Promise<void> {
     const jobIds = [...this.#coming.keys()].slice(0, LOOKED_AT_ONCE);
-    const fields = ['finishedOn', 'returnvalue', 'failedReason'] as const;
-    const found = await Promise.all(
-      jobIds.map((jobId) => this.redis.hmget(`${this.prefix}:${PLAIN_QUEUE}:${jobId}`, ...fields)),
-    );
-    for (const [place, [finishedOn, returnvalue, failedReason]] of found.entries()) {
-      if (finishedOn) {
-        this.#end(jobIds[place] ?? '', failedReason ? failure(failedReason) : plainOutcome(Number(returnvalue)));
+    const place = { prefix: this.prefix, queue: PLAIN_QUEUE };
+    const fields = ['endedAtMs', 'returned', 'failedReason'] as const;
+    const found = await Promise.all(jobIds.map((jobId) => readStoredJob(this.redis, jobKey(place, jobId), fields)));
+    for (const [index, { endedAtMs, returned, failedReason }] of found.entries()) {
+      if (endedAtMs) {
+        this.#end(jobIds[index] ?? '', failedReason ? failure(failedReason) : plainOutcome(Number(returned)));
       }
     }
   }

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { RedisTarget } from '../../../src/redis/target.js';
-import { withinTime } from '../../../src/within-time.js';
+import { withinTime } from '../../../src/lib/timeouts.js';
 
 /** What a process that the load started does. */
 export type ProcessTask =

@@ -26,8 +26,10 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const { strikes, sent, accepted, applied, lostAccepted, lostApplied, doubled } = await runLosses({
   events,
-  ...{ replicas: Number(values.replicas), replicasToConfirm: Number(values.confirm) },
-  ...{ seconds: Number(values.seconds), seed: Number(values.seed) },
+  replicas: Number(values.replicas),
+  replicasToConfirm: Number(values.confirm),
+  seconds: Number(values.seconds),
+  seed: Number(values.seed),
   ...(values.verbose && { note: print }),
 });
 if (values.verbose) {

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { FORM } from '../../../src/jobs/form.js';
 import { JOB_OPTIONS } from '../../../src/jobs/job-options.js';
 import type { NewerJob } from '../acts.js';
-import { withinTime } from '../../../src/within-time.js';
+import { withinTime } from '../../../src/lib/timeouts.js';
 import { jobName, queueName } from '../oracle/evidence.js';
 import { REGISTRY } from '../operations.js';
 import type { Random } from '../random.js';
@@ -49,8 +49,12 @@ const foreignWorker: Nemesis = {
         return endLikeSomebodyElse(random);
       },
       {
-        ...{ connection, prefix, concurrency: 3 },
-        ...{ lockDuration: LOCK_DURATION_MS, stalledInterval: STALLED_INTERVAL_MS, runRetryDelay: 100 },
+        connection,
+        prefix,
+        concurrency: 3,
+        lockDuration: LOCK_DURATION_MS,
+        stalledInterval: STALLED_INTERVAL_MS,
+        runRetryDelay: 100,
         maxStalledCount: Number.MAX_SAFE_INTEGER,
         settings: { backoffStrategy: () => 100 },
       },

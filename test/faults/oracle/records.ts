@@ -11,6 +11,7 @@ import type { Evidence } from './evidence.js';
 import { isDecision } from './history.js';
 import type { End, History } from './history.js';
 import { submittedContent } from './outcomes.js';
+import { decodeKeyReceipt } from '../../../src/jobs/key-receipt.js';
 
 /** What a producer was told, what the job keeps, its receipt and that of its key are the same. */
 export function* recordsAgree(evidence: Evidence, history: History): Generator<string> {
@@ -41,7 +42,7 @@ function* keysAgreeWithJobs(evidence: Evidence, history: History): Generator<str
   const { idempotencyReceipts } = evidence;
   const decided = new Map(history.decided.map((update) => [update.keyName, update]));
   for (const [key, receipt] of idempotencyReceipts) {
-    const [, updateId = '', outcome] = /^tally\/\d+ \S+ \S+ (\S+) (.*)$/s.exec(receipt) ?? [];
+    const { updateId = '', outcome } = decodeKeyReceipt(receipt) ?? {};
     const { jobId, index } = parseUpdateId(updateId) ?? { jobId: updateId, index: 0 };
     const end = history.endOf(jobId, index);
     if (end === undefined || !('outcome' in end) || end.outcome !== outcome) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { settleScript } from '../../../src/redis/scripts.js';
+import { settleScript } from '../../../src/bullmq/scripts.js';
 import type { Command } from './command.js';
 
 /**

@@ -68,10 +68,16 @@ function endBatch(state: State, worker: 0 | 1, attempt: Attempt, world: World): 
 function withPutBack(state: State, { request }: Attempt, outcomes: string, { rules, scenario }: World): State {
   const batch = jobAt(state, request.job);
   const putBack: Partial<Job> = {
-    ...{ status: 'waiting', keyed: batch.keyed && rules.putBackKey === 'kept', window: batch.window },
+    status: 'waiting',
+    keyed: batch.keyed && rules.putBackKey === 'kept',
+    window: batch.window,
     stamp: rules.putBackStamp === 'that of the batch' ? batch.stamp : (scenario.workerClock ?? 0),
-    ...{ sentAt: batch.sentAt, isNewUse: batch.isNewUse },
-    ...{ started: 0, failures: 0, result: '', mark: '' },
+    sentAt: batch.sentAt,
+    isNewUse: batch.isNewUse,
+    started: 0,
+    failures: 0,
+    result: '',
+    mark: '',
   };
   let next = state;
   for (const place of [0, 1] as const) {

@@ -57,13 +57,20 @@ function take(before: State, worker: 0 | 1, index: JobIndex, world: World): Step
     ];
   }
   const request: Request = {
-    ...{ job: index, updates: job.updates, isFirstRun, impossible: isStrict ? '0' : '' },
-    ...{ lease: LEASE, clockLease: logicalTime(state, world) + LEASE },
+    job: index,
+    updates: job.updates,
+    isFirstRun,
+    impossible: isStrict ? '0' : '',
+    lease: LEASE,
+    clockLease: logicalTime(state, world) + LEASE,
   };
   const isMarkBelieved = job.mark !== '' && (isOwnText(job.mark) || rules.believed === 'any');
   const attempt: Attempt = {
-    ...{ request, answer: isMarkBelieved ? job.mark : '' },
-    ...{ hasLostConnection: false, hasLock: true, hasPutBack: false },
+    request,
+    answer: isMarkBelieved ? job.mark : '',
+    hasLostConnection: false,
+    hasLock: true,
+    hasPutBack: false,
   };
   const active = withJob(state, index, { status: 'active', started: Math.min(2, job.started + 1), lockedUntil: LEASE });
   return [progress(isMarkBelieved ? `${text}, which is marked as settled` : text, withWorker(active, worker, attempt))];
@@ -100,7 +107,12 @@ function putBackEarly(state: State, worker: 0 | 1, attempt: Attempt, world: Worl
   }
   const job = jobAt(state, request.job);
   const next = withJob(withWorker(state, worker, { ...attempt, hasPutBack: true }), 2, {
-    ...{ status: 'waiting', updates: '0', keyed: job.keyed, window: job.window, stamp: job.stamp, sentAt: job.sentAt },
+    status: 'waiting',
+    updates: '0',
+    keyed: job.keyed,
+    window: job.window,
+    stamp: job.stamp,
+    sentAt: job.sentAt,
   });
   return [progress(`worker ${worker + 1} puts ${JOB_NAMES[2]} back`, next)];
 }

@@ -1,4 +1,5 @@
-import type { Namespace } from './keys.js';
+import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../../src/bullmq/commands.js';
+import type { Namespace } from '../../src/redis/keys.js';
 
 /** What a Redis user is for. */
 export type Role = 'producer' | 'api' | 'worker' | 'dashboard' | 'access' | 'load' | 'doctor';
@@ -43,23 +44,6 @@ const SCRIPTS = words('EVAL EVALSHA SCRIPT|LOAD');
 const CONFIRMATION = words('WAIT WAITAOF');
 
 const QUEUES: readonly KeyPattern[] = ['~tally-queues:*'];
-
-/** What BullMQ's scripts for adding and counting jobs run, and what reads their ends. */
-const ADD_AND_FOLLOW = words(`
-  DEL EXISTS GET HGET HMGET HMSET HSET INCR LINDEX LLEN LPOS LPUSH LRANGE PERSIST PTTL RPOP RPUSH SADD SCARD SET XADD
-  XREAD XTRIM ZADD ZCARD ZCOUNT ZRANGE ZREM ZREVRANGEBYSCORE ZSCORE HGETALL`);
-
-/** What BullMQ's scripts for taking, ending and retrying jobs run, and Tally's own for settling and removing them. */
-const WORK = words(`
-  BZPOPMIN DEL EXISTS GET HDEL HEXISTS HGET HGETALL HINCRBY HMGET HMSET HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE
-  LREM LTRIM PERSIST PEXPIRE PTTL RPOP RPOPLPUSH RPUSH SADD SCARD SET SMEMBERS SREM XADD XTRIM ZADD ZCARD ZCOUNT
-  ZPOPMIN ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE`);
-
-/** What BullMQ's scripts for looking at queues, and for all that the board can do to them, run. */
-const LOOK_AND_MEND = words(`
-  DEL EXISTS GET HDEL HEXISTS HGET HGETALL HLEN HMGET HSCAN HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE LREM LSET
-  LTRIM PTTL RENAME RPOP RPUSH SADD SCARD SET SMEMBERS SREM SSCAN TYPE XADD ZADD ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE ZREM
-  ZREVRANGE ZSCORE`);
 
 const LOOK_AT_QUEUES: Need = {
   commands: words('HEXISTS HMGET LINDEX LLEN ZCARD ZRANGE ZRANGEBYSCORE'),

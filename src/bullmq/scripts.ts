@@ -1,0 +1,73 @@
+import { luaSource } from '../redis/lua-source.js';
+import type { RedisClient } from '../redis/connection.js';
+import { createScript } from '../redis/scripts.js';
+import type { Script, ScriptRunner } from '../redis/scripts.js';
+import { jobKey, jobLockKey, jobSetKey } from './queue-keys.js';
+import type { EndState, QueuePlace } from './queue-keys.js';
+
+/** The script that marks completed jobs, see `lua/settle.lua`. */
+export function settleScript(): Script {
+  return createScript('settle', luaSource('kept') + luaSource('settle'));
+}
+
+/** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
+export function retireScript(): Script {
+  return createScript('retire', luaSource('kept') + luaSource('retire'));
+}
+
+export interface EndedJob extends QueuePlace {
+  readonly jobId: string;
+  readonly state: EndState;
+}
+
+/** The keys of jobs that `lua/settle.lua` takes first. */
+export function keysToSettle(jobs: readonly EndedJob[]): string[] {
+  return [...jobs.map((job) => jobKey(job, job.jobId)), ...jobs.map((job) => jobSetKey(job, job.state))];
+}
+
+/** What is kept of the jobs of a queue that ended in one way. */
+export interface RetireLimits {
+  /** How long a job is kept, in ms. */
+  readonly ageMs: number;
+  /** How many updates are kept. */
+  readonly updates: number;
+  /** How many bytes of Redis' memory they may take. */
+  readonly bytes: number;
+  /** How many jobs to look at, in this call. */
+  readonly looks: number;
+}
+
+/**
+ * Removes jobs that ended in a way and were kept for long enough, or are more than may be kept, the oldest first.
+ *
+ * @returns how many were looked at, and how many were removed because there were too many
+ */
+export async function retireJobs(
+  { scripts, retire }: { readonly scripts: ScriptRunner; readonly retire: Script },
+  place: QueuePlace,
+  state: EndState,
+  { ageMs, updates, bytes, looks }: RetireLimits,
+): Promise<{ looked: number; early: number }> {
+  const keys = [jobSetKey(place, state)];
+  const args = [jobKey(place, ''), ageMs, updates, bytes, looks];
+  const [looked, early] = (await scripts.run(retire, keys, args)) as [number, number];
+  return { looked, early };
+}
+
+/** A job as it was read, and the data to be put in place of its own. */
+export interface ChangedJob {
+  readonly jobId: string;
+  readonly state: 'failed' | 'waiting';
+  readonly before: string;
+  readonly after: string;
+}
+
+/** @returns false when the job is not as it was read any more, so that nothing was written, see `lua/readmit.lua` */
+export async function replaceData(
+  redis: RedisClient,
+  place: QueuePlace,
+  { jobId, state, before, after }: ChangedJob,
+): Promise<boolean> {
+  const keys = [jobKey(place, jobId), jobSetKey(place, 'failed'), jobLockKey(place, jobId)];
+  return (await redis.eval(luaSource('readmit'), keys.length, ...keys, jobId, state, before, after)) === 1;
+}
