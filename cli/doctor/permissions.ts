@@ -111,7 +111,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   load: [...PRODUCE, LOOK_AT_QUEUES, { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] }],
   doctor: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN', 'CLIENT|LIST'], keys: [] },
-    { commands: words('LLEN ZCARD ZRANGE HGET'), keys: ['%R~tally-queues:*'] },
+    { commands: words('LLEN ZCARD ZRANGE HGET HMGET'), keys: ['%R~tally-queues:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
   ],
 };
