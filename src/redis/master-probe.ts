@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { ClusterConnection } from './connection.js';
+import { ClusterConnection } from './cluster-connection.js';
 import type { Connection } from './connection.js';
 import { SLOTS, tagOf } from './slots.js';
 import { valueWithin, withinTime } from '../lib/timeouts.js';

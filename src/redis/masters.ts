@@ -1,7 +1,8 @@
 import { ConfigurationError } from '../errors.js';
 import { valueWithin } from '../lib/timeouts.js';
 import { addressOf } from './node-name.js';
-import type { ClusterConnection, Connection } from './connection.js';
+import type { Connection } from './connection.js';
+import type { ClusterConnection } from './cluster-connection.js';
 import { judgeServer, mergeFindings, NO_CLUSTER, refuseErrors } from './requirements.js';
 import type { Finding, Wanted } from './requirements.js';
 import { readServerFacts } from './server-facts.js';

@@ -8,7 +8,9 @@ import type { RequestListener, ServerOptions } from 'node:http';
  * them is fast any more: 50 of the 78 us of processor time that an empty request took, see
  * docs/decisions/10-http-speed.md. Those made with the right prototypes have nothing to swap.
  */
-export function expressPrototypes(listener: RequestListener): Pick<ServerOptions, 'IncomingMessage' | 'ServerResponse'> {
+export function expressPrototypes(
+  listener: RequestListener,
+): Pick<ServerOptions, 'IncomingMessage' | 'ServerResponse'> {
   if (!isExpress(listener)) {
     return {};
   }

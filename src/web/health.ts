@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Store } from '../layout/store.js';
-import { ClusterConnection } from '../redis/connection.js';
+import { ClusterConnection } from '../redis/cluster-connection.js';
 import type { Connection } from '../redis/connection.js';
 import { misdirectionOf } from '../redis/masters.js';
 import { addressOf } from '../redis/node-name.js';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { Partitions } from '../../src/layout/partitions.js';
-import type { ClusterConnection } from '../../src/redis/connection.js';
+import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../../src/redis/replicas.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { place, until } from '../support/tally.js';

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectPromptly } from '../../src/redis/connection.js';
-import type { ClusterConnection } from '../../src/redis/connection.js';
+import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
 

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { readJobStates } from '../../src/jobs/job-end.js';
 import { Partitions } from '../../src/layout/partitions.js';
-import type { ClusterConnection } from '../../src/redis/connection.js';
+import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startCluster } from '../support/topology/cluster.js';

@@ -62,7 +62,10 @@ test('what a lost connection wrote is not confirmed by the one that takes its pl
   const before = confirmation.before([NO_SLOT]);
   await confirmation.confirm(before);
   here.client.disconnect(true);
-  await until('it is connected again', () => here.client.disconnects > before.disconnects && here.client.status === 'ready');
+  await until(
+    'it is connected again',
+    () => here.client.disconnects > before.disconnects && here.client.status === 'ready',
+  );
 
   await expect(confirmation.confirm(before)).rejects.toThrow(NotReplicatedError);
 });

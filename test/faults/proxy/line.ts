@@ -10,7 +10,7 @@ import type { CommandKind } from './kinds.js';
  * 'hold-request': the client's connection is cut as well, but the command, with those that were sent together with it, lingers
  * on the way, and reaches Redis some time later. 'watch': nothing.
  */
-export type StrikeEffect = 'drop-request' | 'drop-reply' | 'hold-request' | 'watch';
+type StrikeEffect = 'drop-request' | 'drop-reply' | 'hold-request' | 'watch';
 
 export interface Strike {
   readonly kind: CommandKind;
