@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { readConfig } from './config.js';
 import type { Config } from './config.js';
 import { ConfigurationError } from '../src/errors.js';
-import { createLogger } from '../src/logger.js';
+import { createLogger } from './logger.js';
 import { readRecord } from '../src/redis/embedded-record.js';
 import type { RedisTarget, UrlTarget } from '../src/redis/target.js';
 

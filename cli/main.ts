@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
-import { bearLostTerminal } from '../src/ending/lost-terminal.js';
+import { bearLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';

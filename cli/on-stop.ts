@@ -1,4 +1,4 @@
-import { watchParents } from '../src/ending/parents.js';
+import { watchParents } from '../src/lib/watch-parents.js';
 import type { Context } from './context.js';
 
 /** What ends a command that runs on. SIGUSR2 is what nodemon sends. */

@@ -24,10 +24,8 @@ import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board.js';
 import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
-import { ICON_PATH, sendIcon } from './pages/icon.js';
-import { keysPages } from './cells/keys-pages.js';
-import { STYLESHEET_PATH } from './pages/page.js';
-import { sendStylesheet } from './pages/stylesheet.js';
+import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
+import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
 import { ShownQueues } from './board/shown-queues.js';
 

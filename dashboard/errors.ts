@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { signedInOf } from './access/signed-in.js';
 import { html } from '../src/web/html.js';
 import { MasterAwayError } from './master-unreachable.js';
-import { sendPage } from './pages/page.js';
+import { sendPage } from './page.js';
 import { toldOf } from './told.js';
 import type { Told } from './told.js';
 

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { signedInOf } from '../access/signed-in.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { sendPage } from '../pages/page.js';
+import { sendPage } from '../page.js';
 import type { AuditLog } from './audit-log.js';
 import type { AuditEntry } from './entry.js';
 

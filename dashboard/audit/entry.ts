@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ROLES } from '../access/signed-in.js';
+import type { Response } from 'express';
 
 /** What became of an action; `unanswered` when the browser went away before it was done. */
 const RESULTS = ['done', 'refused', 'failed', 'unanswered'] as const;
@@ -32,4 +33,16 @@ export function resultOf(status: number | undefined): AuditEntry['result'] {
     return 'failed';
   }
   return status >= 400 ? 'refused' : 'done';
+}
+
+/**
+ * Has the name that someone tried to sign in with recorded. Only that of a user: what is typed into a wrong field may
+ * be a password.
+ */
+export function noteAttemptedName({ locals }: Response, name: string | undefined): void {
+  locals['triedName'] = name;
+}
+
+export function attemptedNameOf({ locals }: Response): string | undefined {
+  return locals['triedName'] as string | undefined;
 }

@@ -2,8 +2,7 @@ import type { RequestHandler } from 'express';
 import { signedInOf } from '../access/signed-in.js';
 import { describeAction } from './action-words.js';
 import type { AuditLog } from './audit-log.js';
-import { resultOf } from './entry.js';
-import { attemptedNameOf } from './attempted-name.js';
+import { resultOf, attemptedNameOf } from './entry.js';
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -7,7 +7,7 @@ import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
 import { createBoard } from './board.js';
 import type { ReadWorkers } from './readable-queue.js';
-import { refuseAway } from './refuse-unreachable.js';
+import { refuseAway } from './unreachable.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
 interface BoardOptions extends Pick<Store, 'redis' | 'masters'> {

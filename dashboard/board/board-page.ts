@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express';
-import { AWAY_STYLE } from './unreachable-group.js';
+import { AWAY_STYLE } from './unreachable.js';
 
 const OUTSIDE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/g;
 

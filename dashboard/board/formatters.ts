@@ -11,8 +11,7 @@ import type { Cell } from '../../src/redis/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { isEndedByTally } from './ended-by-tally.js';
-import { failureWords, outcomeWords } from './failure-words.js';
+import { isEndedByTally, failureWords, outcomeWords } from './words.js';
 
 /** A job of up to 1,000 updates stays one screen: this many of its updates are shown. */
 const SHOWN_UPDATES = 5;

@@ -8,9 +8,9 @@ import type { Registry } from '../../src/operations/registry.js';
 import { updateId } from '../../src/jobs/job-id.js';
 import { GROUP_DELIMITER } from './board-name.js';
 import { describeJob } from './formatters.js';
-import { findLink } from '../cells/paths.js';
+import { findLink } from '../cells/links.js';
 import { unlessGone } from '../master-unreachable.js';
-import { wordsOfShown } from './queue-words.js';
+import { wordsOfShown } from './words.js';
 import type { ShownQueue } from './shown-queues.js';
 
 /** Reads who is connected, once for all queues that ask at a time. */

@@ -1,6 +1,6 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import type { Job } from 'bullmq';
-import { isEndedByTally } from './ended-by-tally.js';
+import { isEndedByTally } from './words.js';
 
 type BeforeHook = NonNullable<BoardHooks['before']>;
 type HttpError = Awaited<ReturnType<BeforeHook>>;

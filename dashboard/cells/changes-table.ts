@@ -3,7 +3,7 @@ import type { Change } from '../../src/readers/read-history.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { BoardNames } from './board-names.js';
-import { jobLink } from './job-link.js';
+import { jobLink } from './links.js';
 
 /** The last changes of a cell; between them what changed it without leaving a history. */
 export function changesTable(changes: readonly Change[], value: number | undefined, boardNames: BoardNames): Html {

@@ -1,6 +1,10 @@
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { InspectedCell } from './inspect-cell.js';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import express, { Router } from 'express';
+import { ASSETS_PATH } from './links.js';
 
 /** The value over time, drawn by `chart-script.ts`; the table below it says the same to those who can't see it. */
 export function chart({ changes, value }: InspectedCell, nowMs: number): Html | undefined {
@@ -20,4 +24,47 @@ export function chart({ changes, value }: InspectedCell, nowMs: number): Html | 
     aria-label="The value over time"
     data-points="${JSON.stringify(points)}"
   ></figure>`;
+}
+
+/** Runs in the browser, after uPlot. A value stays until the next change, hence steps. */
+export const CHART_SCRIPT = `const figure = document.getElementById('chart');
+const points = JSON.parse(figure.dataset.points);
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const axis = { stroke: colour('--muted-foreground'), grid: { stroke: colour('--border'), width: 1 } };
+const size = () => ({ width: figure.clientWidth - 32, height: 260 });
+const chart = new uPlot(
+  {
+    ...size(),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    series: [
+      { label: 'Time (UTC)' },
+      { label: 'Value', stroke: colour('--series'), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
+    ],
+    axes: [axis, { ...axis, size: (_chart, labels) => 24 + 7 * Math.max(1, ...(labels ?? []).map((label) => label.length)) }],
+  },
+  [points.map(([at]) => at), points.map(([, value]) => value)],
+  figure,
+);
+addEventListener('resize', () => chart.setSize(size()));
+`;
+
+const require = createRequire(import.meta.url);
+
+/** Its folder only: it is made for browsers. */
+const UPLOT = join(dirname(require.resolve('uplot/package.json')), 'dist');
+
+/** What a page with a chart loads, in this order. */
+export const CHART_ASSETS = {
+  styles: [`${ASSETS_PATH}/uPlot.min.css`],
+  scripts: [`${ASSETS_PATH}/uPlot.iife.min.js`, `${ASSETS_PATH}/chart.js`],
+} as const;
+
+/** Serves uPlot and the script that uses it. */
+export function assets(): Router {
+  const router = Router({ caseSensitive: true });
+  router.get(`${ASSETS_PATH}/chart.js`, (_request, response) => {
+    response.type('text/javascript').send(CHART_SCRIPT);
+  });
+  router.use(ASSETS_PATH, express.static(UPLOT, { index: false, cacheControl: false }));
+  return router;
 }

@@ -4,9 +4,8 @@ import type { Outcome } from '../../src/operations/outcome.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { BoardNames } from './board-names.js';
-import { cellLink } from './cell-link.js';
+import { cellLink, jobLink } from './links.js';
 import type { Found, RecordedUpdate } from './find-updates.js';
-import { jobLink } from './job-link.js';
 import { waitingTable } from './waiting-table.js';
 import { kindOf, withoutSign } from '../../src/operations/outcome.js';
 

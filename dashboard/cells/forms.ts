@@ -1,7 +1,7 @@
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { CellFields } from './cell-question.js';
-import { FIND_PATH, KEYS_PATH } from './paths.js';
+import { FIND_PATH, KEYS_PATH } from './links.js';
 
 export function cellForm({ key, field, member }: CellFields): Html {
   return html`<form class="card fields" method="get" action="${KEYS_PATH}">

@@ -4,7 +4,7 @@ import type { JobResult, TallyQueue } from '../../src/jobs/queues.js';
 import type { Cell } from '../../src/redis/cell.js';
 import { cellId } from '../../src/redis/cell.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { failureWords } from '../board/failure-words.js';
+import { failureWords } from '../board/words.js';
 import type { ShownQueue } from '../board/shown-queues.js';
 
 /** States of jobs that may still change a cell: those that failed when someone retries them. */

@@ -1,6 +1,6 @@
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { jobLink } from './job-link.js';
+import { jobLink } from './links.js';
 import type { WaitingJob, WaitingJobs, WaitingState } from './waiting-jobs.js';
 
 const STATE_WORDS: Readonly<Record<WaitingState, string>> = {

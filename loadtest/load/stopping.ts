@@ -1,4 +1,4 @@
-import { watchParents } from '../../src/ending/parents.js';
+import { watchParents } from '../../src/lib/watch-parents.js';
 
 /** How a load is ended early: first its submitting, then also the wait for outcomes. */
 export interface Stopping {

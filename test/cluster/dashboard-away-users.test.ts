@@ -4,7 +4,7 @@ import { UserStore } from '../../dashboard/access/user-store.js';
 import { changeUser } from '../../dashboard/access/user.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
-import { begin, holdersOf, kill, ownCluster } from '../support/dashboard-away.js';
+import { begin, holdersOf, kill, ownCluster } from '../support/dashboard-unreachable.js';
 import { addUser, PASSWORD, signInRequest } from '../support/dashboard.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';

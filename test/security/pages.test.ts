@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { html } from '../../src/web/html.js';
-import { renderPage } from '../../dashboard/pages/page.js';
+import { renderPage } from '../../dashboard/page.js';
 import { addUser, signInRequest, startDashboard } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 

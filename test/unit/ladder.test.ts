@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { ESLint } from 'eslint';
 import { expect, test } from 'vitest';
 
@@ -36,4 +37,11 @@ test.each([
   ['loadtest/bench/tables.ts', '../load/load.js'],
 ])('%s may import %s', async (importer, imported) => {
   expect(await faultsOf(importer, imported)).toEqual([]);
+});
+
+const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+test.each(folders.map(({ name }) => name))('src/%s stands on the ladder', async (name) => {
+  const [file = ''] = readdirSync(`src/${name}`).filter((each) => each.endsWith('.ts'));
+  expect(await faultsOf(`src/${name}/${file}`, '../../cli/main.js')).not.toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { createLogger } from '../../src/logger.js';
+import { createLogger } from '../../cli/logger.js';
 
 test('secrets stay out of the log', () => {
   const stream = new PassThrough() as unknown as NodeJS.WriteStream;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { bearLostTerminal } from '../../../src/ending/lost-terminal.js';
+import { bearLostTerminal } from '../../../src/lib/lost-terminal.js';
 import { createWorker } from '../../../src/index.js';
 import { ApiServer, createApi } from '../../../src/api/api.js';
 import { startPlainWorker } from '../plain/plain-worker.js';

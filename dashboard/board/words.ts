@@ -1,6 +1,31 @@
+import { decodeFailure, isFailure, isRecord } from '../../src/jobs/form.js';
+import type { Outcome } from '../../src/operations/outcome.js';
+import type { Job } from 'bullmq';
+import { settledRecord } from '../../src/jobs/queues.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { partitionWords } from './board-name.js';
 import type { ShownQueue } from './shown-queues.js';
+
+/** For people, without the version of its form: why a job failed for good, or an attempt at it. */
+export function failureWords(failedReason: string, hasEnded: boolean): string {
+  return hasEnded || isFailure(failedReason) ? outcomeWords(decodeFailure(failedReason)) : failedReason;
+}
+
+/** An outcome as a line, e.g. `unknown TOO_OLD: it stood for longer than ...`. */
+export function outcomeWords(outcome: Outcome): string {
+  const duplicate = 'duplicate' in outcome ? ' (duplicate)' : '';
+  return outcome.status === 'applied'
+    ? `applied${duplicate} ${JSON.stringify(outcome.result)}`
+    : `${outcome.status}${duplicate} ${outcome.reason}: ${outcome.message}`;
+}
+
+/** Whether a job that is completed was completed by Tally: then it has taken effect, or was answered. */
+export function isEndedByTally({
+  returnvalue,
+  progress,
+}: Pick<Job<unknown, unknown>, 'returnvalue' | 'progress'>): boolean {
+  return isRecord(returnvalue) || settledRecord(progress) !== undefined;
+}
 
 interface QueueWords {
   readonly displayName: string;

@@ -1,0 +1,166 @@
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { Registry } from '../../src/operations/registry.js';
+import { wordsOfShown } from './words.js';
+import type { ShownQueue } from './shown-queues.js';
+import type { BoardHooks } from '@bull-board/api/typings/app';
+import { MasterAwayError } from '../master-unreachable.js';
+import { Router } from 'express';
+
+/** Ends its title on the board. */
+export const NOT_KNOWN = ': not known';
+
+/**
+ * A queue as the board shows it while its master does not answer: without numbers and buttons, and outside of the group of
+ * its partitions, whose sums don't hold it: see `away-group.ts`. Whatever is asked of it is refused before it comes here, see `refuse-away.ts`.
+ */
+export class AwayQueue extends BullMQAdapter {
+  constructor(
+    private readonly shown: ShownQueue,
+    registry: Registry,
+    readonly fault: string,
+  ) {
+    const { displayName, description } = wordsOfShown(shown, registry);
+    super(shown.queue, {
+      displayName: displayName + NOT_KNOWN,
+      description: `${fault}, and nothing is known of this queue until it does. ${description}`,
+      readOnlyMode: true,
+    });
+  }
+
+  override getName(): string {
+    return this.shown.boardName;
+  }
+
+  override getStatuses(): ReturnType<BullMQAdapter['getStatuses']> {
+    return [];
+  }
+
+  override getJobStatuses(): ReturnType<BullMQAdapter['getJobStatuses']> {
+    return [];
+  }
+
+  override getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
+    return Promise.resolve({});
+  }
+
+  override getJobs(): ReturnType<BullMQAdapter['getJobs']> {
+    return Promise.resolve([]);
+  }
+
+  override getWorkers(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  override isPaused(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  override getGlobalConcurrency(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  override getActiveRateLimitTtl(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  override getJobSchedulersCount(): Promise<number> {
+    return Promise.resolve(0);
+  }
+}
+
+/** Ends the name of the group; neither a fault nor the name of a queue holds one. */
+const DELIMITER = ' | ';
+
+/** The board takes numbers that it does not get for 0, and says of an unknown list that it is empty: these are hidden. */
+export const AWAY_STYLE = `
+section:has(> div > [aria-controls^="overview-group-Redis_master_"]) :is([class^="stats-"], [class^="groupMeta-"]),
+body:has(h1[title$="${NOT_KNOWN}"]) section > p { display: none }
+`;
+
+/** What the board answers when it is asked for its queues, as far as it matters here. */
+export interface ListOfQueues {
+  readonly queues: readonly ListedQueue[];
+}
+
+interface ListedQueue {
+  readonly name: string;
+  readonly delimiter: string;
+}
+
+/**
+ * Lists queues whose master does not answer first, in a group that says so.
+ *
+ * @param open the queue whose page asks: it keeps the name that the page knows
+ */
+export function groupAway(
+  { queues }: ListOfQueues,
+  adapters: ReadonlyMap<string, unknown>,
+  open: string,
+): ListOfQueues {
+  const grouped = queues.map((listed) => {
+    const queue = adapters.get(listed.name);
+    if (!(queue instanceof AwayQueue)) {
+      return { isAway: false, listed };
+    }
+    const name = listed.name === open ? open : `${queue.fault}${DELIMITER}${listed.name}`;
+    return { isAway: true, listed: { ...listed, name, delimiter: DELIMITER } };
+  });
+  const those = (wanted: boolean) => grouped.filter(({ isAway }) => isAway === wanted).map(({ listed }) => listed);
+  return { queues: [...those(true), ...those(false)] };
+}
+
+/** The board's own name of a queue, also when a page calls it by the name that it has in the group. */
+export function nameOutOfGroup(name: string): string {
+  return name.split(DELIMITER).at(-1) ?? name;
+}
+
+/**
+ * Changes what the board answers about all of its queues while masters of some don't answer.
+ *
+ * @throws MasterAwayError after an action that was meant for all queues: those that answer have it behind them
+ */
+export const answerWhileAway: NonNullable<BoardHooks['after']> = ({ route, request }, result) => {
+  const away = [...request.queues.values()].flatMap((queue) => (queue instanceof AwayQueue ? queue : []));
+  if (away.length === 0) {
+    return result;
+  }
+  switch (route) {
+    case '/api/queues': {
+      const open = decodeURIComponent(String(request.query['activeQueue'] ?? ''));
+      return { ...result, body: groupAway(result.body as unknown as ListOfQueues, request.queues, open) };
+    }
+    case '/api/queues/pause':
+    case '/api/queues/resume': {
+      const faults = new Set(away.map(({ fault }) => fault));
+      throw new MasterAwayError(`done, but not for ${away.length} queues: ${[...faults].join('; ')}`);
+    }
+    default:
+      return result;
+  }
+};
+
+/** Asked of all queues at once: an answer without some of them would look like one of all. */
+const OF_ALL = ['/api/redis/stats', '/api/job-schedulers'];
+
+/** Refuses what the board is asked about queues whose master does not answer, but for their list. */
+export function refuseAway(shown: () => readonly ShownQueue[]): Router {
+  const router = Router({ caseSensitive: true });
+  router.use('/api/queues/:queueName', (request, _response, next) => {
+    const queueName = nameOutOfGroup(request.params.queueName);
+    requireThere(shown().filter(({ boardName }) => boardName === queueName));
+    next();
+  });
+  router.use(OF_ALL, (_request, _response, next) => {
+    requireThere(shown());
+    next();
+  });
+  return router;
+}
+
+function requireThere(queues: readonly ShownQueue[]): void {
+  for (const { boardName, fault } of queues) {
+    if (fault !== undefined) {
+      throw MasterAwayError.of(boardName, fault);
+    }
+  }
+}

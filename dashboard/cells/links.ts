@@ -1,0 +1,36 @@
+import { describeCell } from '../../src/redis/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
+import { html } from '../../src/web/html.js';
+import type { Html } from '../../src/web/html.js';
+import { BOARD_PATH } from '../board/board.js';
+
+export const KEYS_PATH = '/ops/keys';
+export const FIND_PATH = '/ops/find';
+
+/** The page that finds an update, with links to its cells. */
+export function findLink(updateId: string): string {
+  return `${FIND_PATH}?${new URLSearchParams({ update: updateId }).toString()}`;
+}
+
+/** Where scripts and styles of the chart are served. */
+export const ASSETS_PATH = '/ops/assets';
+
+/** A link to the page of a cell. */
+export function cellLink(cell: Cell): Html {
+  const { key, field, member } = cell;
+  const query = new URLSearchParams({
+    key,
+    ...(field !== undefined && { field }),
+    ...(member !== undefined && { member }),
+  });
+  return html`<a class="code" href="${KEYS_PATH}?${query.toString()}">${describeCell(cell)}</a>`;
+}
+
+/** A link to a job on the board; its id alone where the board does not have it. */
+export function jobLink(boardName: string | undefined, jobId: string): Html {
+  return boardName === undefined
+    ? html`<span class="code">${jobId}</span>`
+    : html`<a class="code" href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}/${encodeURIComponent(jobId)}"
+        >${jobId}</a
+      >`;
+}
