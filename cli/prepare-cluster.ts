@@ -69,7 +69,7 @@ export async function prepareCluster(): Promise<void> {
 }
 
 /** @throws ConfigurationError when something is under way, or lies where a Cluster has no queues */
-async function requireAtRest({ redis, keys, layouts, inCluster }: Move): Promise<void> {
+async function requireAtRest({ redis, layouts, inCluster }: Move): Promise<void> {
   if (redis.isCluster) {
     throw new ConfigurationError(
       'this is a Cluster already: give the one server whose keys are to be moved (REDIS_URL)',

@@ -4,6 +4,8 @@
 --
 -- The return value is there a second time, as the mark in the progress. Memory is given out in steps, so that texts take more
 -- than their lengths.
+--
+-- Of BullMQ it knows the fields `data`, `failedReason` and `stacktrace` of a job's hash: asserted in `test/bullmq`.
 
 local JOB_BYTES, BYTES_PER_LENGTH = 1300, 1.1
 

@@ -1,6 +1,5 @@
 import { nextDelayed } from '../../src/bullmq/job-ids.js';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
-import type { QueuePlace } from '../../src/bullmq/queue-keys.js';
 import { parseStored, readStoredData } from '../../src/bullmq/stored-job.js';
 import { FORM } from '../../src/jobs/form.js';
 import { formOfJob } from '../../src/jobs/job-data.js';

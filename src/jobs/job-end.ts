@@ -43,7 +43,7 @@ interface JobStore {
 
 /** Reads how jobs ended, many in one round trip; of those that were removed, from their receipts while these live. */
 export async function readJobStates(store: JobStore, jobs: readonly JobWithReceipt[]): Promise<JobState[]> {
-  const { redis, keys } = store;
+  const { redis } = store;
   // Not as a pipeline: of a slot that is half moved, ioredis would read all of it where only a part of it is.
   return Promise.all(
     jobs.map(async (job) => {

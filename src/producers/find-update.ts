@@ -137,7 +137,7 @@ async function readJobsIn(search: Search, partition: Partition, jobIds: readonly
 
 /** No job where there is none, or where its data is not that of one. */
 async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
-  const { redis, keys, layouts } = search;
+  const { redis, layouts } = search;
   const { queue, partition, jobId } = place;
   const key = jobKey({ prefix: partition.prefix, queue }, jobId);
   const stored = await readStoredJob(redis, key, ['name', 'data', 'attemptsMade', ...STATE_FIELDS]);

@@ -145,7 +145,7 @@ export class Sender {
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
   async #enqueue(operation: Operation, updates: readonly PendingUpdate[], options: JobsOptions): Promise<Submission[]> {
     const { store, keyLookUp, windowMs, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
-    const { redis, layouts } = store;
+    const { layouts } = store;
     const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
     const stamp = { sentAtMs, windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Connection, RedisClient } from './connection.js';
 import { ConfigurationError } from '../errors.js';
-import { luaSource } from './lua-source.js';
 
 /** A Lua script by its text and the SHA-1 under which Redis keeps it. */
 export interface Script {

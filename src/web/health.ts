@@ -96,7 +96,7 @@ async function faultsOf({ redis, masters, prefix, drain }: HealthDeps): Promise<
   if (asked.some((answer) => answer.facts !== undefined && answer.refusal === undefined)) {
     return { errors: [] };
   }
-  return refused?.refusal === undefined ? away(faults.join('; ')) : refusedWith(refused.refusal);
+  return refused?.refusal === undefined ? away(faults.join('; ') || silenceOf(redis)) : refusedWith(refused.refusal);
 }
 
 function away(message: string): Faults {

@@ -10,6 +10,7 @@ import type { QueuePlace } from '../../src/bullmq/queue-keys.js';
 import { countJobs } from '../../src/bullmq/queue-state.js';
 import { keysToSettle, replaceData, retireJobs, retireScript, settleScript } from '../../src/bullmq/scripts.js';
 import { storedText } from '../../src/bullmq/stored-job.js';
+import { readKept } from '../../src/jobs/kept-outcomes.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
 import { ended } from '../support/queues.js';
 import { keysLike, until } from '../support/tally.js';
@@ -35,6 +36,36 @@ fact(
 
     expect((await queue.getJob('j'))?.progress).toEqual({ outcomes: 'tally/2 digest 1' });
     expect(await here.client.zscore(set, 'j')).toMatch(/^\d+\.5$/);
+  },
+);
+
+fact(
+  'what a failed job takes is reckoned by the lengths of its data, its reason and its stack',
+  { lookAt: 'lua/kept.lua' },
+  async () => {
+    const { here, queue, at } = begin();
+    const long = 'x'.repeat(10_000);
+    const jobIds = ['short', 'data', 'reason', 'stack'];
+    const textOf = (jobId: string) => ({ text: jobId === 'data' ? long : '' });
+    await queue.addBulk(jobIds.map((jobId) => ({ name: 'n', data: textOf(jobId), opts: { jobId, attempts: 1 } })));
+    const worker = await startWorker(here, ({ id }) => {
+      const error = new Error(id === 'reason' ? long : 'no');
+      error.stack = id === 'stack' ? long : 'Error: no';
+      return Promise.reject(error);
+    });
+    await Promise.all(jobIds.map((jobId) => ended(queue, jobId)));
+    await worker.close();
+
+    const settle = settleScript();
+    const scripts = new ScriptRunner(here.client, [settle]);
+    const taken: Record<string, number> = {};
+    for (const jobId of jobIds) {
+      const { bytes } = await readKept(here.client, at, 'failed');
+      await scripts.run(settle, keysToSettle([{ ...at, jobId, state: 'failed' }]), [60, '0', jobId, 1]);
+      taken[jobId] = (await readKept(here.client, at, 'failed')).bytes - bytes;
+    }
+    const { short = 0, ...others } = taken;
+    expect(Object.values(others).map((bytes) => bytes - short > long.length)).toEqual([true, true, true]);
   },
 );
 

@@ -1,8 +1,9 @@
 import { DelayedError } from 'bullmq';
 import type { Job, Processor } from 'bullmq';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { AttemptWorker, attemptAskedAtMs, hasRunBefore } from '../../src/bullmq/attempt-worker.js';
 import { jobLockKey } from '../../src/bullmq/queue-keys.js';
+import { Events } from '../../src/bullmq/queue-events.js';
 import { workerConnectionName } from '../../src/bullmq/worker-names.js';
 import { readClients } from '../../src/redis/client-list.js';
 import { slotOf } from '../../src/redis/slots.js';
@@ -111,6 +112,55 @@ fact(
     expect(await here.client.exists(jobLockKey(at, 'j'))).toBe(1); // renewed, or it would be gone
     await worker.abandonJobs();
     await until('the lock is gone', async () => (await here.client.exists(jobLockKey(at, 'j'))) === 0);
+  },
+);
+
+class AskedWorker extends ProbeWorker {
+  asked = 0;
+
+  protected override checkConnectionError<T>(command: () => Promise<T>): Promise<T | undefined> {
+    this.asked += 1;
+    return super.checkConnectionError(command);
+  }
+}
+
+class AskedEvents extends Events {
+  asked = 0;
+
+  protected override checkConnectionError<T>(command: () => Promise<T>): Promise<T | undefined> {
+    this.asked += 1;
+    return super.checkConnectionError(command);
+  }
+}
+
+fact(
+  'the loops of workers and of listeners go on by the method that is overridden',
+  { lookAt: 'src/bullmq/try-again-later.ts' },
+  async () => {
+    const { here, at } = begin();
+    const options = { connection: workerConnection(here), prefix: at.prefix };
+    const worker = new AskedWorker(QUEUE, () => Promise.resolve(''), { ...options, stalledInterval: 100 });
+    await untilReady(worker);
+    const events = new AskedEvents(QUEUE, { ...options, blockingTimeout: 100 });
+    events.on('error', () => undefined);
+    onTestFinished(() => events.close());
+    await until('each has asked more than once', () => worker.asked > 1 && events.asked > 1);
+  },
+);
+
+fact(
+  'the wait of a worker between two looks for the jobs of silent ones ends when its jobs are given up',
+  { lookAt: 'abandonJobs in src/bullmq/attempt-worker.ts' },
+  async () => {
+    const { here, at } = begin();
+    const options = { connection: workerConnection(here), prefix: at.prefix, stalledInterval: 600_000 };
+    const worker = new AskedWorker(QUEUE, () => Promise.resolve(''), options);
+    await untilReady(worker);
+    await until('it has looked once', () => worker.asked === 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(worker.asked).toBe(1);
+    await worker.abandonJobs();
+    await until('it goes on', () => worker.asked === 2);
   },
 );
 

@@ -20,42 +20,20 @@ import { runHere } from './run-here.js';
 const HOSTILE = `</script><img src="x" onerror="document.title='hurt'"><!--<script>`;
 
 const WRONG: Verdict = {
-  exact: false,
-  cells: 320,
-  differing: 3,
-  lost: 5,
-  doubled: 2,
-  negativeStocks: 1,
-  uncertain: 4,
-  undrained: 0,
+  ...{ exact: false, cells: 320, differing: 3, lost: 5, doubled: 2, negativeStocks: 1, uncertain: 4, undrained: 0 },
   complaints: ['1003 of 1000 units were sold to 10000 buyers, instead of 1000'],
   differences: [
     {
-      cell: 'load:1f3a:counter:17',
-      family: 'counter',
-      kind: 'lost',
-      expectedLow: 70,
-      expectedHigh: 74,
-      found: 65,
-      amount: 5,
+      ...{ cell: 'load:1f3a:counter:17', family: 'counter', kind: 'lost' },
+      ...{ expectedLow: 70, expectedHigh: 74, found: 65, amount: 5 },
     },
     {
-      cell: 'load:1f3a:leaderboard, member player:3',
-      family: 'scores',
-      kind: 'doubled',
-      expectedLow: 10,
-      expectedHigh: 10,
-      found: 12,
-      amount: 2,
+      ...{ cell: 'load:1f3a:leaderboard, member player:3', family: 'scores', kind: 'doubled' },
+      ...{ expectedLow: 10, expectedHigh: 10, found: 12, amount: 2 },
     },
     {
-      cell: 'load:1f3a:stock:4',
-      family: 'inventory',
-      kind: 'negative-stock',
-      expectedLow: 0,
-      expectedHigh: 0,
-      found: -3,
-      amount: 3,
+      ...{ cell: 'load:1f3a:stock:4', family: 'inventory', kind: 'negative-stock' },
+      ...{ expectedLow: 0, expectedHigh: 0, found: -3, amount: 3 },
     },
   ],
 };
@@ -102,11 +80,7 @@ test('a load that was not accepted at all is no success', () => {
   const complaints = ['not one update was accepted'];
   const verdict = {
     ...WRONG,
-    differing: 0,
-    differences: [],
-    lost: 0,
-    doubled: 0,
-    negativeStocks: 0,
+    ...{ differing: 0, differences: [], lost: 0, doubled: 0, negativeStocks: 0 },
     complaints,
   };
   const report = renderReport(resultOf({ passed: false, tally: sideOf('tally', { counts, verdict }) }));
@@ -205,12 +179,7 @@ test('a load that ended before its first update has a report, too', async () => 
   const none = { count: 0, meanMs: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, p999Ms: 0, maxMs: 0, curve: [] };
   const tally = sideOf('tally', {
     counts: { submitted: 0, acknowledged: 0, refused: 0, unknown: 0, completed: 0 },
-    perSecond: 0,
-    samples: [],
-    batchSizes: [],
-    outcomes: [],
-    errors: [],
-    nemeses: [],
+    ...{ perSecond: 0, samples: [], batchSizes: [], outcomes: [], errors: [], nemeses: [] },
     latency: { acknowledgement: none, outcome: none },
     verdict: { ...WRONG, complaints: ['not one update was accepted'], differing: 0, differences: [] },
   });
@@ -320,20 +289,10 @@ function rowsOf(page: Page, selector: string): Promise<string[][]> {
 function resultOf(found: Pick<LoadResult, 'tally'> & Partial<LoadResult>): LoadResult {
   return {
     settings: {
-      target: 'queue',
-      targetUrl: 'redis://127.0.0.1:6379',
-      self: false,
-      seed: 42,
-      runId: '1f3a',
-      batch: 1,
+      ...{ target: 'queue', targetUrl: 'redis://127.0.0.1:6379', self: false, seed: 42, runId: '1f3a', batch: 1 },
       topology: { mode: 'server', masters: [], replicas: 0 },
       loop: { kind: 'open', perSecond: 400, ramp: false },
-      durationMs: 30_000,
-      updateLimit: 1_000_000,
-      keys: 80,
-      skew: 1,
-      idempotentShare: 0.1,
-      sendings: 1,
+      ...{ durationMs: 30_000, updateLimit: 1_000_000, keys: 80, skew: 1, idempotentShare: 0.1, sendings: 1 },
       mix: { counter: 0.6, inventory: 0.2, xp: 0.1, scores: 0.1 },
       nemeses: [],
     },
@@ -349,11 +308,8 @@ function sideOf(name: SideResult['name'], found: Partial<SideResult> = {}): Side
   const slowness = name === 'tally' ? 1 : 3;
   return {
     name,
-    startedAt: '2026-01-02T03:04:05.678Z',
-    endedAt: '2026-01-02T03:04:36.000Z',
-    submittingMs: 30_000,
-    drainMs: 812,
-    perSecond: 411,
+    ...{ startedAt: '2026-01-02T03:04:05.678Z', endedAt: '2026-01-02T03:04:36.000Z' },
+    ...{ submittingMs: 30_000, drainMs: 812, perSecond: 411 },
     counts: { submitted: 12_349, acknowledged: 12_345, refused: 0, unknown: 4, completed: 12_345 },
     samples: secondsOf(30, slowness),
     latency: { acknowledgement: latencyOf(slowness), outcome: latencyOf(4 * slowness) },
@@ -368,16 +324,8 @@ function sideOf(name: SideResult['name'], found: Partial<SideResult> = {}): Side
     errors: [{ message: 'the answer was lost', count: 4 }],
     nemeses: [],
     verdict: {
-      exact: true,
-      cells: 320,
-      differing: 0,
-      lost: 0,
-      doubled: 0,
-      negativeStocks: 0,
-      uncertain: 4,
-      undrained: 0,
-      differences: [],
-      complaints: [],
+      ...{ exact: true, cells: 320, differing: 0, lost: 0, doubled: 0, negativeStocks: 0, uncertain: 4, undrained: 0 },
+      ...{ differences: [], complaints: [] },
     },
     ...found,
   };
@@ -386,13 +334,8 @@ function sideOf(name: SideResult['name'], found: Partial<SideResult> = {}): Side
 function secondsOf(length: number, slowness = 1): Sample[] {
   return Array.from({ length }, (_, index) => ({
     atMs: (index + 1) * 1_000 + (index % 7),
-    submitted: 400 + (index % 9),
-    completed: 400 / slowness,
-    backlog: 100 * slowness,
-    inFlight: 3 * slowness,
-    errors: slowness,
-    p50Ms: 2.5 * slowness,
-    p99Ms: 11 * slowness,
+    ...{ submitted: 400 + (index % 9), completed: 400 / slowness, backlog: 100 * slowness, inFlight: 3 * slowness },
+    ...{ errors: slowness, p50Ms: 2.5 * slowness, p99Ms: 11 * slowness },
   }));
 }
 

@@ -228,14 +228,12 @@ describe('the call of the frame', () => {
 
   test('holds the request that the head of lua/apply.lua documents, and nothing else', () => {
     const documented = [...luaSource('apply').matchAll(/^-- request\.(\w+)/gm)].map(([, name]) => name);
-    const [hash] = request['hashes'] as [[number, [number, number], string[]]];
+    const [[hashIndex, [f, g], fields]] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
     expect([...Object.keys(request), 'part', 'steps', 'refused'].sort()).toEqual([...documented].sort());
-    const [hashIndex, [f, g], fields] = hash;
     expect(request).toHaveProperty('hashes.length', 1);
-    expect([hashIndex, fields]).toEqual([4, ['f', 'g']]);
-    expect([zset[0], zset[2]]).toEqual([5, ['m']]);
+    expect([hashIndex, fields, zset[0], zset[2]]).toEqual([4, ['f', 'g'], 5, ['m']]);
     expect(request).toMatchObject({
       strings: 2,
       form: 2,
