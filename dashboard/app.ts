@@ -21,7 +21,7 @@ import { AuditLog } from './audit/audit-log.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
 import { changeBoardPage } from './board/board-page.js';
-import { BOARD_PATH } from './board/board.js';
+import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';

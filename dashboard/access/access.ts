@@ -1,7 +1,5 @@
 import type { RequestHandler } from 'express';
 import type { Store } from '../../src/layout/store.js';
-import type { Keys } from '../../src/redis/keys.js';
-import type { MasterProbe } from '../../src/redis/master-probe.js';
 import { refuseOtherSites } from './cross-site.js';
 import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';

@@ -22,7 +22,7 @@ interface SignInForm {
   readonly comesByLink?: boolean;
 }
 
-export function signInForm({ to, error, comesByLink = false }: SignInForm): Html {
+function signInForm({ to, error, comesByLink = false }: SignInForm): Html {
   return html`<form class="card narrow stack" method="post" action="${SIGN_IN_PATH}">
       ${error !== undefined && html`<p class="error" role="alert">${error}</p>`}
       <label>
@@ -39,7 +39,7 @@ export function signInForm({ to, error, comesByLink = false }: SignInForm): Html
     ${comesByLink && html`<p><a href="${to}">I have signed in already</a></p>`}`;
 }
 
-export function signOutForm(user: SignedIn | undefined): Html {
+function signOutForm(user: SignedIn | undefined): Html {
   if (user?.by !== 'password') {
     return html`<p>Nobody has signed in here with a password.</p>`;
   }

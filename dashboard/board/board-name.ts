@@ -1,5 +1,8 @@
 import type { Partition } from '../../src/layout/partitions.js';
 
+/** Where the board stands, as the browser sees it. */
+export const BOARD_PATH = '/ops/queues';
+
 /** Ends the name of a group of queues on the board; no name of a queue holds one. */
 export const GROUP_DELIMITER = ':';
 

@@ -1,3 +1,4 @@
+import { BOARD_PATH } from './board-name.js';
 import { createBullBoard } from '@bull-board/api';
 import { ExpressAdapter } from '@bull-board/express';
 import type { Express } from 'express';
@@ -13,9 +14,6 @@ import { ICON_PATH, SECTIONS } from '../page.js';
 import { refuseAction } from './refused-actions.js';
 import type { ShownQueue } from './shown-queues.js';
 import { toldOf } from '../told.js';
-
-/** Where the board stands, as the browser sees it. */
-export const BOARD_PATH = '/ops/queues';
 
 /** What stands in the menu of the board: the other pages, see `pages/page.ts`. */
 const LINKS = [

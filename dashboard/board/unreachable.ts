@@ -7,7 +7,7 @@ import { MasterAwayError } from '../master-unreachable.js';
 import { Router } from 'express';
 
 /** Ends its title on the board. */
-export const NOT_KNOWN = ': not known';
+const NOT_KNOWN = ': not known';
 
 /**
  * A queue as the board shows it while its master does not answer: without numbers and buttons, and outside of the group of
@@ -78,7 +78,7 @@ body:has(h1[title$="${NOT_KNOWN}"]) section > p { display: none }
 `;
 
 /** What the board answers when it is asked for its queues, as far as it matters here. */
-export interface ListOfQueues {
+interface ListOfQueues {
   readonly queues: readonly ListedQueue[];
 }
 
@@ -92,11 +92,7 @@ interface ListedQueue {
  *
  * @param open the queue whose page asks: it keeps the name that the page knows
  */
-export function groupAway(
-  { queues }: ListOfQueues,
-  adapters: ReadonlyMap<string, unknown>,
-  open: string,
-): ListOfQueues {
+function groupAway({ queues }: ListOfQueues, adapters: ReadonlyMap<string, unknown>, open: string): ListOfQueues {
   const grouped = queues.map((listed) => {
     const queue = adapters.get(listed.name);
     if (!(queue instanceof AwayQueue)) {
@@ -110,7 +106,7 @@ export function groupAway(
 }
 
 /** The board's own name of a queue, also when a page calls it by the name that it has in the group. */
-export function nameOutOfGroup(name: string): string {
+function nameOutOfGroup(name: string): string {
   return name.split(DELIMITER).at(-1) ?? name;
 }
 

@@ -27,7 +27,7 @@ export function chart({ changes, value }: InspectedCell, nowMs: number): Html | 
 }
 
 /** Runs in the browser, after uPlot. A value stays until the next change, hence steps. */
-export const CHART_SCRIPT = `const figure = document.getElementById('chart');
+const CHART_SCRIPT = `const figure = document.getElementById('chart');
 const points = JSON.parse(figure.dataset.points);
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const axis = { stroke: colour('--muted-foreground'), grid: { stroke: colour('--border'), width: 1 } };

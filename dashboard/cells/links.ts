@@ -2,7 +2,7 @@ import { describeCell } from '../../src/redis/cell.js';
 import type { Cell } from '../../src/redis/cell.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { BOARD_PATH } from '../board/board.js';
+import { BOARD_PATH } from '../board/board-name.js';
 
 export const KEYS_PATH = '/ops/keys';
 export const FIND_PATH = '/ops/find';

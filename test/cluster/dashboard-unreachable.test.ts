@@ -1,7 +1,16 @@
 import { expect, test, vi } from 'vitest';
 import { Partitions } from '../../src/layout/partitions.js';
 import { startBrowser } from '../support/browser.js';
-import { addJobs, begin, holdersOf, keyOn, keysOf, kill, lossOf, ownCluster } from '../support/dashboard-unreachable.js';
+import {
+  addJobs,
+  begin,
+  holdersOf,
+  keyOn,
+  keysOf,
+  kill,
+  lossOf,
+  ownCluster,
+} from '../support/dashboard-unreachable.js';
 import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 
