@@ -47,6 +47,7 @@ export function noteErrors(
   noteNoneReached(connection, target, note);
   const refused = sayRefusals(connection, connectionName, logger);
   if (target.nodes === undefined) {
+    connection.on('replica', refused); // such an answer makes the connection leave, and is not told as an error
     noteServer(connection as Redis, note, connection);
     hearErrorReplies(connection as Redis, refused);
     return;

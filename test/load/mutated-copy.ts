@@ -7,7 +7,7 @@ import { mutate } from '../faults/mutation-list.js';
 import type { Edit } from '../faults/mutation-list.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const NEEDED = ['src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
+const NEEDED = ['cli', 'src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
 
 /** What makes Tally forget that it applied an update with an idempotency key. */
 export const NO_IDEMPOTENCY: readonly Edit[] = [

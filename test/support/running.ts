@@ -119,7 +119,7 @@ export function isRunning(pid: number): boolean {
 
 function startScript(command: string): string {
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: { start: string } };
-  const script = scripts.start.replace(/node dist\/src\/cli\/main\.js up$/, `${TALLY} ${command}`);
+  const script = scripts.start.replace(/node dist\/cli\/main\.js up$/, `${TALLY} ${command}`);
   expect(script, 'the script "start" of package.json').not.toBe(scripts.start);
   return script;
 }
