@@ -6,6 +6,7 @@ import { findFault } from './find-fault.js';
 import { hearErrorReplies, hearHandshake } from './hear-replies.js';
 import { hideArguments } from './hide-arguments.js';
 import { isRefusalCode, refusalOf } from './refusal.js';
+import type { Refusal } from './refusal.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
 
 /** What ioredis says of a Cluster or of Sentinels of which it reached none, at every attempt, and not why. */
@@ -47,7 +48,9 @@ export function noteErrors(
   noteNoneReached(connection, target, note);
   const refused = sayRefusals(connection, connectionName, logger);
   if (target.nodes === undefined) {
-    connection.on('replica', refused); // such an answer makes the connection leave, and is not told as an error
+    connection.on('replica', (error: Error) => {
+      countRefusal(connection, error); // such an answer makes the connection leave, and is not told as an error
+    });
     noteServer(connection as Redis, note, connection);
     hearErrorReplies(connection as Redis, refused);
     return;
@@ -91,17 +94,26 @@ function noteSearch(connection: Connection, note: Note, forget: () => void): voi
 function sayRefusals(connection: Connection, connectionName: string, logger: Logger): (error: Error) => void {
   const saidAtMs = new Map<string, number>();
   return (error) => {
-    const { code, message } = refusalOf(error) ?? { code: '', message: '' };
-    if (!isRefusalCode(code)) {
+    const refusal = countRefusal(connection, error);
+    if (refusal === undefined) {
       return;
     }
-    connection.onRefusal?.(code);
+    const { code, message } = refusal;
     if (performance.now() - (saidAtMs.get(code) ?? -Infinity) > SAY_REFUSAL_EVERY_MS) {
       saidAtMs.set(code, performance.now());
       const facts = { connection: connectionName, redisCode: code, redisMessage: message };
       logger.warn(facts, `Redis refuses commands: ${explainFault(error)}`);
     }
   };
+}
+
+function countRefusal(connection: Connection, error: Error): Refusal | undefined {
+  const refusal = refusalOf(error);
+  if (refusal === undefined || !isRefusalCode(refusal.code)) {
+    return undefined;
+  }
+  connection.onRefusal?.(refusal.code);
+  return refusal;
 }
 
 /** The errors of a connection to one server. */

@@ -31,6 +31,7 @@ export class Janitor {
   readonly #timer: NodeJS.Timeout;
   readonly #told = new Set<string>();
   #cleaning: Promise<void> | undefined;
+  #largestDefaultBytes = 0;
 
   constructor(
     private readonly queues: readonly TallyQueue[],
@@ -117,9 +118,14 @@ export class Janitor {
     return { updates: share('updates', updates), bytes: share('bytes', bytes) };
   }
 
+  /** The largest so far: a limit that is lowered for a moment makes nobody forget what was kept. */
   async #defaultBytes(): Promise<number> {
     const facts = await Promise.all(this.deps.redis.masters().map(readServerFacts));
-    return defaultBytes(facts.map(({ maxmemoryBytes }) => maxmemoryBytes));
+    this.#largestDefaultBytes = Math.max(
+      this.#largestDefaultBytes,
+      defaultBytes(facts.map(({ maxmemoryBytes }) => maxmemoryBytes)),
+    );
+    return this.#largestDefaultBytes;
   }
 
   #tell({ name }: TallyQueue, state: EndState): void {

@@ -119,8 +119,8 @@ return record
     edits: [
       {
         file: 'src/producers/sender.ts',
-        from: 'const sentOnce = redis.losses === lossesBefore && ',
-        to: 'const sentOnce = lossesBefore >= 0 && ',
+        from: 'const sentOnce = redis.disconnects === disconnects && ',
+        to: 'const sentOnce = disconnects >= 0 && ',
       },
     ],
   },
@@ -153,8 +153,8 @@ if not some_done and not request.part and first then`,
     edits: [
       {
         file: 'src/workers/apply.ts',
-        from: 'if (deps.redis.losses !== lossesBefore) {',
-        to: 'if (lossesBefore < 0) {',
+        from: 'if (deps.redis.disconnects !== disconnectsBefore) {',
+        to: 'if (disconnectsBefore < 0) {',
       },
     ],
   },

@@ -21,6 +21,7 @@ const worker = createWorker({
   lockDurationMs: LOCK_DURATION_MS,
   stalledIntervalMs: STALLED_INTERVAL_MS,
   settledReceiptMs: SETTLED_RECEIPT_MS,
+  keepOutcomes: { bytes: 2 ** 30 }, // whatever maxmemory a fault sets: the oracle asks for every job
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
 await worker.ready().catch((error: unknown) => {
