@@ -103,7 +103,7 @@ describe.each(REFUSALS)('a Redis that refuses with $code', ({ code, readsToo, re
     const { message } = failure as Error;
     expect(message).toContain(code);
     expect(await metrics.text()).toMatch(new RegExp(`tally_redis_refusals_total\\{code="${code}"\\} [1-9]`));
-    expect(log.text()).toMatch(new RegExp(`Redis(?: refuses commands)?: ${code} `));
+    expect(log.text()).toMatch(new RegExp(`Redis(?: refuses commands)?: ${code}[: ]`));
     expect(message + log.text()).not.toMatch(/secret|"tally" |User tally/);
   });
 
