@@ -44,8 +44,11 @@ export abstract class ServerRedis extends Redis {
   }
 
   #sendLater(command: Command, error: Error, waitMs: number): void {
+    const { stream } = this;
     const timer = setTimeout(() => {
-      this.search.leave(error);
+      if (this.stream === stream) {
+        this.search.leave(error); // a connection that was made meanwhile may lead to the master
+      }
       this.#sendAgain(command);
     }, waitMs);
     timer.unref();
