@@ -33,6 +33,7 @@ interface Flags {
   readonly seed: number;
   readonly seconds: number;
   readonly tries: number;
+  readonly from: number;
   readonly only?: number;
 }
 
@@ -43,15 +44,16 @@ const program = new Command('faults:mutations')
   .option('--seed <n>', 'of the first try', wholeNumber, 1)
   .option('--seconds <n>', 'of each run', wholeNumber, 35)
   .option('--tries <n>', 'runs that may stay green before a mutation counts as not found', wholeNumber, 3)
+  .option('--from <n>', 'the first of them, to go on with a run that broke off', wholeNumber, 1)
   .option('--only <n>', 'only the mutation with this number', wholeNumber);
 
 process.exitCode = await main(program.parse().opts<Flags>());
 
-async function main({ seed, seconds, tries, only }: Flags): Promise<number> {
+async function main({ seed, seconds, tries, from, only }: Flags): Promise<number> {
   let missed = 0;
   for (const [place, mutation] of MUTATIONS.entries()) {
     const number = place + 1;
-    if (only !== undefined && only !== number) {
+    if (number < from || (only !== undefined && only !== number)) {
       continue;
     }
     process.stdout.write(`${number}  ${mutation.name}: `);

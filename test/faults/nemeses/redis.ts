@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { insist } from '../insist.js';
 import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 
@@ -30,7 +31,7 @@ const full: Nemesis = {
     const refusedBefore = await refusals(operator, 'OOM');
     await operator.config('SET', 'maxmemory', '1mb');
     await wait(random.int(100, 1_200));
-    await operator.config('SET', 'maxmemory', '0');
+    await insist(() => operator.config('SET', 'maxmemory', '0'));
     return (await refusals(operator, 'OOM')) > refusedBefore;
   },
 };
@@ -49,7 +50,7 @@ const tooFewReplicas: Nemesis = {
     const refusedBefore = await refusals(operator, 'NOREPLICAS');
     await operator.config('SET', 'min-replicas-to-write', '1');
     await wait(random.int(100, 1_500));
-    await operator.config('SET', 'min-replicas-to-write', '0');
+    await insist(() => operator.config('SET', 'min-replicas-to-write', '0'));
     return (await refusals(operator, 'NOREPLICAS')) > refusedBefore;
   },
 };
@@ -62,7 +63,7 @@ const readOnly: Nemesis = {
     const refusedBefore = await refusals(operator, 'READONLY');
     await operator.replicaof('127.0.0.1', NOBODY_LISTENS);
     await wait(random.int(100, 1_500));
-    await operator.replicaof('NO', 'ONE');
+    await insist(() => operator.replicaof('NO', 'ONE'));
     return (await refusals(operator, 'READONLY')) > refusedBefore;
   },
 };
