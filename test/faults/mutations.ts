@@ -29,10 +29,13 @@ const LEFT_OUT = new Set(['node_modules', '.git', 'dist', '.tally']);
 /** Tests of the model that explore the rules as they are. */
 const MODEL_TESTS = ['test/model/jobs.test.ts', 'test/model/keys.test.ts'];
 
-interface Flags {
+interface Tries {
   readonly seed: number;
   readonly seconds: number;
   readonly tries: number;
+}
+
+interface Flags extends Tries {
   readonly from: number;
   readonly only?: number;
 }
@@ -80,7 +83,7 @@ function mutatedCopy({ edits }: Mutation): string {
 }
 
 /** The seed and the first words of what the suite found, if it found anything. */
-async function firstViolation(copy: string, { seed, seconds, tries }: Flags): Promise<string | undefined> {
+async function firstViolation(copy: string, { seed, seconds, tries }: Tries): Promise<string | undefined> {
   for (let trySeed = seed; trySeed < seed + tries; trySeed += 1) {
     const report = join(copy, `report-${trySeed}.json`);
     const args = ['--seed', String(trySeed), '--seconds', String(seconds), '--json', report];
