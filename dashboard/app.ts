@@ -14,7 +14,7 @@ import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
 import { Drain } from '../src/web/drain.js';
 import { withinTime } from '../src/lib/timeouts.js';
-import { createAccess } from './access/access.js';
+import { createAccessControl } from './access/access-control.js';
 import { proxySchema, trustOf } from './access/proxy.js';
 import type { ProxyOptions } from './access/proxy.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -43,12 +43,12 @@ export interface Dashboard {
 }
 
 /**
- * Someone waits in front of a browser: an error beats a page that hangs while Redis is away. Removing the
+ * Someone waits in front of a browser: an error beats a page that hangs while Redis is unreachable. Removing the
  * 100,000 failed jobs that a queue may keep is the longest single command, a few seconds.
  */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-/** A master that takes longer counts as away. It is asked before all else, and whoever asks waits at most twice. */
+/** A master that takes longer counts as unreachable. It is asked before all else, and whoever asks waits at most twice. */
 const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -73,7 +73,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     metrics.refusals.count(code);
   };
   const audit = new AuditLog(store);
-  const access = createAccess({ ...store, proxy });
+  const access = createAccessControl({ ...store, proxy });
 
   const app = express();
   app.disable('x-powered-by');

@@ -6,37 +6,37 @@ import { withinTime } from '../src/lib/timeouts.js';
 const READ_TIMEOUT_MS = 1_000;
 
 /** What was asked for lies on a master of the Cluster that does not answer; what lies on others works. */
-export class MasterAwayError extends Error {
+export class MasterUnreachableError extends Error {
   readonly status = 503;
   /** The same, as the board looks for it. */
   readonly statusCode = 503;
 
   constructor(message: string) {
     super(message);
-    this.name = 'MasterAwayError';
+    this.name = 'MasterUnreachableError';
   }
 
   /** @param fault of its master, in words */
-  static of(what: string, fault: string): MasterAwayError {
-    return new MasterAwayError(`${what} can't be reached: ${fault}`);
+  static of(what: string, fault: string): MasterUnreachableError {
+    return new MasterUnreachableError(`${what} can't be reached: ${fault}`);
   }
 }
 
 /**
  * @param what the key is, as the begin of a sentence
- * @throws MasterAwayError rather than wait, when the master of a key does not answer
+ * @throws MasterUnreachableError rather than wait, when the master of a key does not answer
  */
 export async function requireMasterOf(masters: MasterProbe, key: string, what: string): Promise<void> {
   const fault = await masters.faultOf(slotOf(key));
   if (fault !== undefined) {
-    throw MasterAwayError.of(what, fault);
+    throw MasterUnreachableError.of(what, fault);
   }
 }
 
 /**
  * Asks the master of a key for something, unless it does not answer.
  *
- * @throws MasterAwayError also when it goes away meanwhile: the connection would try for as long as it has time
+ * @throws MasterUnreachableError also when it becomes unreachable meanwhile: the connection would try for as long as it has time
  */
 export async function askMasterOf<T>(
   masters: MasterProbe,
@@ -48,7 +48,7 @@ export async function askMasterOf<T>(
   return unlessGone(masters, key, what, ask());
 }
 
-/** @throws MasterAwayError when what is awaited takes long or fails, and the master of the key does not answer any more */
+/** @throws MasterUnreachableError when what is awaited takes long or fails, and the master of the key does not answer any more */
 export async function unlessGone<T>(masters: MasterProbe, key: string, what: string, answer: Promise<T>): Promise<T> {
   try {
     if (!(await withinTime(answer, READ_TIMEOUT_MS))) {

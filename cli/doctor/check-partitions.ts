@@ -19,7 +19,7 @@ export async function checkPartitions(masters: Masters, layouts: Layouts): Promi
   try {
     const [, ...others] = await allLayouts(layouts);
     if (!layouts.areKnown) {
-      return [warning(SUBJECT, 'not checked: the master that knows them is away')];
+      return [warning(SUBJECT, 'not checked: the master that knows them is unreachable')];
     }
     return [
       ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countAll(masters, configured))}`),

@@ -73,7 +73,7 @@ function judgeConfirmed(subject: string, replicas: number, replicasToConfirm: nu
   }
   return replicasToConfirm < replicas
     ? ok(subject, `${waits}: a failover while the master lives may still lose some; ${replicas} lose none`)
-    : ok(subject, `${waits}: no failover loses any; while one of them is away, no update ends`);
+    : ok(subject, `${waits}: no failover loses any; while one of them is unreachable, no update ends`);
 }
 
 const COVERAGE = 'cluster-require-full-coverage';

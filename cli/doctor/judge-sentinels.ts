@@ -5,7 +5,9 @@ import { count, fault, ok, warning } from './finding.js';
 /** What the Sentinels say of themselves and of the servers that they watch. */
 export function judgeSentinels(answers: readonly SentinelAnswer[]): Finding[] {
   const subject = 'sentinels';
-  const away = answers.flatMap(({ address, problem }) => (problem === undefined ? [] : [`${address} ${problem}`]));
+  const unreachable = answers.flatMap(({ address, problem }) =>
+    problem === undefined ? [] : [`${address} ${problem}`],
+  );
   const known = answers.filter(({ problem }) => problem === undefined);
   const [first] = known;
   const masters = [...new Set(known.map(({ master }) => master && `${master.host}:${master.port}`))];
@@ -13,7 +15,7 @@ export function judgeSentinels(answers: readonly SentinelAnswer[]): Finding[] {
   const down = (first?.replicas ?? []).filter(({ isDown }) => isDown).map(({ address }) => address);
   const replicas = first?.replicas?.length ?? 0;
   return [
-    ...away.map((message) => warning(subject, message)),
+    ...unreachable.map((message) => warning(subject, message)),
     ...(first === undefined ? [] : [ok(subject, `${1 + (first.others ?? 0)} know each other`)]),
     ...(masters.length > 1
       ? [fault('master', `the Sentinels name different masters: ${masters.join(', ')}; wait for the failover to end`)]

@@ -19,12 +19,12 @@ export function layoutsOf(masters: Masters, { partitions, ...names }: LayoutSett
   if (any === undefined) {
     throw new Error('no master can be reached');
   }
-  const fault = holder === undefined ? 'the master that knows them is away' : undefined;
+  const fault = holder === undefined ? 'the master that knows them is unreachable' : undefined;
   const counts = { redis: (holder ?? any).redis, keys, masters: { faultOf: () => Promise.resolve(fault) } };
   return new Layouts(counts, { isCluster, prefix: names.prefix, partitions });
 }
 
-/** That of this process first, also when it was not announced yet; it alone while the master that knows the others is away. */
+/** That of this process first, also when it was not announced yet; it alone while the master that knows the others is unreachable. */
 export async function allLayouts(layouts: Layouts): Promise<Layout[]> {
   return [...new Set([layouts.configured, ...(await layouts.known())])];
 }

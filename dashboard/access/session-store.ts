@@ -5,16 +5,16 @@ import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
 import { askMasterOf } from '../master-unreachable.js';
-import { RememberedAnswers } from './remembered.js';
+import { StaleIfErrorCache } from './stale-if-error-cache.js';
 
 /**
  * Sessions in Redis, under a digest of their ids: whoever reads Redis gets into none of them. There is no `touch`, so
  * a session ends a fixed time after its sign-in, also when a page that is open asks for news every few seconds. While the
- * master of a session is away, what it said within the last minute holds.
+ * master of a session is unreachable, what it said within the last minute holds.
  */
 export class SessionStore extends Store {
   /** By their keys, as text. */
-  readonly #remembered = new RememberedAnswers<string>();
+  readonly #remembered = new StaleIfErrorCache<string>();
 
   constructor(
     private readonly redis: Connection,
@@ -47,7 +47,7 @@ export class SessionStore extends Store {
 
   override destroy(id: string, done: (error?: unknown) => void = () => undefined): void {
     const key = this.#keyOf(id);
-    this.#remembered.forget(key); // also when its master is away: whoever signs out here is out here
+    this.#remembered.forget(key); // also when its master is unreachable: whoever signs out here is out here
     settle(
       this.#ask(key, () => this.redis.del(key)),
       done,
@@ -58,7 +58,7 @@ export class SessionStore extends Store {
     return this.keys.session(createHash('sha256').update(id).digest('hex'));
   }
 
-  /** @throws MasterAwayError when its master does not answer */
+  /** @throws MasterUnreachableError when its master does not answer */
   #ask<T>(key: string, question: () => Promise<T>): Promise<T> {
     return askMasterOf(this.masters, key, 'this session', question);
   }

@@ -5,7 +5,7 @@ import session from 'express-session';
 import type { Connection } from '../../src/redis/connection.js';
 import type { Keys } from '../../src/redis/keys.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
-import { askMasterOf, MasterAwayError } from '../master-unreachable.js';
+import { askMasterOf, MasterUnreachableError } from '../master-unreachable.js';
 import { SessionStore } from './session-store.js';
 import type { User } from './user.js';
 
@@ -24,8 +24,8 @@ const LIFETIME_MS = 12 * 3_600_000;
 const SECRET_BYTES = 32;
 
 /**
- * While one of three masters is away, an id lies there with a chance of 1/3, and a third of the attempts to get another one
- * go on from an id that lies there. It takes 50 for all to fail less than once in 10^8, and no time: it is known who is away.
+ * While one of three masters is unreachable, an id lies there with a chance of 1/3, and a third of the attempts to get another one
+ * go on from an id that lies there. It takes 50 for all to fail less than once in 10^8, and no time: it is known who is unreachable.
  */
 const BEGIN_ATTEMPTS = 50;
 
@@ -60,7 +60,7 @@ export class Sessions {
         await promisify(request.session.save.bind(request.session))();
         return;
       } catch (error) {
-        if (!(error instanceof MasterAwayError) || attempt === BEGIN_ATTEMPTS) {
+        if (!(error instanceof MasterUnreachableError) || attempt === BEGIN_ATTEMPTS) {
           throw error;
         }
       }

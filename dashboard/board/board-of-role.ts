@@ -7,7 +7,7 @@ import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
 import { createBoard } from './board.js';
 import type { ReadWorkers } from './readable-queue.js';
-import { refuseAway } from './unreachable.js';
+import { refuseUnreachable } from './unreachable.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
 interface BoardOptions extends Pick<Store, 'redis' | 'masters'> {
@@ -43,7 +43,7 @@ export function boardOfRole({ redis, masters, queues, registry, logger }: BoardO
     await (shown === undefined ? lookAnew() : withinTime(lookAnew(), LOOK_TIMEOUT_MS));
     next();
   });
-  router.use(refuseAway(() => shown ?? []));
+  router.use(refuseUnreachable(() => shown ?? []));
   router.use((request, response, next) => {
     const board = boards[signedInOf(response)?.role ?? 'viewer'];
     board.app(request, response, next);

@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express';
-import { AWAY_STYLE } from './unreachable.js';
+import { UNREACHABLE_STYLE } from './unreachable.js';
 
 const OUTSIDE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/g;
 
@@ -15,7 +15,7 @@ export const changeBoardPage: RequestHandler = (_request, response, next) => {
   response.render = ((view: string, params: object) => {
     render(view, params, (error, page) => {
       if (error === null) {
-        response.send(page.replace(OUTSIDE_FONTS, '').replace('</head>', `<style>${AWAY_STYLE}</style></head>`));
+        response.send(page.replace(OUTSIDE_FONTS, '').replace('</head>', `<style>${UNREACHABLE_STYLE}</style></head>`));
       } else {
         next(error);
       }

@@ -4,8 +4,8 @@ import { ExpressAdapter } from '@bull-board/express';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from '../../src/operations/registry.js';
-import { answerWhileAway, AwayQueue } from './unreachable.js';
-import { logTold } from '../errors.js';
+import { answerWhileUnreachable, UnreachableQueue } from './unreachable.js';
+import { logPublicError } from '../errors.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from '../access/paths.js';
@@ -13,7 +13,7 @@ import type { DashboardRole } from '../access/signed-in.js';
 import { ICON_PATH, SECTIONS } from '../page.js';
 import { refuseAction } from './refused-actions.js';
 import type { ShownQueue } from './shown-queues.js';
-import { toldOf } from '../told.js';
+import { publicErrorOf } from '../public-error.js';
 
 /** What stands in the menu of the board: the other pages, see `pages/page.ts`. */
 const LINKS = [
@@ -47,7 +47,7 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
         miscLinks: LINKS,
         overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
       },
-      handlerHooks: { before: refuseAction, after: answerWhileAway },
+      handlerHooks: { before: refuseAction, after: answerWhileUnreachable },
     },
   });
   serverAdapter.setErrorHandler((error) => answerOf(error, deps.logger));
@@ -57,7 +57,7 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
   const adapterOf = (queue: ShownQueue) =>
     queue.fault === undefined
       ? new ReadableQueue(queue, registry, role === 'viewer', deps)
-      : new AwayQueue(queue, registry, queue.fault);
+      : new UnreachableQueue(queue, registry, queue.fault);
   let shown: readonly ShownQueue[] = [];
   return {
     app,
@@ -79,7 +79,7 @@ function answerOf(error: Error & { statusCode?: number }, logger: Logger): Answe
   if (error.statusCode !== undefined) {
     return { status: error.statusCode as 500, body: { error: INTERNAL, message: error.message } };
   }
-  const { status, ...told } = toldOf(error);
-  logTold(logger, { status, ...told }, error);
-  return { status: status as 500, body: { ...told, error: INTERNAL, code: told.error } as Answer['body'] };
+  const { status, ...answer } = publicErrorOf(error);
+  logPublicError(logger, { status, ...answer }, error);
+  return { status: status as 500, body: { ...answer, error: INTERNAL, code: answer.error } as Answer['body'] };
 }

@@ -61,7 +61,7 @@ export class ReadableQueue extends BullMQAdapter {
     return this.normalizeWorkers([...workers], WORKER_NAME_SEPARATOR);
   }
 
-  /** The first that is asked of a queue. Its master may have gone away since it was looked for. */
+  /** The first that is asked of a queue. Its master may become unreachable since it was looked for. */
   override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
     const { partition, boardName } = this.shown;
     return unlessGone(this.deps.masters, partition.prefix, boardName, super.getJobCounts());

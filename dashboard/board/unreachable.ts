@@ -3,7 +3,7 @@ import type { Registry } from '../../src/operations/registry.js';
 import { wordsOfShown } from './words.js';
 import type { ShownQueue } from './shown-queues.js';
 import type { BoardHooks } from '@bull-board/api/typings/app';
-import { MasterAwayError } from '../master-unreachable.js';
+import { MasterUnreachableError } from '../master-unreachable.js';
 import { Router } from 'express';
 
 /** Ends its title on the board. */
@@ -11,9 +11,9 @@ const NOT_KNOWN = ': not known';
 
 /**
  * A queue as the board shows it while its master does not answer: without numbers and buttons, and outside of the group of
- * its partitions, whose sums don't hold it: see `away-group.ts`. Whatever is asked of it is refused before it comes here, see `refuse-away.ts`.
+ * its partitions, whose sums don't hold it: see `groupUnreachable`. Whatever is asked of it is refused before it comes here, see `refuseUnreachable`.
  */
-export class AwayQueue extends BullMQAdapter {
+export class UnreachableQueue extends BullMQAdapter {
   constructor(
     private readonly shown: ShownQueue,
     registry: Registry,
@@ -72,7 +72,7 @@ export class AwayQueue extends BullMQAdapter {
 const DELIMITER = ' | ';
 
 /** The board takes numbers that it does not get for 0, and says of an unknown list that it is empty: these are hidden. */
-export const AWAY_STYLE = `
+export const UNREACHABLE_STYLE = `
 section:has(> div > [aria-controls^="overview-group-Redis_master_"]) :is([class^="stats-"], [class^="groupMeta-"]),
 body:has(h1[title$="${NOT_KNOWN}"]) section > p { display: none }
 `;
@@ -92,16 +92,21 @@ interface ListedQueue {
  *
  * @param open the queue whose page asks: it keeps the name that the page knows
  */
-function groupAway({ queues }: ListOfQueues, adapters: ReadonlyMap<string, unknown>, open: string): ListOfQueues {
+function groupUnreachable(
+  { queues }: ListOfQueues,
+  adapters: ReadonlyMap<string, unknown>,
+  open: string,
+): ListOfQueues {
   const grouped = queues.map((listed) => {
     const queue = adapters.get(listed.name);
-    if (!(queue instanceof AwayQueue)) {
-      return { isAway: false, listed };
+    if (!(queue instanceof UnreachableQueue)) {
+      return { isUnreachable: false, listed };
     }
     const name = listed.name === open ? open : `${queue.fault}${DELIMITER}${listed.name}`;
-    return { isAway: true, listed: { ...listed, name, delimiter: DELIMITER } };
+    return { isUnreachable: true, listed: { ...listed, name, delimiter: DELIMITER } };
   });
-  const those = (wanted: boolean) => grouped.filter(({ isAway }) => isAway === wanted).map(({ listed }) => listed);
+  const those = (wanted: boolean) =>
+    grouped.filter(({ isUnreachable }) => isUnreachable === wanted).map(({ listed }) => listed);
   return { queues: [...those(true), ...those(false)] };
 }
 
@@ -113,22 +118,22 @@ function nameOutOfGroup(name: string): string {
 /**
  * Changes what the board answers about all of its queues while masters of some don't answer.
  *
- * @throws MasterAwayError after an action that was meant for all queues: those that answer have it behind them
+ * @throws MasterUnreachableError after an action that was meant for all queues: those that answer have it behind them
  */
-export const answerWhileAway: NonNullable<BoardHooks['after']> = ({ route, request }, result) => {
-  const away = [...request.queues.values()].flatMap((queue) => (queue instanceof AwayQueue ? queue : []));
-  if (away.length === 0) {
+export const answerWhileUnreachable: NonNullable<BoardHooks['after']> = ({ route, request }, result) => {
+  const unreachable = [...request.queues.values()].flatMap((queue) => (queue instanceof UnreachableQueue ? queue : []));
+  if (unreachable.length === 0) {
     return result;
   }
   switch (route) {
     case '/api/queues': {
       const open = decodeURIComponent(String(request.query['activeQueue'] ?? ''));
-      return { ...result, body: groupAway(result.body as unknown as ListOfQueues, request.queues, open) };
+      return { ...result, body: groupUnreachable(result.body as unknown as ListOfQueues, request.queues, open) };
     }
     case '/api/queues/pause':
     case '/api/queues/resume': {
-      const faults = new Set(away.map(({ fault }) => fault));
-      throw new MasterAwayError(`done, but not for ${away.length} queues: ${[...faults].join('; ')}`);
+      const faults = new Set(unreachable.map(({ fault }) => fault));
+      throw new MasterUnreachableError(`done, but not for ${unreachable.length} queues: ${[...faults].join('; ')}`);
     }
     default:
       return result;
@@ -139,7 +144,7 @@ export const answerWhileAway: NonNullable<BoardHooks['after']> = ({ route, reque
 const OF_ALL = ['/api/redis/stats', '/api/job-schedulers'];
 
 /** Refuses what the board is asked about queues whose master does not answer, but for their list. */
-export function refuseAway(shown: () => readonly ShownQueue[]): Router {
+export function refuseUnreachable(shown: () => readonly ShownQueue[]): Router {
   const router = Router({ caseSensitive: true });
   router.use('/api/queues/:queueName', (request, _response, next) => {
     const queueName = nameOutOfGroup(request.params.queueName);
@@ -156,7 +161,7 @@ export function refuseAway(shown: () => readonly ShownQueue[]): Router {
 function requireThere(queues: readonly ShownQueue[]): void {
   for (const { boardName, fault } of queues) {
     if (fault !== undefined) {
-      throw MasterAwayError.of(boardName, fault);
+      throw MasterUnreachableError.of(boardName, fault);
     }
   }
 }

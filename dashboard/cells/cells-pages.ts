@@ -5,7 +5,7 @@ import { signedInOf } from '../access/signed-in.js';
 import type { Cell } from '../../src/redis/cell.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { askMasterOf, MasterAwayError } from '../master-unreachable.js';
+import { askMasterOf, MasterUnreachableError } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
 import type { Page } from '../page.js';
 import { assets, CHART_ASSETS } from './chart.js';
@@ -48,8 +48,8 @@ export function keysPages(deps: FindDeps): Router {
       case 'cell': {
         const { cell } = question;
         const known = await orWhyNot(askMasterOf(masters, cell.key, `"${cell.key}"`, () => readAll(deps, cell)));
-        if (known instanceof MasterAwayError) {
-          sendAway(response, known, page, cellForm(fields));
+        if (known instanceof MasterUnreachableError) {
+          sendUnreachable(response, known, page, cellForm(fields));
           return;
         }
         const content = html`${cellForm(fields)} ${cellContent(known, registry)}`;
@@ -64,8 +64,8 @@ export function keysPages(deps: FindDeps): Router {
     const form = findForm(fields, asksForKey);
     const page = { title: 'Find an update', user: signedInOf(response) };
     const found = fields.update === '' ? undefined : await orWhyNot(findUpdates(deps, fields));
-    if (found instanceof MasterAwayError) {
-      sendAway(response, found, page, form);
+    if (found instanceof MasterUnreachableError) {
+      sendUnreachable(response, found, page, form);
       return;
     }
     const content = html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`;
@@ -77,11 +77,11 @@ export function keysPages(deps: FindDeps): Router {
 
 const NO_FIELDS: FindFields = { update: '', owner: '', key: '' };
 
-async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterAwayError> {
+async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterUnreachableError> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof MasterAwayError) {
+    if (error instanceof MasterUnreachableError) {
       return error;
     }
     throw error;
@@ -89,10 +89,15 @@ async function orWhyNot<T>(work: Promise<T>): Promise<T | MasterAwayError> {
 }
 
 /** With the form, to look up what lies elsewhere. */
-function sendAway(response: Response, away: MasterAwayError, page: Pick<Page, 'title' | 'user'>, form: Html): void {
+function sendUnreachable(
+  response: Response,
+  unreachable: MasterUnreachableError,
+  page: Pick<Page, 'title' | 'user'>,
+  form: Html,
+): void {
   const content = html`${form}
-    <p class="error">${away.message}.</p>`;
-  sendPage(response.status(away.status), { ...page, content });
+    <p class="error">${unreachable.message}.</p>`;
+  sendPage(response.status(unreachable.status), { ...page, content });
 }
 
 /** All that is known of a cell. */

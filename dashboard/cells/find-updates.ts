@@ -43,7 +43,7 @@ export interface RecordedUpdate {
 
 const TIMEOUT_MS = 5_000;
 
-/** @throws MasterAwayError when a master does not answer that may know it */
+/** @throws MasterUnreachableError when a master does not answer that may know it */
 export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<Found> {
   const { update: text, owner } = fields;
   const isWanted = ({

@@ -36,7 +36,7 @@ export interface WaitingJobs {
   /** How many there were to look at. */
   readonly total: number;
   /** Queues that were not looked at, and what is wrong with their masters, in words: there may be more. */
-  readonly away: { readonly queues: number; readonly faults: ReadonlySet<string> };
+  readonly unreachable: { readonly queues: number; readonly faults: ReadonlySet<string> };
 }
 
 /** Whether an update is one that is looked for. */
@@ -69,8 +69,8 @@ export async function findWaiting(shown: readonly ShownQueue[], isWanted: IsWant
       }
     }
   }
-  const away = { queues: faults.length, faults: new Set(faults) };
-  return { found, looked, total: Math.max(total, looked), away };
+  const unreachable = { queues: faults.length, faults: new Set(faults) };
+  return { found, looked, total: Math.max(total, looked), unreachable };
 }
 
 /** Those that have such jobs, each once: a partition may be one of several numbers. Most of many partitions are empty. */

@@ -1,5 +1,5 @@
 // Asks the process of this container for an answer: exit code 0, or 1. The API and the dashboard serve PORT; a worker
-// serves only its metrics, on TALLY_METRICS_PORT. Any answer will do: a process whose Redis is away is not ill.
+// serves only its metrics, on TALLY_METRICS_PORT. Any answer will do: a process whose Redis is unreachable is not ill.
 import { get } from 'node:http';
 import { env, exit } from 'node:process';
 

@@ -41,7 +41,7 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** A master of a Cluster that takes longer counts as away: probes want to know whether others answer. */
+/** A master of a Cluster that takes longer counts as unreachable: probes want to know whether others answer. */
 const MASTER_PATIENCE_MS = 1_000;
 
 const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });

@@ -32,7 +32,7 @@ export abstract class AttemptWorker<Data extends object, Result> extends Worker<
   /** The error to fail an attempt with, for one that may be the processor's or BullMQ's own. */
   protected abstract failureFor(error: Error): Error;
 
-  /** Renews no more locks, for when `close` hangs because Redis is away: its timers keep the process alive. */
+  /** Renews no more locks, for when `close` hangs because Redis is unreachable: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
     const { stalledCheckStopper } = this as unknown as { stalledCheckStopper?: () => void };
     stalledCheckStopper?.();

@@ -39,7 +39,7 @@ export function placeOf({ name: queue, opts: { prefix = '' } }: TallyQueue): Que
   return { prefix, queue };
 }
 
-/** Opens a BullMQ queue that fails at once, rather than waits, when Redis is away. */
+/** Opens a BullMQ queue that fails at once, rather than waits, when Redis is unreachable. */
 export function openQueue(name: string, prefix: string, connection: RedisClient, logger: Logger): TallyQueue {
   const queue = new Queue<JobData, JobResult>(name, {
     connection,

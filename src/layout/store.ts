@@ -21,9 +21,9 @@ export interface StoreOptions extends Namespace {
   readonly logger?: Logger | undefined;
   /** What the connection is called in CLIENT LIST. */
   readonly connectionName: string;
-  /** How long a command may take, in ms. @defaultValue as long as Redis is away: for those who can wait */
+  /** How long a command may take, in ms. @defaultValue as long as Redis is unreachable: for those who can wait */
   readonly timeoutMs?: number;
-  /** How long a master may take before it counts as away, in ms. @defaultValue 1,000 */
+  /** How long a master may take before it counts as unreachable, in ms. @defaultValue 1,000 */
   readonly masterPatienceMs?: number;
 }
 

@@ -32,7 +32,7 @@ export interface MetricsOptions {
 /** A command whose answer takes longer is given up, long after the scrape has gone on without it. */
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** A master that takes longer counts as away: what the others tell has to be read after that, and in time. */
+/** A master that takes longer counts as unreachable: what the others tell has to be read after that, and in time. */
 const PATIENCE_MS = 1_000;
 
 const optionsSchema = z.strictObject({
@@ -87,7 +87,7 @@ export class Metrics {
     return this.#register.contentType;
   }
 
-  /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is away. */
+  /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
     await this.#gauges?.refresh();
     return this.#register.metrics();

@@ -61,7 +61,7 @@ export class RedisGauges {
 
   /**
    * Reads all gauges anew. Without an answer of Redis in time there are none but `tally_redis_up`; while some masters of a
-   * Cluster are away, there is what the others make certain.
+   * Cluster are unreachable, there is what the others make certain.
    */
   async refresh(): Promise<void> {
     // One reading for all who ask meanwhile, and no other before it has ended: none pile up while Redis hangs.

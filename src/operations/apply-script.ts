@@ -35,7 +35,7 @@ export async function checkPlans(redis: RedisClient, registry: Registry): Promis
       found = (await redis.eval(`local source = ${sourceCall(lua)}\nreturn ${types}`, 0)) as string[];
     } catch (error) {
       if ((error as Error).name !== 'ReplyError') {
-        throw error; // Redis is away
+        throw error; // Redis is unreachable
       }
       throw badPlan(names[0], (error as Error).message, error);
     }

@@ -172,7 +172,7 @@ export class OutcomeListener {
   }
 
   async #look(): Promise<void> {
-    // While Redis is away, looks would pile up in the connection.
+    // While Redis is unreachable, looks would pile up in the connection.
     if (this.#lookUnderWay || this.deps.redis.status !== 'ready') {
       return;
     }

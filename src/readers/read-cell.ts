@@ -25,7 +25,7 @@ export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValu
     [Error | null, number],
   ];
   if (typeError !== null) {
-    throw typeError; // Redis is away
+    throw typeError; // Redis is unreachable
   }
   const expected = kindOf(cell);
   if (type !== expected && type !== 'none') {

@@ -10,7 +10,7 @@ export interface Attempt {
   readonly wasReady?: boolean;
 }
 
-/** Several addresses of one name may be away, each for a reason of its own. */
+/** Several addresses of one name may be unreachable, each for a reason of its own. */
 function messageOf(error: Error): string {
   const { errors = [] } = error as Partial<AggregateError>;
   return error.message || (errors as Error[]).map(({ message }) => message).join(', ') || String(error);

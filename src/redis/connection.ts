@@ -15,7 +15,7 @@ export type RedisClient = Redis | Cluster;
 export type Connection = ServerConnection | ClusterConnection;
 
 /**
- * Opens a connection that never gives up: commands wait while Redis is away and are sent when it is back.
+ * Opens a connection that never gives up: commands wait while Redis is unreachable and are sent when it is back.
  * BullMQ's workers need this. `connectionName` shows in CLIENT LIST.
  */
 export function connectPatiently(target: RedisTarget, connectionName: string, logger: Logger): Connection {

@@ -62,7 +62,7 @@ const SERVER = {
   sentinelMaxConnections: 'passed',
   failoverDetector: 'passed',
   preferredSlaves: 'passed',
-  // Blocking reads take seconds; workers wait for as long as Redis is away, and producers for submitTimeoutMs.
+  // Blocking reads take seconds; workers wait for as long as Redis is unreachable, and producers for submitTimeoutMs.
   commandTimeout: 'owned',
   blockingTimeout: 'owned',
   blockingTimeoutGrace: 'owned',

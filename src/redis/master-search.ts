@@ -94,7 +94,7 @@ export class MasterSearch {
         this.listener.found();
       }
     } catch {
-      // Redis is away, which others tell, or the user may not ask: then commands tell.
+      // Redis is unreachable, which others tell, or the user may not ask: then commands tell.
     } finally {
       this.#isLooking = false;
     }

@@ -12,7 +12,7 @@ const PATIENCE_MS = 3_000;
 
 /**
  * Refuses servers on which updates could be lost or applied twice in ordinary operation. Waits for as long as all are
- * away; one of several that is away is a warning: its replica takes over, and others go on.
+ * away; one of several that is unreachable is a warning: its replica takes over, and others go on.
  *
  * @returns the warnings
  * @throws ConfigurationError naming what is wrong and the command that mends it
@@ -73,10 +73,10 @@ function untilReady(redis: ClusterConnection): Promise<void> {
 
 function orAway(judging: Promise<Finding[]>): Promise<Finding[]> {
   return valueWithin(
-    judging.catch(() => [AWAY]),
+    judging.catch(() => [UNREACHABLE]),
     PATIENCE_MS,
-    [AWAY],
+    [UNREACHABLE],
   );
 }
 
-const AWAY: Finding = { level: 'warning', subject: 'away', message: 'this master does not answer' };
+const UNREACHABLE: Finding = { level: 'warning', subject: 'unreachable', message: 'this master does not answer' };

@@ -12,7 +12,7 @@ import type { ClusterTarget, ServerOptions } from './target.js';
 /** What ioredis says of a Cluster or of Sentinels of which it reached none, at every attempt, and not why. */
 const NONE_REACHED = /^(Failed to refresh slots cache|All sentinels are unreachable)/;
 
-/** A node that says nothing for so long is away. */
+/** A node that says nothing for so long is unreachable. */
 const FIND_TIMEOUT_MS = 2_000;
 
 /** How long after one search for the reason there is none again. */

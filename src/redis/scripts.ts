@@ -25,7 +25,7 @@ async function loadAll(redis: RedisClient, scripts: readonly Script[]): Promise<
       loaded = await redis.script('LOAD', text);
     } catch (error) {
       if ((error as Error).name !== 'ReplyError') {
-        throw error; // this server is away
+        throw error; // this server is unreachable
       }
       throw new ConfigurationError(`Redis did not load the script "${name}": ${(error as Error).message}`, {
         cause: error,
@@ -57,7 +57,7 @@ export class ScriptRunner {
     if (fault !== undefined || failures.length === results.length) {
       throw fault ?? failures[0] ?? new Error('no master of the Cluster is known yet');
     }
-    // A master that is away is given them when it is first asked to run one.
+    // A master that is unreachable is given them when it is first asked to run one.
   }
 
   async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {

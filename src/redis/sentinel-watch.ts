@@ -5,7 +5,7 @@ import type { ServerOptions } from './target.js';
 /** A failover takes seconds, and each look is one small command to each Sentinel. */
 const LOOK_EVERY_MS = 500;
 
-/** A Sentinel that says nothing for so long is away. */
+/** A Sentinel that says nothing for so long is unreachable. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
 const RETRY_MS = 1_000;
@@ -38,7 +38,7 @@ export class SentinelWatch {
         commandTimeout: ANSWER_TIMEOUT_MS,
         retryStrategy: () => RETRY_MS,
       });
-      sentinel.on('error', () => undefined); // one that is away says nothing; why, is told of the connection to the master
+      sentinel.on('error', () => undefined); // one that is unreachable says nothing; why, is told of the connection to the master
       return sentinel;
     });
     this.#looking = setInterval(() => {

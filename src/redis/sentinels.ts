@@ -18,7 +18,7 @@ export interface SentinelAnswer {
   readonly quorumProblem?: string;
 }
 
-/** Asks each of the Sentinels that a target names; those that are away say so. */
+/** Asks each of the Sentinels that a target names; those that are unreachable say so. */
 export async function askSentinels(target: RedisTarget, timeoutMs: number): Promise<SentinelAnswer[]> {
   const options = readTarget(target) as ServerOptions;
   return Promise.all((options.sentinels ?? []).map((place) => askSentinel(options, place, timeoutMs)));

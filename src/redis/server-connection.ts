@@ -23,7 +23,7 @@ class ServerCopy extends ServerRedis {
 
 /**
  * A connection to one server. It knows the copies which BullMQ makes of it for its blocking reads: BullMQ's own `close`
- * waits for ever when Redis is away, so the copies have to be ended from here.
+ * waits for ever when Redis is unreachable, so the copies have to be ended from here.
  *
  * Emits `replica`, with an error that says why, when its server is no master, and `master` when it is one again.
  */

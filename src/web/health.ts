@@ -37,7 +37,7 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       path: '/healthz',
       operationId: 'checkHealth',
       summary: 'Whether the process runs.',
-      description: 'Asks nobody else: a server whose Redis is away need not be started again.',
+      description: 'Asks nobody else: a server whose Redis is unreachable need not be started again.',
       answers: { 200: { description: 'It runs.', schema: healthAnswer } },
       problems: ['INVALID_QUERY'],
       handlers: [

@@ -179,7 +179,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   }
 
   /**
-   * Resolves once jobs are being taken. Waits for as long as Redis is away.
+   * Resolves once jobs are being taken. Waits for as long as Redis is unreachable.
    *
    * @throws ConfigurationError when the server can't be used, e.g. because it may evict keys
    */
@@ -236,7 +236,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     return this.#closing !== undefined;
   }
 
-  /** Waits for something, but in a Cluster not for ever: one master of several may be away. */
+  /** Waits for something, but in a Cluster not for ever: one master of several may be unreachable. */
   async #unlessAway(work: Promise<unknown>): Promise<void> {
     await (this.#store.redis.isCluster ? withinTime(work, PARTLY_AWAY_MS) : work);
   }
@@ -246,7 +246,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     return layouts.flatMap((layout) => layout.shareOf(number, of));
   }
 
-  /** In a Cluster whose master of this one key is away, the rest of which works, it can't be known. */
+  /** In a Cluster whose master of this one key is unreachable, the rest of which works, it can't be known. */
   async #requireOneNamespace(): Promise<void> {
     const { redis, keys, logger } = this.#store;
     try {

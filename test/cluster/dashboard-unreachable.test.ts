@@ -16,7 +16,7 @@ import { place, until } from '../support/tally.js';
 
 vi.setConfig({ testTimeout: 90_000 }); // each starts a Cluster, and waits for what it notices
 
-/** A Cluster with jobs in all partitions, of whose masters one is away; it knows neither users nor partitions. */
+/** A Cluster with jobs in all partitions, of whose masters one is unreachable; it knows neither users nor partitions. */
 async function beginAway() {
   const cluster = await ownCluster();
   const here = place(cluster.url);
@@ -30,7 +30,7 @@ async function beginAway() {
   return { ...dashboard, cluster, here, away, fault, lost, submissions, before };
 }
 
-test('while a master is away its partitions are said to be unknown, and the others are shown as ever', async () => {
+test('while a master is unreachable its partitions are said to be unknown, and the others are shown as ever', async () => {
   const { cluster, away, fault, lost, before, list, isWhole } = await beginAway();
   const shown = await list();
   const isLost = ({ name }: ShownQueue) => lost.includes(Number(name.at(-1)));
@@ -52,7 +52,7 @@ test('while a master is away its partitions are said to be unknown, and the othe
   expect(await list()).toEqual(before);
 });
 
-test('an action on a queue whose master is away is refused with the reason, and those on others are done', async () => {
+test('an action on a queue whose master is unreachable is refused with the reason, and those on others are done', async () => {
   const { fault, lost, list, request } = await beginAway();
   const put = async (path: string) => {
     const answer = await request(`/ops/queues/api/queues/${path}`, { method: 'PUT' });
@@ -76,7 +76,7 @@ test('an action on a queue whose master is away is refused with the reason, and 
   }
 });
 
-test('a key or an update on a master that is away is answered with the reason, and others are found', async () => {
+test('a key or an update on a master that is unreachable is answered with the reason, and others are found', async () => {
   const { cluster, here, away, fault, lost, submissions, cellPage, findPage } = await beginAway();
   const partitions = new Partitions(here.prefix, 8);
   const isLost = ({ jobId }: { jobId: string }) => lost.includes(Number(partitions.ofJob(jobId).name![0]));

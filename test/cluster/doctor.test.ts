@@ -126,7 +126,7 @@ describe('on a Cluster', () => {
     await untilReadyzSays(cluster.url, 200, 'ready');
   });
 
-  test('one master of several that is away is a warning to a worker, and does not keep it waiting', async () => {
+  test('one master of several that is unreachable is a warning to a worker, and does not keep it waiting', async () => {
     const redis = connectPatiently(cluster.url, 'test', logger);
     onTestFinished(() => {
       redis.disconnectAll();
@@ -139,7 +139,7 @@ describe('on a Cluster', () => {
       await cluster.untilHealthy();
     });
     expect(await requireMasters(redis, {})).toEqual([
-      { level: 'warning', subject: 'away', message: `127.0.0.1:${away!.port}: this master does not answer` },
+      { level: 'warning', subject: 'unreachable', message: `127.0.0.1:${away!.port}: this master does not answer` },
     ]);
   });
 });

@@ -75,37 +75,41 @@ test('the gauges are of all partitions and of each master', { timeout: 90_000 },
 
 const goesOn = { settings: ['--cluster-require-full-coverage', 'no'] };
 
-test('while a master is away Redis is not up, and what lies on the others is told', { timeout: 90_000 }, async () => {
-  const cluster = await ownCluster(goesOn);
-  const here = place(cluster.url);
-  const gauges = gaugesOf(here);
-  await here.producer({ partitions: 1 }).submit(updatesOf(here, 1));
-  await until('it is there', async () => (await gauges())['waiting'] === 1);
-  const [{ prefix }] = new Partitions(here.prefix, 1).all;
-  const withQueues = await cluster.masterOfSlot(slotOf(prefix));
-  const withCounts = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
-  const other = cluster.nodes.find((node) => node !== withQueues && node !== withCounts)!;
+test(
+  'while a master is unreachable Redis is not up, and what lies on the others is told',
+  { timeout: 90_000 },
+  async () => {
+    const cluster = await ownCluster(goesOn);
+    const here = place(cluster.url);
+    const gauges = gaugesOf(here);
+    await here.producer({ partitions: 1 }).submit(updatesOf(here, 1));
+    await until('it is there', async () => (await gauges())['waiting'] === 1);
+    const [{ prefix }] = new Partitions(here.prefix, 1).all;
+    const withQueues = await cluster.masterOfSlot(slotOf(prefix));
+    const withCounts = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
+    const other = cluster.nodes.find((node) => node !== withQueues && node !== withCounts)!;
 
-  for (const away of new Set([other, withCounts, withQueues])) {
-    await away.kill();
-    await until('it is noticed', async () => (await gauges())['redis_up'] === 0);
-    for (const _ of [1, 2, 3, 4, 5]) {
-      const found = await gauges();
-      expect(found['redis_up']).toBe(0);
-      expect([found['waiting'], found['workers']]).toEqual(away === withQueues ? [undefined, undefined] : [1, 0]);
-      const names = Object.keys(found).filter((name) => /^(used|max) /.test(name));
-      const living = cluster.nodes.filter((node) => node !== away);
-      expect(names.sort()).toEqual([...memoryOf('max', living), ...memoryOf('used', living)].sort());
+    for (const away of new Set([other, withCounts, withQueues])) {
+      await away.kill();
+      await until('it is noticed', async () => (await gauges())['redis_up'] === 0);
+      for (const _ of [1, 2, 3, 4, 5]) {
+        const found = await gauges();
+        expect(found['redis_up']).toBe(0);
+        expect([found['waiting'], found['workers']]).toEqual(away === withQueues ? [undefined, undefined] : [1, 0]);
+        const names = Object.keys(found).filter((name) => /^(used|max) /.test(name));
+        const living = cluster.nodes.filter((node) => node !== away);
+        expect(names.sort()).toEqual([...memoryOf('max', living), ...memoryOf('used', living)].sort());
+      }
+      await away.start();
+      await cluster.untilHealthy();
+      await until('it is back', async () => (await gauges())['redis_up'] === 1);
+      expect(await gauges()).toMatchObject({ waiting: 1 });
     }
-    await away.start();
-    await cluster.untilHealthy();
-    await until('it is back', async () => (await gauges())['redis_up'] === 1);
-    expect(await gauges()).toMatchObject({ waiting: 1 });
-  }
-});
+  },
+);
 
 test(
-  'of a queue that lies on a master which is away too, only what is certain is told: no sum, no 0 of what may be more',
+  'of a queue that lies on a master which is unreachable too, only what is certain is told: no sum, no 0 of what may be more',
   { timeout: 90_000 },
   async () => {
     const cluster = await ownCluster(goesOn);

@@ -33,7 +33,7 @@ export class Sampler {
 
   async #run(): Promise<void> {
     while (!this.#stopping) {
-      await this.#sample().catch(() => undefined); // Redis is away
+      await this.#sample().catch(() => undefined); // Redis is unreachable
       await wait(EVERY_MS);
     }
   }

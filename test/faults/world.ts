@@ -27,7 +27,7 @@ export interface World {
   readonly server: Server;
   readonly workers: readonly [WorkerMember, WorkerMember];
   readonly producers: readonly [ProducerMember, ProducerMember];
-  /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is away. */
+  /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is unreachable. */
   readonly operator: Redis;
   readonly queues: readonly TallyQueue[];
   /** First parts of the keys of these, each once. */

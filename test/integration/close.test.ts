@@ -8,7 +8,7 @@ import { ownRedis, until } from '../support/tally.js';
 
 const PROGRAM = fileURLToPath(new URL('../support/close-process.ts', import.meta.url));
 
-/** Without Redis there is nothing to wait for but to see that it is away, for about a second. */
+/** Without Redis there is nothing to wait for but to see that it is unreachable, for about a second. */
 const CLOSED_WITHIN_MS = 3_000;
 
 /** A process of which nothing is left ends at once; the rest is for a loaded machine. Timers that were left kept it for 2,000. */

@@ -259,7 +259,7 @@ test('the root leads to the board', async () => {
   }
 });
 
-test('while Redis is away the board answers with an error rather than hang, and it works again afterwards', async () => {
+test('while Redis is unreachable the board answers with an error rather than hang, and it works again afterwards', async () => {
   const redis = await ownRedis();
   const { request, queues } = await board(place(redis.url));
   expect(await queues()).toHaveLength(5);
@@ -276,7 +276,7 @@ test('a mistyped option is refused with the nearest known one', () => {
   expect(() => createDashboard({ redis, prefxi: 'bull' } as DashboardOptions)).toThrow('did you mean "prefix"?');
 });
 
-test('probes are answered without a sign-in, and say when Redis is away', async () => {
+test('probes are answered without a sign-in, and say when Redis is unreachable', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   await addUser(here, 'ann', 'viewer');

@@ -126,7 +126,7 @@ test('an idempotency key takes effect once, and is refused for another update', 
   expect(await here.client.get(here.key('wallet:ada:coins'))).toBe('50');
 });
 
-test('an order sent while Redis is away is refused, and sent again counts once', async () => {
+test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
   const here = place();
   const [failure, ...rest] = await answersOf(here, redisAway);
   expect(failure).toBeInstanceOf(QueueUnavailableError);

@@ -192,7 +192,7 @@ test.skipIf(outside === undefined)('without keys nobody is answered who comes by
   expect(await statusAt(`http://${outside!}:${port}`, 'localhost')).toBe(401);
 });
 
-test('while Redis is away, keys that are known go on to be checked, and without any known the answer is 503', async () => {
+test('while Redis is unreachable, keys that are known go on to be checked, and without any known the answer is 503', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   const { secret } = await addKey(here);

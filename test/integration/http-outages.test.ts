@@ -61,7 +61,7 @@ test('a request that met a hanging Redis is sent again with its keys, and takes 
   expect(await here.client.get(key)).toBe('300');
 });
 
-test('a request that waits for outcomes is answered when Redis goes away', async () => {
+test('a request that waits for outcomes is answered when Redis becomes unreachable', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   const { post } = await startApi(here);

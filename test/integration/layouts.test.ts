@@ -48,11 +48,11 @@ describe('the layouts in use', () => {
     const { here, keys, faults, layoutsOf } = await begin(['2', '16']);
     const layouts = layoutsOf(true, 4);
 
-    faults.push('it is away');
+    faults.push('it is unreachable');
     expect([countsOf(await layouts.known()), layouts.areKnown]).toEqual([[4], false]);
     faults.pop();
     expect([countsOf(await layouts.known()), layouts.areKnown]).toEqual([[2, 16], true]);
-    faults.push('it is away');
+    faults.push('it is unreachable');
     await here.client.sadd(keys.partitionCounts, '3');
     expect([countsOf(await layouts.known()), layouts.areKnown]).toEqual([[2, 16], true]);
   });

@@ -273,7 +273,7 @@ test('it can not be told from the answer, nor from its time, whether there is a 
   expect(unknown.ms).toBeGreaterThan(known.ms / 4);
 });
 
-test('while Redis is away nobody gets in, and who had signed in goes on afterwards', async () => {
+test('while Redis is unreachable nobody gets in, and who had signed in goes on afterwards', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   await addUser(here, 'olaf', 'operator');

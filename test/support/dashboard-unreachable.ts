@@ -10,7 +10,7 @@ import { startCluster } from './topology/cluster.js';
 import type { Cluster, ClusterOptions } from './topology/cluster.js';
 import type { ClusterNode } from './topology/cluster-node.js';
 
-/** Nobody waits longer for an answer, whatever is away: three times what it takes when nothing else runs. */
+/** Nobody waits longer for an answer, whatever is unreachable: three times what it takes when nothing else runs. */
 const IN_TIME_MS = 5_000;
 
 /** A Cluster of the test's own, whose masters go on without one that has no replica. */

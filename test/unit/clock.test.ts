@@ -88,7 +88,7 @@ test('when the clock of the server is set forward, so is what it tells', async (
   expect(told(clock)).toBeGreaterThan(START_MS + 4_000);
 });
 
-test('each master has a time of its own, and one that is away does not keep the others from theirs', async () => {
+test('each master has a time of its own, and one that is unreachable does not keep the others from theirs', async () => {
   const [here, ahead, away] = [new Server('a'), new Server('b'), new Server('c')];
   ahead.offsetMs += 60_000;
   away.isAway = true;

@@ -132,7 +132,7 @@ describe('a lane', () => {
     const { lane, push, sent, receipts, batches } = setup();
     push(1);
     push(2);
-    const cause = new Error('Redis is away');
+    const cause = new Error('Redis is unreachable');
     sent[0]!.fail(cause);
 
     await expect(receipts[0]).rejects.toBe(cause);
@@ -144,7 +144,7 @@ describe('a lane', () => {
   test('sends again after a failure', async () => {
     const { push, sent, receipts, batches } = setup();
     push(1);
-    sent[0]!.fail(new Error('Redis is away'));
+    sent[0]!.fail(new Error('Redis is unreachable'));
     await settle();
 
     push(2);
@@ -160,7 +160,7 @@ describe('a lane', () => {
     receipts[0]!.catch(() => {
       push(2);
     });
-    sent[0]!.fail(new Error('Redis is away'));
+    sent[0]!.fail(new Error('Redis is unreachable'));
     await settle();
 
     sent[1]?.arrive();

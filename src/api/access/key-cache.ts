@@ -10,7 +10,7 @@ export const MAX_AGE_MS = 5_000;
 /** From this age on they are read again beside the requests, so that under load no request waits for it. */
 const REFRESH_AGE_MS = 2_500;
 
-/** While Redis is away, this long between attempts to read them. */
+/** While Redis is unreachable, this long between attempts to read them. */
 const RETRY_MS = 1_000;
 
 /** How long a request waits for keys that are too old; then it goes on with them. */
@@ -31,7 +31,7 @@ interface KeySource {
 }
 
 /**
- * The API keys as this process knows them: read at times, so that no request costs a round trip. While Redis is away
+ * The API keys as this process knows them: read at times, so that no request costs a round trip. While Redis is unreachable
  * the last ones stay: all that they allow needs Redis too.
  *
  * Once there were keys, requests need one until the process ends: whoever revokes the last one does not mean to open

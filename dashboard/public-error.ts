@@ -3,7 +3,7 @@ import { isOfRedis } from '../src/redis/own-fault.js';
 import { isRefusalCode, REFUSALS, refusalOf } from '../src/redis/refusal.js';
 
 /** What whoever looks at the dashboard is told of an error that is not his. */
-export interface Told {
+export interface PublicError {
   readonly status: 500 | 503;
   readonly error: 'UNEXPECTED' | 'REDIS_REFUSED' | 'REDIS_AWAY';
   /** Redis' own code, where it refused. */
@@ -12,7 +12,7 @@ export interface Told {
 }
 
 /** Tells what Redis refuses from its not answering, and both from faults of ours, of which only the log says more. */
-export function toldOf(error: unknown): Told {
+export function publicErrorOf(error: unknown): PublicError {
   const code = error instanceof RedisRefusedError ? error.redisCode : refusalOf(error)?.code;
   if (code !== undefined && isRefusalCode(code)) {
     return {

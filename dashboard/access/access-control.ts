@@ -5,24 +5,24 @@ import { attemptLimits } from './attempts.js';
 import { identify } from './identify.js';
 import { requireRole } from './require-role.js';
 import type { ProxyOptions } from './proxy.js';
-import { RememberedUsers } from './remembered-users.js';
+import { CachedUsers } from './cached-users.js';
 import { Sessions } from './sessions.js';
 import { nameOf, refuseAttempt, signInPages } from './sign-in.js';
 import { UserStore } from './user-store.js';
 
-interface AccessOptions extends Pick<Store, 'redis' | 'keys' | 'masters'> {
+interface AccessControlOptions extends Pick<Store, 'redis' | 'keys' | 'masters'> {
   readonly proxy: ProxyOptions | undefined;
 }
 
 /** What stands before everything in the dashboard, and what it takes to end it. */
-export interface Access {
+export interface AccessControl {
   readonly handlers: RequestHandler[];
   close(): void;
 }
 
 /** Lets those through who have signed in, as far as their role goes. */
-export function createAccess({ redis, keys, masters, proxy }: AccessOptions): Access {
-  const users = new RememberedUsers({ redis, store: new UserStore(redis, keys), keys, masters });
+export function createAccessControl({ redis, keys, masters, proxy }: AccessControlOptions): AccessControl {
+  const users = new CachedUsers({ redis, store: new UserStore(redis, keys), keys, masters });
   const sessions = new Sessions(redis, keys, masters);
   const limits = attemptLimits(nameOf, refuseAttempt);
   return {

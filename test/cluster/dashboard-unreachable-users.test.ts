@@ -28,7 +28,7 @@ async function placeApart(cluster: Cluster): Promise<Place> {
 
 const PAGES = ['/ops/queues', '/ops/queues/api/queues', '/ops/keys', '/ops/find', '/ops/audit'];
 
-test('while the master that knows the users is away, whoever is signed in goes on, and others can sign in', async () => {
+test('while the master that knows the users is unreachable, whoever is signed in goes on, and others can sign in', async () => {
   const cluster = await ownCluster();
   const here = await placeApart(cluster);
   await addUser(here, 'olaf', 'operator');
@@ -53,7 +53,7 @@ test('while the master that knows the users is away, whoever is signed in goes o
   expect((await request('/ops/queues/api/queues/pause', pause)).status).toBe(403);
 });
 
-test('while the master that knows the users is away, and there are none, everyone here goes on', async () => {
+test('while the master that knows the users is unreachable, and there are none, everyone here goes on', async () => {
   const cluster = await ownCluster();
   const here = await placeApart(cluster);
   const { request } = await begin(here);
@@ -65,7 +65,7 @@ test('while the master that knows the users is away, and there are none, everyon
   }
 });
 
-test('who was removed, given another role or signed out is not remembered when the master goes away', async () => {
+test('who was removed, given another role or signed out is not remembered when the master becomes unreachable', async () => {
   const cluster = await ownCluster();
   const here = await placeApart(cluster);
   const store = new UserStore(here.client, createKeys(here));
@@ -86,7 +86,7 @@ test('who was removed, given another role or signed out is not remembered when t
   }
 });
 
-test('a dashboard that starts while the master that knows the users is away lets nobody in, and tells why', async () => {
+test('a dashboard that starts while the master that knows the users is unreachable lets nobody in, and tells why', async () => {
   const cluster = await ownCluster();
   const here = await placeApart(cluster);
   await addUser(here, 'olaf', 'operator');
@@ -114,7 +114,7 @@ test('a dashboard that starts while the master that knows the users is away lets
   );
 });
 
-test('sessions on a master that is away go on where they are known, wait elsewhere, and people can sign in', async () => {
+test('sessions on a master that is unreachable go on where they are known, wait elsewhere, and people can sign in', async () => {
   const cluster = await ownCluster();
   const here = await placeApart(cluster);
   await addUser(here, 'vera', 'viewer');

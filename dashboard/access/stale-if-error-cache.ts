@@ -1,4 +1,4 @@
-import { MasterAwayError } from '../master-unreachable.js';
+import { MasterUnreachableError } from '../master-unreachable.js';
 
 /**
  * How long an answer stands in for its master, in ms, from when it was given: longer than a failover takes, and no longer than a
@@ -16,14 +16,14 @@ interface Remembered<T> {
   readonly atMs: number;
 }
 
-/** Answers of a master of a Cluster, for when it is away: as long as it is there, it is asked each time. */
-export class RememberedAnswers<T> {
+/** Answers of a master of a Cluster, for when it is unreachable: as long as it is there, it is asked each time. */
+export class StaleIfErrorCache<T> {
   readonly #answers = new Map<string, Remembered<T>>();
   #oldestMs = -Infinity;
 
   /**
    * @returns undefined when there is none
-   * @throws MasterAwayError when the master is away, and gave no answer within the last minute
+   * @throws MasterUnreachableError when the master is unreachable, and gave no answer within the last minute
    */
   async ask(key: string, question: () => Promise<T | undefined>): Promise<T | undefined> {
     const askedAtMs = performance.now();
@@ -33,7 +33,7 @@ export class RememberedAnswers<T> {
       return answer;
     } catch (error) {
       const { answer, atMs = -Infinity } = this.#answers.get(key) ?? {};
-      if (!(error instanceof MasterAwayError) || answer === undefined || performance.now() - atMs > MEMORY_MS) {
+      if (!(error instanceof MasterUnreachableError) || answer === undefined || performance.now() - atMs > MEMORY_MS) {
         throw error;
       }
       return answer;
