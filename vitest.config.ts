@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
+/** What takes long and breaks seldom: `npm run test:long`. */
+export const LONG = [
+  'test/browser/**/*.test.ts',
+  'test/faults/faults.test.ts',
+  'test/faults/worker-dies.test.ts',
+  'test/processes/**/*.test.ts',
+  'test/load/self.test.ts',
+  'test/load/scenarios.test.ts',
+  'test/load/report.test.ts',
+  'test/integration/bench.test.ts',
+  'test/integration/close.test.ts',
+  'test/integration/failover.test.ts',
+  'test/integration/secrets.test.ts',
+];
+
+/** `npm test`: all that guards a change, against one Redis server. */
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...LONG, 'test/cluster/!(short).test.ts'],
     env: { TEST_REDIS: process.env['TEST_REDIS'] ?? 'server' },
-    globalSetup: ['test/support/shared-redis.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    globalSetup: ['test/support/build.ts', 'test/support/shared-redis.ts'],
+    maxWorkers: 3, // on two cores: many tests wait
+    testTimeout: 120_000, // much more than any takes, as the machine may be busy
+    hookTimeout: 120_000,
     sequence: { shuffle: true },
   },
 });

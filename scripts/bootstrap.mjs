@@ -21,7 +21,8 @@ import { fetchOtherServers } from './other-servers.mjs';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
-const NEED_COMPILER = ['pretest', 'prefaults', 'prefaults:mutations'];
+const NEED_COMPILER = ['pretest', 'pretest:long', 'pretest:cluster', 'prefaults', 'prefaults:mutations'];
+const NEED_BROWSER = ['pretest:long'];
 const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const BUILD_INPUTS = [
@@ -39,8 +40,10 @@ process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 requireNode();
 whenChanged('node_modules/.tally-packages', ['package.json', 'package-lock.json'], installPackages);
 requireRedisServer();
-if (process.env.npm_lifecycle_event === 'pretest') {
+if (NEED_BROWSER.includes(process.env.npm_lifecycle_event)) {
   requireBrowser();
+}
+if (process.env.npm_lifecycle_event === 'pretest') {
   fetchPromtool();
 }
 if (process.env.npm_lifecycle_event === 'pretest:servers') {

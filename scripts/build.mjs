@@ -1,13 +1,18 @@
 // Compiles into dist/, which mirrors the repository: a relative path to lua/ holds in both.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 
-rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-});
-if (status !== 0) {
-  process.exit(status ?? 1);
+// Aside, and then put in its place at once: whoever runs what was built before never finds half of it.
+const aside = mkdtempSync('dist-');
+const built = join(aside, 'dist');
+const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', built];
+const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
+if (status === 0) {
+  cpSync('lua', join(built, 'lua'), { recursive: true });
+  chmodSync(join(built, 'cli/main.js'), 0o755); // it is the `tally` command
+  rmSync('dist', { recursive: true, force: true });
+  renameSync(built, 'dist');
 }
-cpSync('lua', 'dist/lua', { recursive: true });
-chmodSync('dist/cli/main.js', 0o755); // it is the `tally` command
+rmSync(aside, { recursive: true });
+process.exitCode = status ?? 1;

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { Partitions } from '../../src/layout/partitions.js';
 import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
@@ -8,7 +8,6 @@ import { place, until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';
 
-vi.setConfig({ testTimeout: 90_000 }); // each starts a Cluster
 
 async function ownCluster(): Promise<Cluster> {
   const cluster = await startCluster();

@@ -1,5 +1,5 @@
 import { htmlUnescape } from 'escape-goat';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { UserStore } from '../../dashboard/access/user-store.js';
 import { changeUser } from '../../dashboard/access/user.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -10,7 +10,6 @@ import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import type { Cluster } from '../support/topology/cluster.js';
 
-vi.setConfig({ testTimeout: 90_000 }); // each starts a Cluster, and waits for what it notices
 
 /** A place whose users lie on another master than its audit and what it knows of partitions. */
 async function placeApart(cluster: Cluster): Promise<Place> {

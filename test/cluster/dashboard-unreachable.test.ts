@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Partitions } from '../../src/layout/partitions.js';
 import { startBrowser } from '../support/browser.js';
 import {
@@ -14,7 +14,6 @@ import {
 import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 
-vi.setConfig({ testTimeout: 90_000 }); // each starts a Cluster, and waits for what it notices
 
 /** A Cluster with jobs in all partitions, of whose masters one is unreachable; it knows neither users nor partitions. */
 async function beginAway() {

@@ -122,7 +122,6 @@ test(
 
 test.each(['partitionCounts', 'queuesNamespace'] as const)(
   'a worker starts while the master that knows the %s is down, and serves all once another takes over',
-  { timeout: 120_000 },
   async (key) => {
     const cluster = await ownCluster();
     const here = place(cluster.url);

@@ -39,7 +39,7 @@ describe('on a Cluster of three masters and three replicas', () => {
     await cluster.stop();
   });
 
-  test.each(SCENARIOS.map(({ name }) => name))('the totals of %s are exact', { timeout: 120_000 }, async (name) => {
+  test.each(SCENARIOS.map(({ name }) => name))('the totals of %s are exact', async (name) => {
     const here = place(cluster.url);
     await here.worker();
     const { tally } = await runHere(here, name, SHORT[name] ?? {});
@@ -47,7 +47,7 @@ describe('on a Cluster of three masters and three replicas', () => {
     expect(tally.counts.acknowledged).toBe(tally.counts.submitted);
   });
 
-  test('all kinds of updates together are exact, and the result names the Cluster', { timeout: 120_000 }, async () => {
+  test('all kinds of updates together are exact, and the result names the Cluster', async () => {
     const here = place(cluster.url);
     await here.worker();
     const { tally, settings } = await runHere(here, undefined, { rate: '500', duration: '2s', batch: '10' });
@@ -62,7 +62,7 @@ describe('on a Cluster of three masters and three replicas', () => {
     });
   });
 
-  test('over HTTP they are exact, too', { timeout: 120_000 }, async () => {
+  test('over HTTP they are exact, too', async () => {
     const here = place(cluster.url);
     await here.worker();
     const api = createApi({ redis: here.redis, namespace: here.namespace, prefix: here.prefix, logger: here.logger });
@@ -78,7 +78,7 @@ describe('on a Cluster of three masters and three replicas', () => {
     expect(tally.counts).toMatchObject({ submitted: 200, acknowledged: 200, completed: 200 });
   });
 
-  test('a worker that forgets idempotency keys is noticed', { timeout: 120_000 }, async () => {
+  test('a worker that forgets idempotency keys is noticed', async () => {
     const { code, result } = await loadByCommand(mutatedCopy(...NO_IDEMPOTENCY), { REDIS_URL: cluster.url }, [
       ...['redelivery', '--rate', '200', '--duration', '1s'],
     ]);
@@ -136,7 +136,7 @@ test(
   },
 );
 
-test('a load goes to the master that Sentinel names', { timeout: 120_000 }, async () => {
+test('a load goes to the master that Sentinel names', async () => {
   const set = await startSentinel({ replicas: 1 });
   onTestFinished(() => set.stop());
   await set.untilHealthy();
@@ -147,7 +147,7 @@ test('a load goes to the master that Sentinel names', { timeout: 120_000 }, asyn
   expect(settings.topology).toEqual({ mode: 'sentinel', masters: [], replicas: 1 });
 });
 
-test('a load goes over TLS, with the authority of a file', { timeout: 120_000 }, async () => {
+test('a load goes over TLS, with the authority of a file', async () => {
   const server = await startSecure({ users: ['user tally on >secret ~* &* +@all'] });
   onTestFinished(() => server.stop());
   const environment = {

@@ -46,7 +46,7 @@ function updatesOf(here: Place, count: number) {
   }));
 }
 
-test('the gauges are of all partitions and of each master', { timeout: 90_000 }, async () => {
+test('the gauges are of all partitions and of each master', async () => {
   const cluster = await ownCluster();
   const here = place(cluster.url);
   const gauges = gaugesOf(here);
@@ -75,77 +75,69 @@ test('the gauges are of all partitions and of each master', { timeout: 90_000 },
 
 const goesOn = { settings: ['--cluster-require-full-coverage', 'no'] };
 
-test(
-  'while a master is unreachable Redis is not up, and what lies on the others is told',
-  { timeout: 90_000 },
-  async () => {
-    const cluster = await ownCluster(goesOn);
-    const here = place(cluster.url);
-    const gauges = gaugesOf(here);
-    await here.producer({ partitions: 1 }).submit(updatesOf(here, 1));
-    await until('it is there', async () => (await gauges())['waiting'] === 1);
-    const [{ prefix }] = new Partitions(here.prefix, 1).all;
-    const withQueues = await cluster.masterOfSlot(slotOf(prefix));
-    const withCounts = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
-    const other = cluster.nodes.find((node) => node !== withQueues && node !== withCounts)!;
+test('while a master is unreachable Redis is not up, and what lies on the others is told', async () => {
+  const cluster = await ownCluster(goesOn);
+  const here = place(cluster.url);
+  const gauges = gaugesOf(here);
+  await here.producer({ partitions: 1 }).submit(updatesOf(here, 1));
+  await until('it is there', async () => (await gauges())['waiting'] === 1);
+  const [{ prefix }] = new Partitions(here.prefix, 1).all;
+  const withQueues = await cluster.masterOfSlot(slotOf(prefix));
+  const withCounts = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
+  const other = cluster.nodes.find((node) => node !== withQueues && node !== withCounts)!;
 
-    for (const away of new Set([other, withCounts, withQueues])) {
-      await away.kill();
-      await until('it is noticed', async () => (await gauges())['redis_up'] === 0);
-      for (const _ of [1, 2, 3, 4, 5]) {
-        const found = await gauges();
-        expect(found['redis_up']).toBe(0);
-        expect([found['waiting'], found['workers']]).toEqual(away === withQueues ? [undefined, undefined] : [1, 0]);
-        const names = Object.keys(found).filter((name) => /^(used|max) /.test(name));
-        const living = cluster.nodes.filter((node) => node !== away);
-        expect(names.sort()).toEqual([...memoryOf('max', living), ...memoryOf('used', living)].sort());
-      }
-      await away.start();
-      await cluster.untilHealthy();
-      await until('it is back', async () => (await gauges())['redis_up'] === 1);
-      expect(await gauges()).toMatchObject({ waiting: 1 });
-    }
-  },
-);
-
-test(
-  'of a queue that lies on a master which is unreachable too, only what is certain is told: no sum, no 0 of what may be more',
-  { timeout: 90_000 },
-  async () => {
-    const cluster = await ownCluster(goesOn);
-    const here = place(cluster.url);
-    const gauges = gaugesOf(here);
-    const lies = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
-    const away = cluster.nodes.find((node) => node !== lies)!;
-    const partitions = new Partitions(here.prefix, 8).all;
-    const masters = await Promise.all(partitions.map(({ prefix }) => cluster.masterOfSlot(slotOf(prefix))));
-    const there = partitions[masters.findIndex((master) => master !== away)]!;
-    const worker = await here.worker();
-    await until('all is known', async () => (await gauges())['workers'] === 1);
-    expect(await gauges()).toMatchObject({ waiting: 0, queue_paused: 0, oldest_waiting_job_age_seconds: 0 });
-
+  for (const away of new Set([other, withCounts, withQueues])) {
     await away.kill();
     await until('it is noticed', async () => (await gauges())['redis_up'] === 0);
-    const certain = async () => {
-      const { waiting, workers, queue_paused: paused, oldest_waiting_job_age_seconds: oldest } = await gauges();
-      return { waiting, workers, paused, oldest: oldest && Math.floor(oldest / 100) };
-    };
-    const nothing = { waiting: undefined, workers: undefined, paused: undefined, oldest: undefined };
-    expect(await certain()).toEqual(nothing);
-    await worker.close();
-    const queue = openQueue('counters', there.prefix, here.client, here.logger);
-    onTestFinished(() => queue.close());
-    await queue.pause();
-    await queue.add('counter.increment', { updates: [] }, { timestamp: Date.now() - 550_000 });
-    expect(await certain()).toEqual({ ...nothing, workers: 0, paused: 1, oldest: 5 });
-
+    for (const _ of [1, 2, 3, 4, 5]) {
+      const found = await gauges();
+      expect(found['redis_up']).toBe(0);
+      expect([found['waiting'], found['workers']]).toEqual(away === withQueues ? [undefined, undefined] : [1, 0]);
+      const names = Object.keys(found).filter((name) => /^(used|max) /.test(name));
+      const living = cluster.nodes.filter((node) => node !== away);
+      expect(names.sort()).toEqual([...memoryOf('max', living), ...memoryOf('used', living)].sort());
+    }
     await away.start();
     await cluster.untilHealthy();
-    await until('all is known again', async () => (await gauges())['waiting'] === 1);
-  },
-);
+    await until('it is back', async () => (await gauges())['redis_up'] === 1);
+    expect(await gauges()).toMatchObject({ waiting: 1 });
+  }
+});
 
-test('after a failover the gauges are those of the new master', { timeout: 90_000 }, async () => {
+test('of a queue that lies on a master which is unreachable too, only what is certain is told: no sum, no 0 of what may be more', async () => {
+  const cluster = await ownCluster(goesOn);
+  const here = place(cluster.url);
+  const gauges = gaugesOf(here);
+  const lies = await cluster.masterOfSlot(slotOf(createKeys(here).partitionCounts));
+  const away = cluster.nodes.find((node) => node !== lies)!;
+  const partitions = new Partitions(here.prefix, 8).all;
+  const masters = await Promise.all(partitions.map(({ prefix }) => cluster.masterOfSlot(slotOf(prefix))));
+  const there = partitions[masters.findIndex((master) => master !== away)]!;
+  const worker = await here.worker();
+  await until('all is known', async () => (await gauges())['workers'] === 1);
+  expect(await gauges()).toMatchObject({ waiting: 0, queue_paused: 0, oldest_waiting_job_age_seconds: 0 });
+
+  await away.kill();
+  await until('it is noticed', async () => (await gauges())['redis_up'] === 0);
+  const certain = async () => {
+    const { waiting, workers, queue_paused: paused, oldest_waiting_job_age_seconds: oldest } = await gauges();
+    return { waiting, workers, paused, oldest: oldest && Math.floor(oldest / 100) };
+  };
+  const nothing = { waiting: undefined, workers: undefined, paused: undefined, oldest: undefined };
+  expect(await certain()).toEqual(nothing);
+  await worker.close();
+  const queue = openQueue('counters', there.prefix, here.client, here.logger);
+  onTestFinished(() => queue.close());
+  await queue.pause();
+  await queue.add('counter.increment', { updates: [] }, { timestamp: Date.now() - 550_000 });
+  expect(await certain()).toEqual({ ...nothing, workers: 0, paused: 1, oldest: 5 });
+
+  await away.start();
+  await cluster.untilHealthy();
+  await until('all is known again', async () => (await gauges())['waiting'] === 1);
+});
+
+test('after a failover the gauges are those of the new master', async () => {
   const cluster = await ownCluster({ replicasPerMaster: 1 });
   const here = place(cluster.url);
   const gauges = gaugesOf(here);

@@ -110,7 +110,7 @@ test('slots of queues move under load: totals are exact and no job fails', { tim
   await expectExactTotals(moved);
 });
 
-test('jobs are found on both sides of a slot that is half moved', { timeout: 60_000 }, async () => {
+test('jobs are found on both sides of a slot that is half moved', async () => {
   const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
   onTestFinished(() => cluster.stop());
   const here = place(cluster.url);
@@ -142,36 +142,32 @@ test('jobs are found on both sides of a slot that is half moved', { timeout: 60_
   expect(seen).toEqual(Array.from({ length: 4 * jobs.length }, () => 'unfinished'));
 });
 
-test(
-  'a new master that is forgotten while it is asked fails no more than the command',
-  { timeout: 60_000 },
-  async () => {
-    const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
-    onTestFinished(() => cluster.stop());
-    const client = place(cluster.url).client as ClusterConnection;
-    const unhandled: unknown[] = [];
-    const note = (error: unknown) => unhandled.push(error);
-    process.on('unhandledRejection', note);
-    onTestFinished(() => {
-      process.off('unhandledRejection', note);
-    });
-    await client.set('{half}:moved', 'yes');
-    const target = await cluster.addMaster();
+test('a new master that is forgotten while it is asked fails no more than the command', async () => {
+  const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
+  onTestFinished(() => cluster.stop());
+  const client = place(cluster.url).client as ClusterConnection;
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => {
+    process.off('unhandledRejection', note);
+  });
+  await client.set('{half}:moved', 'yes');
+  const target = await cluster.addMaster();
 
-    await cluster.moveSlot(slotOf('{half}'), target, {
-      between: async () => {
-        process.kill(target.pid(), 'SIGSTOP');
-        const asked = new Promise((resolve) => client.once('+node', resolve));
-        const answer = client.get('{half}:new');
-        await asked;
-        // It has no slots yet, so that its connection is closed.
-        await new Promise((resolve) => {
-          client.refreshSlotsCache(resolve);
-        });
-        process.kill(target.pid(), 'SIGCONT');
-        expect(await answer.catch(String)).toBeNull(); // sent again
-      },
-    });
-    expect(unhandled).toEqual([]);
-  },
-);
+  await cluster.moveSlot(slotOf('{half}'), target, {
+    between: async () => {
+      process.kill(target.pid(), 'SIGSTOP');
+      const asked = new Promise((resolve) => client.once('+node', resolve));
+      const answer = client.get('{half}:new');
+      await asked;
+      // It has no slots yet, so that its connection is closed.
+      await new Promise((resolve) => {
+        client.refreshSlotsCache(resolve);
+      });
+      process.kill(target.pid(), 'SIGCONT');
+      expect(await answer.catch(String)).toBeNull(); // sent again
+    },
+  });
+  expect(unhandled).toEqual([]);
+});

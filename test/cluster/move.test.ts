@@ -45,59 +45,52 @@ async function putBackAndRemoved(old: Place, producer: Producer): Promise<string
   return update!.id;
 }
 
-test(
-  'a move from one server to a Cluster takes along values, waiting jobs and idempotency keys',
-  { timeout: 90_000 },
-  async () => {
-    const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
-    onTestFinished(() => cluster.stop());
-    const url = await ownServer();
-    const old = place(url);
-    const { namespace, prefix } = old;
-    const keys = Array.from({ length: 50 }, (_, number) => `${namespace}-${number}`);
-    const updates = keys.map((key) => ({
-      operation: 'counter.increment' as const,
-      params: { key },
-      idempotencyKey: `first ${key}`,
-    }));
-    const worker = await old.worker(SPLIT);
-    const producer = old.producer(SPLIT);
-    const done = await producer.submit(updates);
-    await Promise.all(done.map((submission) => submission.outcome()));
-    const healed = await putBackAndRemoved(old, producer);
-    await worker.close();
-    const waiting = await producer.submit(
-      keys.map((key) => ({ operation: 'counter.increment' as const, params: { key, by: 10 } })),
-    );
-    await producer.close();
+test('a move from one server to a Cluster takes along values, waiting jobs and idempotency keys', async () => {
+  const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
+  onTestFinished(() => cluster.stop());
+  const url = await ownServer();
+  const old = place(url);
+  const { namespace, prefix } = old;
+  const keys = Array.from({ length: 50 }, (_, number) => `${namespace}-${number}`);
+  const updates = keys.map((key) => ({
+    operation: 'counter.increment' as const,
+    params: { key },
+    idempotencyKey: `first ${key}`,
+  }));
+  const worker = await old.worker(SPLIT);
+  const producer = old.producer(SPLIT);
+  const done = await producer.submit(updates);
+  await Promise.all(done.map((submission) => submission.outcome()));
+  const healed = await putBackAndRemoved(old, producer);
+  await worker.close();
+  const waiting = await producer.submit(
+    keys.map((key) => ({ operation: 'counter.increment' as const, params: { key, by: 10 } })),
+  );
+  await producer.close();
 
-    const settings = { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix };
-    const prepared = await tally({ REDIS_URL: url, ...settings }, 'prepare-cluster');
-    expect(prepared, prepared.stderr).toMatchObject({ code: 0 });
-    expect(prepared.stdout).toContain('50 receipts of idempotency keys lie where a Cluster looks for them\n');
-    expect(await keysLike(old, `${namespace}:{*}:job:*:${healed}`)).toHaveLength(1);
-    expect(await keysLike(old, `${namespace}:job:*:${healed}`)).toEqual([]);
-    const [node] = await cluster.masters();
-    await run(
-      'redis-cli',
-      [
-        ...['--cluster', 'import', `127.0.0.1:${node!.port}`],
-        ...['--cluster-from', new URL(url).host, '--cluster-copy'],
-      ],
-      { maxBuffer: 64 * 1024 * 1024 },
-    ); // it prints each key
+  const settings = { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix };
+  const prepared = await tally({ REDIS_URL: url, ...settings }, 'prepare-cluster');
+  expect(prepared, prepared.stderr).toMatchObject({ code: 0 });
+  expect(prepared.stdout).toContain('50 receipts of idempotency keys lie where a Cluster looks for them\n');
+  expect(await keysLike(old, `${namespace}:{*}:job:*:${healed}`)).toHaveLength(1);
+  expect(await keysLike(old, `${namespace}:job:*:${healed}`)).toEqual([]);
+  const [node] = await cluster.masters();
+  await run(
+    'redis-cli',
+    [...['--cluster', 'import', `127.0.0.1:${node!.port}`], ...['--cluster-from', new URL(url).host, '--cluster-copy']],
+    { maxBuffer: 64 * 1024 * 1024 },
+  ); // it prints each key
 
-    const moved = place(cluster.url);
-    await moved.worker({ namespace, prefix });
-    const again = moved.producer({ namespace, prefix });
-    const repeated = await again.submit(updates);
-    expect(await Promise.all(repeated.map((submission) => submission.outcome()))).toEqual(
-      keys.map(() => ({ status: 'applied', result: { value: 1 }, duplicate: true })),
-    );
-    const ran = await Promise.all(waiting.map(({ id }) => again.find(id)));
-    expect(ran.every((found) => found !== undefined)).toBe(true);
-    await expect
-      .poll(() => Promise.all(keys.map((key) => moved.client.get(key))), { timeout: 15_000 })
-      .toEqual(keys.map(() => '11'));
-  },
-);
+  const moved = place(cluster.url);
+  await moved.worker({ namespace, prefix });
+  const again = moved.producer({ namespace, prefix });
+  const repeated = await again.submit(updates);
+  expect(await Promise.all(repeated.map((submission) => submission.outcome()))).toEqual(
+    keys.map(() => ({ status: 'applied', result: { value: 1 }, duplicate: true })),
+  );
+  const ran = await Promise.all(waiting.map(({ id }) => again.find(id)));
+  expect(ran.every((found) => found !== undefined)).toBe(true);
+  await expect
+    .poll(() => Promise.all(keys.map((key) => moved.client.get(key))), { timeout: 15_000 })
+    .toEqual(keys.map(() => '11'));
+});

@@ -37,7 +37,7 @@ function prefixOf(here: Place): string {
   return new Partitions(here.prefix, 1).all[0].prefix;
 }
 
-test('the receipts of a job are cut in all slots once its mark is on a replica', { timeout: 60_000 }, async () => {
+test('the receipts of a job are cut in all slots once its mark is on a replica', async () => {
   const cluster = await ownCluster();
   const here = place(cluster.url);
   await here.worker({ settledReceiptMs: SETTLED_MS });
@@ -48,7 +48,7 @@ test('the receipts of a job are cut in all slots once its mark is on a replica',
   await until('all are cut', async () => (await receiptLivesMs(here)).every((lifeMs) => lifeMs <= SETTLED_MS));
 });
 
-test('while no replica has the mark of a job, its receipts are kept for a day', { timeout: 60_000 }, async () => {
+test('while no replica has the mark of a job, its receipts are kept for a day', async () => {
   const cluster = await ownCluster();
   const here = place(cluster.url);
   await here.worker({ settledReceiptMs: SETTLED_MS });

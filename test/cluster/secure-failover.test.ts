@@ -47,30 +47,26 @@ async function expectNothingLost(
   expect(await refusals(redis)).toEqual([]);
 }
 
-test(
-  'a secure Cluster loses nothing when a slot moves and a replica takes over from a killed master',
-  { timeout: 120_000 },
-  async () => {
-    const redis = await CLUSTER.start();
-    onTestFinished(() => redis.stop());
-    const { cluster } = redis;
-    await expectNothingLost(redis, async (untilMoreAreSent) => {
-      const slot = slotOf('load:{7}');
-      const owner = await cluster.masterOfSlot(slot);
-      const [victim] = (await cluster.masters()).filter((master) => master !== owner);
-      let halfMoved: Promise<void> | undefined;
-      const between = () => (halfMoved ??= untilMoreAreSent(100));
-      await cluster.moveSlot(slot, victim!, { batch: 1, between });
-      await victim!.kill();
-      await cluster.untilHealthy();
-      await victim!.start();
-      await cluster.untilHealthy();
-      expect(await cluster.masters()).not.toContain(victim);
-    });
-  },
-);
+test('a secure Cluster loses nothing when a slot moves and a replica takes over from a killed master', async () => {
+  const redis = await CLUSTER.start();
+  onTestFinished(() => redis.stop());
+  const { cluster } = redis;
+  await expectNothingLost(redis, async (untilMoreAreSent) => {
+    const slot = slotOf('load:{7}');
+    const owner = await cluster.masterOfSlot(slot);
+    const [victim] = (await cluster.masters()).filter((master) => master !== owner);
+    let halfMoved: Promise<void> | undefined;
+    const between = () => (halfMoved ??= untilMoreAreSent(100));
+    await cluster.moveSlot(slot, victim!, { batch: 1, between });
+    await victim!.kill();
+    await cluster.untilHealthy();
+    await victim!.start();
+    await cluster.untilHealthy();
+    expect(await cluster.masters()).not.toContain(victim);
+  });
+});
 
-test('secure Sentinels lose nothing when they make a replica the master', { timeout: 120_000 }, async () => {
+test('secure Sentinels lose nothing when they make a replica the master', async () => {
   const redis = await SENTINEL.start();
   onTestFinished(() => redis.stop());
   const { set } = redis;

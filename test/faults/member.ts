@@ -30,7 +30,7 @@ interface Running {
 /** The exit code of a program that can't start as things are, and is right to say so. */
 export const TRY_AGAIN = 75;
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 const EXIT_TIMEOUT_MS = 20_000;
 
 /** So that a program that can't start takes not all of the machine. */

@@ -67,7 +67,7 @@ async function startWorker(folder: string, here: Place) {
   return worker;
 }
 
-test('a job of a newer form waits, uncounted, for a worker that can read it', { timeout: 60_000 }, async () => {
+test('a job of a newer form waits, uncounted, for a worker that can read it', async () => {
   const here = place();
   const newer = newerBuild();
   const lines: string[] = [];
@@ -91,7 +91,7 @@ test('a job of a newer form waits, uncounted, for a worker that can read it', { 
   expect(await here.client.mget(here.key('a'), here.key('b'))).toEqual(['5', '5']);
 });
 
-test('a newer worker answers jobs of this form so that their producer can read it', { timeout: 60_000 }, async () => {
+test('a newer worker answers jobs of this form so that their producer can read it', async () => {
   const here = place();
   await startWorker(newerBuild(), here);
   const producer = here.producer();
@@ -109,24 +109,20 @@ test('a newer worker answers jobs of this form so that their producer can read i
   expect((await producer.find(submissions[0]!.id))?.outcome).toEqual(APPLIED);
 });
 
-test(
-  'this worker applies jobs of an older form and answers in it, and keys are remembered across',
-  { timeout: 60_000 },
-  async () => {
-    const here = place();
-    await here.worker();
-    const keyed = { ...increment(here.key('a')), idempotencyKey: 'k' };
+test('this worker applies jobs of an older form and answers in it, and keys are remembered across', async () => {
+  const here = place();
+  await here.worker();
+  const keyed = { ...increment(here.key('a')), idempotencyKey: 'k' };
 
-    const older = start(olderBuild(), 'submit', here, [keyed, increment(here.key('b'))]);
-    await older.next();
-    expect(await older.next()).toEqual([APPLIED, APPLIED]);
+  const older = start(olderBuild(), 'submit', here, [keyed, increment(here.key('b'))]);
+  await older.next();
+  expect(await older.next()).toEqual([APPLIED, APPLIED]);
 
-    const [again] = await here.producer().submit([keyed]);
-    expect(await again!.outcome()).toEqual({ ...APPLIED, duplicate: true });
-  },
-);
+  const [again] = await here.producer().submit([keyed]);
+  expect(await again!.outcome()).toEqual({ ...APPLIED, duplicate: true });
+});
 
-test('an older worker leaves jobs of this form to this one', { timeout: 60_000 }, async () => {
+test('an older worker leaves jobs of this form to this one', async () => {
   const here = place();
   const older = await startWorker(olderBuild(), here);
   const submission = await here.producer().submit(increment(here.key('a')));
@@ -141,7 +137,7 @@ test('an older worker leaves jobs of this form to this one', { timeout: 60_000 }
   expect((await jobOf(queue, submission.jobId)).attemptsMade).toBe(1);
 });
 
-test('a key that a newer version has recorded is left to a worker that can read it', { timeout: 60_000 }, async () => {
+test('a key that a newer version has recorded is left to a worker that can read it', async () => {
   const here = place();
   const newer = newerBuild();
   const newWorker = await startWorker(newer, here);

@@ -18,7 +18,7 @@ test('there is a badly written URL of each kind', () => {
   expect(URLS_WITH_A_SECRET.length).toBeGreaterThan(60);
 });
 
-test.each(SOME)('no command tells the secret of %s', { timeout: 90_000 }, async (url) => {
+test.each(SOME)('no command tells the secret of %s', async (url) => {
   const environment = { REDIS_URL: url, LOG_LEVEL: 'trace', PORT: '0', TALLY_CLOSE_TIMEOUT_MS: '100' };
   const once = [
     ['doctor'],

@@ -214,7 +214,7 @@ test.each<{ name: string; scenario?: string; flags: LoadFlags }>([
   { name: 'flash-sale', scenario: 'flash-sale', flags: { concurrency: '20', duration: '100ms' } },
   { name: 'redelivery', scenario: 'redelivery', flags: { rate: '100', batch: '3', duration: '250ms', updates: '20' } },
   { name: 'slow-worker', scenario: 'slow-worker', flags: { duration: '100ms', updates: '50' } },
-])('the command in the report does the same again: $name', { timeout: 60_000 }, async ({ scenario, flags }) => {
+])('the command in the report does the same again: $name', async ({ scenario, flags }) => {
   const here = place();
   await here.worker();
   const asked = { seed: '7', duration: '200ms', ...flags };

@@ -7,36 +7,32 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { LoadResult } from '../../loadtest/load/result.js';
 import { mutatedCopy, NO_IDEMPOTENCY, ROOT } from './mutated-copy.js';
 
-test(
-  'a load on a set-up of its own is right though workers die, stop and lose their scripts',
-  { timeout: 90_000 },
-  async () => {
-    const nemeses = ['kill-worker', 'pause-worker', 'flush-scripts'];
-    const { code, result, files } = await loadOf(
-      ROOT,
-      '--nemesis',
-      nemeses.join(','),
-      '--rate',
-      '500',
-      '--duration',
-      '10s',
-    );
-    expect(result.tally.verdict).toMatchObject({ exact: true, undrained: 0 });
-    expect(code).toBe(0);
-    expect(new Set(result.tally.nemeses.map(({ name }) => name))).toEqual(new Set(nemeses));
-    expect(result.tally.nemeses.every(({ startMs, endMs }) => endMs >= startMs)).toBe(true);
-    expect(files).toEqual([]);
-  },
-);
+test('a load on a set-up of its own is right though workers die, stop and lose their scripts', async () => {
+  const nemeses = ['kill-worker', 'pause-worker', 'flush-scripts'];
+  const { code, result, files } = await loadOf(
+    ROOT,
+    '--nemesis',
+    nemeses.join(','),
+    '--rate',
+    '500',
+    '--duration',
+    '10s',
+  );
+  expect(result.tally.verdict).toMatchObject({ exact: true, undrained: 0 });
+  expect(code).toBe(0);
+  expect(new Set(result.tally.nemeses.map(({ name }) => name))).toEqual(new Set(nemeses));
+  expect(result.tally.nemeses.every(({ startMs, endMs }) => endMs >= startMs)).toBe(true);
+  expect(files).toEqual([]);
+});
 
-test('a load on a set-up of its own goes over HTTP too', { timeout: 60_000 }, async () => {
+test('a load on a set-up of its own goes over HTTP too', async () => {
   const { code, result } = await loadOf(ROOT, '--target', 'http', '--rate', '100', '--duration', '1s');
   expect(code).toBe(0);
   expect(result.settings).toMatchObject({ self: true, target: 'http' });
   expect(result.tally.counts).toMatchObject({ submitted: 100, completed: 100 });
 });
 
-test('the same load on a plain BullMQ worker is judged beside Tally', { timeout: 60_000 }, async () => {
+test('the same load on a plain BullMQ worker is judged beside Tally', async () => {
   const args = ['--compare', 'plain-bullmq', '--rate', '200', '--duration', '1s', '--idempotent', '50%'];
   const { code, result } = await loadOf(ROOT, ...args);
   expect(code).toBe(0);
@@ -45,7 +41,7 @@ test('the same load on a plain BullMQ worker is judged beside Tally', { timeout:
   expect(result.compared?.batchSizes).toEqual([{ from: 1, to: 1, jobs: 200, updates: 200 }]);
 });
 
-test('events that are delivered twice show when idempotency receipts are off', { timeout: 60_000 }, async () => {
+test('events that are delivered twice show when idempotency receipts are off', async () => {
   const copy = mutatedCopy(...NO_IDEMPOTENCY);
   const { code, result } = await loadOf(copy, 'redelivery', '--rate', '200', '--duration', '1s');
   expect(code).toBe(1);
@@ -54,7 +50,7 @@ test('events that are delivered twice show when idempotency receipts are off', {
   expect(result.tally.verdict.lost).toBe(0);
 });
 
-test('jobs that run twice, as their worker was killed, show when receipts are off', { timeout: 120_000 }, async () => {
+test('jobs that run twice, as their worker was killed, show when receipts are off', async () => {
   const [from, to] = ['if record then\n  if within_lease', 'if false then\n  if within_lease'];
   const copy = mutatedCopy({ file: 'lua/apply.lua', from, to });
   let doubled = 0;

@@ -129,7 +129,7 @@ test('the operations behind the model are all there are', () => {
   expect([...Object.keys(PARAMS), 'transaction'].sort()).toEqual([...names].sort());
 });
 
-test('any jobs, in any batches, give the outcomes and values of a plain model', { timeout: 60_000 }, async () => {
+test('any jobs, in any batches, give the outcomes and values of a plain model', async () => {
   const here = place();
   const { apply } = createApplier(here, { operations: [pointsMove] });
   const starts = fc.tuple(...CELLS.map(() => startValue));

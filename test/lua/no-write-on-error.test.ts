@@ -155,7 +155,6 @@ const REFUSALS = {
 
 test.each(Object.entries(REFUSALS))(
   'no operation writes anything when Redis answers %s, and each applies once it allows writes',
-  { timeout: 60_000 },
   async (code, { settings, refuse, allow }) => {
     const { url } = await ownRedis(settings);
     const { client, key, apply, applyOne } = await begin('xp.award', 'string', url);

@@ -19,7 +19,6 @@ const CASES = COMMANDS.flatMap(({ command, until }) => ENDS.map((end) => ({ comm
 
 test.each(CASES.filter(({ way }) => hasTerminals || way !== 'terminal'))(
   '$what: within 5 s nothing is left of tally $command',
-  { timeout: 90_000 },
   async ({ command, until, way, signal }) => {
     const here = place();
     const running = await run(ways[way](command), {

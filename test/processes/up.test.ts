@@ -72,14 +72,14 @@ test.each<[what: string, way: keyof typeof ways, end: (up: Up) => void | Promise
   ['kill -9 of the shell of a script', 'shell', ({ pid }) => void process.kill(pid, 'SIGKILL')],
   ['SIGHUP', 'alone', ({ pid }) => void process.kill(pid, 'SIGHUP')],
   ['kill -9 of Tally itself', 'alone', ({ pid }) => void process.kill(pid, 'SIGKILL')],
-])('%s: within 5 s nothing is left of tally up, and nothing is lost', { timeout: 90_000 }, async (_what, way, end) => {
+])('%s: within 5 s nothing is left of tally up, and nothing is lost', async (_what, way, end) => {
   const up = await startUp(way);
   await end(up);
   await expectAllEnded(up);
   await expectNothingLost(up);
 });
 
-test('Ctrl-C twice: the same, however soon after another', { timeout: 120_000 }, async () => {
+test('Ctrl-C twice: the same, however soon after another', async () => {
   for (const pauseMs of [1, 600]) {
     const up = await startUp('alone');
     process.kill(up.tallyPid, 'SIGINT');
@@ -94,7 +94,7 @@ test('Ctrl-C twice: the same, however soon after another', { timeout: 120_000 },
   }
 });
 
-test('Ctrl-C reaches Tally twice through npm, and it stops in order all the same', { timeout: 90_000 }, async () => {
+test('Ctrl-C reaches Tally twice through npm, and it stops in order all the same', async () => {
   const up = await startUp('npm');
   process.kill(-up.pid, 'SIGINT'); // as a terminal does, to all of its foreground
   await expectAllEnded(up);
@@ -102,7 +102,7 @@ test('Ctrl-C reaches Tally twice through npm, and it stops in order all the same
   await expectNothingLost(up);
 });
 
-test.skipIf(!hasTerminals)('a closed terminal: the same', { timeout: 90_000 }, async () => {
+test.skipIf(!hasTerminals)('a closed terminal: the same', async () => {
   const up = await startUp('terminal');
   process.kill(up.pid, 'SIGKILL');
   await expectAllEnded(up);

@@ -3,10 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+import { TALLY } from './tally-command.js';
 
 /** How a command ended. */
 interface Answer {
@@ -17,7 +15,8 @@ interface Answer {
 
 /** Starts `tally` with these arguments. */
 export function start(args: readonly string[], environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+  const [program, ...first] = TALLY;
+  const child = spawn(program, [...first, ...args], {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,10 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+import { TALLY } from './tally-command.js';
 
 interface Ended {
   readonly code: number | null;
@@ -18,7 +16,8 @@ export async function tallyWithInput(
   input: string,
   ...args: string[]
 ): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+  const [program, ...first] = TALLY;
+  const child = spawn(program, [...first, ...args], {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -45,7 +44,7 @@ export async function tallyOnTerminal(
   lines: readonly string[],
   ...args: string[]
 ): Promise<{ code: number | null; shown: string }> {
-  const command = [process.execPath, '--import', 'tsx', MAIN, ...args].map((word) => `'${word}'`).join(' ');
+  const command = [...TALLY, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn(TERMINAL, ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { PATH: process.env['PATH'], TERM: 'dumb', ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -5,27 +5,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
+import { TALLY } from './tally-command.js';
 
 const ROOT = new URL('../../', import.meta.url);
-const MAIN = fileURLToPath(new URL('cli/main.ts', ROOT));
-
-/** `tally` from its sources, for a shell; those arguments begin it. */
-const TALLY = `'${process.execPath}' --import '${import.meta.resolve('tsx')}' '${MAIN}'`;
+/** `tally` for a shell. */
+const COMMAND = TALLY.map((word) => `'${word}'`).join(' ');
 
 /** What starts a command of Tally. */
 export const ways = {
   /** By itself, without a shell. */
-  alone: (command: string) => ({ program: 'sh', args: ['-c', `exec ${TALLY} ${command}`] }),
+  alone: (command: string) => ({ program: 'sh', args: ['-c', `exec ${COMMAND} ${command}`] }),
   /** A shell that waits for it, as a script does. */
-  shell: (command: string) => ({ program: 'sh', args: ['-c', `${TALLY} ${command}; true`] }),
+  shell: (command: string) => ({ program: 'sh', args: ['-c', `${COMMAND} ${command}; true`] }),
   /** As `npm start` does, by the script of package.json. */
   npm: (command: string) => ({ program: 'npm', args: ['run', 'tally'], script: startScript(command) }),
   /** By npm with a shell between, as older shells and scripts of several commands have it. */
-  npmAndShell: (command: string) => ({ program: 'npm', args: ['run', 'tally'], script: `${TALLY} ${command}; true` }),
+  npmAndShell: (command: string) => ({ program: 'npm', args: ['run', 'tally'], script: `${COMMAND} ${command}; true` }),
   /** In a terminal of its own. */
-  terminal: (command: string) => ({ program: 'script', args: ['-qfc', `exec ${TALLY} ${command}`, '/dev/null'] }),
+  terminal: (command: string) => ({ program: 'script', args: ['-qfc', `exec ${COMMAND} ${command}`, '/dev/null'] }),
 } as const;
 
 /** util-linux's `script`, which gives a command a terminal; the one of macOS takes other arguments. */
@@ -119,7 +117,7 @@ export function isRunning(pid: number): boolean {
 
 function startScript(command: string): string {
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: { start: string } };
-  const script = scripts.start.replace(/node dist\/cli\/main\.js up$/, `${TALLY} ${command}`);
+  const script = scripts.start.replace(/node dist\/cli\/main\.js up$/, `${COMMAND} ${command}`);
   expect(script, 'the script "start" of package.json').not.toBe(scripts.start);
   return script;
 }
