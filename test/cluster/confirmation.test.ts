@@ -8,7 +8,6 @@ import { place, until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';
 
-
 async function ownCluster(): Promise<Cluster> {
   const cluster = await startCluster();
   onTestFinished(() => cluster.stop());

@@ -10,7 +10,6 @@ import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import type { Cluster } from '../support/topology/cluster.js';
 
-
 /** A place whose users lie on another master than its audit and what it knows of partitions. */
 async function placeApart(cluster: Cluster): Promise<Place> {
   for (;;) {

@@ -14,7 +14,6 @@ import {
 import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 
-
 /** A Cluster with jobs in all partitions, of whose masters one is unreachable; it knows neither users nor partitions. */
 async function beginAway() {
   const cluster = await ownCluster();
