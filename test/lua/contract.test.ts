@@ -247,9 +247,13 @@ describe('the call of the frame', () => {
       announced: 12,
       otherReceipt: 13,
       updates: 2,
+      shapes: [
+        { operation: 'scores.add', cells: 5, args: 5, ttl: false },
+        { operation: 'scores.add', cells: 1, args: 1, ttl: false },
+      ],
+      shapeOfStep: [1, 2],
       cells: [1, f, zset[1][0], 2, g, 2],
       args: [1, 2, 3, 4, 5, 4],
-      columns: ['scores.add', [5, 1], [5, 1], false],
       keyed: [[1, 6, expect.any(String), 'job.0', slotOf('string 1')]],
       history: { firstKey: 7, entries: 3, lifeSeconds: 30 * 24 * 3600, source: 'job scores.add' },
     });
@@ -291,9 +295,9 @@ describe('the call of the frame', () => {
     expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
       'strings',
       'updates',
+      'shapes',
       'cells',
       'args',
-      'columns',
       'announced',
       'clockMs',
       'applyUntilMs',
@@ -322,7 +326,7 @@ describe('the call of the frame', () => {
 
     const { keyed, ...request } = JSON.parse(args[1]) as Record<string, unknown>;
     expect(request).toMatchObject({ refused: [[1, '?NOPERM,1']], updates: 2, cells: [1], args: [4] });
-    expect(request['columns']).toEqual(['scores.add', 1, 1, false]);
+    expect(request['shapes']).toEqual([{ operation: 'scores.add', cells: 1, args: 1, ttl: false }]);
     expect(keyed).toBeUndefined();
     expect(all).toEqual([
       keys.jobReceipt(name, NO_SLOT),
@@ -344,7 +348,26 @@ describe('the call of the frame', () => {
     expect(JSON.parse(args[1])).toMatchObject({
       steps: [2, 3],
       updates: 2,
-      columns: ['counter.increment', 1, 2, false],
+      shapes: [{ operation: 'counter.increment', cells: 1, args: 2, ttl: false }],
+    });
+  });
+
+  test('names each shape once, also when steps of several take turns', () => {
+    const inner = (operation: string, params: object) => ({ operation, params: { key: 'n', ...params } });
+    const plain = inner('counter.increment', {});
+    const expiring = inner('counter.increment', { ttlSeconds: 60 });
+    const award = inner('xp.award', { amount: 1 });
+    const transaction = { operation: 'transaction', params: { updates: [plain, expiring, plain, award, award] } };
+    const { args } = buildScriptCall(whole.groups(checkUpdates([transaction, transaction], context))[0], settings);
+
+    expect(JSON.parse(args[1])).toMatchObject({
+      steps: [5, 5],
+      shapes: [
+        { operation: 'counter.increment', cells: 1, args: 2, ttl: false },
+        { operation: 'counter.increment', cells: 1, args: 2, ttl: 60 },
+        { operation: 'xp.award', cells: 1, args: 1, ttl: false },
+      ],
+      shapeOfStep: [1, 2, 1, 3, 3, 1, 2, 1, 3, 3],
     });
   });
 });
