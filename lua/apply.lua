@@ -267,22 +267,23 @@ end
 -- Plan.
 local created_ttl = {} -- by cell that an update of this job creates: its ttl in seconds, false for none
 
-local integer_texts = {} -- by number, of small ones: amounts repeat, and a look-up costs a tenth of formatting
-
-local function integer_text(number)
-  local text = integer_texts[number]
-  if not text then
-    text = format('%d', number) -- exact, and 0 for -0; tostring keeps 14 digits
-    if number <= MAX_CACHED and number >= -MAX_CACHED then
-      integer_texts[number] = text
-    end
-  end
-  return text
-end
-
 -- False for what is not a number, not whole, infinite, or beyond the limit.
 local function is_integer_in_range(value)
   return type(value) == 'number' and value % 1 == 0 and value >= -MAX_INTEGER and value <= MAX_INTEGER
+end
+
+local integer_texts = {} -- by number, of small ones: amounts repeat, and a look-up costs a tenth of formatting
+
+-- The text of an integer in range, nil for everything else.
+local function integer_text(value)
+  local text = integer_texts[value]
+  if not text and is_integer_in_range(value) then
+    text = format('%d', value) -- exact, and 0 for -0; tostring keeps 14 digits
+    if value <= MAX_CACHED and value >= -MAX_CACHED then
+      integer_texts[value] = text
+    end
+  end
+  return text
 end
 
 -- Why the plan's new value or result can't be used.
@@ -305,18 +306,10 @@ local function rejection(code, details)
   end
   local texts = { '!' .. code }
   for n = 1, #(details or {}) do
-    if not is_integer_in_range(details[n]) then
+    texts[n + 1] = integer_text(details[n])
+    if not texts[n + 1] then
       return '?PLAN_ERROR,detail ' .. n .. ' of the rejection is not an integer in range'
     end
-    texts[n + 1] = integer_text(details[n])
-  end
-  return concat(texts, ',')
-end
-
-local function results_text(results)
-  local texts = {}
-  for n = 1, #results do
-    texts[n] = integer_text(results[n])
   end
   return concat(texts, ',')
 end
@@ -347,44 +340,71 @@ local function plan_of(operation)
   return plan
 end
 
--- Why the plan's answer can't be used; nil when it can.
-local function fault_of_answer(cell_count, new_values, results)
+local function keep_value(cell, value, ttl)
+  if missing[cell] then
+    missing[cell] = nil
+    created_ttl[cell] = ttl
+  end
+  values[cell] = value
+end
+
+-- Makes sure of a plan's answer and keeps its new values. Returns the result numbers as text; or nil and the outcome.
+local function accept(shape, first_cell, new_values, results)
   if type(new_values) ~= 'table' or type(results) ~= 'table' then
-    return '?PLAN_ERROR,the plan must return new values and result numbers'
+    return nil, '?PLAN_ERROR,the plan must return new values and result numbers'
   end
-  for n = 1, cell_count do
+  for n = 1, shape.cells do
     local value = new_values[n]
-    if value ~= nil and not integer_texts[value] and not is_integer_in_range(value) then
-      return fault_of('new value', n, value)
+    if value ~= nil and not is_integer_in_range(value) then
+      return nil, fault_of('new value', n, value)
     end
   end
+  local texts = {}
   for n = 1, #results do
-    if not integer_texts[results[n]] and not is_integer_in_range(results[n]) then
-      return fault_of('result', n, results[n])
+    texts[n] = integer_text(results[n])
+    if not texts[n] then
+      return nil, fault_of('result', n, results[n])
     end
   end
+  for n = 1, shape.cells do
+    local value = new_values[n]
+    if value ~= nil then
+      keep_value(all_cells[first_cell + n], value, shape.ttl)
+    end
+  end
+  return #texts == 1 and texts[1] or concat(texts, ',')
+end
+
+-- The values of cells as a plan gets them; or nil and the outcome, if there is one that no update can be applied to.
+local function values_of(first_cell, count)
+  local found = {}
+  for n = 1, count do
+    local cell = all_cells[first_cell + n]
+    if not values[cell] then
+      return nil, '?' .. problems[cell] .. ',' .. n
+    end
+    found[n] = values[cell]
+  end
+  return found
 end
 
 local place_at_hand -- of the step that is being planned
 
 -- Plans steps one after the other. Each leaves its outcome in its place; with `all_or_nothing`, none is planned after one
--- that can't be applied: returns its place. Raises what a plan raises. Nearly all of the script's own time is spent here,
--- so that what is usual is told by a look-up rather than by a call.
+-- that can't be applied: returns its place. Raises what a plan raises. Most of the script's own time is spent here, so what
+-- is usual, one cell and its new value for a result, is done without a call and without a new table.
 local function run_steps(outcomes, first, last, all_or_nothing)
   local values, missing, all_cells, all_args, texts = values, missing, all_cells, all_args, integer_texts
   local step, first_cell, first_arg = steps_done, cells_done, args_done
-  local shape, shape_of_this, plan, cell_count, arg_count, failed
-  local current, args = {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
+  local shape, plan, cell_count, arg_count
+  local cells, args = {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
   for place = first, last do
     place_at_hand = place
     step = step + 1
-    shape_of_this = shape_of_step and shapes[shape_of_step[step]] or shapes[1]
+    local shape_of_this = shapes[shape_of_step and shape_of_step[step] or 1]
     if shape_of_this ~= shape then
       shape, cell_count, arg_count = shape_of_this, shape_of_this.cells, shape_of_this.args
       plan = plan_of(shape.operation)
-    end
-    if #current ~= cell_count then
-      current = {}
     end
     if #args ~= arg_count then
       args = {}
@@ -392,53 +412,40 @@ local function run_steps(outcomes, first, last, all_or_nothing)
     for n = 1, arg_count do
       args[n] = all_args[first_arg + n]
     end
-    local outcome
-    for n = 1, cell_count do
-      local value = values[all_cells[first_cell + n]]
-      if not value then
-        outcome = '?' .. problems[all_cells[first_cell + n]] .. ',' .. n
-        break
-      end
-      current[n] = value
+    local cell, outcome, fault = all_cells[first_cell + 1], nil, nil
+    local before = values[cell]
+    if cell_count == 1 and before and #cells <= 1 then
+      cells[1] = before
+    else
+      cells, fault = values_of(first_cell, cell_count)
     end
-    if not outcome then
-      local new_values, results, details = plan(current, args)
-      if new_values == nil then
-        outcome = rejection(results, details)
+    if cells then
+      local new_values, results, details = plan(cells, args)
+      local value = new_values == cells and results == cells and cells[1]
+      local text = cell_count == 1 and value and not cells[2] and (texts[value] or integer_text(value))
+      if text then
+        outcome = text
+        if missing[cell] then
+          keep_value(cell, value, shape.ttl)
+        else
+          values[cell] = value
+        end
+      elseif new_values == nil then
+        fault = rejection(results, details)
       else
-        if not (new_values == current and results == current and cell_count == 1 and #results == 1 and texts[results[1]]) then
-          outcome = fault_of_answer(cell_count, new_values, results)
-        end
-        if not outcome then
-          for n = 1, cell_count do
-            local cell, value = all_cells[first_cell + n], new_values[n]
-            if value ~= nil and (value ~= values[cell] or missing[cell]) then
-              if missing[cell] then
-                missing[cell] = nil
-                created_ttl[cell] = shape.ttl
-              end
-              values[cell] = value
-            end
-          end
-          if #results == 1 then
-            outcomes[place] = texts[results[1]] or integer_text(results[1])
-          else
-            outcomes[place] = results_text(results)
-          end
-        end
+        outcome, fault = accept(shape, first_cell, new_values, results)
       end
+    else
+      cells = {}
     end
     first_cell, first_arg = first_cell + cell_count, first_arg + arg_count
-    if outcome then
-      outcomes[place] = outcome
-      if all_or_nothing then
-        failed = place
-        break
-      end
+    outcomes[place] = outcome or fault
+    if fault and all_or_nothing then
+      steps_done, cells_done, args_done = step, first_cell, first_arg
+      return place
     end
   end
   steps_done, cells_done, args_done = step, first_cell, first_arg
-  return failed
 end
 
 -- The same, with one pcall for all steps that go well: what a plan raises is the outcome of its step, and the next goes on.
@@ -642,7 +649,12 @@ for cell = 1, string_count do
   if ttl then
     call('SET', KEYS[cell + 1], integer_text(after), 'EX', ttl)
   elseif after ~= before or ttl == false then
-    write_difference(KEYS[cell + 1], nil, before, after)
+    local text = integer_texts[after - before]
+    if text then
+      call('INCRBY', KEYS[cell + 1], text)
+    else
+      write_difference(KEYS[cell + 1], nil, before, after)
+    end
   end
 end
 
