@@ -375,17 +375,15 @@ local function accept(shape, first_cell, new_values, results)
   return #texts == 1 and texts[1] or concat(texts, ',')
 end
 
--- The values of cells as a plan gets them; or nil and the outcome, if there is one that no update can be applied to.
-local function values_of(first_cell, count)
-  local found = {}
+-- Puts the values of cells where a plan gets them. Returns the outcome, if no update can be applied to one of them.
+local function read_cells(cells, first_cell, count)
   for n = 1, count do
     local cell = all_cells[first_cell + n]
     if not values[cell] then
-      return nil, '?' .. problems[cell] .. ',' .. n
+      return '?' .. problems[cell] .. ',' .. n
     end
-    found[n] = values[cell]
+    cells[n] = values[cell]
   end
-  return found
 end
 
 local place_at_hand -- of the step that is being planned
@@ -414,12 +412,15 @@ local function run_steps(outcomes, first, last, all_or_nothing)
     end
     local cell, outcome, fault = all_cells[first_cell + 1], nil, nil
     local before = values[cell]
-    if cell_count == 1 and before and #cells <= 1 then
+    if #cells ~= cell_count then
+      cells = {}
+    end
+    if cell_count == 1 and before then
       cells[1] = before
     else
-      cells, fault = values_of(first_cell, cell_count)
+      fault = read_cells(cells, first_cell, cell_count)
     end
-    if cells then
+    if not fault then
       local new_values, results, details = plan(cells, args)
       local value = new_values == cells and results == cells and cells[1]
       local text = cell_count == 1 and value and not cells[2] and (texts[value] or integer_text(value))
@@ -435,8 +436,6 @@ local function run_steps(outcomes, first, last, all_or_nothing)
       else
         outcome, fault = accept(shape, first_cell, new_values, results)
       end
-    else
-      cells = {}
     end
     first_cell, first_arg = first_cell + cell_count, first_arg + arg_count
     outcomes[place] = outcome or fault
@@ -519,7 +518,7 @@ end
 local keyed = request.keyed
 local entries, refused = {}, {} -- by update number: what is said of a keyed one, and the outcome of one that can't be applied
 local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
-local outcome_of_keyed
+local recorded_outcome, record_outcome
 
 if keyed then
   -- Idempotency receipts hold "tally/form slot fingerprint update-id outcome". A failure is not recorded: it wrote nothing,
@@ -559,21 +558,20 @@ if keyed then
     return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
   end
 
-  outcome_of_keyed = function(update)
+  recorded_outcome = function(update)
     local entry = entries[update]
-    local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
-    local receipt = remembered[receipt_key]
-    if receipt or fault_of_stamp then
-      skip_steps(steps_of_updates and steps_of_updates[update] or 1)
-      return receipt and outcome_recorded(receipt, fingerprint) or fault_of_stamp
-    end
-    apply_updates(update, update)
-    local outcome = outcomes[update]
+    local receipt = remembered[KEYS[entry[2]]]
+    return receipt and outcome_recorded(receipt, entry[3]) or fault_of_stamp
+  end
+
+  local head = 'tally/' .. request.form
+  record_outcome = function(update)
+    local entry, outcome = entries[update], outcomes[update]
     if string.byte(outcome) ~= 63 then -- '?'
-      remembered[receipt_key] = concat({ 'tally/' .. request.form, slot, fingerprint, update_id, outcome }, ' ')
+      local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
+      remembered[receipt_key] = concat({ head, integer_text(slot), fingerprint, update_id, outcome }, ' ')
       new_receipts[#new_receipts + 1] = receipt_key
     end
-    return outcome
   end
 end
 
@@ -581,18 +579,45 @@ for _, refusal in ipairs(request.refused or {}) do
   refused[refusal[1]] = refusal[2]
 end
 
--- What stands between two updates that are looked at one by one is applied together.
-local next_update = 1
+local next_update = 1 -- to be applied
+local unrecorded, is_unrecorded = {}, {} -- keyed updates from there on, and true by the key of their receipt
+
+local function apply_until(last)
+  apply_updates(next_update, last)
+  next_update = last + 1
+  for n = 1, #unrecorded do
+    record_outcome(unrecorded[n])
+  end
+  unrecorded, is_unrecorded = {}, {}
+end
+
+-- Updates are applied together, up to one whose outcome depends on what is recorded.
 if keyed or request.refused then
   for update = 1, request.updates do
-    if entries[update] or refused[update] then
-      apply_updates(next_update, update - 1)
-      outcomes[update] = refused[update] or outcome_of_keyed(update)
+    local entry, outcome = entries[update], refused[update]
+    local receipt_key = entry and KEYS[entry[2]]
+    if outcome then
+      apply_until(update - 1)
+    elseif entry then
+      if is_unrecorded[receipt_key] then
+        apply_until(update - 1)
+      end
+      outcome = recorded_outcome(update)
+      if outcome then
+        apply_until(update - 1)
+        skip_steps(steps_of_updates and steps_of_updates[update] or 1)
+      else
+        unrecorded[#unrecorded + 1] = update
+        is_unrecorded[receipt_key] = true
+      end
+    end
+    if outcome then
+      outcomes[update] = outcome
       next_update = update + 1
     end
   end
 end
-apply_updates(next_update, request.updates)
+apply_until(request.updates)
 
 -- Receipt. A job of one update that was not applied leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its updates that were not applied become jobs of their own, and a second run must not apply them as well.
