@@ -631,7 +631,7 @@ local until_ms
 if #new_receipts > 0 then
   -- What is announced may be any number: SET must not be the first to refuse it.
   local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
-  until_ms = integer_text(math.min(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS, MAX_INTEGER))
+  until_ms = integer_text(math.min(floor(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS), MAX_INTEGER))
 end
 
 local raises_clock = keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS
@@ -674,9 +674,9 @@ for cell = 1, string_count do
   if ttl then
     call('SET', KEYS[cell + 1], integer_text(after), 'EX', ttl)
   elseif after ~= before or ttl == false then
-    local text = integer_texts[after - before]
-    if text then
-      call('INCRBY', KEYS[cell + 1], text)
+    local difference = after - before
+    if difference <= MAX_INTEGER and difference >= -MAX_INTEGER then -- without a call, as this is most of the writing
+      call('INCRBY', KEYS[cell + 1], integer_texts[difference] or format('%d', difference))
     else
       write_difference(KEYS[cell + 1], nil, before, after)
     end

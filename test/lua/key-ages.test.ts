@@ -47,7 +47,7 @@ test('its life begins at the latest time announced when the clock of Redis was s
   await expectLife(client, keyReceipt('k'), aheadMs + 100_000 + MARGIN_MS);
 });
 
-test.each(['9e18', '1e300', '+inf'])('an announced window of %s keeps nothing from being written', async (window) => {
+test.each(['9e18', '1e300', '+inf', '1000000000.5'])('an announced window of %s keeps nothing from being written', async (window) => {
   const { client, key, keys, keyReceipt, applyOne, increment } = keyedIncrements();
   await client.zadd(keys.announced(NO_SLOT), window, 'window-ms');
 
