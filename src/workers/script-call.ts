@@ -195,17 +195,16 @@ class ShapeList {
   readonly #shapes: Shape[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #ofSteps: number[] = [];
-  #latest: Shape | undefined;
+  #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
+  #latestNumber = 0;
 
   add(operation: string, cells: number, args: number, ttl: number | false): void {
     const latest = this.#latest;
-    const isSame =
-      latest !== undefined &&
-      latest.operation === operation &&
-      latest.cells === cells &&
-      latest.args === args &&
-      latest.ttl === ttl;
-    this.#ofSteps.push(isSame ? (this.#ofSteps.at(-1) ?? 1) : this.#numberOf({ operation, cells, args, ttl }));
+    if (operation !== latest.operation || cells !== latest.cells || args !== latest.args || ttl !== latest.ttl) {
+      this.#latest = { operation, cells, args, ttl };
+      this.#latestNumber = this.#numberOf(this.#latest);
+    }
+    this.#ofSteps.push(this.#latestNumber);
   }
 
   encode(): { shapes: readonly Shape[]; shapeOfStep?: readonly number[] } {
@@ -213,11 +212,9 @@ class ShapeList {
   }
 
   #numberOf(shape: Shape): number {
-    const { operation, cells, args, ttl } = shape;
-    const name = `${operation} ${cells} ${args} ${ttl}`;
-    const number = this.#numbers.get(name) ?? this.#shapes.push(shape);
-    this.#numbers.set(name, number);
-    this.#latest = shape;
+    const id = Object.values(shape).join(' ');
+    const number = this.#numbers.get(id) ?? this.#shapes.push(shape);
+    this.#numbers.set(id, number);
     return number;
   }
 }
