@@ -30,10 +30,10 @@
 -- request.refused         { { update number, outcome }, ... }: updates that this worker can't apply, which have no steps;
 --                         absent when it can apply all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
+-- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false }
+-- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
--- request.columns         { operation, number of cells, number of arguments, ttl seconds or false }: of each
---                         either one value, when it is the same for all steps, or a list with one for each step
 -- request.keyed           { { update number, index into KEYS, fingerprint, update id, slot }, ... }; absent when none is
 -- request.form            version of the job's form, in which receipts are written
 -- request.newestForm      the newest version that this worker can read
@@ -72,12 +72,15 @@ local function make_plan(operation)
 end
 
 local MAX_INTEGER = 9007199254740991 -- 2^53 - 1: beyond it doubles, and so Lua numbers, are not exact
+local MAX_CACHED = 9999 -- texts of larger numbers hardly repeat within a job, and to keep one costs a third of making it
+local MAX_DIGITS_CACHED = 4
 local MAX_UNPACK = 4000 -- unpack() fails near 8,000 values (LUAI_MAXCSTACK)
 local CLOCK_STEP_MS = 300000 -- how far the announced time may lag behind, see src/redis/announced.ts
 local KEY_RECEIPT_MARGIN_MS = 600000 -- what the receipt of a key lives longer than its window: more than that lag
 
-local type, tonumber, floor, format, concat = type, tonumber, math.floor, string.format, table.concat
+local type, tonumber, floor, format, find, concat = type, tonumber, math.floor, string.format, string.find, table.concat
 local call = redis.call
+local KEYS = KEYS -- a global is dearer to reach
 
 -- The receipt of this job, if an earlier attempt applied it.
 local now = call('TIME')
@@ -121,7 +124,8 @@ if request.applyUntilMs and time_ms > request.applyUntilMs then
 end
 
 -- Read. Values live here until the write, so a later update sees the ones before.
-local values = {} -- number by cell; a missing cell counts as 0
+local values = {} -- number by cell, false for one with a problem; a missing cell counts as 0
+local value_before = {} -- the same, as this job found it
 local missing = {} -- true by cell
 local problems = {} -- code by cell, for cells that no update can be applied to
 local kinds = {} -- kind by key, so that one job can't create a key as two kinds
@@ -129,24 +133,27 @@ local kinds = {} -- kind by key, so that one job can't create a key as two kinds
 local string_count = request.strings
 local hashes, sorted_sets = request.hashes, request.sortedSets
 
--- Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are numbers to Lua, but not integers to INCRBY.
-local function keep_integer(cell, text)
-  local number = tonumber(text)
-  if number and number <= MAX_INTEGER and number >= -MAX_INTEGER and format('%d', number) == text then
-    values[cell] = number
-  else
-    problems[cell] = 'NOT_AN_INTEGER'
-  end
-end
+local integers = {} -- by text, of short ones: they repeat
 
-local function keep_missing(cell)
-  values[cell] = 0
-  missing[cell] = true
+-- The number of a cell that holds a text; false if it is none. Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are
+-- numbers to Lua, but not integers to INCRBY.
+local function read_integer(cell, text)
+  if text == '0' or find(text, '^%-?[1-9]%d*$') then
+    local number = text + 0
+    if number <= MAX_INTEGER and number >= -MAX_INTEGER then
+      if #text <= MAX_DIGITS_CACHED then
+        integers[text] = number
+      end
+      return number
+    end
+  end
+  problems[cell] = 'NOT_AN_INTEGER'
+  return false
 end
 
 -- What Redis says to the script of a user without rights, up to 7.0 and since.
 local function is_refusal(text)
-  return string.find(text, "^ERR The user executing the script can't") or string.find(text, '[nN]o permissions')
+  return find(text, "^ERR The user executing the script can't") or find(text, '[nN]o permissions')
 end
 
 -- Whether the worker's user may run a command that is to write. EVALSHA itself makes sure of the keys, but not of the
@@ -160,22 +167,40 @@ local function is_allowed(command, ...)
 end
 
 -- A string with a TTL is created by SET, which the receipts need as well.
+local shapes = request.shapes
+local has_ttl = false
+for n = 1, #shapes do
+  has_ttl = has_ttl or shapes[n].ttl
+end
 local may_write_strings = string_count == 0
-  or is_allowed('INCRBY', KEYS[2], 'x') and (request.columns[4] == false or is_allowed('SET', KEYS[2], 'x', 'x'))
+  or is_allowed('INCRBY', KEYS[2], 'x') and (not has_ttl or is_allowed('SET', KEYS[2], 'x', 'x'))
+
+-- The number of a string cell for which MGET has no text.
+local function read_nothing(cell)
+  if call('EXISTS', KEYS[cell + 1]) == 0 then
+    missing[cell] = true
+    return 0
+  end
+  problems[cell] = 'WRONG_TYPE'
+  return false
+end
 
 for first = 1, string_count, MAX_UNPACK do
   local last = math.min(first + MAX_UNPACK - 1, string_count)
-  local texts = call('MGET', unpack(KEYS, first + 1, last + 1))
-  for cell = first, last do
-    local text = texts[cell - first + 1]
-    if not may_write_strings then
-      problems[cell] = 'NOPERM'
-    elseif text then
-      keep_integer(cell, text)
-    elseif call('TYPE', KEYS[cell + 1]).ok == 'none' then
-      keep_missing(cell)
+  local numbers = call('MGET', unpack(KEYS, first + 1, last + 1)) -- texts, whose places the numbers take
+  for n = 1, last - first + 1 do
+    local cell, text = first + n - 1, numbers[n]
+    if may_write_strings then
+      numbers[n] = integers[text] or text and read_integer(cell, text) or not text and read_nothing(cell)
     else
-      problems[cell] = 'WRONG_TYPE' -- MGET answers nil for a key of another type as well
+      numbers[n], problems[cell] = false, 'NOPERM'
+    end
+  end
+  if first == 1 then
+    values, value_before = numbers, { unpack(numbers) } -- tables that grow cell by cell are dearer
+  else
+    for n = 1, #numbers do
+      values[first + n - 1], value_before[first + n - 1] = numbers[n], numbers[n]
     end
   end
 end
@@ -188,13 +213,13 @@ if hashes or sorted_sets then
   end
 
   -- A score is a double, and some versions print a large one as 5e+15.
-  local function keep_score(cell, text)
+  local function read_score(cell, text)
     local number = tonumber(text)
     if number and number % 1 == 0 and number <= MAX_INTEGER and number >= -MAX_INTEGER then
-      values[cell] = number
-    else
-      problems[cell] = 'NOT_AN_INTEGER'
+      return number
     end
+    problems[cell] = 'NOT_AN_INTEGER'
+    return false
   end
 
   local may_write = {
@@ -202,7 +227,7 @@ if hashes or sorted_sets then
     zset = not sorted_sets or is_allowed('ZADD', KEYS[sorted_sets[1][1]], 'x', '0'),
   }
 
-  local function read_group(kind, command, group, keep)
+  local function read_group(kind, command, group, read)
     local key, group_cells, names = KEYS[group[1]], group[2], group[3]
     for first = 1, #group_cells, MAX_UNPACK do
       local last = math.min(first + MAX_UNPACK - 1, #group_cells)
@@ -218,45 +243,47 @@ if hashes or sorted_sets then
         kinds[key] = kind
       end
       for n = first, last do
-        local cell, text = group_cells[n], not problem and texts[n - first + 1]
+        local cell, text, number = group_cells[n], not problem and texts[n - first + 1], false
         if problem then
           problems[cell] = problem
         elseif text then
-          keep(cell, text)
+          number = read(cell, text)
         else
-          keep_missing(cell)
+          number, missing[cell] = 0, true
         end
+        values[cell], value_before[cell] = number, number
       end
     end
   end
 
   for _, group in ipairs(hashes or {}) do
-    read_group('hash', 'HMGET', group, keep_integer)
+    read_group('hash', 'HMGET', group, read_integer)
   end
   for _, group in ipairs(sorted_sets or {}) do
-    read_group('zset', 'ZMSCORE', group, keep_score)
+    read_group('zset', 'ZMSCORE', group, read_score)
   end
 end
 
 -- Plan.
-local touched = {} -- cells to write, in order
-local value_before = {} -- by touched cell: what this job found there
 local created_ttl = {} -- by cell that an update of this job creates: its ttl in seconds, false for none
-
-local integer_texts = {} -- by number: amounts repeat, and a look-up costs a fifth of formatting
-
-local function integer_text(number)
-  local text = integer_texts[number]
-  if not text then
-    text = format('%d', number) -- exact, and 0 for -0; tostring keeps 14 digits
-    integer_texts[number] = text
-  end
-  return text
-end
 
 -- False for what is not a number, not whole, infinite, or beyond the limit.
 local function is_integer_in_range(value)
   return type(value) == 'number' and value % 1 == 0 and value >= -MAX_INTEGER and value <= MAX_INTEGER
+end
+
+local integer_texts = {} -- by number, of small ones: amounts repeat, and a look-up costs a tenth of formatting
+
+-- The text of an integer in range, nil for everything else.
+local function integer_text(value)
+  local text = integer_texts[value]
+  if not text and is_integer_in_range(value) then
+    text = format('%d', value) -- exact, and 0 for -0; tostring keeps 14 digits
+    if value <= MAX_CACHED and value >= -MAX_CACHED then
+      integer_texts[value] = text
+    end
+  end
+  return text
 end
 
 -- Why the plan's new value or result can't be used.
@@ -268,7 +295,7 @@ local function fault_of(what, n, value)
 end
 
 local function rejection(code, details)
-  if type(code) ~= 'string' or not string.find(code, '^[A-Z_]+$') then
+  if type(code) ~= 'string' or not find(code, '^[A-Z_]+$') then
     return '?PLAN_ERROR,a rejection needs a code of capital letters and underscores'
   end
   if code == 'WRONG_TYPE' or code == 'NOT_AN_INTEGER' or code == 'OUT_OF_RANGE' or code == 'PLAN_ERROR' then
@@ -279,174 +306,224 @@ local function rejection(code, details)
   end
   local texts = { '!' .. code }
   for n = 1, #(details or {}) do
-    if not is_integer_in_range(details[n]) then
+    texts[n + 1] = integer_text(details[n])
+    if not texts[n + 1] then
       return '?PLAN_ERROR,detail ' .. n .. ' of the rejection is not an integer in range'
     end
-    texts[n + 1] = integer_text(details[n])
   end
   return concat(texts, ',')
 end
 
 -- The steps are read one after the other; these say how far.
-local all_cells, all_args = request.cells, request.args
+local all_cells, all_args, shape_of_step = request.cells, request.args, request.shapeOfStep
 local steps_done, cells_done, args_done = 0, 0, 0
 
--- Of a column, the value of all steps; or nil, and the list with a value for each.
-local function read_column(column)
-  local value = request.columns[column]
-  if type(value) == 'table' then
-    return nil, value
-  end
-  return value
+local function next_shape()
+  return shapes[shape_of_step and shape_of_step[steps_done + 1] or 1]
 end
 
-local operation_of_all, operations = read_column(1)
-local cell_count_of_all, cell_counts = read_column(2)
-local arg_count_of_all, arg_counts = read_column(3)
-local ttl_of_all, ttls = read_column(4)
+local function skip_steps(count)
+  for _ = 1, count do
+    local shape = next_shape()
+    steps_done, cells_done, args_done = steps_done + 1, cells_done + shape.cells, args_done + shape.args
+  end
+end
 
 local plans = {} -- by operation, made when first needed
 
--- Handed to the plans, and used again for each step: a plan that keeps them gains nothing.
-local current, args = {}, {}
-
--- Plans the next step. Returns the result numbers as text; or nil and the outcome.
-local function apply_step()
-  local step, first_cell, first_arg = steps_done + 1, cells_done, args_done
-  local cell_count, arg_count = cell_count_of_all or cell_counts[step], arg_count_of_all or arg_counts[step]
-  steps_done, cells_done, args_done = step, first_cell + cell_count, first_arg + arg_count
-  if #current ~= cell_count then
-    current = {}
-  end
-  for n = 1, cell_count do
-    local cell = all_cells[first_cell + n]
-    if problems[cell] then
-      return nil, '?' .. problems[cell] .. ',' .. n
-    end
-    current[n] = values[cell]
-  end
-  if #args ~= arg_count then
-    args = {}
-  end
-  for n = 1, arg_count do
-    args[n] = all_args[first_arg + n]
-  end
-  local operation = operation_of_all or operations[step]
+local function plan_of(operation)
   local plan = plans[operation]
   if not plan then
     plan = make_plan(operation)
     plans[operation] = plan
   end
-  local ran, new_values, results, details = pcall(plan, current, args)
-  if not ran then
-    return nil, '?PLAN_ERROR,' .. string.gsub(tostring(new_values), '[;,|?!=~%c]', ' ')
+  return plan
+end
+
+local function keep_value(cell, value, ttl)
+  if missing[cell] then
+    missing[cell] = nil
+    created_ttl[cell] = ttl
   end
-  if new_values == nil then
-    return nil, rejection(results, details)
-  end
+  values[cell] = value
+end
+
+-- Makes sure of a plan's answer and keeps its new values. Returns the result numbers as text; or nil and the outcome.
+local function accept(shape, first_cell, new_values, results)
   if type(new_values) ~= 'table' or type(results) ~= 'table' then
     return nil, '?PLAN_ERROR,the plan must return new values and result numbers'
   end
-  for n = 1, cell_count do
+  for n = 1, shape.cells do
     local value = new_values[n]
     if value ~= nil and not is_integer_in_range(value) then
       return nil, fault_of('new value', n, value)
     end
   end
-  for n = 1, #results do
-    if not is_integer_in_range(results[n]) then
-      return nil, fault_of('result', n, results[n])
-    end
-  end
-  for n = 1, cell_count do
-    local cell, value = all_cells[first_cell + n], new_values[n]
-    if value ~= nil and (missing[cell] or value ~= values[cell]) then
-      if missing[cell] then
-        missing[cell] = nil
-        created_ttl[cell] = ttls and ttls[step] or ttl_of_all or false
-      end
-      if not value_before[cell] then
-        value_before[cell] = values[cell]
-        touched[#touched + 1] = cell
-      end
-      values[cell] = value
-    end
-  end
-  if #results == 1 then
-    return integer_text(results[1])
-  end
   local texts = {}
   for n = 1, #results do
     texts[n] = integer_text(results[n])
+    if not texts[n] then
+      return nil, fault_of('result', n, results[n])
+    end
   end
-  return concat(texts, ',')
+  for n = 1, shape.cells do
+    local value = new_values[n]
+    if value ~= nil then
+      keep_value(all_cells[first_cell + n], value, shape.ttl)
+    end
+  end
+  return #texts == 1 and texts[1] or concat(texts, ',')
 end
 
-local function skip_steps(count)
-  for _ = 1, count do
-    steps_done = steps_done + 1
-    cells_done = cells_done + (cell_count_of_all or cell_counts[steps_done])
-    args_done = args_done + (arg_count_of_all or arg_counts[steps_done])
+-- Puts the values of cells where a plan gets them. Returns the outcome, if no update can be applied to one of them.
+local function read_cells(cells, first_cell, count)
+  for n = 1, count do
+    local cell = all_cells[first_cell + n]
+    if not values[cell] then
+      return '?' .. problems[cell] .. ',' .. n
+    end
+    cells[n] = values[cell]
   end
 end
 
+local place_at_hand -- of the step that is being planned
+
+-- Plans steps one after the other. Each leaves its outcome in its place; with `all_or_nothing`, none is planned after one
+-- that can't be applied: returns its place. Raises what a plan raises. Most of the script's own time is spent here, so what
+-- is usual, one cell and its new value for a result, is done without a call and without a new table.
+local function run_steps(outcomes, first, last, all_or_nothing)
+  local values, missing, all_cells, all_args, texts = values, missing, all_cells, all_args, integer_texts
+  local step, first_cell, first_arg = steps_done, cells_done, args_done
+  local shape, plan, cell_count, arg_count
+  local cells, args = {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
+  for place = first, last do
+    place_at_hand = place
+    step = step + 1
+    local shape_of_this = shapes[shape_of_step and shape_of_step[step] or 1]
+    if shape_of_this ~= shape then
+      shape, cell_count, arg_count = shape_of_this, shape_of_this.cells, shape_of_this.args
+      plan = plan_of(shape.operation)
+    end
+    if #args ~= arg_count then
+      args = {}
+    end
+    for n = 1, arg_count do
+      args[n] = all_args[first_arg + n]
+    end
+    local cell, outcome, fault = all_cells[first_cell + 1], nil, nil
+    local before = values[cell]
+    if #cells ~= cell_count then
+      cells = {}
+    end
+    if cell_count == 1 and before then
+      cells[1] = before
+    else
+      fault = read_cells(cells, first_cell, cell_count)
+    end
+    if not fault then
+      local new_values, results, details = plan(cells, args)
+      local value = new_values == cells and results == cells and cells[1]
+      local text = cell_count == 1 and value and not cells[2] and (texts[value] or integer_text(value))
+      if text then
+        outcome = text
+        if missing[cell] then
+          keep_value(cell, value, shape.ttl)
+        else
+          values[cell] = value
+        end
+      elseif new_values == nil then
+        fault = rejection(results, details)
+      else
+        outcome, fault = accept(shape, first_cell, new_values, results)
+      end
+    end
+    first_cell, first_arg = first_cell + cell_count, first_arg + arg_count
+    outcomes[place] = outcome or fault
+    if fault and all_or_nothing then
+      steps_done, cells_done, args_done = step, first_cell, first_arg
+      return place
+    end
+  end
+  steps_done, cells_done, args_done = step, first_cell, first_arg
+end
+
+-- The same, with one pcall for all steps that go well: what a plan raises is the outcome of its step, and the next goes on.
+local function apply_steps(outcomes, first, last, all_or_nothing)
+  while first <= last do
+    local ran, answer = pcall(run_steps, outcomes, first, last, all_or_nothing)
+    if ran then
+      return answer
+    end
+    outcomes[place_at_hand] = '?PLAN_ERROR,' .. string.gsub(tostring(answer), '[;,|?!=~%c]', ' ')
+    skip_steps(place_at_hand - first + 1)
+    if all_or_nothing then
+      return place_at_hand
+    end
+    first = place_at_hand + 1
+  end
+end
+
+local outcomes = {}
 local steps_of_updates = request.steps
-local outcome_of
+
+-- Most updates are one step.
+local function apply_updates(first, last)
+  apply_steps(outcomes, first, last)
+end
 
 if steps_of_updates then
   local function save_cells(first, last)
-    local saved = { touched = #touched }
+    local saved = {}
     for n = first, last do
       local cell = all_cells[n]
-      saved[cell] = { values[cell], missing[cell], created_ttl[cell], value_before[cell] }
+      saved[cell] = { values[cell], missing[cell], created_ttl[cell] }
     end
     return saved
   end
 
   local function restore_cells(saved)
-    for n = #touched, saved.touched + 1, -1 do
-      touched[n] = nil
-    end
-    saved.touched = nil
     for cell, state in pairs(saved) do
-      values[cell], missing[cell], created_ttl[cell], value_before[cell] = state[1], state[2], state[3], state[4]
+      values[cell], missing[cell], created_ttl[cell] = state[1], state[2], state[3]
     end
+  end
+
+  local function cells_of_steps(count)
+    local steps, cells, args = steps_done, cells_done, args_done
+    skip_steps(count)
+    local last = cells_done
+    steps_done, cells_done, args_done = steps, cells, args
+    return cells + 1, last
   end
 
   -- A transaction, all or nothing: a step that can't be applied takes back the ones before it.
-  outcome_of = function(update)
-    local step_count, last_cell = steps_of_updates[update], cells_done
-    for step = steps_done + 1, steps_done + step_count do
-      last_cell = last_cell + (cell_count_of_all or cell_counts[step])
-    end
-    local saved = save_cells(cells_done + 1, last_cell)
+  local function outcome_of_transaction(step_count)
+    local saved = save_cells(cells_of_steps(step_count))
     local results = {}
-    for n = 1, step_count do
-      local result, outcome = apply_step()
-      if not result then
-        restore_cells(saved)
-        skip_steps(step_count - n)
-        return string.sub(outcome, 1, 1) .. n .. ':' .. string.sub(outcome, 2)
-      end
-      results[n] = result
+    local failed = apply_steps(results, 1, step_count, true)
+    if not failed then
+      return concat(results, '|')
     end
-    return concat(results, '|')
+    restore_cells(saved)
+    skip_steps(step_count - failed)
+    return string.sub(results[failed], 1, 1) .. failed .. ':' .. string.sub(results[failed], 2)
   end
-else
-  outcome_of = function()
-    local result, outcome = apply_step()
-    return result or outcome
+
+  apply_updates = function(first, last)
+    for update = first, last do
+      outcomes[update] = outcome_of_transaction(steps_of_updates[update])
+    end
   end
 end
 
-local outcomes = {}
 local keyed = request.keyed
+local entries, refused = {}, {} -- by update number: what is said of a keyed one, and the outcome of one that can't be applied
 local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
+local recorded_outcome, record_outcome
 
 if keyed then
   -- Idempotency receipts hold "tally/form slot fingerprint update-id outcome". A failure is not recorded: it wrote nothing,
   -- and the same update may succeed once its cause is gone.
-  local entries, receipt_keys = {}, {} -- by update number, and in their order
+  local receipt_keys = {} -- in the order of the entries
   for n, entry in ipairs(keyed) do
     entries[entry[1]] = entry
     receipt_keys[n] = KEYS[entry[2]]
@@ -481,35 +558,66 @@ if keyed then
     return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
   end
 
-  local outcome_of_any = outcome_of
-  outcome_of = function(update)
+  recorded_outcome = function(update)
     local entry = entries[update]
-    if not entry then
-      return outcome_of_any(update)
-    end
-    local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
-    local receipt = remembered[receipt_key]
-    if receipt or fault_of_stamp then
-      skip_steps(steps_of_updates and steps_of_updates[update] or 1)
-      return receipt and outcome_recorded(receipt, fingerprint) or fault_of_stamp
-    end
-    local outcome = outcome_of_any(update)
+    local receipt = remembered[KEYS[entry[2]]]
+    return receipt and outcome_recorded(receipt, entry[3]) or fault_of_stamp
+  end
+
+  local head = 'tally/' .. request.form
+  record_outcome = function(update)
+    local entry, outcome = entries[update], outcomes[update]
     if string.byte(outcome) ~= 63 then -- '?'
-      remembered[receipt_key] = concat({ 'tally/' .. request.form, slot, fingerprint, update_id, outcome }, ' ')
+      local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
+      remembered[receipt_key] = concat({ head, integer_text(slot), fingerprint, update_id, outcome }, ' ')
       new_receipts[#new_receipts + 1] = receipt_key
     end
-    return outcome
   end
 end
 
-local refused = {} -- outcome by update number
 for _, refusal in ipairs(request.refused or {}) do
   refused[refusal[1]] = refusal[2]
 end
 
-for update = 1, request.updates do
-  outcomes[update] = refused[update] or outcome_of(update)
+local next_update = 1 -- to be applied
+local unrecorded, is_unrecorded = {}, {} -- keyed updates from there on, and true by the key of their receipt
+
+local function apply_until(last)
+  apply_updates(next_update, last)
+  next_update = last + 1
+  for n = 1, #unrecorded do
+    record_outcome(unrecorded[n])
+  end
+  unrecorded, is_unrecorded = {}, {}
 end
+
+-- Updates are applied together, up to one whose outcome depends on what is recorded.
+if keyed or request.refused then
+  for update = 1, request.updates do
+    local entry, outcome = entries[update], refused[update]
+    local receipt_key = entry and KEYS[entry[2]]
+    if outcome then
+      apply_until(update - 1)
+    elseif entry then
+      if is_unrecorded[receipt_key] then
+        apply_until(update - 1)
+      end
+      outcome = recorded_outcome(update)
+      if outcome then
+        apply_until(update - 1)
+        skip_steps(steps_of_updates and steps_of_updates[update] or 1)
+      else
+        unrecorded[#unrecorded + 1] = update
+        is_unrecorded[receipt_key] = true
+      end
+    end
+    if outcome then
+      outcomes[update] = outcome
+      next_update = update + 1
+    end
+  end
+end
+apply_until(request.updates)
 
 -- Receipt. A job of one update that was not applied leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its updates that were not applied become jobs of their own, and a second run must not apply them as well.
@@ -523,7 +631,7 @@ local until_ms
 if #new_receipts > 0 then
   -- What is announced may be any number: SET must not be the first to refuse it.
   local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
-  until_ms = integer_text(math.min(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS, MAX_INTEGER))
+  until_ms = integer_text(math.min(floor(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS), MAX_INTEGER))
 end
 
 local raises_clock = keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS
@@ -552,33 +660,33 @@ local function add(key, field, text)
   end
 end
 
-local function write_difference(cell, key, field)
-  local before, after = value_before[cell], values[cell]
+local function write_difference(key, field, before, after)
   local difference = after - before
   if difference > MAX_INTEGER or difference < -MAX_INTEGER then
     add(key, field, integer_text(-before)) -- by way of 0: past 2^53 a difference is not exact
     difference = after
   end
-  if difference ~= 0 or created_ttl[cell] ~= nil then
-    add(key, field, integer_text(difference))
-  end
+  add(key, field, integer_text(difference))
 end
 
-for n = 1, #touched do
-  local cell = touched[n]
-  if cell <= string_count then
-    if created_ttl[cell] then
-      call('SET', KEYS[cell + 1], integer_text(values[cell]), 'EX', created_ttl[cell])
+for cell = 1, string_count do
+  local before, after, ttl = value_before[cell], values[cell], created_ttl[cell]
+  if ttl then
+    call('SET', KEYS[cell + 1], integer_text(after), 'EX', ttl)
+  elseif after ~= before or ttl == false then
+    local difference = after - before
+    if difference <= MAX_INTEGER and difference >= -MAX_INTEGER then -- without a call, as this is most of the writing
+      call('INCRBY', KEYS[cell + 1], integer_texts[difference] or format('%d', difference))
     else
-      write_difference(cell, KEYS[cell + 1])
+      write_difference(KEYS[cell + 1], nil, before, after)
     end
   end
 end
 
 for _, group in ipairs(hashes or {}) do
   for n, cell in ipairs(group[2]) do
-    if value_before[cell] then
-      write_difference(cell, KEYS[group[1]], group[3][n])
+    if values[cell] ~= value_before[cell] or created_ttl[cell] ~= nil then
+      write_difference(KEYS[group[1]], group[3][n], value_before[cell], values[cell])
     end
   end
 end
@@ -587,7 +695,7 @@ end
 for _, group in ipairs(sorted_sets or {}) do
   local arguments = {}
   for n, cell in ipairs(group[2]) do
-    if value_before[cell] then
+    if values[cell] ~= value_before[cell] or created_ttl[cell] ~= nil then
       arguments[#arguments + 1] = integer_text(values[cell])
       arguments[#arguments + 1] = group[3][n]
     end

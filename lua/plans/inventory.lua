@@ -20,7 +20,8 @@ local function take(cells, args)
   end
   local taken = math.max(0, math.min(stock, quantity)) -- stock that another service made negative stays as it is
   cells[1] = stock - taken
-  return cells, { stock - taken, taken }
+  args[1], args[2] = cells[1], taken
+  return cells, args
 end
 
 local function restock(cells, args)

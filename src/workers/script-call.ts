@@ -81,9 +81,9 @@ export function buildScriptCall(group: JobGroup, settings: CallSettings): Script
     ...(operation === TRANSACTION && {
       steps: updates.map((update) => ('refusal' in update ? 0 : update.steps.length)),
     }),
+    ...steps.shapes.encode(),
     cells: steps.cellNumbers,
     args: steps.args,
-    columns: steps.columns.map((column) => column.encode()),
     ...keyed,
     ...addHistories(steps.cells, `${name.jobId} ${operation}`, (cell) => keys.history(cell, slot), scriptKeys),
     ...addPast(slot, settings, scriptKeys),
@@ -165,12 +165,7 @@ class StepList {
   readonly cells = new CellTable();
   readonly cellNumbers: number[] = [];
   readonly args: Argument[] = [];
-  readonly columns = [
-    new Column<string>(),
-    new Column<number>(),
-    new Column<number>(),
-    new Column<number | false>(),
-  ] as const;
+  readonly shapes = new ShapeList();
 
   add({ operation, cells, args, ttlSeconds, history }: Step): void {
     for (const cell of cells) {
@@ -183,26 +178,44 @@ class StepList {
     for (const argument of args) {
       this.args.push(argument);
     }
-    const [operations, cellCounts, argumentCounts, lives] = this.columns;
-    operations.add(operation);
-    cellCounts.add(cells.length);
-    argumentCounts.add(args.length);
-    lives.add(ttlSeconds ?? false);
+    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false);
   }
 }
 
-/** A value for each step; what is the same for all is said once. */
-class Column<Value> {
-  readonly #values: Value[] = [];
-  #same = true;
+/** What a step is like, but for the cells and arguments themselves. */
+interface Shape {
+  readonly operation: string;
+  readonly cells: number;
+  readonly args: number;
+  readonly ttl: number | false;
+}
 
-  add(value: Value): void {
-    this.#values.push(value);
-    this.#same = this.#same && value === this.#values[0];
+/** The shapes of all steps, each once: most jobs have a single one. */
+class ShapeList {
+  readonly #shapes: Shape[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #ofSteps: number[] = [];
+  #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
+  #latestNumber = 0;
+
+  add(operation: string, cells: number, args: number, ttl: number | false): void {
+    const latest = this.#latest;
+    if (operation !== latest.operation || cells !== latest.cells || args !== latest.args || ttl !== latest.ttl) {
+      this.#latest = { operation, cells, args, ttl };
+      this.#latestNumber = this.#numberOf(this.#latest);
+    }
+    this.#ofSteps.push(this.#latestNumber);
   }
 
-  encode(): Value | undefined | readonly Value[] {
-    return this.#same ? this.#values[0] : this.#values;
+  encode(): { shapes: readonly Shape[]; shapeOfStep?: readonly number[] } {
+    return { shapes: this.#shapes, ...(this.#shapes.length > 1 && { shapeOfStep: this.#ofSteps }) };
+  }
+
+  #numberOf(shape: Shape): number {
+    const id = Object.values(shape).join(' ');
+    const number = this.#numbers.get(id) ?? this.#shapes.push(shape);
+    this.#numbers.set(id, number);
+    return number;
   }
 }
 

@@ -2,14 +2,9 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decodeRecord } from '../../src/jobs/form.js';
 import { luaSource } from '../../src/redis/lua-source.js';
-import { createRegistry, withHistory } from '../../src/operations/registry.js';
+import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
-import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { NO_SLOT, slotOf } from '../../src/redis/slots.js';
-import { SlotGroup } from '../../src/layout/split-receipts.js';
-import { WholeReceipts } from '../../src/layout/whole-receipts.js';
-import { buildScriptCall } from '../../src/workers/script-call.js';
-import type { CallSettings } from '../../src/workers/script-call.js';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { setup } from './setup.js';
 
 /** What the comment at the head of a family's file says of one operation. */
@@ -68,8 +63,6 @@ const PARAMS: Readonly<Record<string, (key: (name: string) => string) => Record<
   'xp.award': (key) => ({ key: key('a'), amount: 3 }),
   'scores.add': (key) => ({ entries: ['a', 'b', 'c'].map((name, n) => ({ key: key(name), by: n + 3 })) }),
 };
-
-const whole = new WholeReceipts();
 
 function paramsOf(name: string, key: (name: string) => string = (it) => it): Record<string, unknown> {
   const params = PARAMS[name];
@@ -176,175 +169,5 @@ describe.each(contracts)('$name', ({ name, file, cells, args, result, rejected }
     const codesInFile = [...luaSource(file).matchAll(/return nil, '(\w+)'/g)].map(([, code]) => code);
     const documentedInFile = contracts.filter((it) => it.file === file).map((it) => it.rejected.split(',')[0]);
     expect(documentedInFile).toEqual(expect.arrayContaining(codesInFile));
-  });
-});
-
-describe('the call of the frame', () => {
-  const keys = createKeys(DEFAULT_NAMESPACE);
-  const context = {
-    registry: createRegistry([withHistory('scores.add', 3)]),
-    isReservedKey: keys.isReserved,
-    slotOf: () => NO_SLOT,
-  };
-  const entries = [
-    { key: 'string 1', by: 1 },
-    { key: 'hash', field: 'f', by: 2 },
-    { key: 'zset', member: 'm', by: 3 },
-    { key: 'string 2', by: 4 },
-    { key: 'hash', field: 'g', by: 5 },
-  ];
-  const updates = checkUpdates(
-    [
-      { operation: 'scores.add', params: { entries }, idempotencyKey: 'k' },
-      { operation: 'scores.add', params: { entries: entries.slice(3, 4) } },
-    ],
-    context,
-  );
-  const name = { prefix: 'tally-queues', queue: 'scores', jobId: 'job' };
-  const settings: CallSettings = {
-    otherName: { ...name, addedAtMs: 10 },
-    name,
-    form: 2,
-    digest: 'Digest-0',
-    stamp: { sentAtMs: 8, windowMs: 7 },
-    ranBefore: false,
-    leaseMs: 5,
-    clockMs: 4,
-    lockDurationMs: 6,
-    leastWindowMs: 9,
-    keys,
-  };
-  const call = buildScriptCall(whole.groups(updates)[0], { ...settings, ranBefore: true });
-  const request = JSON.parse(call.args[1]) as Record<string, unknown>;
-
-  test('names the receipt, cells by kind, idempotency receipts, histories and the rest, in this order', () => {
-    expect(call.keys).toEqual([
-      ...['tally:job:tally-queues:scores:job', 'string 1', 'string 2', 'hash', 'zset', 'tally:idem::scores.add:k'],
-      ...[0, 3, 1, 4, 2].map((n) => keys.history(entries[n]!, NO_SLOT)),
-      ...['tally:announced', 'tally:job:tally-queues:scores:job:10'],
-    ]);
-    expect([call.args[0], call.args[2]]).toEqual([5, 'tally/2 Digest-0 ']);
-  });
-
-  test('holds the request that the head of lua/apply.lua documents, and nothing else', () => {
-    const documented = [...luaSource('apply').matchAll(/^-- request\.(\w+)/gm)].map(([, name]) => name);
-    const [[hashIndex, [f, g], fields]] = request['hashes'] as [[number, [number, number], string[]]];
-    const [zset] = request['sortedSets'] as [[number, [number], string[]]];
-
-    expect([...Object.keys(request), 'part', 'steps', 'refused'].sort()).toEqual([...documented].sort());
-    expect(request).toHaveProperty('hashes.length', 1);
-    expect([hashIndex, fields, zset[0], zset[2]]).toEqual([4, ['f', 'g'], 5, ['m']]);
-    expect(request).toMatchObject({
-      strings: 2,
-      form: 2,
-      sentAtMs: 8,
-      windowMs: 7,
-      leastWindowMs: 9,
-      leaseLengthMs: 6,
-      ranBefore: true,
-      applyUntilMs: 8 + (400 * 24 - 1) * 3_600_000,
-      receiptSeconds: 400 * 24 * 3600,
-      announced: 12,
-      otherReceipt: 13,
-      updates: 2,
-      cells: [1, f, zset[1][0], 2, g, 2],
-      args: [1, 2, 3, 4, 5, 4],
-      columns: ['scores.add', [5, 1], [5, 1], false],
-      keyed: [[1, 6, expect.any(String), 'job.0', slotOf('string 1')]],
-      history: { firstKey: 7, entries: 3, lifeSeconds: 30 * 24 * 3600, source: 'job scores.add' },
-    });
-  });
-
-  test('says all of a history that the head of lua/apply.lua documents, and nothing else', () => {
-    const documented = [...luaSource('apply').matchAll(/^-- {3}\.(\w+)/gm)].map(([, name]) => name);
-
-    expect(Object.keys(request['history'] as object)).toEqual(documented);
-  });
-
-  test('says for each cell how long its history is when they differ', () => {
-    const registry = createRegistry([withHistory('counter.increment', 3), withHistory('xp.award', 4)]);
-    const inner = (operation: string, params: object) => ({ operation, params: { key: 'n', ...params } });
-    const transaction = {
-      operation: 'transaction',
-      params: {
-        updates: [
-          inner('xp.award', { key: 'h', field: 'f', amount: 1 }),
-          inner('inventory.restock', { key: 'none', quantity: 1 }),
-          inner('xp.award', { amount: 1 }),
-          inner('counter.increment', {}),
-        ],
-      },
-    };
-    const checked = checkUpdates([transaction], { ...context, registry });
-    const { keys: all, args } = buildScriptCall(whole.groups(checked)[0], settings);
-
-    expect(JSON.parse(args[1])).toMatchObject({ history: { entries: [false, 4, 4], source: 'job transaction' } });
-    expect(all.slice(-4, -1)).toEqual(
-      [{ key: 'none' }, { key: 'n' }, { key: 'h', field: 'f' }].map((cell) => keys.history(cell, NO_SLOT)),
-    );
-  });
-
-  test('says nothing of hashes, sorted sets, idempotency keys, steps and histories when the job has none', () => {
-    const one = checkUpdates([{ operation: 'counter.increment', params: { key: 'n' } }], context);
-    const { args } = buildScriptCall(whole.groups(one)[0], settings);
-
-    expect(Object.keys(JSON.parse(args[1]) as object)).toEqual([
-      'strings',
-      'updates',
-      'cells',
-      'args',
-      'columns',
-      'announced',
-      'clockMs',
-      'applyUntilMs',
-      'leaseLengthMs',
-      'receiptSeconds',
-    ]);
-  });
-
-  test('says so when the job has more updates in other slots, and names the updates by their places in the job', () => {
-    const group = new SlotGroup(5, updates.slice(0, 1), [7]);
-    const { keys: all, args } = buildScriptCall(group, settings);
-
-    expect(JSON.parse(args[1])).toMatchObject({
-      part: true,
-      keyed: [[1, expect.any(Number), expect.any(String), 'job.7', 5]],
-    });
-    expect(all[0]).toBe(keys.jobReceipt(name, 5));
-    expect(all).toContain(keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'k' }, 5));
-    expect(all).toContain(keys.announced(5));
-  });
-
-  test('says which updates this worker can not apply, and has no steps and no receipts for them', () => {
-    const { operation: _operation, steps: _steps, ...held } = updates[0]!;
-    const [group] = whole.groups([{ ...held, refusal: '?NOPERM,1' }, updates[1]!]);
-    const { keys: all, args } = buildScriptCall(group, settings);
-
-    const { keyed, ...request } = JSON.parse(args[1]) as Record<string, unknown>;
-    expect(request).toMatchObject({ refused: [[1, '?NOPERM,1']], updates: 2, cells: [1], args: [4] });
-    expect(request['columns']).toEqual(['scores.add', 1, 1, false]);
-    expect(keyed).toBeUndefined();
-    expect(all).toEqual([
-      keys.jobReceipt(name, NO_SLOT),
-      'string 2',
-      keys.history({ key: 'string 2' }, NO_SLOT),
-      keys.announced(NO_SLOT),
-    ]);
-  });
-
-  test('names the steps of each transaction', () => {
-    const increment = { operation: 'counter.increment', params: { key: 'n' } };
-    const transactions = [2, 3].map((steps) => ({
-      operation: 'transaction',
-      params: { updates: Array<typeof increment>(steps).fill(increment) },
-    }));
-    const checked = checkUpdates(transactions, context);
-    const { args } = buildScriptCall(whole.groups(checked)[0], settings);
-
-    expect(JSON.parse(args[1])).toMatchObject({
-      steps: [2, 3],
-      updates: 2,
-      columns: ['counter.increment', 1, 2, false],
-    });
   });
 });

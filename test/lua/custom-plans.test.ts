@@ -4,6 +4,7 @@ import { ValidationError } from '../../src/errors.js';
 import { defineOperation } from '../../src/operations/operation.js';
 import { createApplier } from '../support/script.js';
 import { place } from '../support/tally.js';
+import { FAULTS, plan } from './faulty-plans.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
 import { takeSnapshot } from './snapshot.js';
 
@@ -21,53 +22,6 @@ function withPlan(lua: string, ttlSeconds?: () => number) {
     ...(ttlSeconds && { ttlSeconds }),
   });
 }
-
-const plan = (body: string) => `return function(cells, args) ${body} end`;
-
-const FAULTS: Record<string, string> = {
-  'throws a text': plan(`error('boom; a=1, b|c ~ what?!')`),
-  'throws a table': plan(`error({ code = 5 })`),
-  'throws nothing': plan(`error()`),
-  'divides nil': plan(`return { cells[2] / 2 }, {}`),
-  'recurses without end': `local function f() return 1 + f() end return f`,
-  'is missing': `local unused = 1`,
-  'is a table without it': `return {}`,
-  'is a text': `return 'plan'`,
-  'returns nothing': plan(``),
-  'returns no result numbers': plan(`return { 5 }`),
-  'returns text for the values': plan(`return 'garbage', {}`),
-  'returns false for the values': plan(`return false, {}`),
-  'returns a number for the values': plan(`return 5, { 5 }`),
-  'returns a number for the results': plan(`return { 5 }, 5`),
-  'returns a text as a value': plan(`return { '5' }, {}`),
-  'returns a fraction as a value': plan(`return { cells[1] + 0.5 }, {}`),
-  'returns NaN as a value': plan(`return { 0 / 0 }, {}`),
-  'returns a table as a value': plan(`return { {} }, {}`),
-  'returns a flag as a value': plan(`return { false }, {}`),
-  'returns a fraction as a result': plan(`return { 5 }, { 1, 0.5 }`),
-  'returns NaN as a result': plan(`return { 5 }, { 0 / 0 }`),
-  'returns infinity as a result': plan(`return { 5 }, { math.huge }`),
-  'returns a text as a result': plan(`return { 5 }, { '5' }`),
-  'returns a result out of range': plan(`return { 5 }, { 9007199254740992 }`),
-  'rejects without a code': plan(`return nil`),
-  'rejects with a code that is none': plan(`return nil, 'a;b'`),
-  'rejects with a number as its code': plan(`return nil, 5`),
-  'rejects with a text as the details': plan(`return nil, 'NO', 'because'`),
-  'rejects with a number as the details': plan(`return nil, 'NO', 5`),
-  'rejects with a text as a detail': plan(`return nil, 'NO', { 'because' }`),
-  'rejects with a table as a detail': plan(`return nil, 'NO', { {} }`),
-  'rejects with a fraction as a detail': plan(`return nil, 'NO', { 1.5 }`),
-  'rejects with infinity as a detail': plan(`return nil, 'NO', { math.huge }`),
-  'calls Redis': plan(`redis.call('SET', 'leak', 1) return { 5 }, {}`),
-  'calls Redis through the globals': plan(`_G.redis.call('SET', 'leak', 1) return { 5 }, {}`),
-  'calls Redis through a loaded text': plan(`loadstring("redis.call('SET', 'leak', 1)")() return { 5 }, {}`),
-  'reads the keys of the job': plan(`return { #KEYS }, {}`),
-  'makes the plans of others': plan(`return make_plan('counter.increment')({ 1 }, { 1 })`),
-  'returns a text in the table that it was handed': plan(`cells[2] = 'x' return cells, cells`),
-  'sets a global': plan(`leak = 1 return { 5 }, {}`),
-  'sets a name of the frame': plan(`MAX_INTEGER = 1 return { 5 }, {}`),
-  'rejects with a code of the frame': plan(`return nil, 'WRONG_TYPE', { 1 }`),
-};
 
 describe('a custom plan', () => {
   test.each(Object.entries(FAULTS))('that %s writes nothing and fails with PLAN_ERROR', async (_what, lua) => {
