@@ -2,6 +2,7 @@ import * as crypto from 'node:crypto';
 import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
+import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
 import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate, RefusedUpdate, UpdateTags } from '../operations/update.js';
 import type { HeldSlots, Receipts } from '../layout/receipts.js';
@@ -45,6 +46,8 @@ const jobDataSchema = z.strictObject({
     .optional(),
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
 });
+
+const acceptJobData = quickAcceptance(jobDataSchema);
 
 /** An update as a job holds it. */
 type HeldUpdate = Pick<CheckedUpdate, 'params'> & UpdateTags;
@@ -96,7 +99,7 @@ export interface ReadJob {
  * @throws ValidationError when it can't be told what its updates are, with the path of each issue within the job's data
  */
 export function parseJobData(operation: string, data: unknown, context: CheckContext): ReadJob {
-  const parsed = jobDataSchema.safeParse(data);
+  const parsed = parseQuickly(jobDataSchema, acceptJobData, data);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue): ValidationIssue => {
       return { path: issue.path.map(String).join('.'), code: 'INVALID_UPDATE', message: `job data: ${issue.message}` };

@@ -1,6 +1,20 @@
 import type { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import { nearest } from './nearest.js';
+import { parseQuickly, quickAcceptance } from './quick-acceptance.js';
+import type { QuickAcceptance } from './quick-acceptance.js';
+
+/** By schema: those of a call are checked again and again. */
+const acceptances = new WeakMap<z.ZodType, QuickAcceptance<unknown>>();
+
+function acceptanceOf<Output>(schema: z.ZodType<Output>): QuickAcceptance<Output> {
+  const known = acceptances.get(schema);
+  const acceptance = known ?? quickAcceptance(schema);
+  if (known === undefined) {
+    acceptances.set(schema, acceptance);
+  }
+  return acceptance as QuickAcceptance<Output>;
+}
 
 /**
  * Checks the options of a public function and fills in defaults.
@@ -12,7 +26,7 @@ export function checkOptions<Shape extends z.core.$ZodShape>(
   schema: z.ZodObject<Shape, z.core.$strict>,
   options: unknown,
 ): z.output<typeof schema> {
-  const parsed = schema.safeParse(options);
+  const parsed = parseQuickly(schema, acceptanceOf(schema), options);
   if (parsed.success) {
     return parsed.data;
   }

@@ -53,23 +53,23 @@ const cellShape = {
  * Unknown properties are refused.
  */
 export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
-  return z.strictObject({ ...cellShape, ...shape }).superRefine((value, context) => {
-    const { field, member, ttlSeconds: ttl } = value as { field?: string; member?: string; ttlSeconds?: number };
-    if (field !== undefined && member !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['member'],
-        message: 'give field (a hash) or member (a sorted set), not both',
-      });
-    }
-    if (ttl !== undefined && (field !== undefined || member !== undefined)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['ttlSeconds'],
-        message: 'only a plain key can expire: leave out ttlSeconds, or field and member',
-      });
-    }
-  });
+  return z
+    .strictObject({ ...cellShape, ...shape })
+    .refine(isOneKind, { path: ['member'], error: 'give field (a hash) or member (a sorted set), not both' })
+    .refine(canExpire, {
+      path: ['ttlSeconds'],
+      error: 'only a plain key can expire: leave out ttlSeconds, or field and member',
+    });
+}
+
+function isOneKind(value: object): boolean {
+  const { field, member } = value as Partial<Cell>;
+  return field === undefined || member === undefined;
+}
+
+function canExpire(value: object): boolean {
+  const { field, member, ttlSeconds: ttl } = value as Partial<Cell> & { ttlSeconds?: unknown };
+  return ttl === undefined || (field === undefined && member === undefined);
 }
 
 /** 1 to 100 cells with their amounts, each cell once. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { quickAcceptance } from '../lib/quick-acceptance.js';
+import type { QuickAcceptance } from '../lib/quick-acceptance.js';
 import type { Cell } from '../redis/cell.js';
 import { defaultsRemover } from './without-defaults.js';
 import type { Reason } from './outcome.js';
@@ -41,6 +43,8 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   readonly history: History;
   /** Checks and completes params. Its output is what jobs hold, so it must accept its own output. */
   readonly params: z.ZodType<Params, Input>;
+  /** Derived from {@link params}: the same for most params, without a look at the schema. */
+  readonly accept: QuickAcceptance<Params>;
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
   readonly lua?: string;
   steps(params: Params): readonly Step[];
@@ -118,6 +122,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     queue: definition.queue ?? name.slice(0, name.indexOf('.')),
     description: definition.description ?? '',
     params: definition.params as unknown as z.ZodType<Params, z.input<Schema>>,
+    accept: quickAcceptance(definition.params as unknown as z.ZodType<Params>),
     history,
     lua: definition.lua,
     steps: (params) => [step(params)],

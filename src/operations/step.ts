@@ -1,7 +1,7 @@
 import { isName, isTtlSeconds } from './cell-schema.js';
 import { cellId, describeCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
-import type { Step } from './operation.js';
+import type { Argument, Step } from './operation.js';
 import { slotOf } from '../redis/slots.js';
 
 /**
@@ -9,14 +9,14 @@ import { slotOf } from '../redis/slots.js';
  * this holds the user's own to what the script relies on: no write of it may fail.
  */
 export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | undefined {
-  const badCell = cells.find(({ key, field, member }) => ![key, field ?? 'f', member ?? 'm'].every(isName));
+  const badCell = cells.find(hasBadName);
   if (badCell !== undefined) {
     return `${operation} names a key, field or member that is not 1 to 512 bytes of valid Unicode: ${describeCell(badCell)}`;
   }
   if (cells.some(({ field, member }) => field !== undefined && member !== undefined)) {
     return `a cell of ${operation} has both field (a hash) and member (a sorted set): give one of them`;
   }
-  const badArgument = args.find((argument) => typeof argument !== 'boolean' && !Number.isSafeInteger(argument));
+  const badArgument = args.find(isBadArgument);
   if (badArgument !== undefined) {
     return `${String(badArgument)} is not a valid argument of ${operation}: use integers within +-(2^53 - 1) and flags`;
   }
@@ -28,6 +28,14 @@ export function faultOf({ operation, cells, args, ttlSeconds }: Step): string | 
   }
   const repeated = repeatedCell(cells);
   return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;
+}
+
+function isBadArgument(argument: Argument): boolean {
+  return typeof argument !== 'boolean' && !Number.isSafeInteger(argument);
+}
+
+function hasBadName({ key, field, member }: Cell): boolean {
+  return !isName(key) || (field !== undefined && !isName(field)) || (member !== undefined && !isName(member));
 }
 
 /** Two keys of an update that lie in different slots. */

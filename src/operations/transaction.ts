@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
 import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
@@ -27,12 +28,14 @@ export function transactionOf(
 ): Operation<typeof TRANSACTION, TransactionParams, TransactionResult, TransactionInput> {
   const stepsOf = ({ updates }: TransactionParams): Step[][] =>
     updates.map(({ operation, params }) => [...(find(operation)?.steps(params) ?? [])]);
+  const params = z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) });
   return {
     name: TRANSACTION,
     queue: 'transactions',
     description: 'Several updates, all or nothing, in order.',
     history: false,
-    params: z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) }),
+    params,
+    accept: quickAcceptance(params),
     steps: (params) => stepsOf(params).flat(),
     withoutDefaults: ({ updates }) => ({
       updates: updates.map(({ operation, params }) => ({
@@ -59,7 +62,7 @@ function innerUpdate(find: (name: string) => Operation | undefined) {
         });
         return z.NEVER;
       }
-      const parsed = operation.params.safeParse(params);
+      const parsed = parseQuickly(operation.params, operation.accept, params);
       for (const issue of parsed.error?.issues ?? []) {
         context.addIssue({ ...issue, path: ['params', ...issue.path] });
       }

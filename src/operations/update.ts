@@ -2,6 +2,7 @@ import * as crypto from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import { z } from 'zod';
 import { ValidationError } from '../errors.js';
+import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
 import { faultOf } from './step.js';
@@ -61,6 +62,8 @@ const updateSchema = z.strictObject(
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined) },
 );
+
+const acceptUpdate = quickAcceptance(updateSchema);
 
 /** What updates are checked against. */
 export interface CheckContext {
@@ -164,7 +167,7 @@ function refuse(issues: readonly ValidationIssue[]): never {
 }
 
 function tryUpdate(update: unknown, context: CheckContext): Checked {
-  const parsed = updateSchema.safeParse(update);
+  const parsed = parseQuickly(updateSchema, acceptUpdate, update);
   if (!parsed.success) {
     return { issues: parsed.error.issues.map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
   }
@@ -180,6 +183,9 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
 /** The worker checks params again: a schema that changes its own output would change them twice. */
 function requireStable(checked: CheckedUpdate): Checked {
   const { operation, params } = checked;
+  if (operation.accept(params) !== undefined) {
+    return checked; // such a schema puts out nothing but what it gets, and defaults
+  }
   const again = operation.params.safeParse(params);
   if (again.success && stringify(again.data) === stringify(params)) {
     return checked;
@@ -205,7 +211,7 @@ function tryParams(
   idempotencyOwner: string,
   { isReservedKey, slotOf }: CheckContext,
 ): Checked {
-  const parsed = operation.params.safeParse(params);
+  const parsed = parseQuickly(operation.params, operation.accept, params);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
     return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };

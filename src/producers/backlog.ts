@@ -20,9 +20,12 @@ export class Backlog {
     private readonly logger: Logger,
   ) {}
 
-  /** @throws BackpressureError when as many jobs wait as may */
-  requireRoom(): void {
-    if (performance.now() - this.#countedAtMs > MAX_AGE_MS) {
+  /**
+   * @param nowMs of `performance.now()`
+   * @throws BackpressureError when as many jobs wait as may
+   */
+  requireRoom(nowMs: number): void {
+    if (nowMs - this.#countedAtMs > MAX_AGE_MS) {
       void this.#count();
     }
     if (this.#jobs >= this.limit) {

@@ -1,6 +1,5 @@
-/** What waits in a lane: one update and the promise of its caller. */
-export interface Entry<Item, Receipt> {
-  readonly item: Item;
+/** The promise of a caller whose update waits. */
+export interface Caller<Receipt> {
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -10,41 +9,60 @@ export interface LaneOptions<Item, Receipt> {
   readonly maxBatch: number;
   /** Cells in one batch at most, beyond its first update. */
   readonly maxCells: number;
-  readonly cellsOf: (item: Item) => number;
   /** Batches on their way at a time. A batch that is not full goes only when no other is on its way. */
   readonly maxInFlight: number;
+  /** How many wait in this lane and in others, not counting those on their way. */
+  readonly total: { waiting: number };
   /** Sends a batch and returns what each of its callers gets, in order. */
-  readonly send: (items: Item[]) => Promise<Receipt[]>;
+  readonly send: (items: readonly Item[]) => Promise<readonly Receipt[]>;
   /** The error for callers whose update was not sent because a batch before it failed. */
   readonly notSent: (cause: unknown) => Error;
 }
 
+/** What waits: an update, with its caller. One object, since the garbage collector copies what waits. */
+interface Waiting<Receipt> extends Caller<Receipt> {
+  /** How many cells it touches. */
+  readonly cells: number;
+}
+
 /**
  * Natural batching: while a batch is on its way, whatever arrives gathers and leaves together as the next. There
- * are no timers, so an idle lane sends at once and a busy one fills its batches.
+ * are no timers, so an idle lane sends at once, at the end of this turn of the event loop, and a busy one fills its batches.
  *
  * When a batch can't be sent, what gathered behind it is refused as well: its callers have waited already.
  */
-export class Lane<Item, Receipt> {
-  #gathered: Entry<Item, Receipt>[] = [];
+export class Lane<Item extends Waiting<Receipt>, Receipt> {
+  #gathered: Item[] = [];
   readonly #inFlight = new Set<Promise<void>>();
+  #isLeaving = false;
 
   constructor(private readonly options: LaneOptions<Item, Receipt>) {}
 
-  /** How many updates wait here, not counting those on their way. */
-  get waiting(): number {
-    return this.#gathered.length;
-  }
-
   /** Adds an update; {@link dispatch} sends it. */
-  push(entry: Entry<Item, Receipt>): void {
-    this.#gathered.push(entry);
+  push(item: Item): void {
+    this.#gathered.push(item);
+    this.options.total.waiting += 1;
   }
 
-  /** Sends what has gathered: at once when nothing is on its way, otherwise in full batches only. */
+  /**
+   * Sends what has gathered: full batches now, one that is not full with all that is pushed in this turn of the event loop, and
+   * only when nothing else is on its way.
+   */
   dispatch(): void {
+    if (this.#gathered.length >= this.options.maxBatch) {
+      this.#depart();
+    } else if (!this.#isLeaving && this.#mayDepart()) {
+      this.#isLeaving = true;
+      setImmediate(() => {
+        this.#isLeaving = false;
+        this.#depart();
+      });
+    }
+  }
+
+  #depart(): void {
     while (this.#mayDepart()) {
-      const sending = this.#send(this.#gathered.splice(0, this.#batchLength())).then(() => {
+      const sending = this.#send(this.#takeBatch()).then(() => {
         this.#inFlight.delete(sending);
         this.dispatch();
       });
@@ -54,7 +72,8 @@ export class Lane<Item, Receipt> {
 
   /** Resolves when everything pushed so far is sent or refused. */
   async flush(): Promise<void> {
-    while (this.#inFlight.size > 0) {
+    while (this.#gathered.length > 0 || this.#inFlight.size > 0) {
+      this.#depart();
       await Promise.all(this.#inFlight);
     }
   }
@@ -65,19 +84,27 @@ export class Lane<Item, Receipt> {
     return this.#inFlight.size === 0 ? gathered > 0 : gathered >= maxBatch && this.#inFlight.size < maxInFlight;
   }
 
-  #batchLength(): number {
-    const { maxBatch, maxCells, cellsOf } = this.options;
-    let cells = 0;
-    const end = this.#gathered.findIndex(({ item }, index) => {
-      cells += cellsOf(item);
-      return index === maxBatch || (index > 0 && cells > maxCells);
-    });
-    return end === -1 ? this.#gathered.length : end;
+  #takeBatch(): Item[] {
+    const { maxBatch, maxCells } = this.options;
+    const gathered = this.#gathered;
+    let length = 0;
+    for (let cells = 0; length < gathered.length && length < maxBatch; length += 1) {
+      cells += gathered[length]?.cells ?? 0;
+      if (length > 0 && cells > maxCells) {
+        break;
+      }
+    }
+    this.options.total.waiting -= length;
+    if (length < gathered.length) {
+      return gathered.splice(0, length);
+    }
+    this.#gathered = [];
+    return gathered;
   }
 
-  async #send(batch: Entry<Item, Receipt>[]): Promise<void> {
+  async #send(batch: readonly Item[]): Promise<void> {
     try {
-      const receipts = await this.options.send(batch.map(({ item }) => item));
+      const receipts = await this.options.send(batch);
       for (const [index, { resolve }] of batch.entries()) {
         resolve(receipts[index] as Receipt);
       }
@@ -86,7 +113,10 @@ export class Lane<Item, Receipt> {
         reject(error);
       }
       const refusal = this.options.notSent(error);
-      for (const { reject } of this.#gathered.splice(0)) {
+      const behind = this.#gathered;
+      this.#gathered = [];
+      this.options.total.waiting -= behind.length;
+      for (const { reject } of behind) {
         reject(refusal);
       }
     }

@@ -3,6 +3,7 @@ import type { Layout } from '../layout/layout.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Operation } from '../operations/operation.js';
 import type { CheckedUpdate } from '../operations/update.js';
+import type { Backlog } from './backlog.js';
 import { Lane } from './lane.js';
 import type { PendingUpdate, Sender } from './sender.js';
 import type { Submission } from './submission.js';
@@ -16,24 +17,24 @@ const BATCH_SIZE = 256;
 /** Flights on their way at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
 const MAX_IN_FLIGHT = 4;
 
-export type UpdateLane = Lane<PendingUpdate, Submission>;
+/** Of an operation in a partition. */
+export interface UpdateLane {
+  readonly lane: Lane<PendingUpdate, Submission>;
+  /** Of the queue that it leads to. */
+  readonly backlog: Backlog;
+}
 
 /** A lane for each operation in each partition. */
 export class Lanes {
   /** By operation and partition. */
   readonly #lanes = new Map<string, Map<Partition, UpdateLane>>();
+  readonly #total = { waiting: 0 };
 
   constructor(private readonly deps: { readonly sender: Sender; readonly layout: Layout; readonly maxBatch: number }) {}
 
   /** How many updates wait, not counting those on their way. */
   get waiting(): number {
-    let waiting = 0;
-    for (const lanes of this.#lanes.values()) {
-      for (const lane of lanes.values()) {
-        waiting += lane.waiting;
-      }
-    }
-    return waiting;
+    return this.#total.waiting;
   }
 
   laneOf({ operation, slot }: CheckedUpdate): UpdateLane {
@@ -45,7 +46,7 @@ export class Lanes {
     }
     let lane = lanes.get(partition);
     if (lane === undefined) {
-      lane = this.#newLane(operation);
+      lane = { lane: this.#newLane(operation), backlog: this.deps.sender.backlogOf(operation, partition) };
       lanes.set(partition, lane);
     }
     return lane;
@@ -54,16 +55,16 @@ export class Lanes {
   /** Resolves when everything pushed so far is sent or refused. */
   async flush(): Promise<void> {
     const lanes = [...this.#lanes.values()].flatMap((ofOperation) => [...ofOperation.values()]);
-    await Promise.all(lanes.map((lane) => lane.flush()));
+    await Promise.all(lanes.map(({ lane }) => lane.flush()));
   }
 
-  #newLane(operation: Operation): UpdateLane {
+  #newLane(operation: Operation): UpdateLane['lane'] {
     const { sender, maxBatch } = this.deps;
     return new Lane({
       maxBatch: Math.max(maxBatch, BATCH_SIZE),
       maxCells: MAX_CELLS_PER_JOB,
       maxInFlight: MAX_IN_FLIGHT,
-      cellsOf: ({ cells }) => cells,
+      total: this.#total,
       send: (items) => sender.send(operation, items),
       notSent,
     });

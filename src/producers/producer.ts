@@ -17,7 +17,6 @@ import { wasForgotten } from './forgotten.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
 import { Lanes } from './lanes.js';
-import type { UpdateLane } from './lanes.js';
 import { Outcomes } from './outcomes.js';
 import { pendingUpdate, Sender } from './sender.js';
 import type { PendingUpdate } from './sender.js';
@@ -53,7 +52,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #outcomes: Outcomes;
   readonly #sender: Sender;
   readonly #lanes: Lanes;
-  readonly #sendingAlone = new Set<Promise<Submission[]>>();
+  readonly #sendingAlone = new Set<Promise<void>>();
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -170,75 +169,72 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const {
-        idempotencyKey,
-        idempotencyOwner,
-        trace,
-        authorize,
-        ...alone
-      }: Partial<z.output<typeof submitOptionsSchema>> =
-        options === undefined ? {} : checkOptions('submit', submitOptionsSchema, options);
+      const { idempotencyKey, idempotencyOwner, trace, authorize, delay, priority }: CheckedOptions =
+        options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
       const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
-      this.#requireWindow([checked], alone);
-      this.#requireRoom([checked]);
-      const item = pendingUpdate(checked, performance.now(), trace, this.#carrier());
-      if (goesAlone(alone)) {
-        this.#sendAlone(checked.operation, item, alone).then(resolve, reject);
+      if (delay !== undefined) {
+        this.#requireWindow([checked], delay);
+      }
+      const sinceMs = performance.now();
+      this.#requireRoom(1);
+      const { lane, backlog } = this.#lanes.laneOf(checked);
+      backlog.requireRoom(sinceMs);
+      const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      if (delay !== undefined || priority !== undefined) {
+        this.#sendAlone(checked.operation, item, { delay, priority });
         return;
       }
-      const lane = this.#lanes.laneOf(checked);
-      lane.push({ item, resolve, reject });
+      lane.push(item);
       lane.dispatch();
     });
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, idempotencyOwner, trace, authorize, ...alone } = checkOptions(
+    const { refuseConflicts, idempotencyOwner, trace, authorize, delay, priority } = checkOptions(
       'submit',
       submitManySchema,
       options,
     );
-    const [sinceMs, carrier] = [performance.now(), this.#carrier()];
+    const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
-    this.#requireWindow(checked, alone);
+    this.#requireWindow(checked, delay);
     if (refuseConflicts) {
       await this.#sender.refuseConflicts(checked);
     }
-    this.#requireRoom(checked);
-    if (goesAlone(alone)) {
-      return allOf(
-        checked.map((update) =>
-          this.#sendAlone(update.operation, pendingUpdate(update, sinceMs, trace, carrier), alone),
-        ),
-      );
+    this.#requireRoom(checked.length);
+    const lanes = new Set(checked.map((update) => this.#lanes.laneOf(update)));
+    for (const { backlog } of lanes) {
+      backlog.requireRoom(performance.now());
     }
-    const lanes = new Set<UpdateLane>();
-    const submissions = checked.map((update) => {
-      const lane = this.#lanes.laneOf(update);
-      lanes.add(lane);
-      return new Promise<Submission>((resolve, reject) => {
-        lane.push({ item: pendingUpdate(update, sinceMs, trace, carrier), resolve, reject });
-      });
-    });
-    for (const lane of lanes) {
+    const goAlone = delay !== undefined || priority !== undefined;
+    const submissions = checked.map(
+      (update) =>
+        new Promise<Submission>((resolve, reject) => {
+          const item = pendingUpdate(update, since, resolve, reject);
+          if (goAlone) {
+            this.#sendAlone(update.operation, item, { delay, priority });
+          } else {
+            this.#lanes.laneOf(update).lane.push(item);
+          }
+        }),
+    );
+    for (const { lane } of lanes) {
       lane.dispatch(); // now, so that those of one operation leave together
     }
     return allOf(submissions);
   }
 
-  async #sendAlone(operation: Operation, item: PendingUpdate, { delay, priority }: AloneOptions): Promise<Submission> {
+  /** A delay or a priority is a job's, so an update with one can't share its job. */
+  #sendAlone(operation: Operation, item: PendingUpdate, { delay, priority }: AloneOptions): void {
     const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
-    const sending = this.#sender.send(operation, [item], options);
+    const sending = this.#sender.send(operation, [item], options).then((submissions) => {
+      submissions.forEach(item.resolve);
+    }, item.reject);
     this.#sendingAlone.add(sending);
-    try {
-      const [submission] = (await sending) as [Submission];
-      return submission;
-    } finally {
-      this.#sendingAlone.delete(sending);
-    }
+    void sending.then(() => this.#sendingAlone.delete(sending));
   }
 
   #contextOf(idempotencyOwner: string | undefined): CheckContext {
@@ -246,7 +242,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   /** @throws ValidationError when a keyed update would run at a time when its key may be forgotten */
-  #requireWindow(updates: readonly CheckedUpdate[], { delay = 0 }: AloneOptions): void {
+  #requireWindow(updates: readonly CheckedUpdate[], delay = 0): void {
     const { idempotencyWindowMs } = this.options;
     if (delay > idempotencyWindowMs && updates.some(({ idempotencyKey }) => idempotencyKey !== undefined)) {
       const message =
@@ -262,29 +258,25 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return telemetry && activeCarrier(telemetry);
   }
 
-  #requireRoom(updates: readonly CheckedUpdate[]): void {
+  #requireRoom(updates: number): void {
     if (this.#closed) {
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
     const waiting = this.#sendingAlone.size + this.#lanes.waiting;
-    if (waiting + updates.length > bufferLimit) {
+    if (waiting + updates > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,
       );
     }
-    for (const update of updates) {
-      this.#sender.requireRoom(update);
-    }
   }
 }
+
+type CheckedOptions = Partial<z.output<typeof submitOptionsSchema>>;
+
+const NO_OPTIONS: CheckedOptions = {};
 
 interface AloneOptions {
   readonly delay?: number | undefined;
   readonly priority?: number | undefined;
-}
-
-/** A delay or a priority is a job's, so an update with one can't share its job. */
-function goesAlone({ delay, priority }: AloneOptions): boolean {
-  return delay !== undefined || priority !== undefined;
 }

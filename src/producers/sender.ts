@@ -21,6 +21,7 @@ import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { askRedis, reasonOf, refusalBehind } from './ask-redis.js';
 import { Backlog } from './backlog.js';
+import type { Caller } from './lane.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
 import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
@@ -28,8 +29,8 @@ import type { FollowOutcome } from './submission.js';
 import { traceOptions } from './trace.js';
 import type { Trace } from './trace.js';
 
-/** A checked update whose caller waits. Small: under load, what waits is what the garbage collector has to copy. */
-export interface PendingUpdate {
+/** A checked update, and its caller who waits. Small: under load, what waits is what the garbage collector has to copy. */
+export interface PendingUpdate extends Caller<Submission> {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
   readonly idempotencyOwner: string;
@@ -46,15 +47,15 @@ export interface PendingUpdate {
 
 export function pendingUpdate(
   { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
-  sinceMs: number,
-  trace: Trace | undefined,
-  carrier: string | undefined,
+  { sinceMs, trace, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'carrier'>,
+  resolve: PendingUpdate['resolve'],
+  reject: PendingUpdate['reject'],
 ): PendingUpdate {
   let cells = 0;
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, carrier };
+  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, carrier, resolve, reject };
 }
 
 const ANNOUNCE_EVERY_MS = 60_000;
@@ -124,17 +125,17 @@ export class Sender {
     }
   }
 
-  /** @throws BackpressureError when as many jobs wait in the update's queue, or in its part of a split one, as may */
-  requireRoom({ operation, slot }: CheckedUpdate): void {
+  /** Of an operation's queue, or of its part in a partition. */
+  backlogOf(operation: Operation, partition: Partition): Backlog {
     const { store, backlogLimit } = this.options;
     const { configured: layout } = store.layouts;
-    const queue = this.#queue(operation.queue, layout.partitionOf(slot));
+    const queue = this.#queue(operation.queue, partition);
     let backlog = this.#backlogs.get(queue);
     if (backlog === undefined) {
       backlog = new Backlog(queue, Math.ceil(backlogLimit / layout.partitions.length), store.logger);
       this.#backlogs.set(queue, backlog);
     }
-    backlog.requireRoom();
+    return backlog;
   }
 
   async close(): Promise<void> {
@@ -154,9 +155,12 @@ export class Sender {
       const data = toJobData(ofJob, stamp, layouts.receipts);
       return { updates: ofJob, data, sent: new SentJob(newJobId(slot), data, layouts.receipts.slotFor(slot)) };
     });
-    const submissions = jobs.flatMap(({ updates: ofJob, sent: job }) =>
-      ofJob.map(({ params }, place) => new Submission(job, place, operation, params, follow)),
-    );
+    const submissions: Submission[] = [];
+    for (const { updates: ofJob, sent: job } of jobs) {
+      for (let place = 0; place < ofJob.length; place += 1) {
+        submissions.push(new Submission(job, place, operation, ofJob[place]?.params, follow));
+      }
+    }
     for (const [index, known] of [...recorded].sort(([one], [other]) => one - other)) {
       submissions.splice(index, 0, recordedSubmission(operation, updates[index]?.params, known));
     }
