@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { monitor } from '../support/monitor.js';
 import { startProxy } from '../support/proxy.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
@@ -144,14 +145,12 @@ test('a submit whose first request may have arrived leaves it open whether it wa
 /** How often Redis has run the script that applies jobs, from now on. */
 async function countApplying({ redis }: Place): Promise<() => number> {
   const client = new Redis(redis);
-  const monitor = await client.monitor();
   onTestFinished(() => {
     client.disconnect();
-    monitor.disconnect();
   });
   let calls = 0;
-  monitor.on('monitor', (_time: string, [name, sha]: string[]) => {
-    calls += name?.toLowerCase() === 'evalsha' && sha === APPLY ? 1 : 0;
+  await monitor(client, ([name, sha]) => {
+    calls += name === 'evalsha' && sha === APPLY ? 1 : 0;
   });
   return () => calls;
 }

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createRegistry } from '../../src/operations/registry.js';
 import { settleScript } from '../../src/bullmq/scripts.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { monitor } from '../support/monitor.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -61,15 +62,13 @@ async function commandsOf(prepare: (here: Place) => Promise<() => Promise<void>>
   const redis = await ownRedis();
   const here = place(redis.url);
   const work = await prepare(here);
-  const monitor = await serverOf(here).duplicate().monitor();
   const commands: string[][] = [];
   const looks = new Set(['zcard', 'ttl', 'keys']); // the test's own
-  monitor.on('monitor', (_time: string, command: string[], source: string) => {
-    if (source !== 'lua' && !looks.has(command[0] ?? '')) {
-      commands.push([command[0] ?? '', command[1] ?? '']);
+  await monitor(serverOf(here), ([name, first = ''], source) => {
+    if (source !== 'lua' && !looks.has(name)) {
+      commands.push([name, first]);
     }
   });
   await work();
-  monitor.disconnect();
   return commands;
 }

@@ -1,9 +1,10 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Partitions } from '../../src/layout/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { slotOf } from '../../src/redis/slots.js';
+import { monitor } from '../support/monitor.js';
 import { keysLike, ownRedis, place, until } from '../support/tally.js';
 
 /** One, so that updates of all slots share a job; on one server as in a Cluster. */
@@ -18,14 +19,10 @@ test('on one server a job of a split queue is one script call with one receipt, 
     .producer({ partitions })
     .submit([first, second].map((key) => ({ operation: 'counter.increment' as const, params: { key } })));
   expect(new Set(submissions.map(({ jobId }) => jobId)).size).toBe(1);
-  const monitor = await here.client.masters()[0]!.monitor();
-  onTestFinished(() => {
-    monitor.disconnect();
-  });
   let calls = 0;
   const { sha } = applyScript(createRegistry());
-  monitor.on('monitor', (_time: string, [name = '', called]: string[]) => {
-    calls += name.toLowerCase() === 'evalsha' && called === sha ? 1 : 0;
+  await monitor(here.client.masters()[0]!, ([name, called]) => {
+    calls += name === 'evalsha' && called === sha ? 1 : 0;
   });
 
   await here.worker({ partitions });

@@ -29,8 +29,10 @@ test('a search measures each rate on the real thing, and its totals are right', 
   const flags = { search: true, rate: '100', duration: '200ms', p99: '60s', updates: '500', mix: 'counter=1' } as const;
   const { tally, settings } = await runHere(here, undefined, flags);
   expect(settings.loop).toEqual({ kind: 'search', p99LimitMs: 60_000 });
-  expect(tally.search?.steps[0]).toMatchObject({ perSecond: 100, held: true });
-  expect(tally.search?.highestPerSecond).toBeGreaterThanOrEqual(200);
+  const { steps = [], highestPerSecond } = tally.search ?? {};
+  expect(steps[0]).toMatchObject({ perSecond: 100, achievedPerSecond: expect.any(Number) as number });
+  // Which of them hold is the machine's affair.
+  expect(highestPerSecond).toBe(Math.max(0, ...steps.flatMap(({ held, perSecond }) => (held ? perSecond : []))));
   expect(tally.verdict.exact).toBe(true);
 });
 

@@ -4,6 +4,7 @@ import type { Update } from '../../src/operations/update.js';
 import { toMs } from '../../src/redis/server-time.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
+import { monitor } from '../support/monitor.js';
 import { until } from '../support/tally.js';
 import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import { allWithHistory } from './histories.js';
@@ -244,14 +245,13 @@ const WRITES = ['SET', 'INCRBY', 'HSET', 'HINCRBY', 'ZADD', 'LPUSH', 'DEL', 'UNL
 test('the job receipt is written first, then idempotency receipts and the time, then cells, then histories', async () => {
   const { client, key, keys, jobReceipt, keyReceipt, apply } = setup(own.url, allWithHistory(5));
   const jobId = newJobId(NO_SLOT);
-  const monitor = await client.masters()[0]!.monitor();
   const written: string[] = [];
   let done = false;
-  monitor.on('monitor', (_time: string, [name = '', first = '']: string[], source: string) => {
+  await monitor(client.masters()[0]!, ([name, first = ''], source) => {
     if (source === 'lua' && WRITES.includes(name.toUpperCase())) {
       written.push(first);
     }
-    done ||= name.toUpperCase() === 'ECHO';
+    done ||= name === 'echo';
   });
   const cells = CELL_KINDS.map((kind) => cellOf(kind, key(kind)));
 
@@ -261,7 +261,6 @@ test('the job receipt is written first, then idempotency receipts and the time, 
   );
   await client.echo('done');
   await until('MONITOR showed the end', () => done);
-  monitor.disconnect();
 
   expect(written).toEqual([
     jobReceipt(jobId),
