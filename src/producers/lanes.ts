@@ -14,7 +14,7 @@ const MAX_CELLS_PER_JOB = 1_000;
 /** Updates that leave together at least, if so many wait: as one job, or as several when `maxBatch` is smaller. */
 const BATCH_SIZE = 256;
 
-/** Flights on their way at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
+/** Batches in flight at a time: with 1 both ends idle half of the time, more than 4 gained nothing. */
 const MAX_IN_FLIGHT = 4;
 
 /** Of an operation in a partition. */
