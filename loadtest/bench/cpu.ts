@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Report } from '../progress.js';
 import { readUsed } from './cluster-cost.js';
@@ -5,7 +6,6 @@ import type { Contender } from './contender.js';
 import { prepare, requireTotal } from './load.js';
 import type { Limit } from './load.js';
 import { startRole } from './roles.js';
-import type { RoleProcess } from './roles.js';
 import { median, scaled, submit } from './throughput.js';
 
 /** Microseconds of processor time for an update, each part alone; medians over the rounds. */
@@ -23,12 +23,14 @@ export interface Cost {
 
 /** Of each part, whichever comes first. */
 const LIMIT = { updates: 400_000, ms: 3_000 };
-/** What runs before the measure, as a part of it: code has to be compiled. */
+/** What runs before the measure, producer and worker together, as a part of it: code has to be compiled. */
 const WARM_UP = 0.3;
+/** Until nothing is left to do for what was completed. */
+const SETTLING_MS = 500;
 
 /**
  * Measures what an update costs, as processor time, which other programs disturb less than rates: the producer alone
- * fills the queue, then the worker alone empties it. All in turn, round by round.
+ * fills the queue while the worker is stopped, then the worker alone empties it. All in turn, round by round.
  *
  * @param scale part of the updates, and of the time
  * @throws Error when a total is wrong
@@ -58,35 +60,32 @@ type Found = Omit<Cost, 'total'>;
 
 async function runOnce(redisUrl: string, redis: Redis, contender: Contender, limit: Required<Limit>): Promise<Found> {
   const before = await prepare(redis, contender.load);
+  const worker = contender.worker && (await startRole({ ...contender.worker, redisUrl }));
   const producers = await Promise.all(contender.producers.map((role) => startRole({ ...role, redisUrl })));
   const warm = await submit(producers, scaled(limit, WARM_UP));
+  await worker?.work({ reach: warm.updates });
+  await pause(SETTLING_MS);
+  const idle = await worker?.work({ reach: warm.updates });
+  worker?.signal('SIGSTOP');
   const from = await redisMicros(redis);
   const all = await submit(producers, limit);
-  const redisAdd = ((await redisMicros(redis)) - from) / all.updates;
+  const added = await redisMicros(redis);
   const producer = (all.cpuMicros - warm.cpuMicros) / all.updates;
   await Promise.all(producers.map((each) => each.stop()));
-  const drained =
-    contender.worker &&
-    (await drain(redis, await startRole({ ...contender.worker, redisUrl }), warm.updates, all.updates));
+  worker?.signal('SIGCONT');
+  const drained = await worker?.work({ reach: warm.updates + all.updates });
+  const applied = await redisMicros(redis);
+  await worker?.stop();
   await requireTotal(redis, contender.load, before + warm.total + all.total, contender.name);
-  return drained === undefined
+  const redisAdd = (added - from) / all.updates;
+  return idle === undefined || drained === undefined
     ? { producer, redisAdd: 0, worker: 0, redisApply: redisAdd }
-    : { producer, redisAdd, ...drained };
-}
-
-/** Has a worker complete all that waits. */
-async function drain(
-  redis: Redis,
-  worker: RoleProcess,
-  warmUp: number,
-  measured: number,
-): Promise<Pick<Found, 'worker' | 'redisApply'>> {
-  const warm = await worker.work({ reach: warmUp });
-  const from = await redisMicros(redis);
-  const all = await worker.work({ reach: warmUp + measured });
-  const redisApply = ((await redisMicros(redis)) - from) / measured;
-  await worker.stop();
-  return { worker: (all.cpuMicros - warm.cpuMicros) / measured, redisApply };
+    : {
+        producer,
+        redisAdd,
+        worker: (drained.cpuMicros - idle.cpuMicros) / all.updates,
+        redisApply: (applied - added) / all.updates,
+      };
 }
 
 async function redisMicros(redis: Redis): Promise<number> {

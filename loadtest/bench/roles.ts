@@ -84,6 +84,8 @@ export const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
 export interface RoleProcess {
   /** Has it do what the order says, one at a time, and resolves with what it found. */
   work(order?: unknown): Promise<Done>;
+  /** Stops it in the midst of what it does, and lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -92,6 +94,9 @@ export async function startRole(task: RoleTask): Promise<RoleProcess> {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: [...process.execArgv, ...NODE_FLAGS],
   });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill); // also when it is stopped
+  child.once('exit', () => process.off('exit', kill));
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`a process of the benchmark ended early (${String(code)})`);
   });
@@ -104,6 +109,7 @@ export async function startRole(task: RoleTask): Promise<RoleProcess> {
       order({ work: given });
       return (await Promise.race([done, ended])) as Done;
     },
+    signal: (name) => child.kill(name),
     stop: async () => {
       order('stop');
       await ended.catch(() => undefined);
