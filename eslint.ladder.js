@@ -20,6 +20,7 @@ const LADDER = [
   ['src/index.ts'],
   ['src/web'],
   ['src/api'],
+  ['loadtest/plain-bullmq'],
   ['dashboard', 'loadtest/load'],
   ['cli', 'loadtest/bench'],
   ['examples'],

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { requireTotal } from './contender.js';
+import { requireTotal } from './load.js';
 import { WAITING_LIST } from './backlog-role.js';
 import type { BacklogCost, BacklogFound } from './backlog-role.js';
 import type { Report } from '../progress.js';
@@ -69,11 +69,10 @@ export async function measureBacklog(redisUrl: string, { report }: { report: Rep
 async function runOnce(redisUrl: string, redis: Redis, { updates, ...it }: Case): Promise<BacklogCost> {
   await redis.flushall();
   const role = await startRole({ role: 'tally-backlog', ...it, redisUrl, updates, keys: KEYS });
-  role.go();
-  const { submitted, ...cost } = (await role.done) as BacklogFound;
+  const { submitted, ...cost } = (await role.work()).found as BacklogFound;
   await role.stop();
   const left = (await redis.llen(WAITING_LIST)) * it.maxBatch;
-  await requireTotal({ redisUrl, redis, keys: KEYS, updates: submitted - left }, 'tally with a backlog');
+  await requireTotal(redis, { keys: KEYS, maxBy: 1 }, submitted - left, 'tally with a backlog');
   return cost;
 }
 

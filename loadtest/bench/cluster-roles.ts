@@ -7,12 +7,14 @@ import type { Role, RoleTask } from './roles.js';
 export type SpreadRole =
   | {
       readonly role: 'spread-producer';
+      readonly updates: number;
+      readonly keys: number;
       readonly partitions: number | undefined;
       readonly maxBatch: number;
       /** Keys that share a hash tag; 1 when they have none. */
       readonly keysOfATag: number;
     }
-  | { readonly role: 'spread-worker'; readonly partitions: number | undefined };
+  | { readonly role: 'spread-worker'; readonly updates: number; readonly partitions: number | undefined };
 
 /** Microseconds of processor time for each update. Compiling the code is a part of it, a small one of many updates. */
 export interface SpreadFound {

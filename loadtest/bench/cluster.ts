@@ -144,14 +144,14 @@ async function runOnce(
   { updates, maxBatch, keysOfATag }: SpreadWorkload,
 ): Promise<SpreadCost> {
   await Promise.all(nodes.map((node) => node.flushall('SYNC')));
-  const task = { redisUrl: url, updates, keys: KEYS, partitions };
+  const task = { redisUrl: url, updates, partitions };
   const worker = await startRole({ role: 'spread-worker', ...task });
-  const producer = await startRole({ role: 'spread-producer', maxBatch, keysOfATag, ...task });
+  const producer = await startRole({ role: 'spread-producer', keys: KEYS, maxBatch, keysOfATag, ...task });
   const idleFrom = await readUsed(nodes);
   await pause(IDLE_MS);
   const from = await readUsed(nodes);
-  producer.go();
-  const [ofProducer, ofWorker] = (await Promise.all([producer.done, worker.done])) as [SpreadFound, SpreadFound];
+  const done = await Promise.all([producer.work(), worker.work()]);
+  const [ofProducer, ofWorker] = done.map(({ found }) => found) as [SpreadFound, SpreadFound];
   await Promise.all([producer.stop(), worker.stop()]); // settles all jobs
   const to = await readUsed(nodes);
   await requireTotal(url, updates, keysOfATag);

@@ -1,101 +1,101 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { INCREMENT_SCRIPT } from './contender.js';
-import type { Contender, Task } from './contender.js';
-import { startRole, timeProducerAndWorker } from './roles.js';
-import type { Role } from './roles.js';
-import { PIPELINE } from './throughput.js';
+import type { Contender, Program } from './contender.js';
+import type { Increments } from './load.js';
+import type { ProducerRole, WorkerRole } from './roles.js';
 
-const KEYS = 10_000;
+/** Small amounts on few keys: what is kindest to all. */
+const FRIENDLY: Increments = { keys: 10_000, maxBy: 1 };
+const RANDOM: Increments = { keys: 100_000, maxBy: 1_000_000 };
+const HOT_KEY: Increments = { keys: 1, maxBy: 1 };
+const IN_WORDS = '`by` up to 1,000,000, 100,000 keys';
 
-// The updates of each side take it about five seconds, so that warming up counts little.
+/** Updates that Tally puts into a job by itself, and those who batch by hand as well. */
+const BATCH = 256;
 
-const plainBullmq: Contender = {
-  name: 'plain-bullmq',
-  title: 'BullMQ: addBulk, a worker at concurrency 100, EVALSHA in the processor',
-  updates: 50_000,
-  keys: KEYS,
-  run: (task) =>
-    timeProducerAndWorker({ role: 'plain-producer', ...places(task) }, { role: 'plain-worker', ...places(task) }),
-};
+const PLAIN = 'BullMQ: addBulk, a worker at concurrency 100, EVALSHA in its processor';
+const BY_HAND = `BullMQ, ${BATCH} increments put into a job by hand, one script`;
+const CALLERS = 'Tally: 1,000 callers of submit';
 
-const beeQueue: Contender = {
-  name: 'bee-queue',
-  title: 'bee-queue: saveAll, a worker at concurrency 100, EVALSHA in the processor',
-  updates: 100_000,
-  keys: KEYS,
-  run: (task) =>
-    timeProducerAndWorker({ role: 'bee-producer', ...places(task) }, { role: 'bee-worker', ...places(task) }),
-};
-
-const evalshaPipelined: Contender = {
-  name: 'evalsha-pipelined',
-  title: 'no queue: EVALSHA pipelined by ioredis from one process',
-  updates: 1_000_000,
-  keys: KEYS,
-  run: async (task) => {
-    const caller = await startRole({ role: 'evalsha-caller', ...places(task) });
-    const startedAt = performance.now();
-    caller.go();
-    await caller.done;
-    const seconds = (performance.now() - startedAt) / 1000;
-    await caller.stop();
-    return seconds;
-  },
-};
-
-const redisBenchmark: Contender = {
-  name: 'redis-benchmark',
-  title: 'no queue, no Node: redis-benchmark -P 16 with the same script',
-  updates: 2_000_000,
-  keys: KEYS,
-  run: async ({ redisUrl, redis, updates, keys }) => {
-    const sha = (await redis.script('LOAD', INCREMENT_SCRIPT)) as string;
-    const { port } = new URL(redisUrl);
-    const options = ['-p', port, '-P', String(PIPELINE), '-n', String(updates), '-r', String(keys), '--csv'];
-    const startedAt = performance.now();
-    try {
-      await promisify(execFile)('redis-benchmark', [...options, 'EVALSHA', sha, '1', 'k:__rand_int__', '1']);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        return undefined;
-      }
-      throw error;
-    }
-    return (performance.now() - startedAt) / 1000;
-  },
-};
-
-function tally(options: { maxBatch?: number; keyedShare?: number }, contender: Omit<Contender, 'run'>): Contender {
-  const producer: Role = {
-    role: 'tally-producer',
-    maxBatch: options.maxBatch ?? 256,
-    keyedShare: options.keyedShare ?? 0,
-  };
+function plain(load: Increments, { batch = 1 } = {}): Pick<Contender, 'load' | 'producers' | 'worker'> {
   return {
-    ...contender,
-    run: (task) => timeProducerAndWorker({ ...producer, ...places(task) }, { role: 'tally-worker', ...places(task) }),
+    load,
+    producers: [{ role: 'plain-producer', batch, ...load }],
+    worker: { role: 'plain-worker', applies: batch === 1 ? 'increments' : 'batches' },
   };
 }
 
-function places({ redisUrl, updates, keys }: Task) {
-  return { redisUrl, updates, keys };
+function tally(
+  load: Increments,
+  {
+    maxBatch = BATCH,
+    keyedShare = 0,
+    concurrency,
+  }: { maxBatch?: number; keyedShare?: number; concurrency?: number } = {},
+): Pick<Contender, 'load' | 'producers' | 'worker'> {
+  return {
+    load,
+    producers: [{ role: 'tally-producer', maxBatch, keyedShare, ...load }],
+    worker: { role: 'tally-worker', queues: ['counters'], ...(concurrency !== undefined && { concurrency }) },
+  };
 }
+
+function mix(producer: ProducerRole, worker: WorkerRole): Pick<Contender, 'load' | 'producers' | 'worker'> {
+  return { load: 'mix', producers: [producer], worker };
+}
+
+const EVALSHA: ProducerRole = { role: 'evalsha-caller', ...FRIENDLY };
 
 /** All sides, in the order of the table. */
-export const contenders: readonly Contender[] = [
-  plainBullmq,
-  beeQueue,
-  evalshaPipelined,
-  redisBenchmark,
-  tally(
-    { maxBatch: 1 },
-    { name: 'tally-single', title: 'Tally, one update per job: 1,000 callers of submit', updates: 40_000, keys: KEYS },
-  ),
-  tally({}, { name: 'tally-batched', title: 'Tally: 1,000 callers of submit', updates: 750_000, keys: KEYS }),
-  tally(
-    { keyedShare: 0.1 },
-    { name: 'tally-keyed', title: 'Tally, 10 % with idempotency keys', updates: 500_000, keys: KEYS },
-  ),
-  tally({}, { name: 'tally-hot-key', title: 'Tally, all on one key', updates: 1_000_000, keys: 1 }),
+export const contenders: readonly (Contender | Program)[] = [
+  { name: 'plain-bullmq', title: PLAIN, ...plain(FRIENDLY) },
+  { name: 'plain-bullmq-batched', title: BY_HAND, ...plain(FRIENDLY, { batch: BATCH }) },
+  {
+    name: 'bee-queue',
+    title: 'bee-queue: saveAll, a worker at concurrency 100, EVALSHA in its processor',
+    load: FRIENDLY,
+    producers: [{ role: 'bee-producer', ...FRIENDLY }],
+    worker: { role: 'bee-worker' },
+  },
+  {
+    name: 'evalsha-pipelined',
+    title: 'no queue: EVALSHA pipelined by ioredis from one process',
+    load: FRIENDLY,
+    producers: [EVALSHA],
+  },
+  {
+    name: 'evalsha-pipelined-2',
+    title: 'no queue: EVALSHA pipelined by ioredis from two processes',
+    load: FRIENDLY,
+    producers: [EVALSHA, EVALSHA],
+  },
+  {
+    name: 'redis-benchmark',
+    title: 'no queue, no Node: redis-benchmark -P 16 with the same script',
+    program: 'redis-benchmark',
+    keys: FRIENDLY.keys,
+  },
+  {
+    name: 'tally-single',
+    title: `${CALLERS}, one update per job, a worker at concurrency 100`,
+    ...tally(FRIENDLY, { maxBatch: 1, concurrency: 100 }),
+  },
+  { name: 'tally-batched', title: CALLERS, ...tally(FRIENDLY) },
+  { name: 'tally-keyed', title: `${CALLERS}, 10 % with idempotency keys`, ...tally(FRIENDLY, { keyedShare: 0.1 }) },
+  { name: 'tally-hot-key', title: `${CALLERS}, all on one key`, ...tally(HOT_KEY) },
+  { name: 'plain-bullmq-random', title: `as plain-bullmq, ${IN_WORDS}`, ...plain(RANDOM) },
+  {
+    name: 'plain-bullmq-batched-random',
+    title: `as plain-bullmq-batched, ${IN_WORDS}`,
+    ...plain(RANDOM, { batch: BATCH }),
+  },
+  { name: 'tally-batched-random', title: `as tally-batched, ${IN_WORDS}`, ...tally(RANDOM) },
+  {
+    name: 'plain-bullmq-mix',
+    title: 'as plain-bullmq, the mix of `tally load`',
+    ...mix({ role: 'plain-mix-producer' }, { role: 'plain-worker', applies: 'mix' }),
+  },
+  {
+    name: 'tally-mix',
+    title: 'as tally-batched, the mix of `tally load`',
+    ...mix({ role: 'tally-mix-producer' }, { role: 'tally-worker' }),
+  },
 ];

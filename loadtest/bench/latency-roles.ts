@@ -1,13 +1,13 @@
-import { Queue, QueueEvents } from 'bullmq';
 import { build } from 'hdr-histogram-js';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createProducer } from '../../src/index.js';
-import { keyName } from './contender.js';
+import { connectPlainly } from '../plain-bullmq/connect-plainly.js';
+import { JobEnds } from '../plain-bullmq/job-ends.js';
+import { openPlainQueue } from '../plain-bullmq/queue.js';
 import type { Percentiles } from './latency.js';
+import { keyName } from './load.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
-import { PLAIN_QUEUE } from './with-plain-bullmq.js';
 
 type LatencyTask = Extract<RoleTask, { role: 'plain-latency' | 'tally-latency' }>;
 
@@ -54,27 +54,22 @@ function randomKey(keys: number): string {
 
 /** Plain BullMQ: add a job, and hear of its completion from one listener for all. */
 export async function runPlainLatency(task: LatencyTask): Promise<RunningRole> {
-  const connection = new Redis(task.redisUrl, { maxRetriesPerRequest: null });
-  const queue = new Queue(PLAIN_QUEUE, { connection });
-  const events = new QueueEvents(PLAIN_QUEUE, { connection });
-  const waiting = new Map<string, () => void>();
-  events.on('completed', ({ jobId }) => {
-    waiting.get(jobId)?.();
-    waiting.delete(jobId);
-  });
-  await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+  const connection = connectPlainly(task.redisUrl, { maxRetriesPerRequest: null });
+  const queue = openPlainQueue(connection);
+  const ends = new JobEnds(task.redisUrl);
+  await Promise.all([queue.waitUntilReady(), ends.ready()]);
   let sent = 0;
-  const send = () =>
-    new Promise<void>((resolve, reject) => {
-      sent += 1;
-      const jobId = `job-${sent}`;
-      waiting.set(jobId, resolve);
-      queue.add('increment', { key: randomKey(task.keys), by: 1 }, { jobId }).catch(reject);
-    });
+  const send = async () => {
+    sent += 1;
+    const jobId = `job-${sent}`;
+    const end = ends.follow(jobId);
+    await queue.add('increment', { key: randomKey(task.keys), by: 1 }, { jobId });
+    await end;
+  };
   return {
     work: () => openLoop(task, send),
     close: async () => {
-      await events.close();
+      await ends.close();
       await queue.close();
       connection.disconnect();
     },

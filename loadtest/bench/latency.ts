@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { requireTotal } from './contender.js';
+import { requireTotal } from './load.js';
 import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
 import { median } from './throughput.js';
@@ -53,13 +53,15 @@ export async function measureLatency(
 
 async function runOnce(redisUrl: string, redis: Redis, name: Latency['name'], perSecond: number): Promise<Percentiles> {
   await redis.flushall();
-  const task = { redisUrl, updates: perSecond * SECONDS, keys: KEYS };
-  const plain = name === 'plain-bullmq';
-  const worker = await startRole({ role: plain ? 'plain-worker' : 'tally-worker', ...task });
-  const producer = await startRole({ role: plain ? 'plain-latency' : 'tally-latency', perSecond, ...task });
-  producer.go();
-  const percentiles = (await producer.done) as Percentiles;
+  const isPlain = name === 'plain-bullmq';
+  const worker = await startRole(
+    isPlain ? { role: 'plain-worker', applies: 'increments', redisUrl } : { role: 'tally-worker', redisUrl },
+  );
+  const updates = perSecond * SECONDS;
+  const role = isPlain ? 'plain-latency' : 'tally-latency';
+  const producer = await startRole({ role, perSecond, updates, keys: KEYS, redisUrl });
+  const { found } = await producer.work();
   await Promise.all([producer.stop(), worker.stop()]);
-  await requireTotal({ ...task, redis }, name);
-  return percentiles;
+  await requireTotal(redis, { keys: KEYS, maxBy: 1 }, updates, name);
+  return found as Percentiles;
 }

@@ -5,20 +5,27 @@ import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
 import { measureCluster, spreadWorkloads } from './cluster.js';
+import type { Contender } from './contender.js';
 import { contenders } from './contenders.js';
+import { measureCpu } from './cpu.js';
+import { environmentLine, readEnvironment, redisVersion } from './environment.js';
+import type { Environment } from './environment.js';
 import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
 import { measureKept } from './kept.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
+import { cpuRatios, latencyRatios, rateRatios } from './ratios.js';
 import { progress } from '../progress.js';
 import {
   backlogTable,
   clusterTables,
+  cpuTable,
   httpTable,
   keptTable,
   latencyTable,
   memoryTable,
+  ratioTable,
   throughputTable,
 } from './tables.js';
 import { measureThroughput } from './throughput.js';
@@ -30,31 +37,40 @@ interface Flags {
   readonly json?: string;
 }
 
-type Shown = ReturnType<typeof progress>;
+interface Run extends ReturnType<typeof progress> {
+  readonly environment: Environment;
+}
 
 /** A rewrite of the append-only file would fall on some of the runs only. */
 const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
 
+const ofNode = contenders.filter((it): it is Contender => 'load' in it);
+/** Of which the whole run tells the processor time. */
+const COMPARED = ['tally-batched', 'plain-bullmq-batched', 'plain-bullmq'];
+
 const program = new Command('bench').enablePositionalOptions(); // flags after `http` are its own
 withFlags(program, contenders)
   .description(
-    'Compares Tally with plain BullMQ, bee-queue and direct calls of the script, on a Redis of its own. Latency, memory and a large backlog follow unless --only is given.',
+    'Compares Tally with plain BullMQ, also batched by hand, bee-queue and direct calls of the script, on a Redis of its own. Latency, processor time, memory and a large backlog follow unless --only is given.',
   )
-  .action((flags: Flags) => onOwnRedis((url, shown) => benchLibrary(url, shown, flags)));
+  .action((flags: Flags) => onOwnRedis((url, run) => benchLibrary(url, run, flags)));
+withFlags(program.command('cpu'), ofNode)
+  .description('What an update costs the producer, the worker and Redis, each alone, as processor time.')
+  .action((flags: Flags) => onOwnRedis((url, run) => benchCpu(url, run, flags)));
 withFlags(program.command('http'), httpSides)
   .description("Compares Tally's HTTP API with Express, zod and queue.add.")
-  .action((flags: Flags) => onOwnRedis((url, shown) => benchHttp(url, shown, flags)));
+  .action((flags: Flags) => onOwnRedis((url, run) => benchHttp(url, run, flags)));
 withFlags(program.command('cluster'), spreadWorkloads, 3)
   .description('What an update costs on one server and on Clusters of 1, 3 and 6 masters, as processor time.')
-  .action((flags: Flags) => inOwnFolder((dataDir, shown) => benchCluster(dataDir, shown, flags)));
+  .action((flags: Flags) => inOwnFolder((dataDir, run) => benchCluster(dataDir, run, flags)));
 program
   .command('kept')
   .description('What the outcomes of completed updates take of the memory of Redis while they are kept.')
   .action(() =>
-    onOwnRedis(async (url, shown) => {
-      const kept = await measureKept(url, { report: shown.report });
-      shown.done();
-      console.log(keptTable(kept));
+    onOwnRedis(async (url, run) => {
+      const kept = await measureKept(url, { report: run.report });
+      run.done();
+      print(run, keptTable(kept));
     }),
   );
 await program.parseAsync().catch((error: unknown) => {
@@ -71,55 +87,77 @@ function withFlags(command: Command, sides: readonly { readonly name: string }[]
     .option('--json <file>', 'write the figures as JSON');
 }
 
-async function benchLibrary(redisUrl: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
-  const { report } = shown;
+async function benchLibrary(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
+  const { report } = run;
+  const options = { rounds, report };
   const chosen = contenders.filter(({ name }) => only?.includes(name) ?? true);
-  const results = await measureThroughput(redisUrl, chosen, { rounds, scale, report });
-  shown.done();
-  console.log(throughputTable(chosen, results));
-  const latency = only === undefined ? await measureLatency(redisUrl, { rounds, report }) : [];
-  const memory = only === undefined ? await measureMemory(redisUrl, { report }) : [];
-  const backlog = only === undefined ? await measureBacklog(redisUrl, { report }) : [];
-  shown.done();
-  if (only === undefined) {
-    console.log(`\n${latencyTable(latency)}\n\n${memoryTable(memory)}\n\n${backlogTable(backlog)}`);
-  }
-  save(json, { results: Object.fromEntries(results), latency, memory, backlog });
+  const results = await measureThroughput(redisUrl, chosen, { ...options, scale });
+  const whole = only === undefined;
+  const latency = whole ? await measureLatency(redisUrl, options) : [];
+  const compared = whole ? ofNode.filter(({ name }) => COMPARED.includes(name)) : [];
+  const cpu = await measureCpu(redisUrl, compared, { ...options, scale });
+  const memory = whole ? await measureMemory(redisUrl, { report }) : [];
+  const backlog = whole ? await measureBacklog(redisUrl, { report }) : [];
+  run.done();
+  const ratios = [...rateRatios(results), ...latencyRatios(latency), ...cpuRatios(cpu)];
+  print(
+    run,
+    throughputTable(chosen, results),
+    ...(ratios.length > 0 ? [ratioTable(ratios)] : []),
+    ...(whole ? [latencyTable(latency), cpuTable(compared, cpu), memoryTable(memory), backlogTable(backlog)] : []),
+  );
+  save(run, json, {
+    results: Object.fromEntries(results),
+    ratios,
+    latency,
+    cpu: Object.fromEntries(cpu),
+    memory,
+    backlog,
+  });
 }
 
-async function benchHttp(redisUrl: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
+async function benchCpu(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
+  const chosen = ofNode.filter(({ name }) => only?.includes(name) ?? true);
+  const cpu = await measureCpu(redisUrl, chosen, { rounds, scale, report: run.report });
+  run.done();
+  print(run, cpuTable(chosen, cpu));
+  save(run, json, { cpu: Object.fromEntries(cpu) });
+}
+
+async function benchHttp(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
   const chosen = httpSides.filter(({ name }) => only?.includes(name) ?? true);
-  const results = await measureHttp(redisUrl, chosen, { rounds, scale, report: shown.report });
-  shown.done();
-  console.log(httpTable(chosen, results));
-  save(json, { results: Object.fromEntries(results) });
+  const results = await measureHttp(redisUrl, chosen, { rounds, scale, report: run.report });
+  run.done();
+  print(run, httpTable(chosen, results));
+  save(run, json, { results: Object.fromEntries(results) });
 }
 
-async function benchCluster(dataDir: string, shown: Shown, { rounds, scale, only, json }: Flags): Promise<void> {
+async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
   const chosen = spreadWorkloads.filter(({ name }) => only?.includes(name) ?? true);
   const early = interrupted();
   early.catch(() => undefined); // also while servers are being started
-  const results = await measureCluster(chosen, { rounds, scale, report: shown.report, dataDir, interrupted: early });
-  shown.done();
-  console.log(clusterTables(chosen, results));
-  save(json, { results });
+  const results = await measureCluster(chosen, { rounds, scale, report: run.report, dataDir, interrupted: early });
+  run.done();
+  print(run, clusterTables(chosen, results));
+  save(run, json, { results });
 }
 
-function onOwnRedis(work: (redisUrl: string, shown: Shown) => Promise<void>): Promise<void> {
-  return inOwnFolder(async (dataDir, shown) => {
+function onOwnRedis(work: (redisUrl: string, run: Run) => Promise<void>): Promise<void> {
+  return inOwnFolder(async (dataDir, run) => {
     const redis = await startEmbeddedRedis({ dataDir, settings: REDIS_SETTINGS });
     try {
-      await Promise.race([work(redis.url, shown), interrupted()]);
+      const environment = { ...run.environment, redis: await redisVersion(redis.url) };
+      await Promise.race([work(redis.url, { ...run, environment }), interrupted()]);
     } finally {
       await redis.stop();
     }
   });
 }
 
-async function inOwnFolder(work: (dataDir: string, shown: Shown) => Promise<void>): Promise<void> {
+async function inOwnFolder(work: (dataDir: string, run: Run) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
   try {
-    await work(dataDir, progress());
+    await work(dataDir, { ...progress(), environment: readEnvironment() });
   } finally {
     rmSync(dataDir, { recursive: true });
   }
@@ -136,9 +174,13 @@ function interrupted(): Promise<never> {
   });
 }
 
-function save(file: string | undefined, figures: object): void {
+function print({ environment }: Run, ...tables: readonly string[]): void {
+  console.log([environmentLine(environment), ...tables].join('\n\n'));
+}
+
+function save({ environment }: Run, file: string | undefined, figures: object): void {
   if (file !== undefined) {
-    writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+    writeFileSync(file, `${JSON.stringify({ environment, ...figures }, null, 2)}\n`);
   }
 }
 

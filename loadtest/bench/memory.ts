@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { keyName } from './contender.js';
+import { keyName } from './load.js';
 import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
-import type { Role } from './roles.js';
+import type { ProducerRole, WorkerRole } from './roles.js';
 
 /** Bytes of Redis for one update. */
 export interface Memory {
@@ -20,11 +20,23 @@ const KEYS = 10_000;
 export async function measureMemory(redisUrl: string, { report }: { report: Report }): Promise<Memory[]> {
   const redis = new Redis(redisUrl);
   try {
-    const tallyProducer = { role: 'tally-producer', maxBatch: 256, keyedShare: 0 } as const;
+    const load = { keys: KEYS, maxBy: 1 };
     report('memory: plain-bullmq');
-    const plain = await runOnce(redisUrl, redis, 20_000, { role: 'plain-producer' }, { role: 'plain-worker' });
+    const plain = await runOnce(
+      redisUrl,
+      redis,
+      20_000,
+      { role: 'plain-producer', batch: 1, ...load },
+      { role: 'plain-worker', applies: 'increments' },
+    );
     report('memory: tally');
-    const tally = await runOnce(redisUrl, redis, 200_000, tallyProducer, { role: 'tally-worker' });
+    const tally = await runOnce(
+      redisUrl,
+      redis,
+      200_000,
+      { role: 'tally-producer', maxBatch: 256, keyedShare: 0, ...load },
+      { role: 'tally-worker' },
+    );
     return [
       { name: 'plain-bullmq', ...plain },
       { name: 'tally', ...tally },
@@ -34,20 +46,24 @@ export async function measureMemory(redisUrl: string, { report }: { report: Repo
   }
 }
 
-async function runOnce(redisUrl: string, redis: Redis, updates: number, producerRole: Role, workerRole: Role) {
+async function runOnce(
+  redisUrl: string,
+  redis: Redis,
+  updates: number,
+  producerRole: ProducerRole,
+  workerRole: WorkerRole,
+) {
   await redis.flushall();
   for (let number = 0; number < KEYS; number += 1_000) {
     await redis.mset(Array.from({ length: 1_000 }, (_, index) => [keyName(number + index), '1']).flat());
   }
   const empty = await usedBytes(redis);
-  const task = { redisUrl, updates, keys: KEYS };
-  const producer = await startRole({ ...producerRole, ...task });
-  producer.go();
-  await producer.done;
+  const producer = await startRole({ ...producerRole, redisUrl });
+  await producer.work({ updates });
   await producer.stop();
   const waiting = (await usedBytes(redis)) - empty;
-  const worker = await startRole({ ...workerRole, ...task });
-  await worker.done;
+  const worker = await startRole({ ...workerRole, redisUrl });
+  await worker.work({ reach: updates });
   await worker.stop(); // settles all jobs
   const completed = (await usedBytes(redis)) - empty;
   const receipts = await receiptBytes(redis);

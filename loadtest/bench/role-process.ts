@@ -2,17 +2,17 @@ import { runTallyBacklog } from './backlog-role.js';
 import { runSpreadProducer, runSpreadWorker } from './cluster-roles.js';
 import { runHttpLoad } from './http/load.js';
 import { runPlainHttpServer } from './http/plain-server.js';
-import type { RoleMessage, RoleTask } from './roles.js';
+import type { RoleMessage, RoleOrder, RoleTask } from './roles.js';
 import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
 import { runPlainLatency, runTallyLatency } from './latency-roles.js';
-import { runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
+import { runPlainMixProducer, runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
 import { runEvalshaCaller } from './with-evalsha.js';
-import { runTallyProducer, runTallyWorker } from './with-tally.js';
+import { runTallyMixProducer, runTallyProducer, runTallyWorker } from './with-tally.js';
 
-/** A running role: what to do on go, and how to end. */
-export interface RunningRole {
-  /** Resolves when its share of the updates is done, with what it found. A worker begins by itself. */
-  work(): Promise<unknown>;
+/** A running role. */
+export interface RunningRole<Order = unknown> {
+  /** Does what the order says, and resolves with what it found. */
+  work(order: Order): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -29,6 +29,8 @@ function start(it: RoleTask): Promise<RunningRole> {
   switch (it.role) {
     case 'plain-producer':
       return runPlainProducer(it);
+    case 'plain-mix-producer':
+      return runPlainMixProducer(it);
     case 'plain-worker':
       return runPlainWorker(it);
     case 'bee-producer':
@@ -47,6 +49,8 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runTallyLatency(it);
     case 'tally-producer':
       return runTallyProducer(it);
+    case 'tally-mix-producer':
+      return runTallyMixProducer(it);
     case 'tally-worker':
       return runTallyWorker(it);
     case 'tally-backlog':
@@ -62,18 +66,17 @@ function tell(message: RoleMessage): void {
   process.send?.(message);
 }
 
-async function work(): Promise<void> {
-  tell({ done: (await running.work()) ?? null });
+async function work(order: unknown): Promise<void> {
+  const found = await running.work(order);
+  const { user, system } = process.cpuUsage();
+  tell({ done: { found, cpuMicros: user + system } });
 }
 
-process.on('message', (text) => {
-  if (text === 'go') {
-    void work();
-  } else {
+process.on('message', (order: RoleOrder) => {
+  if (order === 'stop') {
     void running.close().then(() => process.exit(0));
+  } else {
+    void work(order.work);
   }
 });
-if (task.role.endsWith('-worker')) {
-  void work();
-}
 tell({ ready: true });

@@ -3,15 +3,41 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { SpreadRole } from './cluster-roles.js';
+import type { Increments } from './load.js';
 
 /** What a process of the benchmark does. Producers and workers each have one of their own, as in production. */
-export type Role =
+export type Role = ProducerRole | WorkerRole | LatencyRole | HttpRole | BacklogRole | SpreadRole;
+
+/** Submits updates up to a {@link Limit}, and says what they add up to. */
+export type ProducerRole =
+  | ({ readonly role: 'plain-producer'; readonly batch: number } & Increments)
+  | ({ readonly role: 'bee-producer' } & Increments)
+  | ({ readonly role: 'evalsha-caller' } & Increments)
+  | ({ readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number } & Increments)
+  | { readonly role: 'plain-mix-producer' | 'tally-mix-producer' };
+
+/** Begins by itself, and says when so many updates are completed. */
+export type WorkerRole =
+  | { readonly role: 'plain-worker'; readonly applies: 'increments' | 'batches' | 'mix' }
+  | { readonly role: 'bee-worker' }
   | {
-      readonly role:
-        'plain-producer' | 'plain-worker' | 'bee-producer' | 'bee-worker' | 'evalsha-caller' | 'tally-worker';
-    }
+      readonly role: 'tally-worker';
+      /** Left out: all. */
+      readonly queues?: readonly string[];
+      /** Left out: Tally's own. */
+      readonly concurrency?: number;
+    };
+
+interface Sized {
+  readonly updates: number;
+  readonly keys: number;
+}
+
+type LatencyRole = Sized & { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number };
+
+type HttpRole =
   | { readonly role: 'plain-http-server' }
-  | {
+  | (Sized & {
       readonly role: 'http-load';
       /** Of the server. */
       readonly origin: string;
@@ -19,23 +45,30 @@ export type Role =
       readonly connections: number;
       /** How long a request waits for its outcome. */
       readonly waitMs: number | undefined;
-    }
-  | { readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number }
-  | { readonly role: 'plain-latency' | 'tally-latency'; readonly perSecond: number }
-  | {
-      readonly role: 'tally-backlog';
-      /** Updates that wait all the time. */
-      readonly waiting: number;
-      readonly maxBatch: number;
-      /** Jobs under way at a time, beside those that wait. */
-      readonly concurrency: number;
-    }
-  | SpreadRole;
+    });
 
-export type RoleTask = Role & { readonly redisUrl: string; readonly updates: number; readonly keys: number };
+type BacklogRole = Sized & {
+  readonly role: 'tally-backlog';
+  /** Updates that wait all the time. */
+  readonly waiting: number;
+  readonly maxBatch: number;
+  /** Jobs under way at a time, beside those that wait. */
+  readonly concurrency: number;
+};
+
+export type RoleTask = Role & { readonly redisUrl: string };
 
 /** What a process says to the benchmark. */
-export type RoleMessage = { readonly ready: true } | { readonly done: unknown };
+export type RoleMessage = { readonly ready: true } | { readonly done: Done };
+
+/** What is said to it. */
+export type RoleOrder = { readonly work: unknown } | 'stop';
+
+export interface Done {
+  readonly found: unknown;
+  /** Processor time that the process has used since its start, in microseconds. */
+  readonly cpuMicros: number;
+}
 
 const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'role-process.ts' : 'role-process.js', import.meta.url),
@@ -43,16 +76,16 @@ const ENTRY = fileURLToPath(
 
 /**
  * Three processes share two cores: where each also collects its garbage on helper threads, they take the cores from
- * one another. All sides get these flags.
+ * one another. The processes of all sides get these flags.
  */
 export const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
 
-/** A process of the benchmark, ready to go. */
+/** A process of the benchmark, ready to work. */
 export interface RoleProcess {
-  /** Starts the work, if it is one that has a start. */
-  go(): void;
-  /** Resolves when it has done its share of all updates, with what it found. */
-  readonly done: Promise<unknown>;
+  /** Has it do what the order says, one at a time, and resolves with what it found. */
+  work(order?: unknown): Promise<Done>;
+  /** Stops it in the midst of what it does, and lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -61,18 +94,24 @@ export async function startRole(task: RoleTask): Promise<RoleProcess> {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: [...process.execArgv, ...NODE_FLAGS],
   });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill); // also when it is stopped
+  child.once('exit', () => process.off('exit', kill));
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`a process of the benchmark ended early (${String(code)})`);
   });
   ended.catch(() => undefined); // it ends in order after `stop`
+  const order = (text: RoleOrder) => child.send(text);
   await Promise.race([message(child, 'ready'), ended]);
-  const done = Promise.race([message(child, 'done'), ended]);
-  done.catch(() => undefined); // not every caller waits for it
   return {
-    go: () => child.send('go'),
-    done,
+    work: async (given = null) => {
+      const done = message(child, 'done');
+      order({ work: given });
+      return (await Promise.race([done, ended])) as Done;
+    },
+    signal: (name) => child.kill(name),
     stop: async () => {
-      child.send('stop');
+      order('stop');
       await ended.catch(() => undefined);
     },
   };
@@ -80,22 +119,12 @@ export async function startRole(task: RoleTask): Promise<RoleProcess> {
 
 function message(child: ChildProcess, expected: 'ready' | 'done'): Promise<unknown> {
   return new Promise((resolve) => {
-    child.on('message', (said: Record<string, unknown>) => {
+    const hear = (said: Record<string, unknown>) => {
       if (expected in said) {
+        child.off('message', hear);
         resolve(said[expected]);
       }
-    });
+    };
+    child.on('message', hear);
   });
-}
-
-/** Runs a producer and a worker in processes of their own and returns the seconds from start to last completion. */
-export async function timeProducerAndWorker(producerTask: RoleTask, workerTask: RoleTask): Promise<number> {
-  const worker = await startRole(workerTask);
-  const producer = await startRole(producerTask);
-  const startedAt = performance.now();
-  producer.go();
-  await Promise.all([producer.done, worker.done]);
-  const seconds = (performance.now() - startedAt) / 1000;
-  await Promise.all([producer.stop(), worker.stop()]);
-  return seconds;
 }

@@ -1,10 +1,12 @@
 import type { Backlog } from './backlog.js';
 import type { SpreadResult, SpreadWorkload } from './cluster.js';
-import type { Contender } from './contender.js';
+import type { Contender, Program } from './contender.js';
+import type { Cost } from './cpu.js';
 import type { HttpFigures, HttpSide } from './http/sides.js';
 import type { Kept } from './kept.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
+import type { Ratio } from './ratios.js';
 import type { Throughput } from './throughput.js';
 
 /** A Markdown table with its columns aligned. */
@@ -16,24 +18,42 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-export function throughputTable(contenders: readonly Contender[], results: ReadonlyMap<string, Throughput>): string {
-  const ratio = (rate: number, base: string) => {
-    const other = results.get(base)?.perSecond;
-    return other === undefined ? '' : (rate / other).toFixed(2);
-  };
+export function throughputTable(
+  contenders: readonly (Contender | Program)[],
+  results: ReadonlyMap<string, Throughput>,
+): string {
   const rows = contenders.map(({ name, title }) => {
     const result = results.get(name);
     return result === undefined
-      ? [`${name}: ${title}`, 'not here', '', '', '']
+      ? [`${name}: ${title}`, 'not here', '']
       : [
           `${name}: ${title}`,
           result.perSecond.toLocaleString('en'),
           `${Math.min(...result.rounds).toLocaleString('en')} - ${Math.max(...result.rounds).toLocaleString('en')}`,
-          ratio(result.perSecond, 'plain-bullmq'),
-          ratio(result.perSecond, 'evalsha-pipelined'),
         ];
   });
-  return table(['side', 'updates/s', 'lowest - highest', 'x plain-bullmq', 'x evalsha-pipelined'], rows);
+  return table(['side', 'updates/s', 'lowest - highest'], rows);
+}
+
+export function ratioTable(ratios: readonly Ratio[]): string {
+  const rows = ratios.map(({ name, value }) => [name, value.toFixed(2)]);
+  return table(['ratio of medians', ''], rows);
+}
+
+export function cpuTable(contenders: readonly Contender[], costs: ReadonlyMap<string, Cost>): string {
+  const rows = contenders.flatMap(({ name }) => {
+    const cost = costs.get(name);
+    return cost === undefined
+      ? []
+      : [
+          [
+            name,
+            ...[cost.producer, cost.redisAdd, cost.worker, cost.redisApply, cost.total].map((us) => us.toFixed(2)),
+          ],
+        ];
+  });
+  const parts = ['producer', 'Redis, to add', 'worker', 'Redis, to apply', 'together'];
+  return table(['us of processor time per update, each part alone', ...parts], rows);
 }
 
 export function httpTable(sides: readonly HttpSide[], results: ReadonlyMap<string, HttpFigures>): string {
@@ -59,12 +79,12 @@ export function httpTable(sides: readonly HttpSide[], results: ReadonlyMap<strin
 }
 
 export function latencyTable(latencies: readonly Latency[]): string {
-  const rows = latencies.map(({ name, perSecond, p50Ms, p99Ms }) => {
-    const plain = latencies.find((other) => other.name === 'plain-bullmq' && other.perSecond === perSecond);
-    const ratio = plain === undefined ? '' : (p99Ms / plain.p99Ms).toFixed(2);
-    return [`${name} at ${perSecond.toLocaleString('en')}/s`, p50Ms.toFixed(2), p99Ms.toFixed(2), ratio];
-  });
-  return table(['submit to outcome', 'p50 ms', 'p99 ms', 'p99 x plain-bullmq'], rows);
+  const rows = latencies.map(({ name, perSecond, p50Ms, p99Ms }) => [
+    `${name} at ${perSecond.toLocaleString('en')}/s`,
+    p50Ms.toFixed(2),
+    p99Ms.toFixed(2),
+  ]);
+  return table(['submit to outcome', 'p50 ms', 'p99 ms'], rows);
 }
 
 export function memoryTable(memories: readonly Memory[]): string {

@@ -1,6 +1,11 @@
 import Queue from 'bee-queue';
 import { Redis } from 'ioredis';
-import { INCREMENT_SCRIPT, keyName } from './contender.js';
+import { Completed } from './completed.js';
+import type { Reach } from './completed.js';
+import { drawIncrements } from './draw.js';
+import type { Increment } from './draw.js';
+import { INCREMENT } from '../plain-bullmq/scripts.js';
+import type { Limit } from './load.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 
@@ -19,41 +24,36 @@ function openQueue(redisUrl: string, isWorker: boolean): Queue {
   });
 }
 
-export async function runBeeProducer({ redisUrl, updates, keys }: RoleTask): Promise<RunningRole> {
+export async function runBeeProducer({
+  redisUrl,
+  ...load
+}: Extract<RoleTask, { role: 'bee-producer' }>): Promise<RunningRole<Limit>> {
   const queue = openQueue(redisUrl, false);
   await queue.ready();
   return {
-    work: async () => {
-      for (let first = 0; first < updates; first += BULK) {
-        const jobs = Array.from({ length: Math.min(BULK, updates - first) }, () =>
-          queue.createJob({ key: keyName(Math.floor(Math.random() * keys)), by: 1 }),
-        );
-        await queue.saveAll(jobs);
+    work: async (limit) => {
+      const draw = drawIncrements(load, limit);
+      while (!draw.isOver) {
+        await queue.saveAll(draw.many(BULK).map((increment) => queue.createJob(increment)));
       }
+      return draw.submitted;
     },
     close: () => queue.close(),
   };
 }
 
-export async function runBeeWorker({ redisUrl, updates }: RoleTask): Promise<RunningRole> {
+export async function runBeeWorker({ redisUrl }: RoleTask): Promise<RunningRole<Reach>> {
   const queue = openQueue(redisUrl, true);
   const connection = new Redis(redisUrl);
-  const sha = (await connection.script('LOAD', INCREMENT_SCRIPT)) as string;
+  const sha = (await connection.script('LOAD', INCREMENT.lua)) as string;
   await queue.ready();
-  let completed = 0;
-  const finished = new Promise<void>((resolve) => {
-    queue.on('succeeded', () => {
-      completed += 1;
-      if (completed === updates) {
-        resolve();
-      }
-    });
+  const completed = new Completed();
+  queue.on('succeeded', () => {
+    completed.add(1);
   });
-  queue.process(100, async ({ data }: Queue.Job<{ key: string; by: number }>) =>
-    connection.evalsha(sha, 1, data.key, data.by),
-  );
+  queue.process(100, async ({ data }: Queue.Job<Increment>) => connection.evalsha(sha, 1, data.key, data.by));
   return {
-    work: () => finished,
+    work: ({ reach }) => completed.reach(reach),
     close: async () => {
       await queue.close();
       connection.disconnect();

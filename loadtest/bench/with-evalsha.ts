@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
-import { INCREMENT_SCRIPT, keyName } from './contender.js';
+import { drawIncrements } from './draw.js';
+import { INCREMENT } from '../plain-bullmq/scripts.js';
+import type { Limit } from './load.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 
@@ -7,24 +9,26 @@ const PIPELINE = 256;
 const IN_FLIGHT = 4;
 
 /** No queue at all: EVALSHA in pipelines, straight from Node. 4 pipelines of 256 measured fastest. */
-export async function runEvalshaCaller({ redisUrl, updates, keys }: RoleTask): Promise<RunningRole> {
+export async function runEvalshaCaller({
+  redisUrl,
+  ...load
+}: Extract<RoleTask, { role: 'evalsha-caller' }>): Promise<RunningRole<Limit>> {
   const redis = new Redis(redisUrl);
-  const sha = (await redis.script('LOAD', INCREMENT_SCRIPT)) as string;
-  let left = updates;
-  const caller = async () => {
-    while (left > 0) {
-      const count = Math.min(PIPELINE, left);
-      left -= count;
-      const pipeline = redis.pipeline();
-      for (let index = 0; index < count; index += 1) {
-        pipeline.evalsha(sha, 1, keyName(Math.floor(Math.random() * keys)), 1);
-      }
-      await pipeline.exec();
-    }
-  };
+  const sha = (await redis.script('LOAD', INCREMENT.lua)) as string;
   return {
-    work: async () => {
+    work: async (limit) => {
+      const draw = drawIncrements(load, limit);
+      const caller = async () => {
+        while (!draw.isOver) {
+          const pipeline = redis.pipeline();
+          for (const { key, by } of draw.many(PIPELINE)) {
+            pipeline.evalsha(sha, 1, key, by);
+          }
+          await pipeline.exec();
+        }
+      };
       await Promise.all(Array.from({ length: IN_FLIGHT }, caller));
+      return draw.submitted;
     },
     close: async () => {
       await redis.quit();

@@ -1,33 +1,65 @@
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../../src/index.js';
-import { keyName } from './contender.js';
+import type { Producer } from '../../src/index.js';
+import { Completed } from './completed.js';
+import type { Reach } from './completed.js';
+import { drawIncrements, drawMix } from './draw.js';
+import type { Draw } from './draw.js';
+import type { Limit } from './load.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 
 const CALLERS = 1_000;
 const logger = pino({ level: 'error' }, pino.destination(2));
 
-/** 1,000 callers that each submit one update after the other. */
-export async function runTallyProducer(task: RoleTask): Promise<RunningRole> {
-  if (task.role !== 'tally-producer') {
-    throw new TypeError(`not a producer of Tally: ${task.role}`);
-  }
-  const { redisUrl, updates, keys, maxBatch, keyedShare } = task;
+/** Increments, a part of them with idempotency keys. */
+export function runTallyProducer({
+  redisUrl,
+  maxBatch,
+  keyedShare,
+  ...load
+}: Extract<RoleTask, { role: 'tally-producer' }>): Promise<RunningRole<Limit>> {
   const producer = createProducer({ redis: redisUrl, maxBatch, logger });
-  let next = 0;
-  const caller = async () => {
-    while (next < updates) {
-      const number = next++;
-      const keyed = number % 100 < keyedShare * 100;
-      await producer.counters.increment(
-        { key: keyName(Math.floor(Math.random() * keys)) },
-        keyed ? { idempotencyKey: `order-${number}` } : undefined,
-      );
-    }
-  };
+  let number = 0;
+  return runProducer(
+    producer,
+    (limit) => drawIncrements(load, limit),
+    (increment) => {
+      number += 1;
+      const isKeyed = number % 100 < keyedShare * 100;
+      return producer.counters.increment(increment, isKeyed ? { idempotencyKey: `order-${number}` } : undefined);
+    },
+  );
+}
+
+/** The mix of `tally load`. */
+export function runTallyMixProducer({ redisUrl }: RoleTask): Promise<RunningRole<Limit>> {
+  const producer = createProducer({ redis: redisUrl, logger });
+  return runProducer(producer, drawMix, (update) => producer.submit(update as Unchecked));
+}
+
+/** What the traffic draws is checked by the producer, not by the compiler. */
+interface Unchecked {
+  readonly operation: 'counter.increment';
+  readonly params: { readonly key: string };
+}
+
+/** 1,000 callers that each submit one update after the other. */
+function runProducer<Drawn>(
+  producer: Producer,
+  createDraw: (limit: Limit) => Draw<Drawn>,
+  submit: (drawn: Drawn) => Promise<unknown>,
+): Promise<RunningRole<Limit>> {
   return Promise.resolve({
-    work: async () => {
+    work: async (limit) => {
+      const draw = createDraw(limit);
+      const caller = async () => {
+        while (!draw.isOver) {
+          await submit(draw.next());
+        }
+      };
       await Promise.all(Array.from({ length: CALLERS }, caller));
+      return draw.submitted;
     },
     close: () => producer.close(),
   });
@@ -35,18 +67,19 @@ export async function runTallyProducer(task: RoleTask): Promise<RunningRole> {
 
 export async function runTallyWorker({
   redisUrl,
-  updates,
-}: Pick<RoleTask, 'redisUrl' | 'updates'>): Promise<RunningRole> {
-  const worker = createWorker({ redis: redisUrl, queues: ['counters'], logger });
-  let completed = 0;
-  const finished = new Promise<void>((resolve) => {
-    worker.on('completed', ({ updates: count }) => {
-      completed += count;
-      if (completed === updates) {
-        resolve();
-      }
-    });
+  queues,
+  concurrency,
+}: Extract<RoleTask, { role: 'tally-worker' }>): Promise<RunningRole<Reach>> {
+  const worker = createWorker({
+    redis: redisUrl,
+    ...(queues !== undefined && { queues }),
+    ...(concurrency !== undefined && { concurrency }),
+    logger,
+  });
+  const completed = new Completed();
+  worker.on('completed', ({ updates }) => {
+    completed.add(updates);
   });
   await worker.ready();
-  return { work: () => finished, close: () => worker.close() };
+  return { work: ({ reach }) => completed.reach(reach), close: () => worker.close() };
 }

@@ -26,7 +26,9 @@ export async function collectEvidence(
       jobs.push(...(await readAllJobs(redis, { prefix, queue })));
     }
   }
-  jobs.push(...(await readRemovedJobs(redis, acts, jobs)));
+  if (isJudged) {
+    jobs.push(...(await readRemovedJobs(redis, acts, jobs)));
+  }
   return {
     start: new Map(START.map(([cell, value]) => [nameOf(cell), value])),
     cells: await readCells(redis, submissions, jobs),

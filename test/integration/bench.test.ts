@@ -4,26 +4,79 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { keyName, prepare, requireTotal } from '../../loadtest/bench/load.js';
+import { ownRedis } from '../support/tally.js';
+
+vi.setConfig({ testTimeout: 240_000 });
 
 const MAIN = fileURLToPath(new URL('../../loadtest/bench/main.ts', import.meta.url));
-const SIDES = 'plain-bullmq,bee-queue,evalsha-pipelined,tally-single,tally-batched,tally-keyed,tally-hot-key';
-const HTTP_SIDES = 'plain-http-single,tally-http-single,tally-http-100,tally-http-wait-10';
+/** Each way to submit and to apply. */
+const SIDES = [
+  ...['plain-bullmq', 'bee-queue', 'evalsha-pipelined-2', 'tally-single', 'tally-keyed'],
+  ...['plain-bullmq-batched-random', 'tally-batched-random', 'plain-bullmq-mix', 'tally-mix'],
+];
+const RATIOS = [
+  'tally-batched-random / plain-bullmq-batched-random',
+  'tally-mix / plain-bullmq-mix',
+  'tally-single / plain-bullmq',
+];
+const HTTP_SIDES = ['plain-http-single', 'tally-http-single', 'tally-http-100', 'tally-http-wait-10'];
+
+interface Figures {
+  readonly environment: { readonly nodeFlags: readonly string[] };
+  readonly results: Record<string, { perSecond: number }>;
+  readonly ratios: readonly { readonly name: string; readonly value: number }[];
+  readonly cpu: Record<string, Record<string, number>>;
+}
 
 test('the benchmark runs every side, checks its total and writes its figures', async () => {
-  const results = await figuresOf('--rounds', '1', '--scale', '0.01', '--only', SIDES);
-  expect(Object.keys(results)).toEqual(SIDES.split(','));
+  const { environment, results, ratios } = await figuresOf(...short(SIDES, '0.01'));
+  expect(environment.nodeFlags).toEqual(expect.arrayContaining(['--single-threaded-gc', '--max-semi-space-size=32']));
+  expect(Object.keys(results)).toEqual(SIDES);
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
+  expect(ratios.map(({ name }) => name)).toEqual(RATIOS);
+  const [single, plain] = [results['tally-single'], results['plain-bullmq']];
+  expect(ratios.at(-1)?.value).toBeCloseTo((single?.perSecond ?? NaN) / (plain?.perSecond ?? NaN), 6);
+});
+
+test('the benchmark tells the processor time of each part, alone', async () => {
+  const { cpu } = await figuresOf('cpu', ...short(['evalsha-pipelined', 'tally-batched'], '0.02'));
+  const { producer = 0, redisAdd = 0, worker = 0, redisApply = 0, total } = cpu['tally-batched'] ?? {};
+  expect(Math.min(producer, redisAdd, worker, redisApply)).toBeGreaterThan(0);
+  expect(total).toBeCloseTo(producer + redisAdd + worker + redisApply, 6);
+  expect(cpu['evalsha-pipelined']).toMatchObject({ redisAdd: 0, worker: 0 });
 });
 
 test('the benchmark of the HTTP API checks its totals and writes its figures', async () => {
-  const results = await figuresOf('http', '--rounds', '1', '--scale', '0.01', '--only', HTTP_SIDES);
-  expect(Object.keys(results)).toEqual(HTTP_SIDES.split(','));
+  const { results } = await figuresOf('http', ...short(HTTP_SIDES, '0.01'));
+  expect(Object.keys(results)).toEqual(HTTP_SIDES);
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
 });
 
+test.each([
+  ['one key', { keys: 3, maxBy: 10 }, keyName(2)],
+  ['the mix', 'mix', 'load:bench:stock:7'],
+] as const)('a total of %s that is not what was submitted is an error', async (_, load, key) => {
+  const { url } = await ownRedis();
+  const client = new Redis(url);
+  onTestFinished(() => {
+    client.disconnect();
+  });
+  const before = await prepare(client, load);
+  await client.incrby(key, 5);
+  await requireTotal(client, load, before + 5, 'right');
+  await expect(requireTotal(client, load, before + 6, 'lost one')).rejects.toThrow('wrong total of lost one');
+  await expect(requireTotal(client, load, before + 4, 'doubled one')).rejects.toThrow('wrong total of doubled one');
+});
+
+function short(sides: readonly string[], scale: string): string[] {
+  return ['--rounds', '1', '--scale', scale, '--only', sides.join(',')];
+}
+
 /** Runs the benchmark and returns what it wrote; it ends with 1 when a total is wrong. */
-async function figuresOf(...args: string[]): Promise<Record<string, { perSecond: number }>> {
+async function figuresOf(...args: string[]): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'tally-bench-test-'));
   onTestFinished(() => {
     rmSync(folder, { recursive: true });
@@ -33,5 +86,5 @@ async function figuresOf(...args: string[]): Promise<Record<string, { perSecond:
   const bench = spawn(process.execPath, options, { stdio: 'ignore' });
   const [code] = (await once(bench, 'exit')) as [number];
   expect(code).toBe(0);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { results: Record<string, { perSecond: number }> }).results;
+  return JSON.parse(readFileSync(file, 'utf8')) as Figures;
 }

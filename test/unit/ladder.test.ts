@@ -20,6 +20,7 @@ test.each([
   ['src/web/html.ts', '../api/app.js'],
   ['dashboard/cells/chart.ts', '../../loadtest/load/report/chart.js'],
   ['loadtest/load/live-view.ts', '../bench/tables.js'],
+  ['loadtest/plain-bullmq/queue.ts', '../load/load.js'],
   ['cli/main.ts', '../loadtest/bench/main.js'],
   ['src/lib/nearest.ts', '../../test/support/tally.js'],
 ])('%s may not import %s', async (importer, imported) => {
@@ -35,6 +36,8 @@ test.each([
   ['src/workers/worker.ts', '../producers/producer.js'],
   ['src/jobs/job-data.ts', '../operations/update.js'],
   ['loadtest/bench/tables.ts', '../load/load.js'],
+  ['loadtest/bench/tables.ts', '../plain-bullmq/queue.js'],
+  ['loadtest/load/load.ts', '../plain-bullmq/queue.js'],
 ])('%s may import %s', async (importer, imported) => {
   expect(await faultsOf(importer, imported)).toEqual([]);
 });

@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis';
-import { requireTotal } from '../contender.js';
+import { requireTotal } from '../load.js';
 import type { Report } from '../../progress.js';
 import { startRole } from '../roles.js';
-import type { Role, RoleTask } from '../roles.js';
 import { median } from '../throughput.js';
 import { requestsOf } from './load.js';
 import type { Loaded } from './load.js';
@@ -32,7 +31,7 @@ export async function measureHttp(
         report(`http, round ${round} of ${rounds}: ${side.name}`);
         await redis.flushall();
         const loaded = await runOnce(redisUrl, side, Math.ceil(side.updates * scale));
-        await requireTotal({ redisUrl, redis, keys: KEYS, updates: loaded.acknowledged }, side.name);
+        await requireTotal(redis, { keys: KEYS, maxBy: 1 }, loaded.acknowledged, side.name);
         found.get(side.name)?.push(loaded);
       }
     }
@@ -45,12 +44,17 @@ export async function measureHttp(
 async function runOnce(redisUrl: string, side: HttpSide, updates: number): Promise<Loaded> {
   const { perRequest, connections, waitMs } = side;
   const { warmUp, measured } = requestsOf({ updates, perRequest });
-  const task = { redisUrl, keys: KEYS, updates: (warmUp + measured) * perRequest };
-  const startWorker = () => startRole({ role: side.server === 'plain' ? 'plain-worker' : 'tally-worker', ...task });
+  const startWorker = () =>
+    startRole(
+      side.server === 'plain'
+        ? { role: 'plain-worker', applies: 'increments', redisUrl }
+        : { role: 'tally-worker', redisUrl },
+    );
   let worker = waitMs === undefined ? undefined : await startWorker();
-  const server = side.server === 'plain' ? await startPlainServer(task) : await startTallyApi(redisUrl);
+  const server = side.server === 'plain' ? await startPlainServer(redisUrl) : await startTallyApi(redisUrl);
   const load = await startRole({
-    ...task,
+    redisUrl,
+    keys: KEYS,
     role: 'http-load',
     origin: server.origin,
     perRequest,
@@ -58,19 +62,17 @@ async function runOnce(redisUrl: string, side: HttpSide, updates: number): Promi
     waitMs,
     updates,
   });
-  load.go();
-  const loaded = (await load.done) as Loaded;
+  const { found } = await load.work();
   await Promise.all([load.stop(), server.stop()]);
   worker ??= await startWorker();
-  await worker.done;
+  await worker.work({ reach: (warmUp + measured) * perRequest });
   await worker.stop();
-  return loaded;
+  return found as Loaded;
 }
 
-async function startPlainServer(task: Omit<RoleTask, keyof Role>): Promise<HttpServer> {
-  const server = await startRole({ role: 'plain-http-server', ...task });
-  server.go();
-  return { origin: (await server.done) as string, stop: () => server.stop() };
+async function startPlainServer(redisUrl: string): Promise<HttpServer> {
+  const server = await startRole({ role: 'plain-http-server', redisUrl });
+  return { origin: (await server.work()).found as string, stop: () => server.stop() };
 }
 
 function figuresOf(loads: readonly Loaded[]): HttpFigures {

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import express from 'express';
-import { Redis } from 'ioredis';
 import { z } from 'zod';
+import { connectPlainly } from '../../plain-bullmq/connect-plainly.js';
+import { openPlainQueue } from '../../plain-bullmq/queue.js';
 import type { RunningRole } from '../role-process.js';
 import type { RoleTask } from '../roles.js';
-import { PLAIN_QUEUE } from '../with-plain-bullmq.js';
 
 const update = z.strictObject({
   operation: z.literal('counter.increment'),
@@ -16,8 +16,8 @@ const updates = z.array(update).min(1).max(1_000);
 
 /** What Tally's API is compared with: Express, a zod schema and `queue.add`, as one would write it by hand. No logs. */
 export async function runPlainHttpServer({ redisUrl }: RoleTask): Promise<RunningRole> {
-  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
-  const queue = new Queue(PLAIN_QUEUE, { connection });
+  const connection = connectPlainly(redisUrl, { maxRetriesPerRequest: null });
+  const queue = openPlainQueue(connection);
   await queue.waitUntilReady();
   const server = plainApp(queue).listen(0, '127.0.0.1');
   await once(server, 'listening');

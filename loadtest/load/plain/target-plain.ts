@@ -1,20 +1,19 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { v7 } from 'uuid';
 import type { Outcome, Update } from '../../../src/index.js';
 import type { RedisTarget } from '../../../src/redis/target.js';
 import type { AcceptedUpdate, Target } from '../target.js';
-import { connectPlainly } from './connect-plainly.js';
-import { PLAIN_QUEUE, plainJob } from './plain-job.js';
+import { connectPlainly } from '../../plain-bullmq/connect-plainly.js';
+import { openPlainQueue, PATIENT } from '../../plain-bullmq/queue.js';
+import { updateJob } from '../../plain-bullmq/update-job.js';
 import { PlainOutcomes } from './plain-outcomes.js';
 
-const ATTEMPTS = { attempts: 20, backoff: { type: 'exponential', delay: 100 } } as const;
 const COMMAND_TIMEOUT_MS = 30_000;
 
 /** Sends each update as a job of a plain BullMQ queue, with its idempotency key as the job's id, as BullMQ advises. */
 export async function plainTarget(redis: RedisTarget, prefix: string): Promise<Target> {
   const connection = connectPlainly(redis, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS });
-  const queue = new Queue(PLAIN_QUEUE, { connection, prefix });
-  queue.on('error', () => undefined);
+  const queue = openPlainQueue(connection, { prefix });
   const outcomes = new PlainOutcomes(redis, prefix, connection);
   const keyed = new Map<string, Promise<Outcome>>();
   await Promise.all([queue.waitUntilReady(), outcomes.ready()]);
@@ -41,7 +40,7 @@ export async function plainTarget(redis: RedisTarget, prefix: string): Promise<T
 }
 
 function jobOf(update: Update, jobId: string) {
-  return { name: update.operation, data: plainJob(update), opts: { ...ATTEMPTS, jobId } };
+  return { name: update.operation, data: updateJob(update), opts: { ...PATIENT, jobId } };
 }
 
 async function add(queue: Queue, jobs: readonly ReturnType<typeof jobOf>[]): Promise<void> {

@@ -4,7 +4,10 @@ import { pino } from 'pino';
 import { bearLostTerminal } from '../../../src/lib/lost-terminal.js';
 import { createWorker } from '../../../src/index.js';
 import { ApiServer, createApi } from '../../../src/api/api.js';
-import { startPlainWorker } from '../plain/plain-worker.js';
+import { connectPlainly } from '../../plain-bullmq/connect-plainly.js';
+import { CHANGES } from '../../plain-bullmq/scripts.js';
+import type { UpdateJob } from '../../plain-bullmq/update-job.js';
+import { startPlainWorker } from '../../plain-bullmq/worker.js';
 import type { ProcessTask } from './own-process.js';
 
 interface Running {
@@ -35,8 +38,24 @@ async function start(task: ProcessTask): Promise<Running> {
     case 'api':
       return startApi(task.redis);
     case 'plain-worker':
-      return startPlainWorker(task);
+      return startPlain(task);
   }
+}
+
+async function startPlain({ redis, ...options }: Extract<ProcessTask, { role: 'plain-worker' }>): Promise<Running> {
+  const connection = connectPlainly(redis, { maxRetriesPerRequest: null });
+  const worker = await startPlainWorker<UpdateJob>({
+    ...options,
+    connection,
+    script: CHANGES,
+    argsOf: ({ data }) => data.args,
+  });
+  return {
+    close: async () => {
+      await worker.close();
+      connection.disconnect();
+    },
+  };
 }
 
 async function startApi(redis: string): Promise<Running> {

@@ -1,5 +1,6 @@
-import { Queue, QueueEvents } from 'bullmq';
-import { Redis } from 'ioredis';
+import { QueueEvents } from 'bullmq';
+import { connectPlainly } from '../../../loadtest/plain-bullmq/connect-plainly.js';
+import { openPlainQueue, PATIENT } from '../../../loadtest/plain-bullmq/queue.js';
 import type { Outcome } from '../../../src/index.js';
 import { REGISTRY } from '../operations.js';
 import { ProducerLoop } from '../producer-loop.js';
@@ -17,14 +18,12 @@ const settings = JSON.parse(process.argv[2] ?? '') as ProducerSettings;
 const queues = new Map(QUEUES.map((name) => [name as string, open(name)]));
 
 function open(name: string) {
-  const connection = new Redis(settings.redis, { maxRetriesPerRequest: 1, commandTimeout: SUBMIT_TIMEOUT_MS });
-  connection.on('error', () => undefined);
-  const queue = new Queue(name, { connection, prefix: PREFIX, skipVersionCheck: true, skipWaitingForReady: true });
+  const connection = connectPlainly(settings.redis, { maxRetriesPerRequest: 1, commandTimeout: SUBMIT_TIMEOUT_MS });
+  const queue = openPlainQueue(connection, { name, prefix: PREFIX });
   const events = new QueueEvents(name, {
     connection: { url: settings.redis, maxRetriesPerRequest: null },
     prefix: PREFIX,
   });
-  queue.on('error', () => undefined);
   events.on('error', () => undefined);
   events.setMaxListeners(0);
   return { connection, queue, events };
@@ -45,8 +44,7 @@ const submitter: Submitter = {
 async function submit({ operation, params, idempotencyKey }: DrawnUpdate): Promise<Accepted> {
   const { queue, events } = queues.get(REGISTRY.find(operation)?.queue ?? '') ?? fail(operation);
   const job = await queue.add(operation, params, {
-    attempts: 20,
-    backoff: { type: 'exponential', delay: 100 },
+    ...PATIENT,
     ...(idempotencyKey !== undefined && { jobId: idempotencyKey }),
   });
   const outcome = async (): Promise<Outcome> => {

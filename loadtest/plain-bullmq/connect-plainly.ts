@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import { hearStreams } from '../../../src/redis/hear-streams.js';
-import { readTarget } from '../../../src/redis/target.js';
-import type { RedisTarget, ServerOptions } from '../../../src/redis/target.js';
+import { hearStreams } from '../../src/redis/hear-streams.js';
+import { readTarget } from '../../src/redis/target.js';
+import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
 
 /** A connection as a service without Tally has it, to one server or by Sentinel. It connects again by itself. */
 export function connectPlainly(target: RedisTarget, options: ServerOptions): Redis {

@@ -1,0 +1,51 @@
+import type { Cost } from './cpu.js';
+import type { Latency } from './latency.js';
+import type { Throughput } from './throughput.js';
+
+/** What one side does as a multiple of what another one does, of the medians of both. */
+export interface Ratio {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The first as a multiple of the second. */
+const OF_RATES = [
+  ['tally-batched', 'plain-bullmq-batched'],
+  ['tally-batched', 'plain-bullmq'],
+  ['tally-batched', 'evalsha-pipelined'],
+  ['tally-batched', 'evalsha-pipelined-2'],
+  ['tally-batched-random', 'plain-bullmq-batched-random'],
+  ['tally-batched-random', 'plain-bullmq-random'],
+  ['tally-mix', 'plain-bullmq-mix'],
+  ['tally-keyed', 'tally-batched'],
+  ['tally-hot-key', 'tally-batched'],
+  ['tally-single', 'plain-bullmq'],
+] as const;
+
+/** Of those sides that ran. */
+export function rateRatios(results: ReadonlyMap<string, Throughput>): Ratio[] {
+  return OF_RATES.flatMap(([side, base]) => {
+    const [rate, other] = [results.get(side)?.perSecond, results.get(base)?.perSecond];
+    return rate === undefined || other === undefined ? [] : [{ name: `${side} / ${base}`, value: rate / other }];
+  });
+}
+
+export function latencyRatios(latencies: readonly Latency[]): Ratio[] {
+  return latencies.flatMap(({ name, perSecond, p99Ms }) => {
+    const plain = latencies.find((other) => other.name === 'plain-bullmq' && other.perSecond === perSecond);
+    return name === 'plain-bullmq' || plain === undefined
+      ? []
+      : [{ name: `p99 at ${perSecond.toLocaleString('en')}/s, ${name} / plain-bullmq`, value: p99Ms / plain.p99Ms }];
+  });
+}
+
+/** What an update costs all processes, and how many times that is what another side costs. */
+export function cpuRatios(costs: ReadonlyMap<string, Cost>): Ratio[] {
+  const tally = costs.get('tally-batched')?.total;
+  return ['plain-bullmq-batched', 'plain-bullmq'].flatMap((base) => {
+    const other = costs.get(base)?.total;
+    return tally === undefined || other === undefined
+      ? []
+      : [{ name: `processor time an update, tally-batched / ${base}`, value: tally / other }];
+  });
+}

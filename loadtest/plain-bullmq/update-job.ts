@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { Update } from '../../src/index.js';
+import { changeArgs } from './scripts.js';
+import type { ScriptArgs } from './scripts.js';
+
+/** What a job carries: what its worker calls the script with. */
+export interface UpdateJob {
+  readonly args: ScriptArgs;
+}
+
+const cell = { key: z.string(), member: z.string().optional() };
+
+/** The job that does what the update of a load asks for, by the script of all changes. */
+export function updateJob({ operation, params }: Update): UpdateJob {
+  switch (operation) {
+    case 'inventory.take': {
+      const { key, quantity, whenShort } = z
+        .object({ ...cell, quantity: z.int(), whenShort: z.enum(['floor', 'reject']) })
+        .parse(params);
+      return { args: changeArgs(whenShort, [{ cell: { key }, by: quantity }]) };
+    }
+    case 'scores.add': {
+      const { entries } = z.object({ entries: z.array(z.object({ ...cell, by: z.int() })) }).parse(params);
+      return {
+        args: changeArgs(
+          'add',
+          entries.map(({ by, ...it }) => ({ cell: it, by })),
+        ),
+      };
+    }
+    default: {
+      const amounts = { by: z.int().optional(), amount: z.int().optional(), quantity: z.int().optional() };
+      const { key, by, amount, quantity } = z.object({ ...cell, ...amounts }).parse(params);
+      return { args: changeArgs('add', [{ cell: { key }, by: by ?? amount ?? quantity ?? 0 }]) };
+    }
+  }
+}
