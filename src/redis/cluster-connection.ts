@@ -141,7 +141,7 @@ export class ClusterConnection extends Cluster {
     return performance.now() - atMs < DOWN_FOR_MS ? error : undefined;
   }
 
-  set down(error: Error) {
+  noteDown(error: Error): void {
     this.#down = { error, atMs: performance.now() };
   }
 

@@ -115,7 +115,7 @@ function countRefusal(connection: Connection, error: Error): Refusal | undefined
   }
   connection.onRefusal?.(refusal.code);
   if (refusal.code === 'CLUSTERDOWN' && connection instanceof ClusterConnection) {
-    connection.down = error;
+    connection.noteDown(error);
   }
   return refusal;
 }

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../loadtest/bench/main.ts', import.meta.url));
 const SIDES = 'plain-bullmq,bee-queue,evalsha-pipelined,tally-single,tally-batched,tally-keyed,tally-hot-key';
-const HTTP_SIDES = 'plain-http-single,tally-http-single,tally-http-100,tally-http-wait-10';
+const HTTP_SIDES = 'plain-http-single,tally-http-single,tally-http-100,tally-http-wait-10,tally-http-overload';
 
 test('the benchmark runs every side, checks its total and writes its figures', { timeout: 60_000 }, async () => {
   const results = await figuresOf('--rounds', '1', '--scale', '0.01', '--only', SIDES);
