@@ -10,13 +10,13 @@ const MAIN = fileURLToPath(new URL('../../loadtest/bench/main.ts', import.meta.u
 const SIDES = 'plain-bullmq,bee-queue,evalsha-pipelined,tally-single,tally-batched,tally-keyed,tally-hot-key';
 const HTTP_SIDES = 'plain-http-single,tally-http-single,tally-http-100,tally-http-wait-10,tally-http-overload';
 
-test('the benchmark runs every side, checks its total and writes its figures', { timeout: 60_000 }, async () => {
+test('the benchmark runs every side, checks its total and writes its figures', { timeout: 180_000 }, async () => {
   const results = await figuresOf('--rounds', '1', '--scale', '0.01', '--only', SIDES);
   expect(Object.keys(results)).toEqual(SIDES.split(','));
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
 });
 
-test('the benchmark of the HTTP API checks its totals and writes its figures', { timeout: 60_000 }, async () => {
+test('the benchmark of the HTTP API checks its totals and writes its figures', { timeout: 180_000 }, async () => {
   const results = await figuresOf('http', '--rounds', '1', '--scale', '0.01', '--only', HTTP_SIDES);
   expect(Object.keys(results)).toEqual(HTTP_SIDES.split(','));
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
