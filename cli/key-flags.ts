@@ -8,6 +8,7 @@ export interface CreateKeyFlags {
   readonly operations?: string;
   readonly keys?: string;
   readonly rate?: string;
+  readonly updateRate?: string;
   readonly readOnly?: boolean;
   readonly owner?: string;
   readonly replaces?: string;
@@ -27,6 +28,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   operations: '--operations',
   keys: '--keys',
   rate: '--rate',
+  updateRate: '--update-rate',
   owner: '--owner',
 };
 
@@ -39,7 +41,7 @@ const WINDOW_SECONDS = { s: 1, m: 60 } as const;
  * @throws ConfigurationError that names each flag and what is wrong with it
  */
 export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): ApiKeySettings {
-  const { name = replaced?.name, operations, keys, rate, ...rest } = flags;
+  const { name = replaced?.name, operations, keys, rate, updateRate, ...rest } = flags;
   if (name === undefined) {
     throw new ConfigurationError('give --name, who has the key; or --replaces, the key that it takes the place of');
   }
@@ -49,7 +51,8 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
     operations: operations === undefined ? before.operations : listOf(operations),
     keys: keys === undefined ? before.keys : listOf(keys),
     readOnly: rest.readOnly ?? before.readOnly,
-    rate: rate === undefined ? before.rate : rateOf(rate),
+    rate: rate === undefined ? before.rate : requestRateOf(rate),
+    updateRate: updateRate === undefined ? before.updateRate : updateRateOf(updateRate),
     owner: rest.owner ?? before.owner,
   };
   const parsed = z.strictObject(settingsShape).safeParse(settings);
@@ -64,10 +67,21 @@ function listOf(text: string): string[] {
   return text.split(',').map((item) => item.trim());
 }
 
-function rateOf(text: string): ApiKeySettings['rate'] {
-  const [, requests, unit] = /^(\d{1,9})\/(s|m)$/.exec(text) ?? [];
-  if (requests === undefined) {
-    throw new ConfigurationError(`--rate must be requests in a second or a minute, 100/s or 6000/m, but is "${text}"`);
+function requestRateOf(text: string): ApiKeySettings['rate'] {
+  const { count, windowSeconds } = rateOf(text, '--rate must be requests in a second or a minute, 100/s or 6000/m');
+  return { requests: count, windowSeconds };
+}
+
+function updateRateOf(text: string): ApiKeySettings['updateRate'] {
+  const error = '--update-rate must be updates in a second or a minute, 5000/s or 60000/m';
+  const { count, windowSeconds } = rateOf(text, error);
+  return { updates: count, windowSeconds };
+}
+
+function rateOf(text: string, error: string) {
+  const [, count, unit] = /^(\d{1,9})\/(s|m)$/.exec(text) ?? [];
+  if (count === undefined) {
+    throw new ConfigurationError(`${error}, but is "${text}"`);
   }
-  return { requests: Number(requests), windowSeconds: WINDOW_SECONDS[unit as keyof typeof WINDOW_SECONDS] };
+  return { count: Number(count), windowSeconds: WINDOW_SECONDS[unit as keyof typeof WINDOW_SECONDS] };
 }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../src/errors.js';
 import { fits } from '../src/api/access/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
-import type { ApiKey } from '../src/api/access/api-key.js';
+import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
 import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
 import { createRegistry } from '../src/operations/registry.js';
@@ -90,16 +90,20 @@ export async function revokeKey(id: string): Promise<void> {
   }
 }
 
-function describe({ id, name, operations, keys, rate, readOnly, owner }: ApiKey): string {
-  const { requests, windowSeconds } = rate;
+function describe({ id, name, operations, keys, rate, updateRate, readOnly, owner }: ApiKey): string {
   const parts = [
     `${id} "${name}": operations ${operations.join(',')}`,
     `keys ${keys.join(',')}`,
-    `${requests} requests a ${windowSeconds === 1 ? 'second' : 'minute'}`,
+    `${rate.requests} requests a ${windowOf(rate)}`,
+    ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
     `owner ${owner}`,
   ];
   return parts.join('; ');
+}
+
+function windowOf({ windowSeconds }: Pick<Rate, 'windowSeconds'>): string {
+  return windowSeconds === 1 ? 'second' : 'minute';
 }
 
 /** Not an error: a server may know more operations than this command. */

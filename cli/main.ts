@@ -105,6 +105,10 @@ keys
   .option('--operations <patterns>', 'operations that it may use, for example counter.*,xp.award (default: all)')
   .option('--keys <patterns>', 'keys that it may read and change, for example stock:*,xp:* (default: all)')
   .option('--rate <requests>', 'requests that it may make, in a second or a minute: 100/s, 6000/m (default: 1000/s)')
+  .option(
+    '--update-rate <updates>',
+    'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
+  )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(

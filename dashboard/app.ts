@@ -81,7 +81,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(securityHeaders);
   app.use(recordActions(audit));
-  app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler);
+  app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);

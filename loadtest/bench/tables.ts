@@ -63,7 +63,7 @@ export function httpTable(sides: readonly HttpSide[], results: ReadonlyMap<strin
       return [];
     }
     const { perSecond, rounds, p50Ms, p99Ms } = found;
-    const plain = results.get(perRequest === 1 ? 'plain-http-single' : 'plain-http-100')?.perSecond;
+    const plain = results.get(perRequest === 1 ? 'plain-http-single' : `plain-http-${perRequest}`)?.perSecond;
     return [
       [
         `${name}: ${title}`,

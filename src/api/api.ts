@@ -12,6 +12,8 @@ import { KeyStore } from './access/key-store.js';
 import { KeyCache } from './access/key-cache.js';
 import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
+import { Room } from './admission/room.js';
+import { Turns } from './admission/turns.js';
 import { Drain } from '../web/drain.js';
 
 export { restrictAccess } from './access/access.js';
@@ -44,6 +46,9 @@ export interface Api {
 /** A master of a Cluster that takes longer counts as unreachable: probes want to know whether others answer. */
 const MASTER_PATIENCE_MS = 1_000;
 
+/** Updates that are read, checked or on their way to Redis at a time: more would not be faster. */
+const MAX_AT_WORK = 10_000;
+
 const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
 
 /**
@@ -62,10 +67,13 @@ export function createApi(options: ApiOptions): Api {
   const producer = createProducer({ ...producing, logger });
   const drain = new Drain();
   const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
+  const { bufferLimit } = producing;
+  const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
   return {
     app: createApp({
       ...store,
       producer,
+      admission: { room, turns: new Turns() },
       registry,
       drain,
       timeoutMs,

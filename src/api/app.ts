@@ -75,7 +75,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(({ method, path }) => {
     throw new Problem('NOT_FOUND', `there is no ${method} ${path}; /openapi.json lists what there is`);
   });
-  app.use(errorHandler);
+  app.use(errorHandler(({ code }) => deps.metrics?.turnedAway.count(code)));
   return app;
 }
 

@@ -6,7 +6,8 @@ import { checkEvents, updateOfEvent } from './event-attributes.js';
 import { eventOfHeaders } from './event-headers.js';
 import { isJsonType, jsonBody, mediaTypeOf } from './json-body.js';
 import { Problem, problemAt } from '../web/problems.js';
-import { MAX_UPDATES, submitAndAnswer, submitQuery } from './submit.js';
+import { MAX_UPDATES } from './admission/admission.js';
+import { submitAndAnswer, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
 import { SUBMIT_PROBLEMS } from './updates.js';
 
@@ -51,7 +52,7 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
       },
       problems: [...SUBMIT_PROBLEMS, 'INVALID_EVENT'],
       handlers: [
-        ...jsonBody([STRUCTURED, BATCH, BINARY], isBinary),
+        ...jsonBody(deps.admission, [STRUCTURED, BATCH, BINARY], isBinary),
         async (request, response) => {
           const { wait: waitMs } = queryOf(submitQuery, request);
           const { updates, form } = updatesOf(request);

@@ -1,6 +1,8 @@
 import { raw } from 'express';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { Problem } from '../web/problems.js';
+import { admit, placeOf, stay } from './admission/admission.js';
+import type { Admission } from './admission/admission.js';
 import { parseStrictJson } from './strict-json.js';
 
 /** Largest body, also when it is sent compressed: 1 MiB. */
@@ -10,17 +12,19 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);
 
 /**
- * Reads a body that must be JSON into `request.body`.
+ * Reads a body of updates, which must be JSON, into `request.body`, when there is room for them.
  *
  * @param mediaTypes those that it may have, named to the client when it has another
  * @param isOther further ones. @defaultValue none
  */
 export function jsonBody(
+  admission: Admission,
   mediaTypes: readonly string[],
   isOther: (mediaType: string) => boolean = () => false,
 ): RequestHandler[] {
   const isAccepted = (mediaType: string) => mediaTypes.includes(mediaType) || isOther(mediaType);
-  return [requireMediaType(mediaTypes, isAccepted), raw({ type: () => true, limit: MAX_BODY_BYTES }), decode];
+  const read = raw({ type: () => true, limit: MAX_BODY_BYTES });
+  return [requireMediaType(mediaTypes, isAccepted), admit(admission), read, stay(admission), decodeIn(admission)];
 }
 
 /** The media type that a request names, without parameters, in small letters. */
@@ -46,7 +50,25 @@ function requireMediaType(mediaTypes: readonly string[], isAccepted: (mediaType:
   };
 }
 
-const decode: RequestHandler = (request, _response, next) => {
+/** Decodes in one turn with all that the next handlers do at once: the checks of the updates. */
+function decodeIn({ turns }: Admission): RequestHandler {
+  return (request, response, next) => {
+    turns.take(() => {
+      if (placeOf(response)?.isOver) {
+        return; // nobody waits for it any more
+      }
+      try {
+        request.body = decode(request);
+      } catch (error) {
+        next(error);
+        return;
+      }
+      next();
+    });
+  };
+}
+
+function decode(request: Request): unknown {
   const bytes = (request.body ?? Buffer.alloc(0)) as Buffer;
   let text: string;
   try {
@@ -57,6 +79,5 @@ const decode: RequestHandler = (request, _response, next) => {
   if (text === '') {
     throw new Problem('INVALID_JSON', 'the body is empty');
   }
-  request.body = parseStrictJson(text);
-  next();
-};
+  return parseStrictJson(text);
+}

@@ -147,6 +147,10 @@ function queryParameters(query: z.ZodObject | undefined) {
   });
 }
 
+const RETRY_AFTER = {
+  'Retry-After': { description: 'After how many seconds to send it again.', schema: { type: 'integer', minimum: 1 } },
+};
+
 /** One answer for each status, naming the codes that have it. */
 function problemAnswers(codes: readonly ProblemCode[]): Record<string, unknown> {
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
@@ -155,7 +159,8 @@ function problemAnswers(codes: readonly ProblemCode[]): Record<string, unknown> 
       const here = codes.filter((code) => PROBLEMS[code].status === status);
       const description = `${STATUS_CODES[status] ?? ''}: ${here.map((code) => `\`${code}\``).join(', ')}`;
       const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
-      return [status, { description, content }];
+      const isLater = here.some((code) => 'retryAfterSeconds' in PROBLEMS[code]);
+      return [status, { description, content, ...(isLater && { headers: RETRY_AFTER }) }];
     }),
   );
 }

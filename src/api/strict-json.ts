@@ -56,11 +56,20 @@ function namesIn(text: string): number | undefined {
 
 /** Where the string that begins here ends. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (text.charCodeAt(at) !== QUOTE) {
-    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  let end = start;
+  do {
+    end = text.indexOf('"', end + 1);
+  } while (isEscaped(text, end));
+  return end;
+}
+
+/** After an odd number of backslashes. */
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1;
+  while (text.charCodeAt(before) === BACKSLASH) {
+    before -= 1;
   }
-  return at;
+  return (at - before) % 2 === 0;
 }
 
 /** An `e` after a digit; others are of `true` and `false`. */

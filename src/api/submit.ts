@@ -8,15 +8,14 @@ import type { Producer } from '../producers/producer.js';
 import type { SubmitOptions } from '../producers/shortcuts.js';
 import type { Submission } from '../producers/submission.js';
 import { accessOf } from './access/access.js';
+import { placeOf } from './admission/admission.js';
+import type { Admission } from './admission/admission.js';
 import { refuseForbidden } from './access/forbidden.js';
 import { shownOutcome } from './response-schemas.js';
 import { problemOfErrors } from '../web/problems.js';
 import type { ProblemError } from '../web/problems.js';
 import { noteJobs, traceOf } from '../web/request-log.js';
 import type { Drain } from '../web/drain.js';
-
-/** Updates in one request at most. */
-export const MAX_UPDATES = 1_000;
 
 const MAX_WAIT_MS = 30_000;
 
@@ -39,6 +38,7 @@ export interface SubmitDeps {
   readonly producer: Producer;
   readonly drain: Drain;
   readonly logger: Logger;
+  readonly admission: Admission;
 }
 
 /** How a request holds its updates, for the paths of what is wrong with them. */
@@ -56,7 +56,11 @@ export async function submitAndAnswer(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form));
+  const place = placeOf(response);
+  place?.submits(Array.isArray(updates) ? updates.length : 1);
+  const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form)).finally(() => {
+    place?.leave(); // others may come in while this request waits for outcomes
+  });
   noteJobs(response, submissions);
   const outcomes = await outcomesOf(submissions, waitMs, deps);
   response.status(waitMs === undefined ? 202 : 200).json({

@@ -13,7 +13,8 @@ import type { Endpoint } from '../web/endpoint.js';
 import { jsonBody } from './json-body.js';
 import { NO_SLOT } from '../redis/slots.js';
 import { Problem, problemAt } from '../web/problems.js';
-import { submitAndAnswer, submitQuery, MAX_UPDATES } from './submit.js';
+import { MAX_UPDATES } from './admission/admission.js';
+import { submitAndAnswer, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
 
 const JSON_TYPE = 'application/json';
@@ -88,7 +89,7 @@ function submitUpdates(deps: SubmitDeps): Endpoint {
     },
     problems: SUBMIT_PROBLEMS,
     handlers: [
-      ...jsonBody([JSON_TYPE]),
+      ...jsonBody(deps.admission, [JSON_TYPE]),
       async (request, response) => {
         const { wait: waitMs } = queryOf(submitQuery, request);
         const updates = updatesOf(request);

@@ -10,6 +10,7 @@ import { checkOptions } from '../lib/check-options.js';
 import type { RedisTarget } from '../redis/target.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RefusalCounter } from './refusal-counter.js';
+import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -63,6 +64,8 @@ export class Metrics {
   readonly jobs: WorkerMetrics;
   /** @internal what Redis refuses */
   readonly refusals: RefusalCounter;
+  /** @internal what the API turns away */
+  readonly turnedAway: TurnedAwayCounter;
 
   /** @internal use {@link createMetrics} */
   constructor(options: z.output<typeof optionsSchema>) {
@@ -70,6 +73,7 @@ export class Metrics {
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
+    this.turnedAway = new TurnedAwayCounter(this.#register);
     const { redis, operations } = options;
     if (redis !== undefined) {
       const { queues } = createRegistry(operations);

@@ -37,16 +37,21 @@ function unavailable(error: Error, redis: Connection): Error {
   return new QueueUnavailableError(message, { cause: redis.lastError ?? error, accepted: 'none' });
 }
 
+interface RefusalBehind extends Refusal {
+  readonly cause: Error;
+  readonly words: string;
+  /** Whether the command was under way again when its caller gave up: a Cluster that came back may have taken it. */
+  readonly isOpen: boolean;
+}
+
 /** What Redis refused a command with, or the connection over which it was to be sent; undefined when it did neither. */
-export function refusalBehind(
-  error: Error,
-  { lastError }: Connection,
-): (Refusal & { readonly cause: Error; readonly words: string }) | undefined {
-  for (const cause of [error, ...(isOfRedis(error) && lastError !== undefined ? [lastError] : [])]) {
+export function refusalBehind(error: Error, { lastError, down }: Connection): RefusalBehind | undefined {
+  for (const cause of [error, ...(isOfRedis(error) ? [lastError, down] : [])]) {
     const refusal = refusalOf(cause);
-    if (refusal !== undefined) {
+    if (cause !== undefined && refusal !== undefined) {
       // What keeps a connection from being made has been explained already.
-      return { ...refusal, cause, words: cause === lastError ? cause.message : explainFault(cause) };
+      const words = cause === lastError ? cause.message : explainFault(cause);
+      return { ...refusal, cause, words, isOpen: cause === down };
     }
   }
   return undefined;

@@ -278,8 +278,8 @@ function unavailable(error: Error, redis: Connection, sentOnceAtMost: boolean): 
   }
   const refusal = refusalBehind(error, redis);
   if (refusal !== undefined) {
-    const { code, words, cause } = refusal;
-    return sentOnceAtMost
+    const { code, words, cause, isOpen } = refusal;
+    return sentOnceAtMost && !isOpen
       ? new RedisRefusedError(code, `Redis refused the job: ${words}; the update was not accepted`, {
           cause,
           accepted: 'none',

@@ -30,6 +30,9 @@ const SLOTS_REFRESH_TIMEOUT_MS = 3_000;
  */
 const SLOTS_REFRESH_INTERVAL_MS = 10_000;
 
+/** What was answered so long ago says nothing of a command that has had no answer: it was sent again since. */
+const DOWN_FOR_MS = 10 * RESEND_DELAY_MS;
+
 /** A connection to all masters of a Cluster, with what {@link ServerConnection} has. */
 export class ClusterConnection extends Cluster {
   readonly #copies: (Redis | Cluster)[] = [];
@@ -39,6 +42,7 @@ export class ClusterConnection extends Cluster {
   readonly #timeoutMs: number | undefined;
   address = '';
   lastError: Error | undefined;
+  #down: { readonly error: Error; readonly atMs: number } | undefined;
   /** How often the connection to a node was lost. */
   disconnects = 0;
   readies = 0;
@@ -126,6 +130,19 @@ export class ClusterConnection extends Cluster {
       command.setTimeout(this.#timeoutMs);
     }
     return super.sendCommand(command, ...rest);
+  }
+
+  /**
+   * With which words the Cluster is down, if it is: each command gets this answer, which ioredis keeps to itself and sends it
+   * again, until its caller has given up.
+   */
+  get down(): Error | undefined {
+    const { error, atMs = -Infinity } = this.#down ?? {};
+    return performance.now() - atMs < DOWN_FOR_MS ? error : undefined;
+  }
+
+  noteDown(error: Error): void {
+    this.#down = { error, atMs: performance.now() };
   }
 
   masters(): Redis[] {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { ClusterConnection } from './cluster-connection.js';
 import { explainFault, explainRefusal } from './connection-fault.js';
 import type { Connection } from './connection.js';
 import { findFault } from './find-fault.js';
@@ -113,6 +114,9 @@ function countRefusal(connection: Connection, error: Error): Refusal | undefined
     return undefined;
   }
   connection.onRefusal?.(refusal.code);
+  if (refusal.code === 'CLUSTERDOWN' && connection instanceof ClusterConnection) {
+    connection.noteDown(error);
+  }
   return refusal;
 }
 

@@ -33,6 +33,8 @@ export class ServerConnection extends ServerRedis {
   address = '';
   /** Why Redis can't be reached at the moment, if it can't. */
   lastError: Error | undefined;
+  /** Of a Cluster only, see there. */
+  readonly down = undefined;
   /** How often the connection was lost, or what came over it could not be read. */
   disconnects = 0;
   /** How often it was made: while it is not, nothing is sent. */

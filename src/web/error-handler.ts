@@ -6,21 +6,28 @@ import { Problem, problemOfErrors } from './problems.js';
 import type { ProblemCode } from './problems.js';
 import { requestIdOf } from './request-log.js';
 
-/** Answers every error as a problem; our own faults only by the request's id in the log. */
-export const errorHandler: ErrorRequestHandler = (error: unknown, request, response, next) => {
-  if (response.headersSent) {
-    next(error);
-    return;
-  }
-  const problem = problemOf(error, request.method);
-  if (LOGGED.has(problem.code)) {
-    response.err = error as Error; // logged with the request
-  }
-  response.locals['code'] = problem.code;
-  response.locals['redisCode'] = problem.redisCode;
-  response.status(problem.status).set(problem.headers).type('application/problem+json');
-  response.json(problem.toBody(requestIdOf(request)));
-};
+/**
+ * Answers every error as a problem; our own faults only by the request's id in the log.
+ *
+ * @param note told of each. @defaultValue nobody is
+ */
+export function errorHandler(note: (problem: Problem) => void = () => undefined): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const problem = problemOf(error, request.method);
+    note(problem);
+    if (LOGGED.has(problem.code)) {
+      response.err = error as Error; // logged with the request
+    }
+    response.locals['code'] = problem.code;
+    response.locals['redisCode'] = problem.redisCode;
+    response.status(problem.status).set(problem.headers).type('application/problem+json');
+    response.json(problem.toBody(requestIdOf(request)));
+  };
+}
 
 /** Their cause stands in the log: the answer does not tell who Redis is, nor what it said. */
 const LOGGED: ReadonlySet<ProblemCode> = new Set(['UNEXPECTED', 'QUEUE_UNAVAILABLE', 'REDIS_REFUSED']);

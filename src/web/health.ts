@@ -96,7 +96,8 @@ async function faultsOf({ redis, masters, prefix, drain }: HealthDeps): Promise<
   if (asked.some((answer) => answer.facts !== undefined && answer.refusal === undefined)) {
     return { errors: [] };
   }
-  return refused?.refusal === undefined ? away(faults.join('; ') || silenceOf(redis)) : refusedWith(refused.refusal);
+  const refusal = refused?.refusal ?? refusalOf(redis.down);
+  return refusal === undefined ? away(faults.join('; ') || silenceOf(redis)) : refusedWith(refusal);
 }
 
 function away(message: string): Faults {

@@ -29,7 +29,7 @@ export const PROBLEMS = {
   INVALID_HEADER: { status: 422, title: 'A header is not valid' },
   INVALID_QUERY: { status: 422, title: 'The query is not valid' },
   BACKPRESSURE: { status: 429, title: 'Too many updates wait', retryAfterSeconds: 1 },
-  RATE_LIMITED: { status: 429, title: 'The API key has made too many requests' },
+  RATE_LIMITED: { status: 429, title: 'The API key has made too many requests, or submitted too many updates' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   UNEXPECTED: { status: 500, title: 'Something went wrong in Tally' },
   QUEUE_UNAVAILABLE: { status: 503, title: 'Redis does not answer', retryAfterSeconds: 5 },

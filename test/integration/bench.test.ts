@@ -22,7 +22,13 @@ const RATIOS = [
   'tally-mix / plain-bullmq-mix',
   'tally-single / plain-bullmq',
 ];
-const HTTP_SIDES = ['plain-http-single', 'tally-http-single', 'tally-http-100', 'tally-http-wait-10'];
+const HTTP_SIDES = [
+  'plain-http-single',
+  'tally-http-single',
+  'tally-http-100',
+  'tally-http-wait-10',
+  'tally-http-overload',
+];
 
 interface Figures {
   readonly environment: { readonly nodeFlags: readonly string[] };

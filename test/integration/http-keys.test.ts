@@ -50,7 +50,18 @@ test('a key is made, listed and revoked by command; its secret is printed once a
   expect(await statusWith(api)).toBe(200);
 
   const limits = ['--operations', 'counter.*, xp.award,energy.spend', '--keys', `${here.key('a')},${here.key('b*')}`];
-  const made = await tally(environment, 'keys', 'create', '--name', 'shop', ...limits, '--rate', '600/m');
+  const made = await tally(
+    environment,
+    'keys',
+    'create',
+    '--name',
+    'shop',
+    ...limits,
+    '--rate',
+    '600/m',
+    '--update-rate',
+    '5000/s',
+  );
   expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tally_[0-9a-f]{12}_[\w-]{43}\n$/) as string });
   expect(made.stderr).toContain('shown only now');
   expect(made.stderr).toContain('the first key');
@@ -67,6 +78,7 @@ test('a key is made, listed and revoked by command; its secret is printed once a
     keys: [here.key('a'), here.key('b*')],
     readOnly: false,
     rate: { requests: 600, windowSeconds: 60 },
+    updateRate: { updates: 5000, windowSeconds: 1 },
     sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   });
   expect(await keysLike(here, `${here.namespace}*`)).toEqual([`${here.namespace}:api-keys`]);
@@ -83,7 +95,7 @@ test('a key is made, listed and revoked by command; its secret is printed once a
   ]);
   expect(list.stdout).toMatch(
     new RegExp(
-      `^${id} "shop": operations counter.*,xp.award,energy.spend; keys .*; 600 requests a minute; owner ${id}, made 2`,
+      `^${id} "shop": operations counter.*,xp.award,energy.spend; keys .*; 600 requests a minute; 5000 updates a second; owner ${id}, made 2`,
     ),
   );
   expect(JSON.parse(json.stdout)).toMatchObject([{ id, name: 'shop', rate: { requests: 600 } }]);
@@ -111,6 +123,8 @@ test('keys with settings that make no sense are refused, with the flag to change
     create('--name', 'a', '--operations', 'counter.[a-z]'),
     create('--name', 'a', '--rate', '10'),
     create('--name', 'a', '--rate', '0/s'),
+    create('--name', 'a', '--update-rate', '10'),
+    create('--name', 'a', '--update-rate', '0/m'),
   ]);
   expect(answers.map(({ code }) => code)).toEqual(answers.map(() => 2));
   const words = [
@@ -120,7 +134,13 @@ test('keys with settings that make no sense are refused, with the flag to change
     '--keys must',
     '--operations must be names',
   ];
-  for (const [index, expected] of [...words, '100/s or 6000/m', 'from 1 to 1000000'].entries()) {
+  for (const [index, expected] of [
+    ...words,
+    '100/s or 6000/m',
+    'from 1 to 1000000',
+    '5000/s or 60000/m',
+    '--update-rate must',
+  ].entries()) {
     expect(answers[index]!.stderr).toContain(expected);
   }
   expect(await here.client.exists(`${here.namespace}:api-keys`)).toBe(0);

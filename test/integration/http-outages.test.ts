@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem, ShownUpdate } from '../support/http-api.js';
 import { ownRedis, place, until } from '../support/tally.js';
@@ -163,4 +163,32 @@ test('a client that sends nothing can not keep the server from closing', async (
   await server.closeInOrder(300);
   expect(Date.now() - startedAt).toBeLessThan(2_000);
   socket.destroy();
+});
+
+test('/readyz says that Redis does not answer, while it is silent and when it is gone, and /healthz needs none', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const { get } = await startApi(here);
+  expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } });
+  process.kill(redis.pid(), 'SIGSTOP');
+  onTestFinished(() => {
+    process.kill(redis.pid(), 'SIGCONT');
+  });
+  const askedAt = performance.now();
+  const silent = await get<ShownProblem>('/readyz');
+  expect(performance.now() - askedAt).toBeLessThan(5_000);
+  expect({ retryAfter: silent.headers.get('retry-after'), ...silent.body }).toMatchObject({
+    status: 503,
+    retryAfter: '5',
+    code: 'NOT_READY',
+    detail: expect.stringMatching(/^Redis does not answer/) as string,
+    errors: [{ path: '', code: 'REDIS_AWAY', message: expect.stringMatching(/^Redis does not answer/) as string }],
+  });
+  expect(silent.body).not.toHaveProperty('redisCode');
+  expect(await get('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
+  process.kill(redis.pid(), 'SIGCONT');
+  await until('it is ready again', async () => (await get('/readyz')).status === 200);
+  await redis.stop();
+  await until('it says why', async () => (await get<ShownProblem>('/readyz')).body.detail.includes('ECONNREFUSED'));
+  await redis.start();
 });

@@ -244,3 +244,31 @@ test('a Redis that loads its data says so', async () => {
   await started;
   await until('it accepts', async () => (await post('/v1/updates', increment(here.key('n')))).status === 202, 30_000);
 });
+
+test('a replica that has lost its master, and shows no old data, says so', async () => {
+  const redis = await ownRedis(['--replica-serve-stale-data', 'no']);
+  const here = place(redis.url);
+  const operator = operatorOf(redis.url);
+  const metrics = createMetrics();
+  const { get, post } = await startApi(here, { submitTimeoutMs: 1_500, metrics });
+  expect((await post('/v1/updates', increment(here.key('n')))).status).toBe(202);
+  await operator.replicaof('127.0.0.1', 1);
+  const answers = [
+    await get<Answer>(`/v1/cells?key=${here.key('n')}`),
+    await post<Answer>('/v1/updates', increment(here.key('n'))),
+    await post<Answer>('/v1/updates', [increment(here.key('n'))]),
+  ];
+  for (const { status, body, headers } of answers) {
+    expect({ retryAfter: headers.get('retry-after'), ...body, status }).toMatchObject({
+      status: 503,
+      retryAfter: '5',
+      code: 'REDIS_REFUSED',
+      redisCode: 'MASTERDOWN',
+      detail: expect.stringContaining('it is a replica that has lost its master') as string,
+    });
+  }
+  expect(await get('/readyz')).toMatchObject({ status: 503, body: { code: 'NOT_READY', redisCode: 'MASTERDOWN' } });
+  expect(await metrics.text()).toMatch(/tally_redis_refusals_total\{code="MASTERDOWN"\} [1-9]/);
+  await operator.replicaof('NO', 'ONE');
+  await until('it accepts', async () => (await post('/v1/updates', increment(here.key('n')))).status === 202, 30_000);
+});

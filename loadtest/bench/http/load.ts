@@ -92,7 +92,8 @@ function optionsOf({ origin, waitMs, connections, perRequest, keys }: LoadTask, 
   };
 }
 
-function bodyOf(perRequest: number, keys: number): string {
+/** The body of a post of so many updates. */
+export function bodyOf(perRequest: number, keys: number): string {
   const updates = Array.from({ length: perRequest }, () => ({
     operation: 'counter.increment',
     params: { key: keyName(Math.floor(Math.random() * keys)), by: 1 },
@@ -100,7 +101,7 @@ function bodyOf(perRequest: number, keys: number): string {
   return JSON.stringify(perRequest === 1 ? updates[0] : updates);
 }
 
-function percentile(values: readonly number[], part: number): number {
+export function percentile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

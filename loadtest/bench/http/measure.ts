@@ -5,6 +5,7 @@ import { startRole } from '../roles.js';
 import { median } from '../throughput.js';
 import { requestsOf } from './load.js';
 import type { Loaded } from './load.js';
+import { pushOverload } from './overload.js';
 import type { HttpFigures, HttpSide } from './sides.js';
 import { startTallyApi } from './tally-api.js';
 import type { HttpServer } from './tally-api.js';
@@ -30,7 +31,7 @@ export async function measureHttp(
       for (const side of sides) {
         report(`http, round ${round} of ${rounds}: ${side.name}`);
         await redis.flushall();
-        const loaded = await runOnce(redisUrl, side, Math.ceil(side.updates * scale));
+        const loaded = await runOnce(redisUrl, side, scale);
         await requireTotal(redis, { keys: KEYS, maxBy: 1 }, loaded.acknowledged, side.name);
         found.get(side.name)?.push(loaded);
       }
@@ -41,7 +42,22 @@ export async function measureHttp(
   return new Map([...found].map(([name, loads]) => [name, figuresOf(loads)]));
 }
 
-async function runOnce(redisUrl: string, side: HttpSide, updates: number): Promise<Loaded> {
+/** Pushes at Tally's API; a worker applies what was accepted when the pushing is over. */
+async function runOverload(redisUrl: string, side: HttpSide, scale: number): Promise<Loaded> {
+  const server = await startTallyApi(redisUrl);
+  const loaded = await pushOverload(server.origin, side, { keys: KEYS, scale });
+  await server.stop();
+  const worker = await startRole({ role: 'tally-worker', redisUrl });
+  await worker.work({ reach: loaded.acknowledged });
+  await worker.stop();
+  return loaded;
+}
+
+async function runOnce(redisUrl: string, side: HttpSide, scale: number): Promise<Loaded> {
+  if (side.seconds !== undefined) {
+    return runOverload(redisUrl, side, scale);
+  }
+  const updates = Math.ceil(side.updates * scale);
   const { perRequest, connections, waitMs } = side;
   const { warmUp, measured } = requestsOf({ updates, perRequest });
   const startWorker = () =>

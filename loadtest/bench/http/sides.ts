@@ -12,6 +12,11 @@ export interface HttpSide {
   readonly connections: number;
   /** How long each request waits for its outcome; a worker runs meanwhile. Undefined: none waits. */
   readonly waitMs?: number;
+  /**
+   * So long, in s, all connections push as hard as they can, whatever they are answered: what counts is what is accepted, and
+   * the times are those of `/healthz` meanwhile. `updates` says nothing then. Undefined: so many updates, all of them accepted.
+   */
+  readonly seconds?: number;
 }
 
 /** What was found of one side; medians over the rounds. */
@@ -21,6 +26,7 @@ export interface HttpFigures extends Percentiles {
 }
 
 const PLAIN = 'Express, zod and queue.add';
+const PUSHED = { server: 'tally', updates: 0, perRequest: 1_000, seconds: 8 } as const;
 const WAITING = { server: 'tally', perRequest: 1, waitMs: 5_000 } as const;
 
 /** All sides, in the order of the table. */
@@ -70,5 +76,17 @@ export const httpSides: readonly HttpSide[] = [
     ...WAITING,
     updates: 15_000,
     connections: 100,
+  },
+  {
+    name: 'tally-http-1000',
+    title: 'Tally: posts of 1,000, 100 connections; times of /healthz',
+    ...PUSHED,
+    connections: 100,
+  },
+  {
+    name: 'tally-http-overload',
+    title: 'Tally: posts of 1,000, 400 connections; times of /healthz',
+    ...PUSHED,
+    connections: 400,
   },
 ];

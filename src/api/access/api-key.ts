@@ -9,11 +9,19 @@ export interface Rate {
   readonly windowSeconds: 1 | 60;
 }
 
+/** How many updates an API key may submit. */
+export interface UpdateRate {
+  readonly updates: number;
+  readonly windowSeconds: 1 | 60;
+}
+
 /** What an API key is made with. */
 export interface ApiKeySettings extends Required<Omit<Access, 'owner'>> {
   /** For people: who has it. */
   readonly name: string;
   readonly rate: Rate;
+  /** @defaultValue as many as its requests hold */
+  readonly updateRate?: UpdateRate | undefined;
   /** Whose idempotency keys its updates have: a key that takes the place of another has the same. @defaultValue its id */
   readonly owner?: string | undefined;
 }
@@ -35,6 +43,7 @@ const NO_DIGEST = Buffer.alloc(32);
 
 const MAX_PATTERNS = 100;
 const MAX_REQUESTS = 1_000_000;
+const MAX_UPDATES = 100_000_000;
 
 /** Characters that do things to a terminal. */
 const CONTROL = /\p{Cc}/u;
@@ -60,6 +69,9 @@ function patterns(pattern: z.ZodType<string, string>) {
 export const namedOwnerSchema = ownerSchema.min(1, 'must not be empty');
 
 const requestsError = `must be a whole number of requests from 1 to ${MAX_REQUESTS}`;
+const updatesError = `must be a whole number of updates from 1 to ${MAX_UPDATES}`;
+
+const windowSeconds = z.literal([1, 60]);
 
 export const settingsShape = {
   name: plainText(100),
@@ -71,8 +83,11 @@ export const settingsShape = {
   readOnly: z.boolean(),
   rate: z.strictObject({
     requests: z.int(requestsError).min(1, requestsError).max(MAX_REQUESTS, requestsError),
-    windowSeconds: z.literal([1, 60]),
+    windowSeconds,
   }),
+  updateRate: z
+    .strictObject({ updates: z.int(updatesError).min(1, updatesError).max(MAX_UPDATES, updatesError), windowSeconds })
+    .optional(),
 };
 
 /** Strict: a limit that this version does not know is not passed over, the key is refused. */

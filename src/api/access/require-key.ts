@@ -7,6 +7,7 @@ import type { ApiKey } from './api-key.js';
 import type { KeyCache } from './key-cache.js';
 import { isLoopbackAddress, isLoopbackHost } from '../../web/loopback.js';
 import { rateLimits } from './rate-limits.js';
+import { countUpdates, UpdateRates } from './update-rates.js';
 
 /** What every request under `/v1` may be answered with. */
 export const KEY_PROBLEMS = [
@@ -26,6 +27,7 @@ export interface KeyGuard {
 /** Lets requests with an API key through, as far as the key goes; while there are no keys, those of this machine. */
 export function requireKey(knownKeys: KeyCache): KeyGuard {
   const limits = rateLimits(keyOf);
+  const updateRates = new UpdateRates();
   return {
     handler: async (request, response, next) => {
       const { byId, required } = await knownKeys.current();
@@ -41,6 +43,9 @@ export function requireKey(knownKeys: KeyCache): KeyGuard {
       response.locals['apiKey'] = key;
       noteApiKey(response, key.id);
       restrictAccess(response, key);
+      if (key.updateRate !== undefined) {
+        countUpdates(response, updateRates.of(key, key.updateRate));
+      }
       await limits.of(key.rate)(request, response, next);
     },
     close: () => {

@@ -1,0 +1,81 @@
+import type { Allowance } from '../access/update-rates.js';
+import type { Room } from './room.js';
+
+/** The place of one request in the room, and what its updates take of the rate of its API key. */
+export class Place {
+  #isIn = false;
+  #isSubmitting = false;
+  #isOver = false;
+  /** What was taken of the rate. */
+  #taken = 0;
+  #stopWaiting: () => void = () => undefined;
+
+  constructor(
+    private readonly room: Room,
+    private readonly owner: string,
+    private readonly allowance: Allowance | undefined,
+    /** At most, until they are known. */
+    private updates: number,
+  ) {}
+
+  /** Whether the request ended before its updates were submitted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /**
+   * Asks for room, unless there is some already.
+   *
+   * @param done called with whether there is, unless it was given up before
+   * @throws Problem `RATE_LIMITED`
+   */
+  enter(done: (isIn: boolean) => void): void {
+    if (this.#isIn) {
+      done(true);
+      return;
+    }
+    if (this.#taken === 0) {
+      this.allowance?.take(this.updates);
+      this.#taken = this.updates;
+    }
+    this.#stopWaiting = this.room.enter(this.owner, this.updates, (isIn) => {
+      this.#isIn = isIn;
+      done(isIn);
+    });
+  }
+
+  /** Leaves room to others until the body is here. */
+  stepOut(): void {
+    if (this.#isIn && !this.#isSubmitting) {
+      this.leave();
+    }
+  }
+
+  /** The updates are known, and are submitted now: the place is held until that is over, whether or not the client is there. */
+  submits(updates: number): void {
+    this.#isSubmitting = true;
+    this.allowance?.giveBack(this.#taken - updates);
+    this.#taken = updates;
+    this.room.correct(this.owner, this.updates, updates);
+    this.updates = updates;
+  }
+
+  /** The request is over: so are its place and its waiting, and what it did not submit is not counted. */
+  giveUp(): void {
+    if (this.#isSubmitting) {
+      return;
+    }
+    this.#isOver = true;
+    this.#stopWaiting();
+    this.leave();
+    this.allowance?.giveBack(this.#taken);
+    this.#taken = 0;
+  }
+
+  leave(): void {
+    if (this.#isIn) {
+      this.#isIn = false;
+      this.room.leave(this.owner, this.updates);
+    }
+  }
+}
