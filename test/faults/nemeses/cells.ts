@@ -130,7 +130,7 @@ function any(answers: readonly Promise<boolean>[]): Promise<boolean> {
 
 /** What failed in a whole batch was put back; then the batch runs once more, and could apply it as well. */
 const spoiltWhileWorkerDies: Nemesis = {
-  name: 'cell: spoilt until a worker dies that has put a whole batch back',
+  name: 'cell: spoilt until the workers die, one of which has put a whole batch back',
   weight: 5,
   act: async (world, random) => {
     const cell = await spoilOne(world, random);
@@ -145,7 +145,11 @@ const spoiltWhileWorkerDies: Nemesis = {
     await ask(world, random, cell, 'together');
     const died = await any(deaths);
     for (const worker of world.workers) {
-      worker.order({ order: 'disarm' });
+      if (died) {
+        worker.signal('SIGKILL'); // else it runs what was put back while the cell is still spoilt
+      } else {
+        worker.order({ order: 'disarm' });
+      }
     }
     await mend(world, cell.key);
     return died;
