@@ -22,7 +22,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
       include: [...include],
       exclude: SERVERS_OF_THEIR_OWN,
       sequence: { ...onOneServer.test?.sequence, groupOrder }, // one kind of Redis after the other
-      maxWorkers: 4, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-cutter.ts`
+      maxWorkers: 4, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
     },
   };
 }

@@ -3,10 +3,10 @@ import type { Finding } from '../src/redis/requirements.js';
 import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
 import { checkForms } from './doctor/check-forms.js';
-import { checkOthers } from './doctor/check-others.js';
+import { checkOthers } from './doctor/check-foreign-workers.js';
 import { checkOutcomes } from './doctor/check-outcomes.js';
 import { checkPartitions } from './doctor/check-partitions.js';
-import { checkRights, roleOf } from './doctor/check-rights.js';
+import { checkRights, roleOf } from './doctor/check-acl.js';
 import { checkScripts } from './doctor/check-scripts.js';
 import { checkServers } from './doctor/check-servers.js';
 import { findMasters } from './doctor/find-masters.js';
@@ -16,7 +16,7 @@ import { layoutsOf } from './doctor/layouts.js';
 import { judgeTls } from './doctor/judge-tls.js';
 import { lineOf } from './doctor/line.js';
 import type { Context } from './context.js';
-import type { RightsOptions } from './doctor/check-rights.js';
+import type { RightsOptions } from './doctor/check-acl.js';
 import type { RedisTarget } from '../src/redis/target.js';
 
 export interface DoctorFlags {

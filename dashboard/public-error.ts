@@ -1,5 +1,5 @@
 import { RedisRefusedError, QueueUnavailableError } from '../src/errors.js';
-import { isOfRedis } from '../src/redis/own-fault.js';
+import { isRedisError } from '../src/redis/is-redis-error.js';
 import { isRefusalCode, REFUSALS, refusalOf } from '../src/redis/refusal.js';
 
 /** What whoever looks at the dashboard is told of an error that is not his. */
@@ -22,7 +22,7 @@ export function publicErrorOf(error: unknown): PublicError {
       message: `Redis refuses (${code}): ${REFUSALS[code]}`,
     };
   }
-  if (error instanceof QueueUnavailableError || (code === undefined && isOfRedis(error))) {
+  if (error instanceof QueueUnavailableError || (code === undefined && isRedisError(error))) {
     return { status: 503, error: 'REDIS_AWAY', message: 'Redis does not answer; the log of Tally says why' };
   }
   return { status: 500, error: 'UNEXPECTED', message: 'something went wrong; the log of Tally says what' };

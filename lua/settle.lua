@@ -1,4 +1,4 @@
--- Settles jobs that have ended. On a completed one it leaves a mark, and then cuts the life of its receipt. The mark is the
+-- Settles jobs that have ended. On a completed one it leaves a mark, and then lets its receipt expire soon. The mark is the
 -- job's record, in its progress: BullMQ hands the progress to every later attempt, whatever made it run again, and
 -- that attempt answers with the mark instead of applying.
 --
@@ -15,7 +15,7 @@
 -- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
 --          and what is announced, see `lua/apply.lua`, unless those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
---          2 for each job '1' when its receipt may be cut, else '0', as one text
+--          2 for each job '1' when its receipt may be shortened, else '0', as one text
 --          3 .. the id of each job, and then how many updates it carries
 -- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
 

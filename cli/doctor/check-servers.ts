@@ -1,7 +1,7 @@
 import type { Node } from '../../src/redis/connect-once.js';
 import { judgeServer, mergeFindings } from '../../src/redis/requirements.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { mayCall } from './rights.js';
+import { mayCall } from './missing-acl.js';
 import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import { count, fault, ok, warning } from './finding.js';

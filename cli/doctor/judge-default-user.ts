@@ -1,6 +1,6 @@
 import type { Node } from '../../src/redis/connect-once.js';
 import type { Finding } from '../../src/redis/requirements.js';
-import { mayCall } from './rights.js';
+import { mayCall } from './missing-acl.js';
 import { fault, ok } from './finding.js';
 
 const SUBJECT = 'restart';

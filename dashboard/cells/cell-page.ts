@@ -36,7 +36,7 @@ function facts({ type, value, problem, expiresInMs }: InspectedCell): Html {
     <dd>${value ?? html`<span class="error">${problem}</span>`}</dd>
     <dt>Type of the key</dt>
     <dd>${type}</dd>
-    <dt>Life of the key</dt>
+    <dt>Time to live</dt>
     <dd>${lifeWords(type, expiresInMs)}</dd>
   </dl>`;
 }

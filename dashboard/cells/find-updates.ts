@@ -3,7 +3,7 @@ import { decodeKeyReceipt } from '../../src/jobs/key-receipt.js';
 import { idempotencyKeySchema } from '../../src/operations/update.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
-import { wasForgotten } from '../../src/producers/forgotten.js';
+import { wasForgotten } from '../../src/producers/forgotten-outcome.js';
 import type { Store } from '../../src/layout/store.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { askMasterOf, requireMasterOf } from '../master-unreachable.js';

@@ -4,7 +4,7 @@ import { jobKey, jobSetKey } from '../../src/bullmq/queue-keys.js';
 import { createProducer, createWorker } from '../../src/index.js';
 import type { TallyWorker } from '../../src/index.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { keyName } from './load.js';
+import { keyName } from './workload.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 

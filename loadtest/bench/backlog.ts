@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { requireTotal } from './load.js';
+import { requireTotal } from './workload.js';
 import { WAITING_LIST } from './backlog-role.js';
 import type { BacklogCost, BacklogFound } from './backlog-role.js';
 import type { Report } from '../progress.js';

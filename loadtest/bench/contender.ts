@@ -1,4 +1,4 @@
-import type { Load } from './load.js';
+import type { Load } from './workload.js';
 import type { ProducerRole, WorkerRole } from './roles.js';
 
 /** One side of the comparison: a way to apply many small updates. */

@@ -1,5 +1,5 @@
 import type { Contender, Program } from './contender.js';
-import type { Increments } from './load.js';
+import type { Increments } from './workload.js';
 import type { ProducerRole, WorkerRole } from './roles.js';
 
 /** Small amounts on few keys: what is kindest to all. */

@@ -3,8 +3,8 @@ import { Redis } from 'ioredis';
 import type { Report } from '../progress.js';
 import { readUsed } from './cluster-cost.js';
 import type { Contender } from './contender.js';
-import { prepare, requireTotal } from './load.js';
-import type { Limit } from './load.js';
+import { prepare, requireTotal } from './workload.js';
+import type { Limit } from './workload.js';
 import { startRole } from './roles.js';
 import { median, scaled, submit } from './throughput.js';
 

@@ -2,8 +2,8 @@ import type { Update } from '../../src/index.js';
 import { MAX_SEED } from '../load/random.js';
 import { DEFAULTS } from '../load/scenarios.js';
 import { Traffic } from '../load/traffic.js';
-import { keyName, MIX_CELLS, STOCK } from './load.js';
-import type { Increments, Limit, Submitted } from './load.js';
+import { keyName, MIX_CELLS, STOCK } from './workload.js';
+import type { Increments, Limit, Submitted } from './workload.js';
 
 /** Draws updates up to a limit. All sides of a load draw the same way, as they submit. */
 export class Draw<Drawn> {

@@ -5,7 +5,7 @@ import { connectPlainly } from '../plain-bullmq/connect-plainly.js';
 import { JobEnds } from '../plain-bullmq/job-ends.js';
 import { openPlainQueue } from '../plain-bullmq/queue.js';
 import type { Percentiles } from './latency.js';
-import { keyName } from './load.js';
+import { keyName } from './workload.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { requireTotal } from './load.js';
+import { requireTotal } from './workload.js';
 import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
 import { median } from './throughput.js';

@@ -12,7 +12,7 @@ import { environmentLine, readEnvironment, redisVersion } from './environment.js
 import type { Environment } from './environment.js';
 import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
-import { measureKept } from './kept.js';
+import { measureKept } from './kept-outcomes.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { cpuRatios, latencyRatios, rateRatios } from './ratios.js';

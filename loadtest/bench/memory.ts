@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { keyName } from './load.js';
+import { keyName } from './workload.js';
 import type { Report } from '../progress.js';
 import { startRole } from './roles.js';
 import type { ProducerRole, WorkerRole } from './roles.js';

@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import type { Redis } from 'ioredis';
 import { INCREMENT } from '../plain-bullmq/scripts.js';
 import type { Program } from './contender.js';
-import { prepare, requireTotal } from './load.js';
-import type { Limit } from './load.js';
+import { prepare, requireTotal } from './workload.js';
+import type { Limit } from './workload.js';
 
 /** It sends whole pipelines of this length only. */
 const PIPELINE = 16;

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { SpreadRole } from './cluster-roles.js';
-import type { Increments } from './load.js';
+import type { Increments } from './workload.js';
 
 /** What a process of the benchmark does. Producers and workers each have one of their own, as in production. */
 export type Role = ProducerRole | WorkerRole | LatencyRole | HttpRole | BacklogRole | SpreadRole;

@@ -3,7 +3,7 @@ import type { SpreadResult, SpreadWorkload } from './cluster.js';
 import type { Contender, Program } from './contender.js';
 import type { Cost } from './cpu.js';
 import type { HttpFigures, HttpSide } from './http/sides.js';
-import type { Kept } from './kept.js';
+import type { Kept } from './kept-outcomes.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
 import type { Ratio } from './ratios.js';

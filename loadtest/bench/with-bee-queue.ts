@@ -5,7 +5,7 @@ import type { Reach } from './completed.js';
 import { drawIncrements } from './draw.js';
 import type { Increment } from './draw.js';
 import { INCREMENT } from '../plain-bullmq/scripts.js';
-import type { Limit } from './load.js';
+import type { Limit } from './workload.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 

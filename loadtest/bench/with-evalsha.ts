@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { drawIncrements } from './draw.js';
 import { INCREMENT } from '../plain-bullmq/scripts.js';
-import type { Limit } from './load.js';
+import type { Limit } from './workload.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 

@@ -10,7 +10,7 @@ import { Completed } from './completed.js';
 import type { Reach } from './completed.js';
 import { drawIncrements, drawMix } from './draw.js';
 import type { Draw, Increment } from './draw.js';
-import type { Limit } from './load.js';
+import type { Limit } from './workload.js';
 import type { RunningRole } from './role-process.js';
 import type { RoleTask } from './roles.js';
 

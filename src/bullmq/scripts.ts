@@ -7,12 +7,12 @@ import type { EndState, QueuePlace } from './queue-keys.js';
 
 /** The script that marks completed jobs, see `lua/settle.lua`. */
 export function settleScript(): Script {
-  return createScript('settle', luaSource('kept') + luaSource('settle'));
+  return createScript('settle', luaSource('kept-bytes') + luaSource('settle'));
 }
 
 /** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
 export function retireScript(): Script {
-  return createScript('retire', luaSource('kept') + luaSource('retire'));
+  return createScript('retire', luaSource('kept-bytes') + luaSource('retire'));
 }
 
 export interface EndedJob extends QueuePlace {

@@ -2,7 +2,7 @@ import * as crypto from 'node:crypto';
 import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
-import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
+import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate, RefusedUpdate, UpdateTags } from '../operations/update.js';
 import type { HeldSlots, Receipts } from '../layout/receipts.js';
@@ -47,7 +47,7 @@ const jobDataSchema = z.strictObject({
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
 });
 
-const acceptJobData = quickAcceptance(jobDataSchema);
+const acceptJobData = fastPathOf(jobDataSchema);
 
 /** An update as a job holds it. */
 type HeldUpdate = Pick<CheckedUpdate, 'params'> & UpdateTags;
@@ -99,7 +99,7 @@ export interface ReadJob {
  * @throws ValidationError when it can't be told what its updates are, with the path of each issue within the job's data
  */
 export function parseJobData(operation: string, data: unknown, context: CheckContext): ReadJob {
-  const parsed = parseQuickly(jobDataSchema, acceptJobData, data);
+  const parsed = parseWithFastPath(jobDataSchema, acceptJobData, data);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue): ValidationIssue => {
       return { path: issue.path.map(String).join('.'), code: 'INVALID_UPDATE', message: `job data: ${issue.message}` };

@@ -1,19 +1,19 @@
 import type { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import { nearest } from './nearest.js';
-import { parseQuickly, quickAcceptance } from './quick-acceptance.js';
-import type { QuickAcceptance } from './quick-acceptance.js';
+import { parseWithFastPath, fastPathOf } from './schema-fast-path.js';
+import type { FastPath } from './schema-fast-path.js';
 
 /** By schema: those of a call are checked again and again. */
-const acceptances = new WeakMap<z.ZodType, QuickAcceptance<unknown>>();
+const acceptances = new WeakMap<z.ZodType, FastPath<unknown>>();
 
-function acceptanceOf<Output>(schema: z.ZodType<Output>): QuickAcceptance<Output> {
+function acceptanceOf<Output>(schema: z.ZodType<Output>): FastPath<Output> {
   const known = acceptances.get(schema);
-  const acceptance = known ?? quickAcceptance(schema);
+  const acceptance = known ?? fastPathOf(schema);
   if (known === undefined) {
     acceptances.set(schema, acceptance);
   }
-  return acceptance as QuickAcceptance<Output>;
+  return acceptance as FastPath<Output>;
 }
 
 /**
@@ -26,7 +26,7 @@ export function checkOptions<Shape extends z.core.$ZodShape>(
   schema: z.ZodObject<Shape, z.core.$strict>,
   options: unknown,
 ): z.output<typeof schema> {
-  const parsed = parseQuickly(schema, acceptanceOf(schema), options);
+  const parsed = parseWithFastPath(schema, acceptanceOf(schema), options);
   if (parsed.success) {
     return parsed.data;
   }

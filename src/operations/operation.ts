@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { quickAcceptance } from '../lib/quick-acceptance.js';
-import type { QuickAcceptance } from '../lib/quick-acceptance.js';
+import { fastPathOf } from '../lib/schema-fast-path.js';
+import type { FastPath } from '../lib/schema-fast-path.js';
 import type { Cell } from '../redis/cell.js';
 import { defaultsRemover } from './without-defaults.js';
 import type { Reason } from './outcome.js';
@@ -22,7 +22,7 @@ export interface Step {
   readonly operation: string;
   readonly cells: readonly Cell[];
   readonly args: readonly Argument[];
-  /** Life of the cells that this step creates, in seconds. */
+  /** Time to live of the cells that this step creates, in seconds. */
   readonly ttlSeconds?: number | undefined;
   readonly history: History;
   /** What the rejections of this step are put into words with. */
@@ -44,7 +44,7 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   /** Checks and completes params. Its output is what jobs hold, so it must accept its own output. */
   readonly params: z.ZodType<Params, Input>;
   /** Derived from {@link params}: the same for most params, without a look at the schema. */
-  readonly accept: QuickAcceptance<Params>;
+  readonly accept: FastPath<Params>;
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
   readonly lua?: string;
   steps(params: Params): readonly Step[];
@@ -69,7 +69,7 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   cells: (params: z.output<Schema>) => readonly Cell[];
   /** The plan's arguments: integers and flags; `undefined` reaches it as `false`. @defaultValue none */
   args?: (params: z.output<Schema>) => readonly (Argument | undefined)[];
-  /** Life of a cell that the update creates, in seconds. @defaultValue it stays */
+  /** Time to live of a cell that the update creates, in seconds. @defaultValue it stays */
   ttlSeconds?: (params: z.output<Schema>) => number | undefined;
   /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
   history?: History;
@@ -122,7 +122,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     queue: definition.queue ?? name.slice(0, name.indexOf('.')),
     description: definition.description ?? '',
     params: definition.params as unknown as z.ZodType<Params, z.input<Schema>>,
-    accept: quickAcceptance(definition.params as unknown as z.ZodType<Params>),
+    accept: fastPathOf(definition.params as unknown as z.ZodType<Params>),
     history,
     lua: definition.lua,
     steps: (params) => [step(params)],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
+import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
@@ -35,7 +35,7 @@ export function transactionOf(
     description: 'Several updates, all or nothing, in order.',
     history: false,
     params,
-    accept: quickAcceptance(params),
+    accept: fastPathOf(params),
     steps: (params) => stepsOf(params).flat(),
     withoutDefaults: ({ updates }) => ({
       updates: updates.map(({ operation, params }) => ({
@@ -62,7 +62,7 @@ function innerUpdate(find: (name: string) => Operation | undefined) {
         });
         return z.NEVER;
       }
-      const parsed = parseQuickly(operation.params, operation.accept, params);
+      const parsed = parseWithFastPath(operation.params, operation.accept, params);
       for (const issue of parsed.error?.issues ?? []) {
         context.addIssue({ ...issue, path: ['params', ...issue.path] });
       }

@@ -2,7 +2,7 @@ import * as crypto from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import { z } from 'zod';
 import { ValidationError } from '../errors.js';
-import { parseQuickly, quickAcceptance } from '../lib/quick-acceptance.js';
+import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { Operation, Step } from './operation.js';
 import { faultOf } from './step.js';
@@ -63,7 +63,7 @@ const updateSchema = z.strictObject(
   { error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined) },
 );
 
-const acceptUpdate = quickAcceptance(updateSchema);
+const acceptUpdate = fastPathOf(updateSchema);
 
 /** What updates are checked against. */
 export interface CheckContext {
@@ -167,7 +167,7 @@ function refuse(issues: readonly ValidationIssue[]): never {
 }
 
 function tryUpdate(update: unknown, context: CheckContext): Checked {
-  const parsed = parseQuickly(updateSchema, acceptUpdate, update);
+  const parsed = parseWithFastPath(updateSchema, acceptUpdate, update);
   if (!parsed.success) {
     return { issues: parsed.error.issues.map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
   }
@@ -211,7 +211,7 @@ function tryParams(
   idempotencyOwner: string,
   { isReservedKey, slotOf }: CheckContext,
 ): Checked {
-  const parsed = parseQuickly(operation.params, operation.accept, params);
+  const parsed = parseWithFastPath(operation.params, operation.accept, params);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
     return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };

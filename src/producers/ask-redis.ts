@@ -2,7 +2,7 @@ import { QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.
 import { withDeadline } from '../lib/timeouts.js';
 import { explainFault } from '../redis/connection-fault.js';
 import type { Connection } from '../redis/connection.js';
-import { isOfRedis } from '../redis/own-fault.js';
+import { isRedisError } from '../redis/is-redis-error.js';
 import { refusalOf } from '../redis/refusal.js';
 import type { Refusal } from '../redis/refusal.js';
 
@@ -30,7 +30,7 @@ function unavailable(error: Error, redis: Connection): Error {
     const message = `Redis refused (${redis.address}: ${refusal.words}); nothing was accepted`;
     return new RedisRefusedError(refusal.code, message, { cause: refusal.cause, accepted: 'none' });
   }
-  if (!isOfRedis(error)) {
+  if (!isRedisError(error)) {
     return error;
   }
   const message = `Redis did not answer (${reasonOf(error, redis)}); nothing was accepted`;
@@ -46,7 +46,7 @@ interface RefusalBehind extends Refusal {
 
 /** What Redis refused a command with, or the connection over which it was to be sent; undefined when it did neither. */
 export function refusalBehind(error: Error, { lastError, down }: Connection): RefusalBehind | undefined {
-  for (const cause of [error, ...(isOfRedis(error) ? [lastError, down] : [])]) {
+  for (const cause of [error, ...(isRedisError(error) ? [lastError, down] : [])]) {
     const refusal = refusalOf(cause);
     if (cause !== undefined && refusal !== undefined) {
       // What keeps a connection from being made has been explained already.

@@ -13,7 +13,7 @@ import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../lib/timeouts.js';
 import { findUpdate } from './find-update.js';
-import { wasForgotten } from './forgotten.js';
+import { wasForgotten } from './forgotten-outcome.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
 import { Lanes } from './lanes.js';

@@ -14,7 +14,7 @@ import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Connection } from '../redis/connection.js';
-import { isOfRedis } from '../redis/own-fault.js';
+import { isRedisError } from '../redis/is-redis-error.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
@@ -288,7 +288,7 @@ function unavailable(error: Error, redis: Connection, sentOnceAtMost: boolean): 
           cause,
         });
   }
-  if (!isOfRedis(error)) {
+  if (!isRedisError(error)) {
     return error;
   }
   return new QueueUnavailableError(`Redis did not take the job (${reasonOf(error, redis)}); ${NOT_KNOWN}: ${RESEND}`, {

@@ -12,10 +12,10 @@ import type { Slot } from '../redis/slots.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Life of a cell's history after its latest entry. */
+/** Time to live of a cell's history after its latest entry. */
 export const HISTORY_LIFE_MS = 30 * DAY_MS;
 
-/** Life of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
+/** Time to live of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
 const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
 
 /** A receipt is not relied on in the last hour of its life. */

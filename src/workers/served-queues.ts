@@ -15,7 +15,7 @@ import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import type { JobPlace, TallyJob } from './attempt.js';
 import { QueueWorker } from './queue-worker.js';
-import { ReceiptCutter } from './receipt-cutter.js';
+import { ReceiptExpirer } from './receipt-expirer.js';
 import { Settler } from './settler.js';
 
 /** What is served, and by what. */
@@ -43,14 +43,14 @@ export class ServedQueues {
   readonly #prefixes = new Set<string>();
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: Settler[] = [];
-  readonly #cutter: ReceiptCutter;
+  readonly #expirer: ReceiptExpirer;
   /** Attempts at jobs that are under way. */
   readonly #attempts = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(private readonly deps: Service) {
     const { redis, options, logger } = deps;
-    this.#cutter = new ReceiptCutter({ redis, settledReceiptMs: options.settledReceiptMs, logger });
+    this.#expirer = new ReceiptExpirer({ redis, settledReceiptMs: options.settledReceiptMs, logger });
   }
 
   /**
@@ -75,9 +75,9 @@ export class ServedQueues {
     await Promise.allSettled(this.#settlers.map((settler) => settler.flush()));
   }
 
-  /** After {@link close}: cuts the receipts of what was settled, once that is safe. */
-  cutReceipts(): Promise<void> {
-    return this.#cutter.flush();
+  /** After {@link close}: shortens the receipts of what was settled, once that is safe. */
+  expireReceipts(): Promise<void> {
+    return this.#expirer.flush();
   }
 
   /** Whether no job is running. */
@@ -94,7 +94,7 @@ export class ServedQueues {
 
   /** Sets no more timers for what could not be done in time. */
   end(): void {
-    this.#cutter.end();
+    this.#expirer.end();
     for (const settler of this.#settlers) {
       settler.end();
     }
@@ -115,7 +115,7 @@ export class ServedQueues {
       keys,
       partition,
       receipts: layouts.receipts,
-      cutter: this.#cutter,
+      expirer: this.#expirer,
       logger,
       settledReceiptMs: options.settledReceiptMs,
     });

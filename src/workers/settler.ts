@@ -6,7 +6,7 @@ import type { Receipts } from '../layout/receipts.js';
 import type { JobName, Keys } from '../redis/keys.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
-import type { ReceiptCutter } from './receipt-cutter.js';
+import type { ReceiptExpirer } from './receipt-expirer.js';
 
 /** How long completed jobs gather: a call for each would double the calls of single jobs. */
 const GATHER_MS = 100;
@@ -43,8 +43,8 @@ export class Settler {
       readonly partition: Partition;
       readonly receipts: Receipts;
       /** Cuts receipts that lie in other slots than the jobs. */
-      readonly cutter: ReceiptCutter;
-      /** Life of a receipt after its job was settled. */
+      readonly expirer: ReceiptExpirer;
+      /** Time to live of a receipt after its job was settled. */
       readonly settledReceiptMs: number;
       readonly logger: Logger;
     },
@@ -91,7 +91,7 @@ export class Settler {
   }
 
   async #settle(jobs: readonly JobToSettle[]): Promise<void> {
-    const { scripts, settle, keys, partition, receipts, cutter, settledReceiptMs } = this.deps;
+    const { scripts, settle, keys, partition, receipts, expirer, settledReceiptMs } = this.deps;
     const { prefix } = partition;
     const ended = keysToSettle(jobs.map(({ name: { queue, jobId }, state }) => ({ prefix, queue, jobId, state })));
     const besides = receipts.withJobs(
@@ -111,7 +111,7 @@ export class Settler {
       cut[place] === '1' ? receipts.apartFromJob(name, slots, keys) : [],
     );
     if (apart.length > 0) {
-      cutter.add(partition.slot, apart);
+      expirer.add(partition.slot, apart);
     }
   }
 }

@@ -19,13 +19,13 @@ import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { ScriptRunner } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
-import { untilAway } from '../redis/until-away.js';
+import { untilUnreachable } from '../redis/until-unreachable.js';
 import { withinTime } from '../lib/timeouts.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
 import type { KeepOutcomes } from './keep-outcomes.js';
-import { OtherWorkers } from './other-workers.js';
+import { ForeignWorkers } from './foreign-workers.js';
 import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { JobDelays } from './delay-if-transient.js';
@@ -55,7 +55,7 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
    */
   idempotencyWindowMs?: number;
   /**
-   * Life of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
+   * Time to live of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
    * job is settled after the start of every attempt that could still write, and none writes after its lease.
    * @defaultValue 600,000
    */
@@ -130,7 +130,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #retire = retireScript();
   readonly #served: ServedQueues;
   readonly #clockKeeper: ClockKeeper;
-  readonly #otherWorkers: OtherWorkers;
+  readonly #otherWorkers: ForeignWorkers;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
@@ -169,7 +169,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       completed: (job) => this.emit('completed', job),
     });
     this.#clockKeeper = new ClockKeeper(layouts.receipts, announcedClock, clock);
-    this.#otherWorkers = new OtherWorkers(this.#served, redis, logger);
+    this.#otherWorkers = new ForeignWorkers(this.#served, redis, logger);
     this.#started = this.#start();
     this.#started.catch((error: unknown) => {
       if (!this.#isClosing()) {
@@ -288,12 +288,12 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
     const closed = new AbortController();
-    const away = untilAway(this.#store.redis, closed.signal);
+    const away = untilUnreachable(this.#store.redis, closed.signal);
     await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
     await this.#closeQueues(away);
-    await withinTime(Promise.race([this.#served.cutReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
+    await withinTime(Promise.race([this.#served.expireReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
     this.#served.end();
     closed.abort();
     this.#janitor?.close();

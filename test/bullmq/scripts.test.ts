@@ -41,7 +41,7 @@ fact(
 
 fact(
   'what a failed job takes is reckoned by the lengths of its data, its reason and its stack',
-  { lookAt: 'lua/kept.lua' },
+  { lookAt: 'lua/kept-bytes.lua' },
   async () => {
     const { here, queue, at } = begin();
     const long = 'x'.repeat(10_000);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { keyName, prepare, requireTotal } from '../../loadtest/bench/load.js';
+import { keyName, prepare, requireTotal } from '../../loadtest/bench/workload.js';
 import { ownRedis } from '../support/tally.js';
 
 vi.setConfig({ testTimeout: 240_000 });

@@ -63,7 +63,7 @@ describe.each(CELL_KINDS)('the page of a %s', (kind) => {
     const { status, text, source } = await cellPage(cell);
 
     expect(status).toBe(200);
-    expect(text).toMatch(/Value 35 Type of the key (string|hash|zset) Life of the key expires in (1000|999) s/);
+    expect(text).toMatch(/Value 35 Type of the key (string|hash|zset) Time to live expires in (1000|999) s/);
     expect(text).toMatch(
       new RegExp(
         `\\d{4}-\\d\\d-\\d\\d [\\d:.]+ counter.increment \\+2 35 ${count.jobId} ` +
@@ -75,7 +75,7 @@ describe.each(CELL_KINDS)('the page of a %s', (kind) => {
     expect(text).not.toContain('keeps no history.');
     await here.client.del(cell.key);
     const gone = (await cellPage(cell)).text;
-    expect(gone).toContain('does not exist Type of the key none Life of the key there is no such key');
+    expect(gone).toContain('does not exist Type of the key none Time to live there is no such key');
     expect(gone).toMatch(/counter\.increment \+2 35/);
   });
 

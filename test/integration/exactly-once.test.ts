@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
 import { settleScript } from '../../src/bullmq/scripts.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
-import { ReceiptCutter } from '../../src/workers/receipt-cutter.js';
+import { ReceiptExpirer } from '../../src/workers/receipt-expirer.js';
 import { Settler } from '../../src/workers/settler.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -99,7 +99,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
     keys: createKeys(here),
     partition: here.partition,
     receipts: here.layout.receipts,
-    cutter: new ReceiptCutter({ redis: here.client, settledReceiptMs: 600_000, logger: here.logger }),
+    expirer: new ReceiptExpirer({ redis: here.client, settledReceiptMs: 600_000, logger: here.logger }),
     settledReceiptMs: 600_000,
     logger: here.logger,
   });

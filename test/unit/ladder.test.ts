@@ -31,7 +31,7 @@ test.each([
 
 test.each([
   ['cli/main.ts', '../dashboard/app.js'],
-  ['cli/doctor/check-rights.ts', '../../src/redis/refusal.js'],
+  ['cli/doctor/check-acl.ts', '../../src/redis/refusal.js'],
   ['dashboard/cells/chart.ts', '../../src/web/html.js'],
   ['src/workers/worker.ts', '../producers/producer.js'],
   ['src/jobs/job-data.ts', '../operations/update.js'],

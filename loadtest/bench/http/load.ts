@@ -1,6 +1,6 @@
 import autocannon from 'autocannon';
 import type { Options, Result } from 'autocannon';
-import { keyName } from '../load.js';
+import { keyName } from '../workload.js';
 import type { Percentiles } from '../latency.js';
 import type { RunningRole } from '../role-process.js';
 import type { RoleTask } from '../roles.js';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** The value as its schema would put it out; undefined when the schema itself has to look. */
-export type QuickAcceptance<Output> = (value: unknown) => Output | undefined;
+export type FastPath<Output> = (value: unknown) => Output | undefined;
 
 /**
  * A quick way through a schema for the values that come all the time. What it accepts, the schema accepts, with an equal
@@ -11,13 +11,13 @@ export type QuickAcceptance<Output> = (value: unknown) => Output | undefined;
  * It is compiled, once, to a function without loops over the schema: four times as fast as closures for its parts, and ten
  * times as fast as zod. Nothing of a value gets into the code, nor does of a schema, but the names of its properties, quoted.
  */
-export function quickAcceptance<Output>(schema: z.ZodType<Output>): QuickAcceptance<Output> {
+export function fastPathOf<Output>(schema: z.ZodType<Output>): FastPath<Output> {
   const code = new Code();
   if (!addType(code, schema as unknown as Schema, 'value')) {
     return inDoubt;
   }
   try {
-    return code.compile() as QuickAcceptance<Output>;
+    return code.compile() as FastPath<Output>;
   } catch {
     return inDoubt; // where code may not be made of text
   }
@@ -25,10 +25,10 @@ export function quickAcceptance<Output>(schema: z.ZodType<Output>): QuickAccepta
 
 const inDoubt = () => undefined;
 
-/** The same as `schema.safeParse`, for a value that most often is what {@link quickAcceptance} accepts. */
-export function parseQuickly<Output>(
+/** The same as `schema.safeParse`, for a value that most often is what {@link fastPathOf} accepts. */
+export function parseWithFastPath<Output>(
   schema: z.ZodType<Output>,
-  accept: QuickAcceptance<Output>,
+  accept: FastPath<Output>,
   value: unknown,
 ): z.ZodSafeParseResult<Output> {
   const data = accept(value);

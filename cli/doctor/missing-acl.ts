@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { NEEDS, patternsOf } from './permissions.js';
-import type { Role, RuleOptions } from './permissions.js';
+import { NEEDS, patternsOf } from './acl-needs.js';
+import type { Role, RuleOptions } from './acl-needs.js';
 
 /** Something that a role needs and a Redis user may not do. */
 export interface MissingRight {

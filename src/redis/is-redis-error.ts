@@ -21,7 +21,7 @@ const WORDS_OF_REDIS =
 const OWN_CODE = /^ERR_(?!TLS|SSL|OSSL|SOCKET|STREAM)/;
 
 /** Whether an error tells of Redis or the way to it, as against a fault of ours, which no waiting mends. */
-export function isOfRedis(error: unknown): boolean {
+export function isRedisError(error: unknown): boolean {
   if (!(error instanceof Error) || OWN.has(error.name)) {
     return false;
   }

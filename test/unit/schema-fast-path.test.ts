@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { quickAcceptance } from '../../src/lib/quick-acceptance.js';
+import { fastPathOf } from '../../src/lib/schema-fast-path.js';
 import { cellObject, distinctCells, ttlSeconds, wholeNumber } from '../../src/operations/cell-schema.js';
 import { createRegistry } from '../../src/operations/registry.js';
 
@@ -62,7 +62,7 @@ const params = fc.oneof(
 
 /** What is accepted quickly is what the schema would put out. */
 function expectNoDifference(schema: z.ZodType, value: unknown): unknown {
-  const accepted = quickAcceptance(schema)(value);
+  const accepted = fastPathOf(schema)(value);
   if (accepted !== undefined) {
     const parsed = schema.safeParse(value);
     expect(parsed.error?.issues).toBeUndefined();
@@ -122,7 +122,7 @@ describe('quick acceptance', () => {
     ['a union', z.strictObject({ a: z.union([z.int(), z.string()]) }), { a: 1 }],
     ['an enum of numbers', z.strictObject({ a: z.enum({ Up: 1, Down: 2 }) }), { a: 'Up' }],
   ])('leaves a schema with %s to zod', (_, schema, value) => {
-    expect(quickAcceptance(schema)(value)).toBeUndefined();
+    expect(fastPathOf(schema)(value)).toBeUndefined();
   });
 
   test('leaves a schema within itself to zod', () => {
@@ -134,15 +134,15 @@ describe('quick acceptance', () => {
     });
 
     expect(expectNoDifference(tree, { key: 'a' })).toStrictEqual({ key: 'a' });
-    expect(quickAcceptance(tree)({ key: 'a', inner: [{ key: 'b' }] })).toBeUndefined();
+    expect(fastPathOf(tree)({ key: 'a', inner: [{ key: 'b' }] })).toBeUndefined();
   });
 
   test('asks a default for its value each time, and does not take one that the schema would refuse', () => {
     let next = 1;
-    const accept = quickAcceptance(z.strictObject({ by: z.int().default(() => next++) }));
+    const accept = fastPathOf(z.strictObject({ by: z.int().default(() => next++) }));
 
     expect([accept({}), accept({})]).toStrictEqual([{ by: 1 }, { by: 2 }]);
-    expect(quickAcceptance(z.strictObject({ by: z.int().min(1).default(0) }))({})).toBeUndefined();
+    expect(fastPathOf(z.strictObject({ by: z.int().min(1).default(0) }))({})).toBeUndefined();
   });
 
   test('runs the checks of schemas of the user, in either form', () => {
@@ -163,7 +163,7 @@ describe('quick acceptance', () => {
       [{ key: 'a' }, { key: 'a' }],
       [undefined],
     ]) {
-      expect(quickAcceptance(both)({ ...rest, cells })).toBeUndefined();
+      expect(fastPathOf(both)({ ...rest, cells })).toBeUndefined();
     }
   });
 });

@@ -7,7 +7,7 @@ import type { ServedQueues } from './served-queues.js';
 const LOOK_EVERY_MS = 30_000;
 
 /** Says when workers of other programs are connected to the queues: what they take is not applied. */
-export class OtherWorkers {
+export class ForeignWorkers {
   #timer: NodeJS.Timeout | undefined;
   /** What was said last. */
   #said = '';

@@ -11,7 +11,7 @@ const ASK_EVERY_MS = 250;
  * Resolves once Redis, or a master of a Cluster, does not answer any more, within about a second: what waits for it may wait in
  * vain. Otherwise never, and asks until `signal` is aborted.
  */
-export async function untilAway(redis: Connection, signal: AbortSignal): Promise<void> {
+export async function untilUnreachable(redis: Connection, signal: AbortSignal): Promise<void> {
   while (await answers(redis)) {
     const isOver = await wait(ASK_EVERY_MS, false, { signal, ref: false }).catch(() => true);
     if (isOver) {

@@ -7,7 +7,7 @@ import type { Before } from '../redis/replicas.js';
 const UNTIL_ON_DISK_MS = 2_500;
 
 /**
- * Life of a receipt whose mark no replica has confirmed: long after such a replica would be too old to take over by itself.
+ * Time to live of a receipt whose mark no replica has confirmed: long after such a replica would be too old to take over by itself.
  */
 const UNCONFIRMED_MS = 24 * 3600 * 1000;
 
@@ -30,13 +30,13 @@ interface Marked {
 }
 
 /**
- * Cuts the life of receipts that lie on other masters than their jobs.
+ * Expires receipts that lie on other masters than their jobs.
  *
  * A master that dies may forget that a job was completed and marked. If its receipts on other masters were gone by the
- * time that the job runs again, it would take effect twice. So they are cut only when the mark is safe: on the disk, and
+ * time that the job runs again, it would take effect twice. So they expire only when the mark is safe: on the disk, and
  * on a replica if the Cluster has any; and less while no replica answers.
  */
-export class ReceiptCutter {
+export class ReceiptExpirer {
   readonly #confirmation: ReplicaConfirmation;
   /** By slot. */
   readonly #knowledge = new Map<number, { mayForget: boolean; atMs: number }>();
@@ -57,7 +57,10 @@ export class ReceiptCutter {
   /** @param slot that of the marks */
   add(slot: number, receipts: readonly string[]): void {
     if (this.#waiting + receipts.length > MAX_RECEIPTS) {
-      this.deps.logger.warn({ receipts: receipts.length }, 'too many receipts wait to be cut; these stay for 400 days');
+      this.deps.logger.warn(
+        { receipts: receipts.length },
+        'too many receipts wait to be shortened; these stay for 400 days',
+      );
       return;
     }
     this.#waiting += receipts.length;
@@ -65,7 +68,7 @@ export class ReceiptCutter {
     this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  /** Resolves when all receipts that were added are cut, or could not be. */
+  /** Resolves when all receipts that were added have an expiry, or could not get one. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     const [last] = this.#marked.slice(-1);
@@ -78,7 +81,7 @@ export class ReceiptCutter {
     clearTimeout(this.#timer);
   }
 
-  /** Sets no more timers. What is not cut keeps its receipt for 400 days. */
+  /** Sets no more timers. What is left keeps its receipt for 400 days. */
   end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
@@ -95,13 +98,13 @@ export class ReceiptCutter {
     this.#marked = this.#marked.filter(({ atMs }) => atMs > safeAtMs);
     for (const marked of due) {
       try {
-        await this.#cut(marked);
+        await this.#expire(marked);
         this.#waiting -= marked.receipts.length;
       } catch (error) {
         this.#marked.push({ ...marked, atMs: performance.now() });
         this.deps.logger.debug(
           { err: error, receipts: marked.receipts.length },
-          'could not cut receipts, trying again',
+          'could not expire receipts, trying again',
         );
       }
     }
@@ -109,7 +112,7 @@ export class ReceiptCutter {
       this.#marked.length === 0 || this.#ended ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  async #cut({ slot, receipts, before }: Marked): Promise<void> {
+  async #expire({ slot, receipts, before }: Marked): Promise<void> {
     const { redis, settledReceiptMs } = this.deps;
     const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(before));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);

@@ -12,7 +12,7 @@ export interface Kept {
   readonly updates: number;
   /** Bytes of Redis for one update, beside receipts and the cell. */
   readonly bytes: number;
-  /** What Tally reckons with, see `lua/kept.lua`. */
+  /** What Tally reckons with, see `lua/kept-bytes.lua`. */
   readonly reckoned: number;
   /** Of the receipt of its idempotency key, which has a life of its own. */
   readonly keyReceipt: number;
