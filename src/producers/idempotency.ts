@@ -7,8 +7,9 @@ import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
-import { toMs } from '../redis/server-time.js';
 import type { Slot } from '../redis/slots.js';
+import { readByPipeline, readByScript } from './read-key-receipts.js';
+import type { ReadReceipts } from './read-key-receipts.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
 export interface Recorded {
@@ -52,12 +53,15 @@ const ANNOUNCE_EVERY_MS = 60_000;
 export class KeyLookUp {
   /** When the window was announced, by the key that tells. */
   readonly #announced = new Map<string, number>();
+  readonly #read: ReadReceipts;
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
     private readonly windowMs: number,
     private readonly confirmation: ReplicaConfirmation,
-  ) {}
+  ) {
+    this.#read = store.layouts.receipts.scriptsMayRead ? readByScript(store.redis) : readByPipeline(store.redis);
+  }
 
   /** @throws NotReplicatedError when something is recorded, and too few replicas confirm it */
   async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
@@ -97,7 +101,7 @@ export class KeyLookUp {
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
     const before = this.confirmation.isNeeded && this.confirmation.before([slot]);
-    const batches = layouts.receipts.pipelines(receipts);
+    const batches = layouts.receipts.readableTogether(receipts);
     const looked = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
     const recorded = looked.flatMap((batch) => batch.recorded);
     if (before && recorded.length > 0) {
@@ -118,26 +122,15 @@ export class KeyLookUp {
     }
   }
 
-  /** One pipeline: its commands run in this order, also when the connection is lost and some of them are sent again. */
   async #lookAtOnce(announced: string, batch: readonly KeyReceipt[]) {
-    const replies = await this.store.redis
-      .pipeline()
-      .zscore(announced, 'clock-ms')
-      .time()
-      .mget(batch.map(({ key }) => key))
-      .time()
-      .exec();
-    const [clock, time, texts, end] = (replies ?? []).map(([error, reply]) => {
-      if (error !== null) {
-        throw error;
-      }
-      return reply;
-    }) as [string | null, [string, string], (string | null)[], [string, string]];
-    const clockMs = Number(clock ?? 0);
+    const { clockMs, timeMs, endedMs, texts } = await this.#read(
+      announced,
+      batch.map(({ key }) => key),
+    );
     return {
       clockMs,
-      atMs: Math.max(toMs(time), clockMs),
-      endedMs: toMs(end),
+      atMs: Math.max(timeMs, clockMs),
+      endedMs,
       recorded: batch.flatMap(({ index, operation, params }, place): [number, Recorded][] => {
         const found = readReceipt(texts[place] ?? null, operation, params);
         return found === undefined ? [] : [[index, found]];
