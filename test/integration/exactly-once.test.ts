@@ -66,6 +66,21 @@ test('any number of keys is looked up in one call: a script could hand on some t
   await expect(refused).rejects.toThrow(expect.objectContaining({ indexes: [8_999] }));
 });
 
+test('keys of several jobs that are looked up together are each answered for their own update', async () => {
+  const here = place();
+  const producer = here.producer();
+  await here.worker();
+  const key = here.key('n');
+  const restock = (order: string) => producer.inventory.restock({ key, quantity: 10 }, { idempotencyKey: order });
+  const count = (order: string) => producer.counters.increment({ key }, { idempotencyKey: order });
+  const earlier = await Promise.all([restock('order-1'), count('order-2')]);
+  await Promise.all(earlier.map((submission) => submission.outcome()));
+
+  const submissions = await Promise.all(['order-1', 'order-2'].flatMap((order) => [restock(order), count(order)]));
+
+  expect(submissions.map(({ isRepeat }) => isRepeat)).toEqual([true, false, false, true]);
+});
+
 test('the key that is given beside an update counts, and all else of the update is checked', async () => {
   const here = place();
   const producer = here.producer();
