@@ -34,7 +34,8 @@
 -- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
--- request.keyed           { { update number, index into KEYS, fingerprint, update id, slot }, ... }; absent when none is
+-- request.keyed           of the updates with idempotency keys: { updates = their numbers, firstKey = index into KEYS of the first
+--                         receipt, fingerprints, slots, idHead and idTails = the halves of their ids }; absent when none is
 -- request.form            version of the job's form, in which receipts are written
 -- request.newestForm      the newest version that this worker can read
 -- request.sentAtMs        Redis time of the look-up before which the job was sent; absent when it has no stamp
@@ -516,24 +517,25 @@ if steps_of_updates then
 end
 
 local keyed = request.keyed
-local entries, refused = {}, {} -- by update number: what is said of a keyed one, and the outcome of one that can't be applied
+local place_of, refused = {}, {} -- by update number: its place among the keyed ones, and the outcome of one that can't be applied
 local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
-local recorded_outcome, record_outcome
+local receipt_key_of, recorded_outcome, record_outcome
 
 if keyed then
   -- Idempotency receipts hold "tally/form slot fingerprint update-id outcome". A failure is not recorded: it wrote nothing,
   -- and the same update may succeed once its cause is gone.
-  local receipt_keys = {} -- in the order of the entries
-  for n, entry in ipairs(keyed) do
-    entries[entry[1]] = entry
-    receipt_keys[n] = KEYS[entry[2]]
-  end
-  local receipts = call('MGET', unpack(receipt_keys))
-  for n, receipt_key in ipairs(receipt_keys) do
-    remembered[receipt_key] = receipts[n] or nil
-    local form = receipts[n] and string.match(receipts[n], '^tally/(%d+) ')
-    if form and tonumber(form) > request.newestForm then
-      return redis.error_reply('NEWER_FORM a newer version of Tally has recorded an idempotency key')
+  local updates, fingerprints, slots, id_head, id_tails = keyed.updates, keyed.fingerprints, keyed.slots, keyed.idHead, keyed.idTails
+  local before_first = keyed.firstKey - 1
+  local receipts = call('MGET', unpack(KEYS, keyed.firstKey, before_first + #updates))
+  for n = 1, #updates do
+    place_of[updates[n]] = n
+    local receipt = receipts[n]
+    if receipt then
+      remembered[KEYS[before_first + n]] = receipt
+      local form = string.match(receipt, '^tally/(%d+) ')
+      if form and tonumber(form) > request.newestForm then
+        return redis.error_reply('NEWER_FORM a newer version of Tally has recorded an idempotency key')
+      end
     end
   end
 
@@ -558,18 +560,21 @@ if keyed then
     return first_fingerprint == fingerprint and '=' .. first_outcome or '~'
   end
 
-  recorded_outcome = function(update)
-    local entry = entries[update]
-    local receipt = remembered[KEYS[entry[2]]]
-    return receipt and outcome_recorded(receipt, entry[3]) or fault_of_stamp
+  receipt_key_of = function(update)
+    return KEYS[before_first + place_of[update]]
   end
 
-  local head = 'tally/' .. request.form
+  recorded_outcome = function(update)
+    local receipt = remembered[receipt_key_of(update)]
+    return receipt and outcome_recorded(receipt, fingerprints[place_of[update]]) or fault_of_stamp
+  end
+
+  local head = 'tally/' .. request.form .. ' '
   record_outcome = function(update)
-    local entry, outcome = entries[update], outcomes[update]
+    local n, outcome = place_of[update], outcomes[update]
     if string.byte(outcome) ~= 63 then -- '?'
-      local receipt_key, fingerprint, update_id, slot = KEYS[entry[2]], entry[3], entry[4], entry[5]
-      remembered[receipt_key] = concat({ head, integer_text(slot), fingerprint, update_id, outcome }, ' ')
+      local receipt_key, id = KEYS[before_first + n], id_head .. id_tails[n]
+      remembered[receipt_key] = head .. slots[n] .. ' ' .. fingerprints[n] .. ' ' .. id .. ' ' .. outcome
       new_receipts[#new_receipts + 1] = receipt_key
     end
   end
@@ -594,11 +599,11 @@ end
 -- Updates are applied together, up to one whose outcome depends on what is recorded.
 if keyed or request.refused then
   for update = 1, request.updates do
-    local entry, outcome = entries[update], refused[update]
-    local receipt_key = entry and KEYS[entry[2]]
+    local outcome = refused[update]
     if outcome then
       apply_until(update - 1)
-    elseif entry then
+    elseif place_of[update] then
+      local receipt_key = receipt_key_of(update)
       if is_unrecorded[receipt_key] then
         apply_until(update - 1)
       end

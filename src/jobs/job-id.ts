@@ -1,6 +1,12 @@
 /** The id of the update at `index` of a job; that of a job which a batch put back is the update's own. */
 export function updateId(jobId: string, index: number): string {
-  return isRequeued(jobId) ? jobId : `${jobId}.${index}`;
+  const { head, tailAt } = halvesOfIds(jobId);
+  return `${head}${tailAt(index)}`;
+}
+
+/** The ids of all updates of a job, in halves: one that is the same for all, and one by the index. */
+export function halvesOfIds(jobId: string): { head: string; tailAt: (index: number) => number | '' } {
+  return isRequeued(jobId) ? { head: jobId, tailAt: () => '' } : { head: `${jobId}.`, tailAt: (index) => index };
 }
 
 /** The job and the place in it that an update id names; undefined when it is none. */

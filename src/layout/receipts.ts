@@ -44,8 +44,10 @@ export interface Receipts {
   mayBeSeveral(updates: number): boolean;
   /** Whether one with so many outcomes tells how its job ended. */
   answersForJob(outcomes: number): boolean;
-  /** Receipts in one slot, by the pipelines in which they may be read. */
-  pipelines<Item>(items: readonly Item[]): readonly (readonly Item[])[];
+  /** Receipts in one slot, by those that may be read together. */
+  readableTogether<Item>(items: readonly Item[]): readonly (readonly Item[])[];
+  /** Whether a script can read them together with what is announced, whatever moves. */
+  readonly scriptsMayRead: boolean;
   /** The keys that the script which settles jobs of a partition takes along: their receipts, if they lie with them. */
   withJobs(jobs: readonly JobName[], keys: Keys): string[];
   /** The receipts of a job that this script can't reach. */

@@ -10,6 +10,8 @@ import type { UpdateGroup, UpdateGroups } from './update-group.js';
 /** Receipts in a Cluster, whose scripts write one slot: a job has one in each slot of its updates, beside the cells. */
 export class SplitReceipts implements Receipts {
   readonly commonSlots = [];
+  /** Of a slot that is half moved, a script could read only what is all in one place. */
+  readonly scriptsMayRead = false;
 
   slotOf(steps: readonly Step[]): number | CrossSlot {
     return commonSlot(steps);
@@ -62,7 +64,7 @@ export class SplitReceipts implements Receipts {
   }
 
   /** Each alone: of a slot that is half moved, ioredis would read all of a pipeline where only a part of it is. */
-  pipelines<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  readableTogether<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
     return items.map((item) => [item]);
   }
 

@@ -5,9 +5,13 @@ import { NO_SLOT } from '../redis/slots.js';
 import type { JobSlots, Receipts } from './receipts.js';
 import type { UpdateGroup, UpdateGroups } from './update-group.js';
 
+/** Receipts that are read at a time: a script can hand on some thousands of arguments, no more. */
+const MOST_AT_ONCE = 1_000;
+
 /** Receipts on one server: a job has one, with those of keys, histories and cells wherever they are. No slot is reckoned. */
 export class WholeReceipts implements Receipts {
   readonly commonSlots = [NO_SLOT] as const;
+  readonly scriptsMayRead = true;
 
   slotOf(): typeof NO_SLOT {
     return NO_SLOT;
@@ -41,8 +45,13 @@ export class WholeReceipts implements Receipts {
     return true;
   }
 
-  pipelines<Item>(items: readonly Item[]): readonly [readonly Item[]] {
-    return [items];
+  readableTogether<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+    if (items.length <= MOST_AT_ONCE) {
+      return [items];
+    }
+    return Array.from({ length: Math.ceil(items.length / MOST_AT_ONCE) }, (_, place) =>
+      items.slice(place * MOST_AT_ONCE, (place + 1) * MOST_AT_ONCE),
+    );
   }
 
   withJobs(jobs: readonly JobName[], keys: Keys): string[] {

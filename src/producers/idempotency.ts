@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { FORM } from '../jobs/form.js';
 import { decodeKeyReceipt } from '../jobs/key-receipt.js';
 import type { Operation } from '../operations/operation.js';
@@ -7,8 +8,9 @@ import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
-import { toMs } from '../redis/server-time.js';
 import type { Slot } from '../redis/slots.js';
+import { readByPipeline, readByScript } from './read-key-receipts.js';
+import type { ReadReceipts } from './read-key-receipts.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
 export interface Recorded {
@@ -42,6 +44,18 @@ interface Group {
   readonly receipts: KeyReceipt[];
 }
 
+/** What was found in one slot: Redis' time before, and the texts of receipts. */
+interface Found {
+  readonly atMs: number;
+  readonly texts: readonly (string | null)[];
+}
+
+/** The receipts to look at together. */
+interface Gathered {
+  readonly keys: string[];
+  readonly found: Promise<Found>;
+}
+
 const ANNOUNCE_EVERY_MS = 60_000;
 
 /**
@@ -52,20 +66,26 @@ const ANNOUNCE_EVERY_MS = 60_000;
 export class KeyLookUp {
   /** When the window was announced, by the key that tells. */
   readonly #announced = new Map<string, number>();
+  /** What is to be looked at when this turn of the event loop ends, by slot. */
+  readonly #gathered = new Map<Slot, Gathered>();
+  readonly #read: ReadReceipts;
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
     private readonly windowMs: number,
     private readonly confirmation: ReplicaConfirmation,
-  ) {}
+  ) {
+    this.#read = store.layouts.receipts.scriptsMayRead ? readByScript(store.redis) : readByPipeline(store.redis);
+  }
 
   /** @throws NotReplicatedError when something is recorded, and too few replicas confirm it */
   async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
     const groups = this.#group(updates, operationOf);
-    const looked = await Promise.all(groups.map((group) => this.#lookAt(group)));
+    const readings = await Promise.all(groups.map((group) => this.#gather(group)));
+    const recorded = groups.flatMap(({ receipts }, place) => recordedOf(receipts, readings[place]?.texts ?? []));
     return {
-      sentAtMs: groups.length === 0 ? undefined : Math.min(...looked.map(({ atMs }) => atMs)),
-      recorded: new Map(looked.flatMap(({ recorded }) => recorded)),
+      sentAtMs: groups.length === 0 ? undefined : Math.min(...readings.map(({ atMs }) => atMs)),
+      recorded: new Map(recorded),
     };
   }
 
@@ -92,57 +112,49 @@ export class KeyLookUp {
     return [...groups.values()];
   }
 
-  async #lookAt({ slot, receipts }: Group): Promise<{ atMs: number; recorded: [index: number, recorded: Recorded][] }> {
+  /** Jobs that leave in one turn of the event loop are looked up together: what costs is the round trip, not the keys. */
+  async #gather({ slot, receipts }: Group): Promise<Found> {
+    let gathered = this.#gathered.get(slot);
+    if (gathered === undefined) {
+      const keys: string[] = [];
+      const look = () => {
+        this.#gathered.delete(slot);
+        return this.#lookAt(slot, keys);
+      };
+      gathered = { keys, found: setImmediate().then(look) };
+      this.#gathered.set(slot, gathered);
+    }
+    const first = gathered.keys.length;
+    gathered.keys.push(...receipts.map(({ key }) => key));
+    const { atMs, texts } = await gathered.found;
+    return { atMs, texts: texts.slice(first, first + receipts.length) };
+  }
+
+  async #lookAt(slot: Slot, receiptKeys: readonly string[]): Promise<Found> {
     const { keys, layouts } = this.store;
     const announced = keys.announced(slot);
     await this.#announceWindow(announced);
     const before = this.confirmation.isNeeded && this.confirmation.before([slot]);
-    const batches = layouts.receipts.pipelines(receipts);
-    const looked = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
-    const recorded = looked.flatMap((batch) => batch.recorded);
-    if (before && recorded.length > 0) {
+    const batches = layouts.receipts.readableTogether(receiptKeys);
+    const readings = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
+    const texts = readings.flatMap((reading) => reading.texts);
+    if (before && texts.some((text) => text !== null)) {
       await this.confirmation.confirmRead(before, keys); // the worker that recorded it may be waiting for that still
     }
-    return { atMs: Math.min(...looked.map((batch) => batch.atMs)), recorded };
+    return { atMs: Math.min(...readings.map(({ atMs }) => atMs)), texts };
   }
 
   /** Once more where the time is much later than any that was announced, or the look-up came much later than the time. */
-  async #lookSoundly(announced: string, batch: readonly KeyReceipt[]) {
+  async #lookSoundly(announced: string, receiptKeys: readonly string[]): Promise<Found> {
     for (;;) {
-      const looked = await this.#lookAtOnce(announced, batch);
-      if (looked.atMs > looked.clockMs + CLOCK_STEP_MS) {
-        await announceClock(this.store.redis, announced, looked.atMs);
-      } else if (looked.endedMs <= looked.atMs + CLOCK_STEP_MS) {
-        return looked;
+      const { clockMs, timeMs, endedMs, texts } = await this.#read(announced, receiptKeys);
+      const atMs = Math.max(timeMs, clockMs);
+      if (atMs > clockMs + CLOCK_STEP_MS) {
+        await announceClock(this.store.redis, announced, atMs);
+      } else if (endedMs <= atMs + CLOCK_STEP_MS) {
+        return { atMs, texts };
       }
     }
-  }
-
-  /** One pipeline: its commands run in this order, also when the connection is lost and some of them are sent again. */
-  async #lookAtOnce(announced: string, batch: readonly KeyReceipt[]) {
-    const replies = await this.store.redis
-      .pipeline()
-      .zscore(announced, 'clock-ms')
-      .time()
-      .mget(batch.map(({ key }) => key))
-      .time()
-      .exec();
-    const [clock, time, texts, end] = (replies ?? []).map(([error, reply]) => {
-      if (error !== null) {
-        throw error;
-      }
-      return reply;
-    }) as [string | null, [string, string], (string | null)[], [string, string]];
-    const clockMs = Number(clock ?? 0);
-    return {
-      clockMs,
-      atMs: Math.max(toMs(time), clockMs),
-      endedMs: toMs(end),
-      recorded: batch.flatMap(({ index, operation, params }, place): [number, Recorded][] => {
-        const found = readReceipt(texts[place] ?? null, operation, params);
-        return found === undefined ? [] : [[index, found]];
-      }),
-    };
   }
 
   /** Before its first use; and now and then, in case someone has removed it. */
@@ -152,6 +164,13 @@ export class KeyLookUp {
       this.#announced.set(key, performance.now());
     }
   }
+}
+
+function recordedOf(receipts: readonly KeyReceipt[], texts: Found['texts']): [index: number, recorded: Recorded][] {
+  return receipts.flatMap(({ index, operation, params }, place) => {
+    const found = readReceipt(texts[place] ?? null, operation, params);
+    return found === undefined ? [] : [[index, found]];
+  });
 }
 
 function readReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {

@@ -4,7 +4,7 @@ import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
-import type { CheckContext, CheckedUpdate } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate, Update } from '../operations/update.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
@@ -171,7 +171,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const { idempotencyKey, idempotencyOwner, trace, authorize, delay, priority }: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
-      const keyed = idempotencyKey === undefined ? update : { ...(update as object), idempotencyKey };
+      const keyed = idempotencyKey === undefined ? update : withKey(update, idempotencyKey);
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
       if (delay !== undefined) {
@@ -279,4 +279,15 @@ const NO_OPTIONS: CheckedOptions = {};
 interface AloneOptions {
   readonly delay?: number | undefined;
   readonly priority?: number | undefined;
+}
+
+/** A spread makes an object that costs all who look at it 2 us: it is for updates with other properties than usual. */
+function withKey(update: unknown, idempotencyKey: string): unknown {
+  const { operation, params } = (update ?? {}) as Partial<Update>;
+  for (const name in update as object) {
+    if (name !== 'operation' && name !== 'params' && name !== 'idempotencyKey') {
+      return { ...(update as object), idempotencyKey };
+    }
+  }
+  return { operation, params, idempotencyKey };
 }

@@ -1,6 +1,6 @@
 import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
-import { updateId } from '../jobs/job-id.js';
+import { halvesOfIds } from '../jobs/job-id.js';
 import type { Cell } from '../redis/cell.js';
 import type { Argument, History, Operation, Step } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
@@ -113,18 +113,25 @@ function readSteps(updates: readonly JobUpdate[]) {
 
 /** Of the updates with idempotency keys. Adds their receipts to the keys of the script. */
 function addKeyed(group: JobGroup, settings: CallSettings, scriptKeys: string[]) {
-  const { slot, updates } = group;
+  const { slot } = group;
   const { name, form, stamp, leastWindowMs, keys } = settings;
-  const keyed = updates.flatMap((update, place) => {
-    if ('refusal' in update || update.idempotencyKey === undefined) {
-      return [];
+  const firstKey = scriptKeys.length + 1;
+  const [updates, fingerprints, slots, idTails]: [number[], string[], number[], (number | '')[]] = [[], [], [], []];
+  const { head: idHead, tailAt } = halvesOfIds(name.jobId);
+  for (const [place, update] of group.updates.entries()) {
+    if (!('refusal' in update) && update.idempotencyKey !== undefined) {
+      scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
+      updates.push(place + 1);
+      fingerprints.push(fingerprint(update.operation, update.params));
+      slots.push(group.slotInCluster(update.steps));
+      idTails.push(tailAt(group.indexAt(place)));
     }
-    const position = scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
-    const id = updateId(name.jobId, group.indexAt(place));
-    const inCluster = group.slotInCluster(update.steps);
-    return [[place + 1, position, fingerprint(update.operation, update.params), id, inCluster]];
-  });
-  return keyed.length === 0 ? undefined : { keyed, form, newestForm: FORM, ...stamp, leastWindowMs };
+  }
+  if (updates.length === 0) {
+    return undefined;
+  }
+  const keyed = { updates, firstKey, fingerprints, slots, idHead, idTails };
+  return { keyed, form, newestForm: FORM, ...stamp, leastWindowMs };
 }
 
 /** Of the histories to be kept. Adds them to the keys of the script. */

@@ -49,6 +49,56 @@ test('an idempotency key is remembered after its job was removed', async () => {
   expect(await here.client.get(key)).toBe('5');
 });
 
+test('any number of keys is looked up in one call: a script could hand on some thousands', async () => {
+  const here = place();
+  const producer = here.producer();
+  const first = await producer.counters.increment({ key: here.key('n') }, { idempotencyKey: 'order-8999' });
+  await here.worker();
+  await first.outcome();
+  const orders = Array.from({ length: 9_000 }, (_, number) => ({
+    operation: 'counter.increment' as const,
+    params: { key: here.key('n'), by: 2 },
+    idempotencyKey: `order-${number}`,
+  }));
+
+  const refused = producer.submit(orders, { refuseConflicts: true });
+
+  await expect(refused).rejects.toThrow(expect.objectContaining({ indexes: [8_999] }));
+});
+
+test('keys of several jobs that are looked up together are each answered for their own update', async () => {
+  const here = place();
+  const producer = here.producer();
+  await here.worker();
+  const key = here.key('n');
+  const restock = (order: string) => producer.inventory.restock({ key, quantity: 10 }, { idempotencyKey: order });
+  const count = (order: string) => producer.counters.increment({ key }, { idempotencyKey: order });
+  const earlier = await Promise.all([restock('order-1'), count('order-2')]);
+  await Promise.all(earlier.map((submission) => submission.outcome()));
+
+  const submissions = await Promise.all(['order-1', 'order-2'].flatMap((order) => [restock(order), count(order)]));
+
+  expect(submissions.map(({ isRepeat }) => isRepeat)).toEqual([true, false, false, true]);
+});
+
+test('the key that is given beside an update counts, and all else of the update is checked', async () => {
+  const here = place();
+  const producer = here.producer();
+  const params = { key: here.key('count') };
+  const own = { operation: 'counter.increment' as const, params, idempotencyKey: 'own' };
+  const extra = { operation: 'counter.increment' as const, params, extra: 1 };
+
+  const [first, again] = await Promise.all([
+    producer.submit(own, { idempotencyKey: 'given' }),
+    producer.submit({ ...own, idempotencyKey: 'given' }),
+  ]);
+  await here.worker();
+
+  expect(await again.outcome()).toMatchObject({ duplicate: true });
+  expect(await first.outcome()).toEqual({ status: 'applied', result: { value: 1 } });
+  await expect(producer.submit(extra, { idempotencyKey: 'given' })).rejects.toThrow('extra');
+});
+
 test('an idempotency key with another payload is a conflict and changes nothing', async () => {
   const here = place();
   const key = here.key('count');

@@ -86,7 +86,14 @@ describe('the call of the frame', () => {
       shapeOfStep: [1, 2],
       cells: [1, f, zset[1][0], 2, g, 2],
       args: [1, 2, 3, 4, 5, 4],
-      keyed: [[1, 6, expect.any(String), 'job.0', slotOf('string 1')]],
+      keyed: {
+        updates: [1],
+        firstKey: 6,
+        fingerprints: [expect.any(String)],
+        slots: [slotOf('string 1')],
+        idHead: 'job.',
+        idTails: [0],
+      },
       history: { firstKey: 7, entries: 3, lifeSeconds: 30 * 24 * 3600, source: 'job scores.add' },
     });
   });
@@ -144,7 +151,7 @@ describe('the call of the frame', () => {
 
     expect(JSON.parse(args[1])).toMatchObject({
       part: true,
-      keyed: [[1, expect.any(Number), expect.any(String), 'job.7', 5]],
+      keyed: { updates: [1], slots: [5], idHead: 'job.', idTails: [7] },
     });
     expect(all[0]).toBe(keys.jobReceipt(name, 5));
     expect(all).toContain(keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'k' }, 5));

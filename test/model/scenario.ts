@@ -51,7 +51,7 @@ export interface Scenario {
   readonly workers?: 1;
   /** The settler stands still, where it makes no difference. */
   readonly settler?: false;
-  /** Others may come between the stamp and the look-up, which go in one pipeline. */
+  /** Others may come between the stamp and the look-up, which go in one pipeline in a Cluster. */
   readonly splitPipeline?: boolean;
   /** A janitor removes failed jobs by age. */
   readonly janitor?: boolean;

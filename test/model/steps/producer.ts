@@ -7,7 +7,7 @@ import type { Step } from '../step.js';
 import { event, progress } from '../step.js';
 import { CLOCK_TOLERANCE, LEASE } from '../times.js';
 
-/** Submitting a job: the stamp and the look-up of its key, which go in one pipeline in this order, and then the add. */
+/** Submitting a job: the stamp and the look-up of its key, at one moment or in one pipeline in this order, and then the add. */
 export function producerSteps(state: State, index: 0 | 1, world: World): Step[] {
   const job = jobAt(state, index);
   switch (job.status) {

@@ -1,0 +1,53 @@
+import { ScriptRunner, createScript } from '../redis/scripts.js';
+import type { Connection } from '../redis/connection.js';
+import { luaSource } from '../redis/lua-source.js';
+import { toMs } from '../redis/server-time.js';
+
+/** What one look at Redis found. */
+interface Reading {
+  /** The latest time announced, 0 for none. */
+  readonly clockMs: number;
+  /** Redis' time before the receipts were read. */
+  readonly timeMs: number;
+  /** The same afterwards. */
+  readonly endedMs: number;
+  /** The receipts, by the places of their keys. */
+  readonly texts: readonly (string | null)[];
+}
+
+/** Reads the receipts of idempotency keys, and Redis' time before and after. */
+export type ReadReceipts = (announced: string, keys: readonly string[]) => Promise<Reading>;
+
+/** By one script, so at one moment. It costs the process a quarter of what a pipeline does, into which ioredis puts all of BullMQ's. */
+export function readByScript(redis: Connection): ReadReceipts {
+  const script = createScript('look up', luaSource('look-up'));
+  const scripts = new ScriptRunner(redis, [script]);
+  return async (announced, keys) => {
+    const [clock, seconds, micros, texts] = (await scripts.run(script, [announced], keys)) as ScriptReply;
+    const timeMs = toMs([seconds, micros]);
+    return { clockMs: Number(clock ?? 0), timeMs, endedMs: timeMs, texts };
+  };
+}
+
+type ScriptReply = [string | null, string, string, (string | null)[]];
+
+/** By one pipeline: its commands run in this order, also when the connection is lost and some of them are sent again. */
+export function readByPipeline(redis: Connection): ReadReceipts {
+  return async (announced, keys) => {
+    const pipeline = redis
+      .pipeline()
+      .zscore(announced, 'clock-ms')
+      .time()
+      .mget([...keys])
+      .time();
+    const [clock, time, texts, end] = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+      if (error !== null) {
+        throw error;
+      }
+      return reply;
+    }) as PipelineReply;
+    return { clockMs: Number(clock ?? 0), timeMs: toMs(time), endedMs: toMs(end), texts };
+  };
+}
+
+type PipelineReply = [string | null, [string, string], (string | null)[], [string, string]];
