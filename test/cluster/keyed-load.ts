@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { Outcome, Producer } from '../../src/index.js';
+import type { Outcome, Producer, TallyError } from '../../src/index.js';
 import type { Connection } from '../../src/redis/connection.js';
 
 /** A failover and the retries after it take less. */
@@ -43,6 +43,7 @@ export class KeyedLoad {
     callers: number,
   ) {
     this.#loops = Array.from({ length: callers }, () => this.#call());
+    Promise.all(this.#loops).catch(() => undefined); // `stop` tells
   }
 
   get sent(): number {
@@ -88,8 +89,11 @@ export class KeyedLoad {
     while (!sent.accepted) {
       const submission = await this.producer.counters
         .increment({ key: sent.key }, { idempotencyKey })
-        .catch(() => undefined);
-      if (submission === undefined) {
+        .catch((error: unknown) => error as Error);
+      if (submission instanceof Error) {
+        if ((submission as Partial<TallyError>).code === 'CLOSED') {
+          throw submission; // a test that has failed: else this would never give way to anything
+        }
         this.refusals += 1;
       } else {
         sent.accepted = true;
