@@ -11,7 +11,11 @@ const NEEDED = ['cli', 'src', 'lua', 'loadtest', 'dashboard', 'package.json', 't
 
 /** What makes Tally forget that it applied an update with an idempotency key. */
 export const NO_IDEMPOTENCY: readonly Edit[] = [
-  { file: 'lua/apply.lua', from: 'if receipt or fault_of_stamp then', to: 'if fault_of_stamp then' },
+  {
+    file: 'lua/apply.lua',
+    from: 'return receipt and outcome_recorded(receipt, fingerprints[place_of[update]]) or fault_of_stamp',
+    to: 'return fault_of_stamp',
+  },
   // The producer's short cut would answer what is delivered again after it was applied.
   {
     file: 'src/producers/idempotency.ts',
@@ -19,6 +23,13 @@ export const NO_IDEMPOTENCY: readonly Edit[] = [
     to: 'return found === undefined || index >= 0 ? [] : [[index, found]];',
   },
 ];
+
+/** What lets a job that runs again be applied again. */
+export const NO_JOB_RECEIPTS: Edit = {
+  file: 'lua/apply.lua',
+  from: 'if record then\n  if within_lease',
+  to: 'if false then\n  if within_lease',
+};
 
 /** A copy of Tally that lacks a protection, removed after the test. */
 export function mutatedCopy(...edits: readonly Edit[]): string {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { LoadResult } from '../../loadtest/load/result.js';
-import { mutatedCopy, NO_IDEMPOTENCY, ROOT } from './mutated-copy.js';
+import { mutatedCopy, NO_IDEMPOTENCY, NO_JOB_RECEIPTS, ROOT } from './mutated-copy.js';
 
 test('a load on a set-up of its own is right though workers die, stop and lose their scripts', async () => {
   const nemeses = ['kill-worker', 'pause-worker', 'flush-scripts'];
@@ -51,8 +51,7 @@ test('events that are delivered twice show when idempotency receipts are off', a
 });
 
 test('jobs that run twice, as their worker was killed, show when receipts are off', async () => {
-  const [from, to] = ['if record then\n  if within_lease', 'if false then\n  if within_lease'];
-  const copy = mutatedCopy({ file: 'lua/apply.lua', from, to });
+  const copy = mutatedCopy(NO_JOB_RECEIPTS);
   let doubled = 0;
   for (let seed = 1; doubled === 0 && seed <= 6; seed += 1) {
     const args = ['--nemesis', 'kill-worker', '--rate', '3000', '--duration', '6s', '--seed', String(seed)];
