@@ -1,7 +1,14 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../redis/connection.js';
+import { crossSlotScript } from '../redis/cross-slot-scripts.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
+import { luaSource } from '../redis/lua-source.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../redis/replicas.js';
 import type { Before } from '../redis/replicas.js';
+import { createScript } from '../redis/scripts.js';
+import { slotOf } from '../redis/slots.js';
+
+const CUT = crossSlotScript(createScript('cut', luaSource('cut')));
 
 /** `appendfsync everysec` writes to the disk within two seconds. */
 const UNTIL_ON_DISK_MS = 2_500;
@@ -46,7 +53,14 @@ export class ReceiptCutter {
   #cutting: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(private readonly deps: { redis: Connection; settledReceiptMs: number; logger: Logger }) {
+  constructor(
+    private readonly deps: {
+      readonly redis: Connection;
+      readonly crossSlot: CrossSlotScripts;
+      readonly settledReceiptMs: number;
+      readonly logger: Logger;
+    },
+  ) {
     this.#confirmation = new ReplicaConfirmation(deps.redis, {
       replicasToConfirm: 1,
       confirmOnDisk: false,
@@ -110,12 +124,28 @@ export class ReceiptCutter {
   }
 
   async #cut({ slot, receipts, before }: Marked): Promise<void> {
-    const { redis, settledReceiptMs } = this.deps;
+    const { settledReceiptMs } = this.deps;
     const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(before));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
     for (let first = 0; first < receipts.length; first += AT_ONCE) {
-      await Promise.all(receipts.slice(first, first + AT_ONCE).map((receipt) => redis.expire(receipt, seconds)));
+      await this.#expire(receipts.slice(first, first + AT_ONCE), seconds);
     }
+  }
+
+  /** By one call for each master that takes such; those of a call that fails, and of others, one by one. */
+  async #expire(receipts: readonly string[], seconds: number): Promise<void> {
+    const { redis, crossSlot } = this.deps;
+    const left = new Set(receipts);
+    const byMaster = crossSlot.byMaster(receipts.map((receipt) => ({ receipt, slot: slotOf(receipt) })));
+    const calls = [...byMaster].map(async ([master, [{ receipt }, ...others]]) => {
+      const keys = others.map((other) => other.receipt);
+      await crossSlot.run(master, CUT, receipt, [seconds, ...keys]);
+      for (const cut of [receipt, ...keys]) {
+        left.delete(cut);
+      }
+    });
+    await Promise.allSettled(calls);
+    await Promise.all([...left].map((receipt) => redis.expire(receipt, seconds)));
   }
 
   /** Asked now and then: replicas come and go seldom. */

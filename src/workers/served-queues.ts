@@ -49,8 +49,9 @@ export class ServedQueues {
   #closed = false;
 
   constructor(private readonly deps: Service) {
-    const { redis, options, logger } = deps;
-    this.#cutter = new ReceiptCutter({ redis, settledReceiptMs: options.settledReceiptMs, logger });
+    const { redis, apply, options, logger } = deps;
+    const { settledReceiptMs } = options;
+    this.#cutter = new ReceiptCutter({ redis, crossSlot: apply.crossSlot, settledReceiptMs, logger });
   }
 
   /**

@@ -63,7 +63,7 @@ describe('the call of the frame', () => {
     const [[hashIndex, [f, g], fields]] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect([...Object.keys(request), 'part', 'steps', 'refused'].sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'part', 'steps', 'refused', 'slots'].sort()).toEqual([...documented].sort());
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields, zset[0], zset[2]]).toEqual([4, ['f', 'g'], 5, ['m']]);
     expect(request).toMatchObject({
@@ -130,11 +130,11 @@ describe('the call of the frame', () => {
       'shapes',
       'cells',
       'args',
-      'announced',
-      'clockMs',
       'applyUntilMs',
       'leaseLengthMs',
       'receiptSeconds',
+      'announced',
+      'clockMs',
     ]);
   });
 
