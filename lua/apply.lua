@@ -98,6 +98,7 @@ local request = cjson.decode(ARGV[2])
 -- What has a receipt of its own: the job, or what it has in one slot.
 local places
 local slots = request.slots
+local records_of_slots
 if slots then
   local keys = { KEYS[1] }
   for n = 4, #ARGV do
@@ -111,19 +112,32 @@ if slots then
     places[n] = { first = first, last = last, receipt = slot[2], announced = slot[3], clock_ms = slot[4], other = slot[5] }
     first = last + 1
   end
-else
-  local announced, other = request.announced, request.otherReceipt
-  places = {
-    { first = 1, last = request.updates, receipt = 1, announced = announced, clock_ms = request.clockMs, other = other },
-  }
-end
-
-local function records_of(all)
-  local records = {}
-  for n = 1, #all do
-    records[n] = all[n].record
+  records_of_slots = function()
+    local records = {}
+    for n, place in ipairs(places) do
+      records[n] = place.record
+    end
+    return records
   end
-  return records
+else
+  -- With all that it will have, since a table that grows is dearer.
+  places = {
+    {
+      first = 1,
+      last = request.updates,
+      receipt = 1,
+      announced = request.announced,
+      clock_ms = request.clockMs or false,
+      other = request.otherReceipt or false,
+      announced_window_ms = 0,
+      announced_clock_ms = 0,
+      time_ms = 0,
+      receipt_seconds = 0,
+      is_kept_on = false,
+      record = false,
+      is_new = false,
+    },
+  }
 end
 
 -- The receipts, if an earlier attempt applied it.
@@ -164,7 +178,7 @@ if answered > 0 then
     end
   end
   if answered == #places then
-    return slots and records_of(places) or places[1].record
+    return slots and records_of_slots() or places[1].record
   end
 end
 if lease_is_over then
@@ -227,21 +241,20 @@ local has_ttl = false
 for n = 1, #shapes do
   has_ttl = has_ttl or shapes[n].ttl
 end
-local function may_write_string(key)
-  return is_allowed('INCRBY', key, 'x') and (not has_ttl or is_allowed('SET', key, 'x', 'x'))
-end
+local may_write_strings = slots
+  or string_count == 0
+  or is_allowed('INCRBY', KEYS[2], 'x') and (not has_ttl or is_allowed('SET', KEYS[2], 'x', 'x'))
 
-local may_write_strings = slots or string_count == 0 or may_write_string(KEYS[2])
-
-local forbidden = {} -- string cells in several slots that this user may not write
 local read_texts
+local forbidden -- string cells in several slots that this user may not write
 if slots then
+  forbidden = {}
   -- What MGET would answer for cells, and anything for those that may not be written.
   read_texts = function(first, last)
     local texts = {}
     for cell = first, last do
       local key, text = KEYS[cell + 1], 'forbidden'
-      if may_write_string(key) then
+      if is_allowed('INCRBY', key, 'x') and (not has_ttl or is_allowed('SET', key, 'x', 'x')) then
         text = redis.pcall('GET', key)
         if type(text) == 'table' then
           if not find(text.err, 'WRONGTYPE', 1, true) then
@@ -289,8 +302,10 @@ for first = 1, string_count, MAX_UNPACK do
   end
 end
 
-for _, cell in ipairs(forbidden) do
-  problems[cell] = 'NOPERM'
+if forbidden then
+  for _, cell in ipairs(forbidden) do
+    problems[cell] = 'NOPERM'
+  end
 end
 
 if hashes or sorted_sets then
@@ -767,12 +782,13 @@ if #outcomes == 1 and not request.part and (first == 63 or first == 42) then -- 
   return record
 end
 
-for n = 1, #places do
-  local place = places[n]
-  if place.is_keyed and place.is_new and now_ms > place.announced_clock_ms + CLOCK_STEP_MS then
-    place.raises_clock = true
-    if not is_allowed('ZADD', KEYS[place.announced], 'x', '0') then
-      return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
+if keyed then
+  for _, place in ipairs(places) do
+    if place.is_keyed and place.is_new and now_ms > place.announced_clock_ms + CLOCK_STEP_MS then
+      place.raises_clock = true
+      if not is_allowed('ZADD', KEYS[place.announced], 'x', '0') then
+        return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
+      end
     end
   end
 end
@@ -928,4 +944,4 @@ if history then
   end
 end
 
-return slots and records_of(places) or record
+return slots and records_of_slots() or record
