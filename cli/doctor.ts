@@ -63,7 +63,7 @@ async function checkMasters(
   const layouts = layoutsOf(masters, { ...rights, partitions: context.config.TALLY_PARTITIONS });
   const checks: [string, () => Promise<Finding[]>][] = [
     ['server', () => checkServers(nodes, { isCluster, ...durabilityOptions(context) })],
-    ['scripts', () => checkScripts(nodes)],
+    ['scripts', () => checkScripts(nodes, isCluster)],
     ['clock', () => checkClocks(nodes)],
     ['partitions', () => checkPartitions(masters, layouts)],
     ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],

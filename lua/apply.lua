@@ -12,6 +12,11 @@
 -- A job of one update is as frequent as a large batch, and for it the making of functions is most of the time: what
 -- few jobs need makes its functions inside a block of its own.
 --
+-- In a Cluster one call applies what a job has in several slots of one master, see `crossSlotScript`. Each slot has its own
+-- receipt, which answers for it alone. A key may then be on another node, or on its way there, and Redis says so when a
+-- command meets it: so all that is written is read before the first write, key by key, as commands over several slots are
+-- refused. And Redis makes sure of the rights on keys in KEYS only: so it is asked about each that will be written.
+--
 -- KEYS  1             receipt of the job
 --       2 .. s+1      keys of the job's s string cells, each once; string cell c is KEYS[c + 1]
 --       then          keys of its hashes and sorted sets, each once
@@ -21,6 +26,7 @@
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
 --       3             head of the job's record: "tally/form digest "
+--       4 ..          with several slots, all keys after the first: KEYS[1] is what the call is routed by
 --
 -- request.strings         number of string cells
 -- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
@@ -44,6 +50,8 @@
 -- request.announced       index into KEYS: a sorted set with the members "window-ms" and "clock-ms", the largest window and
 --                         the latest time under this namespace
 -- request.clockMs         the latest time that was known to be announced when the attempt began; absent for none
+-- request.slots           { { number of updates, index into KEYS of the receipt, of what is announced, clockMs or false, index
+--                         of otherReceipt or false }, ... }: the updates of a slot follow each other; absent for a single slot
 -- request.ranBefore       true when an earlier attempt may have left receipts; absent for the first
 -- request.applyUntilMs    latest time at which the job may be applied: a receipt of it may be gone then; absent without a stamp
 -- request.otherReceipt    index into KEYS: the receipt of the job if the version was put into or out of its data since
@@ -56,7 +64,7 @@
 --   .lifeSeconds          life of a history after its latest entry
 --   .source               "job-id operation"
 --
--- Returns the record of the job, the text that its receipt keeps: the head, then the outcomes of all updates joined by ';':
+-- Returns the record of the job, or a list of those in its slots, the text that its receipt keeps: the head, then the outcomes of all updates joined by ';':
 --   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
 --   !CODE,1,2    rejected by the plan, with its detail numbers
 --   ?CODE,1      failed: nothing was written; the number is the cell, counted within the update
@@ -83,44 +91,105 @@ local type, tonumber, floor, format, find, concat = type, tonumber, math.floor, 
 local call = redis.call
 local KEYS = KEYS -- a global is dearer to reach
 
--- The receipt of this job, if an earlier attempt applied it.
 local now = call('TIME')
 local now_ms = now[1] * 1000 + floor(now[2] / 1000)
 local lease_ms = tonumber(ARGV[1])
 local request = cjson.decode(ARGV[2])
 
--- The time that ages are reckoned in: Redis' own, but never set back.
-local scores = call('ZMSCORE', KEYS[request.announced], 'window-ms', 'clock-ms')
-local announced_window_ms, announced_clock_ms = tonumber(scores[1] or 0), tonumber(scores[2] or 0)
-local time_ms = math.max(now_ms, announced_clock_ms)
-local receipt_seconds = request.receiptSeconds + math.ceil((time_ms - now_ms) / 1000)
-
--- A lease that was over once stays so when the clock is set back: who relies on it announces the time.
-local within_lease = now_ms <= lease_ms
-  and now_ms >= lease_ms - 2 * request.leaseLengthMs
-  and announced_clock_ms <= math.max(lease_ms, request.clockMs or 0)
-
-local record = call('GET', KEYS[1])
-if record then
-  if within_lease then
-    call('EXPIRE', KEYS[1], receipt_seconds)
+-- What has a receipt of its own: the job, or what it has in one slot.
+local places
+local slots = request.slots
+local records_of_slots
+if slots then
+  local keys = { KEYS[1] }
+  for n = 4, #ARGV do
+    keys[n - 2] = ARGV[n]
   end
-  return record
+  KEYS = keys
+  places = {}
+  local first = 1
+  for n, slot in ipairs(slots) do
+    local last = first + slot[1] - 1
+    places[n] = { first = first, last = last, receipt = slot[2], announced = slot[3], clock_ms = slot[4], other = slot[5] }
+    first = last + 1
+  end
+  records_of_slots = function()
+    local records = {}
+    for n, place in ipairs(places) do
+      records[n] = place.record
+    end
+    return records
+  end
+else
+  -- With all that it will have, since a table that grows is dearer.
+  places = {
+    {
+      first = 1,
+      last = request.updates,
+      receipt = 1,
+      announced = request.announced,
+      clock_ms = request.clockMs or false,
+      other = request.otherReceipt or false,
+      announced_window_ms = 0,
+      announced_clock_ms = 0,
+      time_ms = 0,
+      receipt_seconds = 0,
+      is_kept_on = false,
+      record = false,
+      is_new = false,
+    },
+  }
 end
-if request.otherReceipt then
-  record = call('GET', KEYS[request.otherReceipt])
+
+-- The receipts, if an earlier attempt applied it.
+local answered, lease_is_over, is_too_old = 0, false, false
+for n = 1, #places do
+  local place = places[n]
+  -- The time that ages are reckoned in: Redis' own, but never set back.
+  local scores = call('ZMSCORE', KEYS[place.announced], 'window-ms', 'clock-ms')
+  local announced_clock_ms = tonumber(scores[2] or 0)
+  local time_ms = math.max(now_ms, announced_clock_ms)
+  place.announced_window_ms, place.announced_clock_ms = tonumber(scores[1] or 0), announced_clock_ms
+  place.time_ms, place.receipt_seconds = time_ms, request.receiptSeconds + math.ceil((time_ms - now_ms) / 1000)
+
+  -- A lease that was over once stays so when the clock is set back: who relies on it announces the time.
+  local within_lease = now_ms <= lease_ms
+    and now_ms >= lease_ms - 2 * request.leaseLengthMs
+    and announced_clock_ms <= math.max(lease_ms, place.clock_ms or 0)
+
+  local record = call('GET', KEYS[place.receipt])
+  place.is_kept_on = record and within_lease
+  if not record and place.other then
+    record = call('GET', KEYS[place.other])
+  end
   if record then
-    return record
+    place.record = record
+    answered = answered + 1
+  else
+    lease_is_over = lease_is_over or not within_lease
+    is_too_old = is_too_old or request.applyUntilMs and time_ms > request.applyUntilMs
   end
 end
-if not within_lease then
+
+-- A receipt that is there stays, whatever becomes of the rest.
+if answered > 0 then
+  for n = 1, #places do
+    if places[n].is_kept_on then
+      call('EXPIRE', KEYS[places[n].receipt], places[n].receipt_seconds)
+    end
+  end
+  if answered == #places then
+    return slots and records_of_slots() or places[1].record
+  end
+end
+if lease_is_over then
   return redis.error_reply('LEASE_EXPIRED this attempt came too late to write; nothing was written')
 end
 
 if request.ranBefore and not request.applyUntilMs then
   return redis.error_reply('UNSTAMPED the job ran before, and does not say when it was sent')
 end
-if request.applyUntilMs and time_ms > request.applyUntilMs then
+if is_too_old then
   return redis.error_reply('TOO_OLD the job is so old that it may have been applied before, and its receipt be gone by now')
 end
 
@@ -157,7 +226,7 @@ local function is_refusal(text)
   return find(text, "^ERR The user executing the script can't") or find(text, '[nN]o permissions')
 end
 
--- Whether the worker's user may run a command that is to write. EVALSHA itself makes sure of the keys, but not of the
+-- Whether the worker's user may run a command that is to write. EVALSHA itself makes sure of what is in KEYS, but not of the
 -- commands, and a write must not be the first to find out. Before Redis 7 one can only try: so the arguments must be
 -- some that the command refuses, as it does after its rights were checked.
 local function is_allowed(command, ...)
@@ -173,8 +242,35 @@ local has_ttl = false
 for n = 1, #shapes do
   has_ttl = has_ttl or shapes[n].ttl
 end
-local may_write_strings = string_count == 0
+local may_write_strings = slots
+  or string_count == 0
   or is_allowed('INCRBY', KEYS[2], 'x') and (not has_ttl or is_allowed('SET', KEYS[2], 'x', 'x'))
+
+local read_texts
+local forbidden -- string cells in several slots that this user may not write
+if slots then
+  forbidden = {}
+  -- What MGET would answer for cells, and anything for those that may not be written.
+  read_texts = function(first, last)
+    local texts = {}
+    for cell = first, last do
+      local key, text = KEYS[cell + 1], 'forbidden'
+      if is_allowed('INCRBY', key, 'x') and (not has_ttl or is_allowed('SET', key, 'x', 'x')) then
+        text = redis.pcall('GET', key)
+        if type(text) == 'table' then
+          if not find(text.err, 'WRONGTYPE', 1, true) then
+            error(text)
+          end
+          text = false
+        end
+      else
+        forbidden[#forbidden + 1] = cell
+      end
+      texts[cell - first + 1] = text
+    end
+    return texts
+  end
+end
 
 -- The number of a string cell for which MGET has no text.
 local function read_nothing(cell)
@@ -188,7 +284,8 @@ end
 
 for first = 1, string_count, MAX_UNPACK do
   local last = math.min(first + MAX_UNPACK - 1, string_count)
-  local numbers = call('MGET', unpack(KEYS, first + 1, last + 1)) -- texts, whose places the numbers take
+  -- Texts, whose places the numbers take.
+  local numbers = read_texts and read_texts(first, last) or call('MGET', unpack(KEYS, first + 1, last + 1))
   for n = 1, last - first + 1 do
     local cell, text = first + n - 1, numbers[n]
     if may_write_strings then
@@ -203,6 +300,12 @@ for first = 1, string_count, MAX_UNPACK do
     for n = 1, #numbers do
       values[first + n - 1], value_before[first + n - 1] = numbers[n], numbers[n]
     end
+  end
+end
+
+if forbidden then
+  for _, cell in ipairs(forbidden) do
+    problems[cell] = 'NOPERM'
   end
 end
 
@@ -223,13 +326,20 @@ if hashes or sorted_sets then
     return false
   end
 
-  local may_write = {
-    hash = not hashes or is_allowed('HINCRBY', KEYS[hashes[1][1]], '0', 'x'),
-    zset = not sorted_sets or is_allowed('ZADD', KEYS[sorted_sets[1][1]], 'x', '0'),
-  }
+  local may_write = {} -- by kind, of the latest key that was asked about: with a single slot, the first speaks for all
+  local function ask_for(kind, key)
+    if slots or may_write[kind] == nil then
+      if kind == 'hash' then
+        may_write.hash = is_allowed('HINCRBY', key, '0', 'x')
+      else
+        may_write.zset = is_allowed('ZADD', key, 'x', '0')
+      end
+    end
+  end
 
   local function read_group(kind, command, group, read)
     local key, group_cells, names = KEYS[group[1]], group[2], group[3]
+    ask_for(kind, key)
     for first = 1, #group_cells, MAX_UNPACK do
       local last = math.min(first + MAX_UNPACK - 1, #group_cells)
       local texts = redis.pcall(command, key, unpack(names, first, last))
@@ -517,21 +627,30 @@ if steps_of_updates then
 end
 
 local keyed = request.keyed
-local place_of, refused = {}, {} -- by update number: its place among the keyed ones, and the outcome of one that can't be applied
-local remembered, new_receipts = {}, {} -- idempotency receipts by their key, and the keys of those to write
+local row_of, refused = {}, {} -- by update number: its row in the columns of "keyed", and the outcome of one that can't be applied
+local remembered = {} -- idempotency receipts by their key
 local receipt_key_of, recorded_outcome, record_outcome
 
 if keyed then
   -- Idempotency receipts hold "tally/form slot fingerprint update-id outcome". A failure is not recorded: it wrote nothing,
   -- and the same update may succeed once its cause is gone.
-  local updates, fingerprints, slots, id_head, id_tails = keyed.updates, keyed.fingerprints, keyed.slots, keyed.idHead, keyed.idTails
+  local updates, fingerprints, cluster_slots = keyed.updates, keyed.fingerprints, keyed.slots
+  local id_head, id_tails = keyed.idHead, keyed.idTails
   local before_first = keyed.firstKey - 1
-  local receipts = call('MGET', unpack(KEYS, keyed.firstKey, before_first + #updates))
-  for n = 1, #updates do
-    place_of[updates[n]] = n
-    local receipt = receipts[n]
+  local receipts
+  if slots then
+    receipts = {}
+    for row = 1, #updates do
+      receipts[row] = call('GET', KEYS[before_first + row])
+    end
+  else
+    receipts = call('MGET', unpack(KEYS, keyed.firstKey, before_first + #updates))
+  end
+  for row = 1, #updates do
+    row_of[updates[row]] = row
+    local receipt = receipts[row]
     if receipt then
-      remembered[KEYS[before_first + n]] = receipt
+      remembered[KEYS[before_first + row]] = receipt
       local form = string.match(receipt, '^tally/(%d+) ')
       if form and tonumber(form) > request.newestForm then
         return redis.error_reply('NEWER_FORM a newer version of Tally has recorded an idempotency key')
@@ -539,17 +658,19 @@ if keyed then
     end
   end
 
-  local window_ms = request.windowMs
-  if window_ms and announced_window_ms > 0 then
-    window_ms = math.min(window_ms, announced_window_ms)
-  end
-
   -- Why an update whose key is not recorded can't be applied: others of the same key may have been, and be forgotten.
-  local fault_of_stamp
-  if not request.sentAtMs or not window_ms or request.sentAtMs > time_ms + CLOCK_STEP_MS then
-    fault_of_stamp = '?UNSTAMPED'
-  elseif time_ms > request.sentAtMs + window_ms then
-    fault_of_stamp = '*TOO_OLD'
+  local sent_at_ms = request.sentAtMs
+  for _, place in ipairs(places) do
+    local window_ms = request.windowMs
+    if window_ms and place.announced_window_ms > 0 then
+      window_ms = math.min(window_ms, place.announced_window_ms)
+    end
+    if not sent_at_ms or not window_ms or sent_at_ms > place.time_ms + CLOCK_STEP_MS then
+      place.fault_of_stamp = '?UNSTAMPED'
+    elseif place.time_ms > sent_at_ms + window_ms then
+      place.fault_of_stamp = '*TOO_OLD'
+    end
+    place.new_receipts = {} -- the keys of those to write
   end
 
   local function outcome_recorded(receipt, fingerprint)
@@ -561,21 +682,21 @@ if keyed then
   end
 
   receipt_key_of = function(update)
-    return KEYS[before_first + place_of[update]]
+    return KEYS[before_first + row_of[update]]
   end
 
-  recorded_outcome = function(update)
+  recorded_outcome = function(update, place)
     local receipt = remembered[receipt_key_of(update)]
-    return receipt and outcome_recorded(receipt, fingerprints[place_of[update]]) or fault_of_stamp
+    return receipt and outcome_recorded(receipt, fingerprints[row_of[update]]) or place.fault_of_stamp
   end
 
   local head = 'tally/' .. request.form .. ' '
-  record_outcome = function(update)
-    local n, outcome = place_of[update], outcomes[update]
+  record_outcome = function(update, place)
+    local row, outcome = row_of[update], outcomes[update]
     if string.byte(outcome) ~= 63 then -- '?'
-      local receipt_key, id = KEYS[before_first + n], id_head .. id_tails[n]
-      remembered[receipt_key] = head .. slots[n] .. ' ' .. fingerprints[n] .. ' ' .. id .. ' ' .. outcome
-      new_receipts[#new_receipts + 1] = receipt_key
+      local receipt_key, id = KEYS[before_first + row], id_head .. id_tails[row]
+      remembered[receipt_key] = head .. cluster_slots[row] .. ' ' .. fingerprints[row] .. ' ' .. id .. ' ' .. outcome
+      place.new_receipts[#place.new_receipts + 1] = receipt_key
     end
   end
 end
@@ -587,38 +708,66 @@ end
 local next_update = 1 -- to be applied
 local unrecorded, is_unrecorded = {}, {} -- keyed updates from there on, and true by the key of their receipt
 
-local function apply_until(last)
+local function apply_until(last, place)
   apply_updates(next_update, last)
   next_update = last + 1
   for n = 1, #unrecorded do
-    record_outcome(unrecorded[n])
+    record_outcome(unrecorded[n], place)
   end
   unrecorded, is_unrecorded = {}, {}
 end
 
--- Updates are applied together, up to one whose outcome depends on what is recorded.
-if keyed or request.refused then
-  for update = 1, request.updates do
-    local outcome = refused[update]
-    if outcome then
-      apply_until(update - 1)
-    elseif place_of[update] then
-      local receipt_key = receipt_key_of(update)
-      if is_unrecorded[receipt_key] then
-        apply_until(update - 1)
-      end
-      outcome = recorded_outcome(update)
+local is_mixed = keyed or request.refused
+if is_mixed or answered > 0 then
+  local function skip_update(update)
+    skip_steps(steps_of_updates and steps_of_updates[update] or 1)
+  end
+
+  -- Updates are applied together, up to one whose outcome depends on what is recorded.
+  local function apply_place(place)
+    for update = place.first, place.last do
+      local outcome = refused[update]
       if outcome then
-        apply_until(update - 1)
-        skip_steps(steps_of_updates and steps_of_updates[update] or 1)
-      else
-        unrecorded[#unrecorded + 1] = update
-        is_unrecorded[receipt_key] = true
+        apply_until(update - 1, place)
+      elseif row_of[update] then
+        local receipt_key = receipt_key_of(update)
+        place.is_keyed = true
+        if is_unrecorded[receipt_key] then
+          apply_until(update - 1, place)
+        end
+        outcome = recorded_outcome(update, place)
+        if outcome then
+          apply_until(update - 1, place)
+          skip_update(update)
+        else
+          unrecorded[#unrecorded + 1] = update
+          is_unrecorded[receipt_key] = true
+        end
+      end
+      if outcome then
+        outcomes[update] = outcome
+        next_update = update + 1
       end
     end
-    if outcome then
-      outcomes[update] = outcome
-      next_update = update + 1
+    apply_until(place.last, place)
+  end
+
+  local function leave_out(place)
+    apply_until(place.first - 1)
+    for update = place.first, place.last do
+      if not refused[update] then
+        skip_update(update)
+      end
+      outcomes[update] = '' -- for the count; its receipt has the true one
+    end
+    next_update = place.last + 1
+  end
+
+  for _, place in ipairs(places) do
+    if place.record then
+      leave_out(place)
+    elseif is_mixed then
+      apply_place(place)
     end
   end
 end
@@ -626,32 +775,84 @@ apply_until(request.updates)
 
 -- Receipt. A job of one update that was not applied leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its updates that were not applied become jobs of their own, and a second run must not apply them as well.
-record = ARGV[3] .. concat(outcomes, ';')
+local record
+for n = 1, #places do
+  local place = places[n]
+  place.is_new = not place.record
+  if place.is_new then
+    record = ARGV[3] .. concat(outcomes, ';', place.first, place.last)
+    place.record = record
+  end
+end
 local first = string.byte(outcomes[1])
 if #outcomes == 1 and not request.part and (first == 63 or first == 42) then -- '?', '*'
   return record
 end
 
-local until_ms
-if #new_receipts > 0 then
-  -- What is announced may be any number: SET must not be the first to refuse it.
-  local window_ms = math.max(announced_window_ms, request.windowMs, request.leastWindowMs or 0)
-  until_ms = integer_text(math.min(floor(time_ms + window_ms + KEY_RECEIPT_MARGIN_MS), MAX_INTEGER))
-end
-
-local raises_clock = keyed and now_ms > announced_clock_ms + CLOCK_STEP_MS
-if raises_clock and not is_allowed('ZADD', KEYS[request.announced], 'x', '0') then
-  return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
-end
-
-call('SET', KEYS[1], record, 'EX', receipt_seconds)
-if #new_receipts > 0 then
-  for _, receipt_key in ipairs(new_receipts) do
-    call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
+if keyed then
+  for _, place in ipairs(places) do
+    if place.is_keyed and place.is_new and now_ms > place.announced_clock_ms + CLOCK_STEP_MS then
+      place.raises_clock = true
+      if not is_allowed('ZADD', KEYS[place.announced], 'x', '0') then
+        return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
+      end
+    end
   end
 end
-if raises_clock then
-  call('ZADD', KEYS[request.announced], 'GT', integer_text(now_ms), 'clock-ms')
+
+local history = request.history
+
+-- With several slots nobody has made sure yet of what Tally keeps beside the cells: that it is here, and may be written.
+if slots then
+  local lacks
+  local function need(command, key)
+    lacks = lacks or not redis.acl_check_cmd(command, key, 'x') and command
+  end
+  for _, place in ipairs(places) do
+    if place.is_new then
+      need('SET', KEYS[place.receipt])
+      for _, receipt_key in ipairs(place.new_receipts or {}) do
+        need('SET', receipt_key)
+      end
+    end
+  end
+  if history then
+    local last = history.firstKey + string_count - 1
+    for _, groups in ipairs({ hashes or {}, sorted_sets or {} }) do
+      for _, group in ipairs(groups) do
+        last = last + #group[2]
+      end
+    end
+    for key = history.firstKey, last do
+      call('EXISTS', KEYS[key])
+      need('LPUSH', KEYS[key])
+    end
+  end
+  if lacks then
+    return redis.error_reply("NOPERM the worker's user may not run " .. lacks .. ' on a key of Tally')
+  end
+end
+
+for n = 1, #places do
+  local place = places[n]
+  if place.is_new then
+    call('SET', KEYS[place.receipt], place.record, 'EX', place.receipt_seconds)
+  end
+end
+if keyed then
+  for _, place in ipairs(places) do
+    if #place.new_receipts > 0 then
+      -- What is announced may be any number: SET must not be the first to refuse it.
+      local window_ms = math.max(place.announced_window_ms, request.windowMs, request.leastWindowMs or 0)
+      local until_ms = integer_text(math.min(floor(place.time_ms + window_ms + KEY_RECEIPT_MARGIN_MS), MAX_INTEGER))
+      for _, receipt_key in ipairs(place.new_receipts) do
+        call('SET', receipt_key, remembered[receipt_key], 'PXAT', until_ms)
+      end
+    end
+    if place.raises_clock then
+      call('ZADD', KEYS[place.announced], 'GT', integer_text(now_ms), 'clock-ms')
+    end
+  end
 end
 
 -- Write. Types, ranges and rights were checked above and memory by the first SET, so nothing here can fail. A cell is
@@ -710,8 +911,6 @@ for _, group in ipairs(sorted_sets or {}) do
   end
 end
 
-local history = request.history
-
 if history then
   -- A history is a list, the latest first. An entry is "time in ms, job id, operation, value before, value after",
   -- separated by spaces; a difference in place of the value before would not be exact past 2^53.
@@ -752,4 +951,4 @@ if history then
   end
 end
 
-return record
+return slots and records_of_slots() or record

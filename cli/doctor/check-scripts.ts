@@ -4,12 +4,30 @@ import { mergeFindings } from '../../src/redis/requirements.js';
 import type { Finding } from '../../src/redis/requirements.js';
 import { settleScript } from '../../src/bullmq/scripts.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { refusalOfCrossSlot } from '../../src/redis/cross-slot-scripts.js';
 import { fault, ok } from './finding.js';
 
 /** Loads Tally's scripts on each master. */
-export async function checkScripts(nodes: readonly Node[]): Promise<Finding[]> {
-  const findings = await Promise.all(nodes.map(async (node) => [node.address, [await loadOn(node)]] as const));
+export async function checkScripts(nodes: readonly Node[], isCluster: boolean): Promise<Finding[]> {
+  const findings = await Promise.all(
+    nodes.map(async (node) => {
+      const loaded = await loadOn(node);
+      const calls = isCluster && loaded.level === 'ok' ? [await judgeCalls(node)] : [];
+      return [node.address, [loaded, ...calls]] as const;
+    }),
+  );
   return mergeFindings(new Map(findings));
+}
+
+/** Which way workers take on a master of a Cluster, see docs/decisions/13-cluster.md. */
+async function judgeCalls({ redis }: Node): Promise<Finding> {
+  const refusal = await refusalOfCrossSlot(redis);
+  return refusal === undefined
+    ? ok('script calls', 'one for all that a job has on a master: the server lets a script cross slots')
+    : ok(
+        'script calls',
+        `one for each slot of a job, since scripts may not cross slots here (Redis 7 lets them): ${refusal}`,
+      );
 }
 
 async function loadOn({ redis }: Node): Promise<Finding> {

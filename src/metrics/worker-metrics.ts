@@ -27,6 +27,7 @@ export class WorkerMetrics {
   readonly #retries: Counter<'queue'>;
   readonly #stalled: Counter<'queue'>;
   readonly #reloads: Counter;
+  readonly #callsByMaster: Counter<'result'>;
   readonly #jobSeconds: Histogram<'queue'>;
   readonly #scriptSeconds: Histogram<'queue'>;
   readonly #jobUpdates: Histogram<'operation'>;
@@ -59,6 +60,7 @@ export class WorkerMetrics {
       help: 'Times that Redis had lost the scripts and they were loaded again.',
       registers: [register],
     });
+    this.#callsByMaster = newCallsByMaster(register);
     this.#jobSeconds = new Histogram({
       ...ofQueue,
       name: 'tally_job_duration_seconds',
@@ -129,6 +131,10 @@ export class WorkerMetrics {
     this.#scriptSeconds.observe({ queue }, durationMs / 1000);
   }
 
+  calledByMaster(result: 'answered' | 'fell back'): void {
+    this.#callsByMaster.inc({ result });
+  }
+
   scriptsReloaded(): void {
     this.#reloads.inc();
   }
@@ -161,4 +167,17 @@ export class WorkerMetrics {
 function updatesIn({ data }: Job): number {
   const { updates } = (data ?? {}) as Partial<JobData>;
   return Array.isArray(updates) ? updates.length : 0;
+}
+
+function newCallsByMaster(register: Registry): Counter<'result'> {
+  const counter = new Counter({
+    name: 'tally_calls_by_master_total',
+    help: 'Script calls for all that a job has on a master of a Cluster, by whether they fell back to one for each slot.',
+    labelNames: ['result'] as const,
+    registers: [register],
+  });
+  for (const result of ['answered', 'fell back']) {
+    counter.inc({ result }, 0);
+  }
+  return counter;
 }

@@ -154,6 +154,12 @@ export class ClusterConnection extends Cluster {
     return this.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === key);
   }
 
+  /** The same for many slots: by the map as it is now. */
+  masterFinder(): (slot: Slot) => Redis | undefined {
+    const masters = new Map(this.nodes('master').map((node) => [`${node.options.host}:${node.options.port}`, node]));
+    return (slot) => (slot === NO_SLOT ? undefined : masters.get(this.slots[slot]?.[0] ?? ''));
+  }
+
   /** Also while no replica answers: CLUSTER SLOTS leaves such a one out. */
   async mayForget(slot: number): Promise<boolean> {
     const nodes = String(await this.masterOf(slot)?.cluster('NODES'));

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Registry } from '../operations/registry.js';
 import { decodeRecord, encodeRecord } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
@@ -7,7 +8,9 @@ import { isUndone } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
+import type { Slot } from '../redis/slots.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
@@ -15,13 +18,16 @@ import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
-import { buildScriptCall } from './script-call.js';
-import type { JobGroup, JobGroups, ScriptCall } from './script-call.js';
+import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
+import type { CallSettings, JobGroup, JobGroups, ScriptCall } from './script-call.js';
 
 export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'clock'> {
   readonly registry: Registry;
   readonly scripts: ScriptRunner;
   readonly script: Script;
+  readonly crossSlot: CrossSlotScripts;
+  /** The same script, for several slots of a master. */
+  readonly crossSlotScript: Script;
   readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
   readonly metrics: WorkerMetrics | undefined;
@@ -123,13 +129,59 @@ async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<
   if (groups.length === 1) {
     return [await runScript(attempt, groups[0], order, deps)];
   }
-  const results = await Promise.allSettled(groups.map((group) => runScript(attempt, group, order, deps)));
+  const together = callTogether(attempt, order, deps);
+  const runGroup = async (group: JobGroup) =>
+    (await together.get(group)) ?? (await runScript(attempt, group, order, deps));
+  const results = await Promise.allSettled(groups.map(runGroup));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
   const [first] = failures;
   if (first !== undefined) {
     throw failures.find((failure) => !isClusterInMotion(failure)) ?? first;
   }
   return results.map((result) => (result as PromiseFulfilledResult<JobResult>).value);
+}
+
+/**
+ * Those of a Cluster that lie on one master, by one call for each master.
+ *
+ * @returns the record of each group that goes so; undefined instead when the call failed, for whatever reason: then each of
+ * them goes by itself, and those that were applied all the same are answered by their receipts
+ */
+function callTogether(attempt: Attempt, order: Order, deps: ApplyDeps): Map<JobGroup, Promise<JobResult | undefined>> {
+  const found = new Map<JobGroup, Promise<JobResult | undefined>>();
+  for (const [master, groups] of deps.crossSlot.byMaster(order.groups)) {
+    const records = runCrossSlot(attempt, master, groups, order, deps);
+    for (const [place, group] of groups.entries()) {
+      found.set(
+        group,
+        records.then((all) => all?.[place]),
+      );
+    }
+  }
+  return found;
+}
+
+async function runCrossSlot(
+  attempt: Attempt,
+  master: Redis,
+  groups: JobGroups,
+  order: Order,
+  deps: ApplyDeps,
+): Promise<readonly JobResult[] | undefined> {
+  const { crossSlot, crossSlotScript, announcedClock, metrics } = deps;
+  const [{ slot }] = groups;
+  const settings = settingsFor(attempt, slot, order, deps);
+  const { keys, args } = buildCrossSlotCall(groups, settings, (ofGroup) => announcedClock.knownAt(ofGroup));
+  const sentAtMs = performance.now();
+  try {
+    const records = (await crossSlot.run(master, crossSlotScript, keys[0] ?? '', args)) as JobResult[];
+    metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
+    metrics?.calledByMaster('answered');
+    return records;
+  } catch {
+    metrics?.calledByMaster('fell back');
+    return undefined;
+  }
 }
 
 async function runScript(attempt: Attempt, group: JobGroup, order: Order, deps: ApplyDeps): Promise<JobResult> {
@@ -169,22 +221,19 @@ async function mendCall(
   return undefined;
 }
 
-function callFor(attempt: Attempt, group: JobGroup, { stamp }: Order, deps: ApplyDeps): ScriptCall {
-  const { name, otherName, form, digest, ranBefore } = attempt;
-  const { keys, announcedClock, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
+function callFor(attempt: Attempt, group: JobGroup, order: Order, deps: ApplyDeps): ScriptCall {
+  const { slot } = group;
   return buildScriptCall(group, {
-    name,
-    otherName,
-    form,
-    digest,
-    stamp,
-    ranBefore,
-    lockDurationMs,
-    leastWindowMs,
-    keys,
-    leaseMs: leaseOf(attempt, group.slot, deps),
-    clockMs: announcedClock.knownAt(group.slot),
+    ...settingsFor(attempt, slot, order, deps),
+    clockMs: deps.announcedClock.knownAt(slot),
   });
+}
+
+function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: ApplyDeps): CallSettings {
+  const { name, otherName, form, digest, ranBefore } = attempt;
+  const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
+  const leaseMs = leaseOf(attempt, slot, deps);
+  return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys, leaseMs };
 }
 
 /** The record of a job from those of its groups. */

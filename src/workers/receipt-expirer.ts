@@ -1,7 +1,14 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../redis/connection.js';
+import { crossSlotScript } from '../redis/cross-slot-scripts.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
+import { luaSource } from '../redis/lua-source.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../redis/replicas.js';
 import type { Before } from '../redis/replicas.js';
+import { createScript } from '../redis/scripts.js';
+import { slotOf } from '../redis/slots.js';
+
+const EXPIRE = crossSlotScript(createScript('expire receipts', luaSource('expire-receipts')));
 
 /** `appendfsync everysec` writes to the disk within two seconds. */
 const UNTIL_ON_DISK_MS = 2_500;
@@ -43,10 +50,17 @@ export class ReceiptExpirer {
   #marked: Marked[] = [];
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
-  #cutting: Promise<void> = Promise.resolve();
+  #expiring: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(private readonly deps: { redis: Connection; settledReceiptMs: number; logger: Logger }) {
+  constructor(
+    private readonly deps: {
+      readonly redis: Connection;
+      readonly crossSlot: CrossSlotScripts;
+      readonly settledReceiptMs: number;
+      readonly logger: Logger;
+    },
+  ) {
     this.#confirmation = new ReplicaConfirmation(deps.redis, {
       replicasToConfirm: 1,
       confirmOnDisk: false,
@@ -88,11 +102,11 @@ export class ReceiptExpirer {
   }
 
   #look(): Promise<void> {
-    this.#cutting = this.#cutting.then(() => this.#cutAllSafe());
-    return this.#cutting;
+    this.#expiring = this.#expiring.then(() => this.#expireAllSafe());
+    return this.#expiring;
   }
 
-  async #cutAllSafe(): Promise<void> {
+  async #expireAllSafe(): Promise<void> {
     const safeAtMs = performance.now() - UNTIL_ON_DISK_MS;
     const due = this.#marked.filter(({ atMs }) => atMs <= safeAtMs);
     this.#marked = this.#marked.filter(({ atMs }) => atMs > safeAtMs);
@@ -113,12 +127,28 @@ export class ReceiptExpirer {
   }
 
   async #expire({ slot, receipts, before }: Marked): Promise<void> {
-    const { redis, settledReceiptMs } = this.deps;
+    const { settledReceiptMs } = this.deps;
     const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(before));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
     for (let first = 0; first < receipts.length; first += AT_ONCE) {
-      await Promise.all(receipts.slice(first, first + AT_ONCE).map((receipt) => redis.expire(receipt, seconds)));
+      await this.#expireReceipts(receipts.slice(first, first + AT_ONCE), seconds);
     }
+  }
+
+  /** By one call for each master that takes such; those of a call that fails, and of others, one by one. */
+  async #expireReceipts(receipts: readonly string[], seconds: number): Promise<void> {
+    const { redis, crossSlot } = this.deps;
+    const left = new Set(receipts);
+    const byMaster = crossSlot.byMaster(receipts.map((receipt) => ({ receipt, slot: slotOf(receipt) })));
+    const calls = [...byMaster].map(async ([master, [{ receipt }, ...others]]) => {
+      const keys = others.map((other) => other.receipt);
+      await crossSlot.run(master, EXPIRE, receipt, [seconds, ...keys]);
+      for (const expired of [receipt, ...keys]) {
+        left.delete(expired);
+      }
+    });
+    await Promise.allSettled(calls);
+    await Promise.all([...left].map((receipt) => redis.expire(receipt, seconds)));
   }
 
   /** Asked now and then: replicas come and go seldom. */

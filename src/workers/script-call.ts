@@ -2,13 +2,16 @@ import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { halvesOfIds } from '../jobs/job-id.js';
 import type { Cell } from '../redis/cell.js';
-import type { Argument, History, Operation, Step } from '../operations/operation.js';
+import type { Operation } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
 import type { CheckedUpdate, RefusedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import type { UpdateGroup, UpdateGroups } from '../layout/update-group.js';
 import type { IdempotencyName, JobName, Keys } from '../redis/keys.js';
+import { slotOf } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
+import { StepList } from './step-list.js';
+import type { CellTable, Group } from './step-list.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -29,7 +32,8 @@ const APPLY_LIMIT_MS = UNSETTLED_RECEIPT_MS - FORGETTING_MARGIN_MS;
 
 export interface ScriptCall {
   readonly keys: readonly string[];
-  readonly args: readonly [leaseMs: number, request: string, recordHead: string];
+  /** In a call for several slots, the keys after the first follow. */
+  readonly args: readonly [leaseMs: number, request: string, recordHead: string, ...keys: string[]];
 }
 
 /** An update as a worker has read it from its job. */
@@ -62,15 +66,51 @@ export interface CallSettings {
 
 /** Builds the KEYS and ARGV that `lua/apply.lua` describes. */
 export function buildScriptCall(group: JobGroup, settings: CallSettings): ScriptCall {
-  const { slot, updates, isPart } = group;
-  const { name, form, digest, leaseMs, lockDurationMs, keys } = settings;
+  const { slot } = group;
+  const { clockMs, keys } = settings;
+  const { scriptKeys, request } = layOut([group], settings, (cell) => keys.history(cell, slot));
+  const [announced, otherReceipt] = addPast(slot, settings, scriptKeys);
+  const past = { announced, ...(clockMs !== undefined && { clockMs }), ...(otherReceipt && { otherReceipt }) };
+  return { keys: scriptKeys, args: argumentsOf({ ...request, ...past }, settings) };
+}
+
+/**
+ * The same for updates in several slots of one master.
+ *
+ * @param clockMsOf the latest time that was known to be announced in a slot when the attempt began
+ */
+export function buildCrossSlotCall(
+  groups: JobGroups,
+  settings: Omit<CallSettings, 'clockMs'>,
+  clockMsOf: (slot: Slot) => number | undefined,
+): ScriptCall {
+  const { name, keys } = settings;
+  const { scriptKeys, request } = layOut(groups, settings, (cell) => keys.history(cell, slotOf(cell.key)));
+  const slots = groups.map(({ slot, updates }, place) => {
+    const receipt = place === 0 ? 1 : scriptKeys.push(keys.jobReceipt(name, slot));
+    const [announced, otherReceipt = false] = addPast(slot, settings, scriptKeys);
+    return [updates.length, receipt, announced, clockMsOf(slot) ?? false, otherReceipt];
+  });
+  const [first = '', ...others] = scriptKeys;
+  return { keys: [first], args: [...argumentsOf({ ...request, slots }, settings), ...others] };
+}
+
+function argumentsOf(request: object, { leaseMs, form, digest }: Omit<CallSettings, 'clockMs'>) {
+  return [leaseMs, JSON.stringify(request), recordHead(form, digest)] as const;
+}
+
+/** What all of a call has in common, and its keys. */
+function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, historyOf: (cell: Cell) => string) {
+  const [{ slot, isPart }] = groups;
+  const { name, stamp, ranBefore, lockDurationMs, keys } = settings;
+  const updates = groups.length === 1 ? groups[0].updates : groups.flatMap((group) => group.updates);
   const { steps, refused, operation } = readSteps(updates);
   const scriptKeys = [keys.jobReceipt(name, slot), ...steps.cells.strings];
-  const encodeGroups = (groups: Map<string, Group>) =>
-    [...groups.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
+  const encodeGroups = (ofKind: Map<string, Group>) =>
+    [...ofKind.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
   const hashes = encodeGroups(steps.cells.hashes);
   const sortedSets = encodeGroups(steps.cells.sortedSets);
-  const keyed = addKeyed(group, settings, scriptKeys);
+  const keyed = addKeyed(groups, settings, scriptKeys);
   const request = {
     strings: steps.cells.strings.length,
     ...(hashes.length > 0 && { hashes }),
@@ -85,12 +125,13 @@ export function buildScriptCall(group: JobGroup, settings: CallSettings): Script
     cells: steps.cellNumbers,
     args: steps.args,
     ...keyed,
-    ...addHistories(steps.cells, `${name.jobId} ${operation}`, (cell) => keys.history(cell, slot), scriptKeys),
-    ...addPast(slot, settings, scriptKeys),
+    ...addHistories(steps.cells, `${name.jobId} ${operation}`, historyOf, scriptKeys),
+    ...(stamp.sentAtMs !== undefined && { applyUntilMs: stamp.sentAtMs + APPLY_LIMIT_MS }),
+    ...(ranBefore && { ranBefore }),
     leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
-  return { keys: scriptKeys, args: [leaseMs, JSON.stringify(request), recordHead(form, digest)] };
+  return { scriptKeys, request };
 }
 
 /** The steps of all updates that this worker can apply, and the outcomes of the others. */
@@ -112,19 +153,22 @@ function readSteps(updates: readonly JobUpdate[]) {
 }
 
 /** Of the updates with idempotency keys. Adds their receipts to the keys of the script. */
-function addKeyed(group: JobGroup, settings: CallSettings, scriptKeys: string[]) {
-  const { slot } = group;
+function addKeyed(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, scriptKeys: string[]) {
   const { name, form, stamp, leastWindowMs, keys } = settings;
   const firstKey = scriptKeys.length + 1;
   const [updates, fingerprints, slots, idTails]: [number[], string[], number[], (number | '')[]] = [[], [], [], []];
   const { head: idHead, tailAt } = halvesOfIds(name.jobId);
-  for (const [place, update] of group.updates.entries()) {
-    if (!('refusal' in update) && update.idempotencyKey !== undefined) {
-      scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), slot));
-      updates.push(place + 1);
-      fingerprints.push(fingerprint(update.operation, update.params));
-      slots.push(group.slotInCluster(update.steps));
-      idTails.push(tailAt(group.indexAt(place)));
+  let number = 0;
+  for (const group of groups) {
+    for (const [place, update] of group.updates.entries()) {
+      number += 1;
+      if (!('refusal' in update) && update.idempotencyKey !== undefined) {
+        scriptKeys.push(keys.idempotencyReceipt(idempotencyNameOf(update), group.slot));
+        updates.push(number);
+        fingerprints.push(fingerprint(update.operation, update.params));
+        slots.push(group.slotInCluster(update.steps));
+        idTails.push(tailAt(group.indexAt(place)));
+      }
     }
   }
   if (updates.length === 0) {
@@ -146,16 +190,16 @@ function addHistories(cells: CellTable, source: string, keyOf: (cell: Cell) => s
   return { history: { firstKey, entries: sameOrList(histories.entries), lifeSeconds, source } };
 }
 
-/** Of what happened before. Adds what is announced, and the job's other name, to the keys of the script. */
-function addPast(slot: Slot, settings: CallSettings, scriptKeys: string[]) {
-  const { otherName, stamp, ranBefore, clockMs, keys } = settings;
-  return {
-    announced: scriptKeys.push(keys.announced(slot)),
-    ...(clockMs !== undefined && { clockMs }),
-    ...(stamp.sentAtMs !== undefined && { applyUntilMs: stamp.sentAtMs + APPLY_LIMIT_MS }),
-    ...(ranBefore && { ranBefore }),
-    ...(ranBefore && otherName !== undefined && { otherReceipt: scriptKeys.push(keys.jobReceipt(otherName, slot)) }),
-  };
+/** Adds what is announced in a slot, and the job's other name if an earlier attempt may have used it, to the keys of the script. */
+function addPast(
+  slot: Slot,
+  { otherName, ranBefore, keys }: Omit<CallSettings, 'clockMs'>,
+  scriptKeys: string[],
+): [announced: number, otherReceipt?: number] {
+  const announced = scriptKeys.push(keys.announced(slot));
+  return ranBefore && otherName !== undefined
+    ? [announced, scriptKeys.push(keys.jobReceipt(otherName, slot))]
+    : [announced];
 }
 
 function idempotencyNameOf(update: {
@@ -167,146 +211,7 @@ function idempotencyNameOf(update: {
   return { owner, operation: operation.name, key };
 }
 
-/** The steps of a job, laid out as the script reads them. One pass over them: a busy worker does little else. */
-class StepList {
-  readonly cells = new CellTable();
-  readonly cellNumbers: number[] = [];
-  readonly args: Argument[] = [];
-  readonly shapes = new ShapeList();
-
-  add({ operation, cells, args, ttlSeconds, history }: Step): void {
-    for (const cell of cells) {
-      const number = this.cells.number(cell);
-      this.cellNumbers.push(number);
-      if (history !== false) {
-        this.cells.keepHistory(number, history);
-      }
-    }
-    for (const argument of args) {
-      this.args.push(argument);
-    }
-    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false);
-  }
-}
-
-/** What a step is like, but for the cells and arguments themselves. */
-interface Shape {
-  readonly operation: string;
-  readonly cells: number;
-  readonly args: number;
-  readonly ttl: number | false;
-}
-
-/** The shapes of all steps, each once: most jobs have a single one. */
-class ShapeList {
-  readonly #shapes: Shape[] = [];
-  readonly #numbers = new Map<string, number>();
-  readonly #ofSteps: number[] = [];
-  #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
-  #latestNumber = 0;
-
-  add(operation: string, cells: number, args: number, ttl: number | false): void {
-    const latest = this.#latest;
-    if (operation !== latest.operation || cells !== latest.cells || args !== latest.args || ttl !== latest.ttl) {
-      this.#latest = { operation, cells, args, ttl };
-      this.#latestNumber = this.#numberOf(this.#latest);
-    }
-    this.#ofSteps.push(this.#latestNumber);
-  }
-
-  encode(): { shapes: readonly Shape[]; shapeOfStep?: readonly number[] } {
-    return { shapes: this.#shapes, ...(this.#shapes.length > 1 && { shapeOfStep: this.#ofSteps }) };
-  }
-
-  #numberOf(shape: Shape): number {
-    const id = Object.values(shape).join(' ');
-    const number = this.#numbers.get(id) ?? this.#shapes.push(shape);
-    this.#numbers.set(id, number);
-    return number;
-  }
-}
-
 /** What is the same for all is said once. */
 function sameOrList<Value>(values: readonly Value[]): Value | undefined | readonly Value[] {
   return values.every((value) => value === values[0]) ? values[0] : values;
-}
-
-/** A hash or sorted set with the cells of it that a job touches. */
-interface Group {
-  readonly key: string;
-  readonly cells: number[];
-  readonly names: string[];
-  /** The number of each cell by its name. */
-  readonly numbers: Map<string, number>;
-}
-
-/** Above any number of string cells in one job. */
-const GROUPED_CELLS_FROM = 1_000_000;
-
-/** Numbers the cells of a job, each once. String cells are 1, 2, ...; the others count from their own base. */
-class CellTable {
-  readonly strings: string[] = [];
-  readonly hashes = new Map<string, Group>();
-  readonly sortedSets = new Map<string, Group>();
-  readonly #stringNumbers = new Map<string, number>();
-  /** Entries of history to keep, by the number of the cell. */
-  readonly #histories = new Map<number, number>();
-  #grouped = 0;
-
-  number({ key, field, member }: Cell): number {
-    if (field !== undefined) {
-      return this.#numberIn(this.hashes, key, field);
-    }
-    return member !== undefined ? this.#numberIn(this.sortedSets, key, member) : this.#stringNumber(key);
-  }
-
-  /** Of several operations that change a cell, the longest history counts. */
-  keepHistory(number: number, entries: number): void {
-    this.#histories.set(number, Math.max(entries, this.#histories.get(number) ?? 0));
-  }
-
-  /** All cells with the entries of their histories, in the order in which the script reads them; none if none has one. */
-  histories(): { cells: readonly Cell[]; entries: readonly History[] } {
-    if (this.#histories.size === 0) {
-      return { cells: [], entries: [] };
-    }
-    const cells: Cell[] = this.strings.map((key) => ({ key }));
-    const numbers = this.strings.map((_key, index) => index + 1);
-    for (const { key, names, cells: ofHash } of this.hashes.values()) {
-      cells.push(...names.map((field) => ({ key, field })));
-      numbers.push(...ofHash);
-    }
-    for (const { key, names, cells: ofSortedSet } of this.sortedSets.values()) {
-      cells.push(...names.map((member) => ({ key, member })));
-      numbers.push(...ofSortedSet);
-    }
-    return { cells, entries: numbers.map((number) => this.#histories.get(number) ?? false) };
-  }
-
-  #stringNumber(key: string): number {
-    const known = this.#stringNumbers.get(key);
-    if (known !== undefined) {
-      return known;
-    }
-    const number = this.strings.push(key);
-    this.#stringNumbers.set(key, number);
-    return number;
-  }
-
-  #numberIn(groups: Map<string, Group>, key: string, name: string): number {
-    let group = groups.get(key);
-    if (group === undefined) {
-      group = { key, cells: [], names: [], numbers: new Map() };
-      groups.set(key, group);
-    }
-    const known = group.numbers.get(name);
-    if (known !== undefined) {
-      return known;
-    }
-    const number = GROUPED_CELLS_FROM + this.#grouped++;
-    group.numbers.set(name, number);
-    group.cells.push(number);
-    group.names.push(name);
-    return number;
-  }
 }

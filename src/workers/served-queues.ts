@@ -49,8 +49,9 @@ export class ServedQueues {
   #closed = false;
 
   constructor(private readonly deps: Service) {
-    const { redis, options, logger } = deps;
-    this.#expirer = new ReceiptExpirer({ redis, settledReceiptMs: options.settledReceiptMs, logger });
+    const { redis, apply, options, logger } = deps;
+    const { settledReceiptMs } = options;
+    this.#expirer = new ReceiptExpirer({ redis, crossSlot: apply.crossSlot, settledReceiptMs, logger });
   }
 
   /**

@@ -17,6 +17,7 @@ import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../optio
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
+import { CrossSlotScripts, crossSlotScript } from '../redis/cross-slot-scripts.js';
 import { ScriptRunner } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
 import { untilUnreachable } from '../redis/until-unreachable.js';
@@ -62,6 +63,11 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
+  /**
+   * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
+   * each slot, as with older servers, at several times the cost. @defaultValue true
+   */
+  callByMaster?: boolean;
   /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
   closeTimeoutMs?: number;
 }
@@ -87,6 +93,7 @@ const optionsSchema = z.strictObject({
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   keepOutcomes: keepOutcomesSchema.prefault({}),
+  callByMaster: z.boolean().default(true),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
 
@@ -155,6 +162,8 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         registry: this.#registry,
         scripts: this.#scripts,
         script,
+        crossSlot: new CrossSlotScripts(redis, options.callByMaster),
+        crossSlotScript: crossSlotScript(script),
         announcedClock,
         metrics,
         confirmation: new ReplicaConfirmation(redis, options),

@@ -38,6 +38,7 @@ describe('on a Cluster', () => {
     }
     expect(stdout).toMatch(/ok {4}slots +all 16,384 are served/);
     expect(stdout).toMatch(/ok {4}scripts +loaded\n/);
+    expect(stdout).toMatch(/ok {4}script calls +one for all that a job has on a master/);
     expect(stdout).toMatch(/ok {4}clocks +the masters are at most \d+ ms apart/);
     expect(stdout).toMatch(/ok {4}partitions +they lie on the masters: /);
     expect(stdout).toMatch(/WARN {2}coverage +cluster-require-full-coverage is yes/);

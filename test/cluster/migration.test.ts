@@ -28,12 +28,13 @@ interface Moved {
 async function moveUnderLoad(
   slotsOf: (here: Place) => readonly number[],
   targetOf: (cluster: Cluster, source: ClusterNode) => Promise<ClusterNode>,
+  callByMaster = true,
 ): Promise<Moved> {
   const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
   onTestFinished(() => cluster.stop());
   const here = place(cluster.url);
-  await here.worker({ partitions: PARTITIONS });
-  await here.worker({ partitions: PARTITIONS });
+  await here.worker({ partitions: PARTITIONS, callByMaster });
+  await here.worker({ partitions: PARTITIONS, callByMaster });
   const producer = here.producer({ partitions: PARTITIONS });
   const load = new KeyedLoad(producer, (number) => cellOf(here, number), 50);
   for (const slot of slotsOf(here)) {
@@ -83,11 +84,12 @@ async function expectExactTotals({ here, load }: Moved): Promise<void> {
   expect(await keysLike(here, `${here.prefix}:*:failed`)).toEqual([]);
 }
 
-test(
-  'slots of cells move to new masters under load: totals are exact, no job fails or uses up an attempt',
+test.each([true, false])(
+  'slots of cells move to new masters under load: totals are exact, no job fails or uses up an attempt; by master: %s',
   { timeout: 180_000 },
-  async () => {
-    const moved = await moveUnderLoad((here) => [0, 1].map((number) => slotOf(`{${tagOf(here, number)}}`)), newMaster);
+  async (callByMaster) => {
+    const slotsOf = (here: Place) => [0, 1].map((number) => slotOf(`{${tagOf(here, number)}}`));
+    const moved = await moveUnderLoad(slotsOf, newMaster, callByMaster);
 
     await expectExactTotals(moved);
     const { here } = moved;

@@ -24,12 +24,14 @@ export function mutate(text: string, { file, from, to }: Edit): string {
   return text.replace(from, () => to);
 }
 
-const RECEIPT_WRITE = "call('SET', KEYS[1], record, 'EX', receipt_seconds)\n";
+const RECEIPT_WRITE = "call('SET', KEYS[place.receipt], place.record, 'EX', place.receipt_seconds)\n";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the receipt of a job is not checked',
-    edits: [{ file: 'lua/apply.lua', from: "local record = call('GET', KEYS[1])", to: 'local record = false' }],
+    edits: [
+      { file: 'lua/apply.lua', from: "local record = call('GET', KEYS[place.receipt])", to: 'local record = false' },
+    ],
   },
   {
     name: 'the receipt is written by a command of its own',
@@ -49,14 +51,15 @@ export const MUTATIONS: readonly Mutation[] = [
       { file: 'lua/apply.lua', from: RECEIPT_WRITE, to: '' },
       {
         file: 'lua/apply.lua',
-        from: 'end\n\nreturn record\n',
+        from: 'end\n\nreturn slots and records_of_slots() or record\n',
         to: `end
 
 if now[2] % 20 == 0 then
   error({ err = 'OOM in between' })
 end
-${RECEIPT_WRITE}
-return record
+for _, place in ipairs(places) do
+  ${RECEIPT_WRITE}end
+return slots and records_of_slots() or record
 `,
       },
     ],
@@ -64,7 +67,7 @@ return record
   {
     name: 'the lease is ignored, and receipts are cut at once',
     edits: [
-      { file: 'lua/apply.lua', from: 'if not within_lease then', to: 'if false then' },
+      { file: 'lua/apply.lua', from: 'if lease_is_over then', to: 'if false then' },
       { file: 'lua/settle.lua', from: "redis.call('EXPIRE', receipt_key, life)", to: "redis.call('DEL', receipt_key)" },
     ],
   },

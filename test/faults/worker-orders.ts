@@ -14,7 +14,7 @@ export interface ObeyingWorker {
 /** Says that this worker process is at work, and lets it die, block or freeze where the supervisor orders it to. */
 export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
   let armed: Deed | undefined;
-  watchCrashPoints(applySha, (point, returnValue) => {
+  watchCrashPoints([applySha], (point, returnValue) => {
     if (armed?.at === point && (armed.allPutBack !== true || hasPutAllBack(returnValue))) {
       const deed = armed;
       armed = undefined;

@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import type { Job } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
+import { CrossSlotScripts } from '../../src/redis/cross-slot-scripts.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { settleScript } from '../../src/bullmq/scripts.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
@@ -149,7 +150,12 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
     keys: createKeys(here),
     partition: here.partition,
     receipts: here.layout.receipts,
-    expirer: new ReceiptExpirer({ redis: here.client, settledReceiptMs: 600_000, logger: here.logger }),
+    expirer: new ReceiptExpirer({
+      redis: here.client,
+      crossSlot: new CrossSlotScripts(here.client),
+      settledReceiptMs: 600_000,
+      logger: here.logger,
+    }),
     settledReceiptMs: 600_000,
     logger: here.logger,
   });

@@ -13,8 +13,8 @@ const NEEDED = ['cli', 'src', 'lua', 'loadtest', 'dashboard', 'package.json', 't
 export const NO_IDEMPOTENCY: readonly Edit[] = [
   {
     file: 'lua/apply.lua',
-    from: 'return receipt and outcome_recorded(receipt, fingerprints[place_of[update]]) or fault_of_stamp',
-    to: 'return fault_of_stamp',
+    from: 'return receipt and outcome_recorded(receipt, fingerprints[row_of[update]]) or place.fault_of_stamp',
+    to: 'return place.fault_of_stamp',
   },
   // The producer's short cut would answer what is delivered again after it was applied.
   {
@@ -27,8 +27,8 @@ export const NO_IDEMPOTENCY: readonly Edit[] = [
 /** What lets a job that runs again be applied again. */
 export const NO_JOB_RECEIPTS: Edit = {
   file: 'lua/apply.lua',
-  from: 'if record then\n  if within_lease',
-  to: 'if false then\n  if within_lease',
+  from: 'if record then\n    place.record = record',
+  to: 'if false then\n    place.record = record',
 };
 
 /** A copy of Tally that lacks a protection, removed after the test. */

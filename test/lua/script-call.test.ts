@@ -6,7 +6,7 @@ import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { NO_SLOT, slotOf } from '../../src/redis/slots.js';
 import { SlotGroup } from '../../src/layout/split-receipts.js';
 import { WholeReceipts } from '../../src/layout/whole-receipts.js';
-import { buildScriptCall } from '../../src/workers/script-call.js';
+import { buildCrossSlotCall, buildScriptCall } from '../../src/workers/script-call.js';
 import type { CallSettings } from '../../src/workers/script-call.js';
 
 const whole = new WholeReceipts();
@@ -63,7 +63,7 @@ describe('the call of the frame', () => {
     const [[hashIndex, [f, g], fields]] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect([...Object.keys(request), 'part', 'steps', 'refused'].sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'part', 'steps', 'refused', 'slots'].sort()).toEqual([...documented].sort());
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields, zset[0], zset[2]]).toEqual([4, ['f', 'g'], 5, ['m']]);
     expect(request).toMatchObject({
@@ -137,11 +137,11 @@ describe('the call of the frame', () => {
       'shapes',
       'cells',
       'args',
-      'announced',
-      'clockMs',
       'applyUntilMs',
       'leaseLengthMs',
       'receiptSeconds',
+      'announced',
+      'clockMs',
     ]);
   });
 
@@ -156,6 +156,32 @@ describe('the call of the frame', () => {
     expect(all[0]).toBe(keys.jobReceipt(name, 5));
     expect(all).toContain(keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'k' }, 5));
     expect(all).toContain(keys.announced(5));
+  });
+
+  test('numbers keyed updates over all slots of a master, with their receipts one after the other', () => {
+    const keyed = ['a', 'b', 'c', 'd'].map((key) => ({
+      operation: 'scores.add',
+      params: { entries: [{ key, by: 1 }] },
+      ...(key !== 'b' && { idempotencyKey: key }),
+    }));
+    const [a, b, c, d] = checkUpdates(keyed, context);
+    const groups = [new SlotGroup(5, [b!, a!], [4, 2]), new SlotGroup(6, [c!, d!], [0, 3])] as const;
+    const { keys: routedBy, args } = buildCrossSlotCall(groups, settings, () => 4);
+    const [, text, , ...others] = args;
+    const request = JSON.parse(text) as { keyed: { firstKey: number }; slots: unknown };
+
+    expect(request).toMatchObject({
+      updates: 4,
+      keyed: { updates: [2, 3, 4], slots: [5, 6, 6], idHead: 'job.', idTails: [2, 0, 3] },
+      slots: [
+        [2, 1, expect.any(Number), 4, false],
+        [2, expect.any(Number), expect.any(Number), 4, false],
+      ],
+    });
+    const first = request.keyed.firstKey - 1;
+    expect([...routedBy, ...others].slice(first, first + 3)).toEqual(
+      [5, 6, 6].map((slot, n) => keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'acd'[n]! }, slot)),
+    );
   });
 
   test('says which updates this worker can not apply, and has no steps and no receipts for them', () => {

@@ -16,19 +16,22 @@ export type CrashPoint = 'before-script' | 'after-send' | 'after-reply' | 'befor
  * Calls `reach` at each point of each job that workers of this process run. Call it once.
  *
  * @param reach gets what the job returns, where that is known
- * @param applySha the SHA-1 of the script that applies updates
+ * @param applyShas the SHA-1s of the scripts that apply updates
  */
-export function watchCrashPoints(applySha: string, reach: (point: CrashPoint, returnValue?: unknown) => void): void {
-  watchScript(applySha, reach);
+export function watchCrashPoints(
+  applyShas: readonly string[],
+  reach: (point: CrashPoint, returnValue?: unknown) => void,
+): void {
+  watchScript(applyShas, reach);
   watchCompletion(reach);
 }
 
-function watchScript(applySha: string, reach: (point: CrashPoint) => void): void {
+function watchScript(applyShas: readonly string[], reach: (point: CrashPoint) => void): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
   const { sendCommand } = Redis.prototype;
   Redis.prototype.sendCommand = function (this: Redis, ...args: Parameters<typeof sendCommand>) {
     const [{ name, args: words }] = args;
-    if (name !== 'evalsha' || words[0] !== applySha) {
+    if (name !== 'evalsha' || !applyShas.includes(String(words[0]))) {
       return sendCommand.apply(this, args);
     }
     reach('before-script');

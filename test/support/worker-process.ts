@@ -5,6 +5,7 @@ import { createWorker } from '../../src/index.js';
 import type { WorkerOptions } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { crossSlotScript } from '../../src/redis/cross-slot-scripts.js';
 import { watchCrashPoints } from './crash-points.js';
 import type { CrashPoint } from './crash-points.js';
 
@@ -32,7 +33,9 @@ const DEEDS: Partial<Record<NonNullable<WorkerProcessSettings['point']>, { at: C
 
 const { options, point } = JSON.parse(process.argv[2] ?? '') as WorkerProcessSettings;
 let deed = point && DEEDS[point];
-watchCrashPoints(applyScript(createRegistry()).sha, (reached) => {
+const script = applyScript(createRegistry());
+
+watchCrashPoints([script.sha, crossSlotScript(script).sha], (reached) => {
   if (deed?.at === reached) {
     const { signal } = deed;
     deed = undefined;
