@@ -54,7 +54,7 @@ export async function run(
   const note = join(folder, 'note.cjs');
   writeFileSync(
     note,
-    `process.argv[1]?.endsWith('main.ts') && require('fs').writeFileSync('${pidFile}', String(process.pid));`,
+    `process.argv[1]?.endsWith('main.js') && require('fs').writeFileSync('${pidFile}', String(process.pid));`,
   );
   const env = {
     PATH: process.env['PATH'],
