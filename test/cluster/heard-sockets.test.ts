@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -45,7 +45,6 @@ test.each(Object.keys(KINDS))(
 /** The sockets that this process makes from now on, and whether one hears more than their first error. */
 function listSockets(): { readonly madeBy: string; readonly isHeard: boolean }[] {
   const sockets: { madeBy: string; isHeard: boolean }[] = [];
-  const made = channel('net.client.socket');
   const note = (message: unknown) => {
     const { socket } = message as { socket: Socket };
     const madeBy = new Error('made').stack ?? '';
@@ -54,9 +53,9 @@ function listSockets(): { readonly madeBy: string; readonly isHeard: boolean }[]
       sockets.push({ madeBy, isHeard: lasting.length > 0 });
     });
   };
-  made.subscribe(note);
+  subscribe('net.client.socket', note);
   onTestFinished(() => {
-    made.unsubscribe(note);
+    unsubscribe('net.client.socket', note);
   });
   return sockets;
 }
