@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -21,27 +21,30 @@ const KINDS: Readonly<Record<string, () => Promise<Servers>>> = {
 };
 
 /** With TLS a socket may emit a second error, and one that nobody hears ends the process. */
-test.each(Object.keys(KINDS))('on %s each socket has a listener for all of its errors from the first', async (kind) => {
-  const servers = await KINDS[kind]!();
-  onTestFinished(() => servers.stop());
-  const sockets = listSockets();
-  const options = { redis: servers.url, logger: pino({ level: 'silent' }) };
-  const [worker, producer] = [createWorker(options), createProducer(options)];
-  onTestFinished(async () => {
-    await Promise.all([worker.close(), producer.close()]);
-  });
-  const submission = await producer.counters.increment({ key: 'n' });
-  expect(await submission.outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'applied' });
-  await wait(WATCHED_MS);
+test.each(Object.keys(KINDS))(
+  'on %s each socket has a listener for all of its errors from the first',
+  async (kind) => {
+    const servers = await KINDS[kind]!();
+    onTestFinished(() => servers.stop());
+    const sockets = listSockets();
+    const options = { redis: servers.url, logger: pino({ level: 'silent' }) };
+    const [worker, producer] = [createWorker(options), createProducer(options)];
+    onTestFinished(async () => {
+      await Promise.all([worker.close(), producer.close()]);
+    });
+    const submission = await producer.counters.increment({ key: 'n' });
+    expect(await submission.outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'applied' });
+    await wait(WATCHED_MS);
 
-  expect(sockets.length).toBeGreaterThan(8);
-  expect(sockets.filter(({ isHeard }) => !isHeard)).toEqual([]);
-}, 60_000);
+    expect(sockets.length).toBeGreaterThan(8);
+    expect(sockets.filter(({ isHeard }) => !isHeard)).toEqual([]);
+  },
+  60_000,
+);
 
 /** The sockets that this process makes from now on, and whether one hears more than their first error. */
 function listSockets(): { readonly madeBy: string; readonly isHeard: boolean }[] {
   const sockets: { madeBy: string; isHeard: boolean }[] = [];
-  const made = channel('net.client.socket');
   const note = (message: unknown) => {
     const { socket } = message as { socket: Socket };
     const madeBy = new Error('made').stack ?? '';
@@ -50,9 +53,9 @@ function listSockets(): { readonly madeBy: string; readonly isHeard: boolean }[]
       sockets.push({ madeBy, isHeard: lasting.length > 0 });
     });
   };
-  made.subscribe(note);
+  subscribe('net.client.socket', note);
   onTestFinished(() => {
-    made.unsubscribe(note);
+    unsubscribe('net.client.socket', note);
   });
   return sockets;
 }
