@@ -7,6 +7,7 @@ import type { Finding } from '../../src/redis/requirements.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';
+import { mayCall } from './missing-acl.js';
 
 const SUBJECT = 'other programs';
 
@@ -14,6 +15,10 @@ const SUBJECT = 'other programs';
 export async function checkOthers(masters: Masters, layouts: Layouts): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
   const nodes = masters.nodes.map(({ redis }) => redis);
+  const may = await Promise.all(nodes.map((redis) => mayCall(redis, [['CLIENT', 'LIST']])));
+  if (may.flat().includes(false)) {
+    return [ok(SUBJECT, 'not checked: this user may not run CLIENT LIST')];
+  }
   const workers = await ConnectedWorkers.read({ masterOf: (slot) => masters.masterOf(slot)?.redis }, nodes);
   const found = partitions.flatMap((partition) =>
     createRegistry().queues.flatMap((queue) => {

@@ -41,10 +41,11 @@ export class RedisClock {
    */
   async sample(): Promise<void> {
     this.#goOn();
-    if (this.redis.masters().length === 0) {
-      await this.redis.time(); // of a Cluster that is not found yet, they are not known
+    const { redis } = this;
+    if (redis.isCluster && (redis.status !== 'ready' || redis.masters().length === 0)) {
+      await redis.time(); // until then it takes for masters what it was pointed at, and ends those connections
     }
-    const masters = this.redis.masters();
+    const masters = redis.masters();
     await Promise.any(masters.map((master) => this.#sample(master)));
     const addresses = new Set(masters.map(addressOf));
     for (const gone of [...this.#offsetsMs.keys()].filter((address) => !addresses.has(address))) {

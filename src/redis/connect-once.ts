@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { explainFault } from './connection-fault.js';
-import { hearStreams } from './hear-streams.js';
+import { HeardRedis } from './hear-streams.js';
 import { hearHandshake } from './hear-replies.js';
 import { hideArguments } from './hide-arguments.js';
 import type { ServerOptions } from './target.js';
@@ -19,7 +19,7 @@ export interface Node {
 export async function connectOnce(options: ServerOptions, timeoutMs: number, isSentinel = false): Promise<Node> {
   const { path, host = '127.0.0.1', port = 6379 } = options;
   const address = path ?? `${host}:${port}`;
-  const redis = new Redis({
+  const redis = new HeardRedis({
     ...options,
     lazyConnect: true,
     retryStrategy: null,
@@ -30,7 +30,6 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
     enableReadyCheck: false,
     disconnectTimeout: 100,
   });
-  hearStreams(redis);
   let cause: Error | undefined;
   let refusal: Error | undefined;
   redis.on('error', (error) => {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 
 interface Connector {
   /** The socket of the latest attempt to connect. */
@@ -9,11 +9,17 @@ interface Connector {
 
 const hear = () => undefined;
 
+const heard = new WeakSet<Redis>();
+
 /**
  * Hears all errors of the sockets of a connection, also of those that are still to come. ioredis 6 listens for the first of
  * each; with TLS there may be a second one, of an alert and then of a reset, and one that nobody hears ends the process.
  */
 export function hearStreams<R extends Redis>(redis: R): R {
+  if (heard.has(redis)) {
+    return redis;
+  }
+  heard.add(redis);
   redis.on('error', hear); // ioredis emits some whether or not anybody listens
   const { connector } = redis as unknown as { connector: Connector };
   let { stream } = connector;
@@ -31,4 +37,15 @@ export function hearStreams<R extends Redis>(redis: R): R {
     connector.connectToSentinel = (...args) => hearStreams(connectToSentinel(...args));
   }
   return redis;
+}
+
+/**
+ * A connection whose sockets are heard from the first on: that of the first Sentinel is made within the constructor of ioredis,
+ * which calls `connect`.
+ */
+export class HeardRedis extends Redis {
+  override connect(...args: Parameters<Redis['connect']>): ReturnType<Redis['connect']> {
+    hearStreams(this);
+    return super.connect(...args);
+  }
 }

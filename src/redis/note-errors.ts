@@ -19,7 +19,7 @@ const FIND_TIMEOUT_MS = 2_000;
 /** How long after one search for the reason there is none again. */
 const FIND_PAUSE_MS = 1_000;
 
-/** How often at most it is logged that Redis refuses commands with one code. */
+/** How often at most it is logged that Redis refuses commands with one code, or that a server is a replica. */
 const SAY_REFUSAL_EVERY_MS = 10_000;
 
 /** Keeps in `lastError` why Redis can't be reached at the moment, in words that name the setting to look at, and logs it. */
@@ -69,21 +69,26 @@ export function noteErrors(
 
 type Note = (message: string, cause: Error) => void;
 
-/** A new connection that leads to a replica as well is as good as none: what is noted stays until a master is found. */
+/**
+ * A new connection that leads to a replica as well is as good as none: what is noted stays until a master is found. A copy may
+ * still lead to the replica when the others have found the master: that is the same failover, and not logged again.
+ */
 function noteSearch(connection: Connection, note: Note, forget: () => void): void {
   let isSearching = false;
+  let saidAtMs = -Infinity;
   connection.on('ready', () => {
     if (!isSearching) {
       forget();
     }
   });
   connection.on('replica', (reason: Error) => {
-    if (isSearching) {
+    if (isSearching || performance.now() - saidAtMs < SAY_REFUSAL_EVERY_MS) {
       connection.lastError ??= new Error(explainRefusal(reason), { cause: reason }); // each refusal is another one
     } else {
-      isSearching = true;
+      saidAtMs = performance.now();
       note(explainRefusal(reason), reason);
     }
+    isSearching = true;
   });
   connection.on('master', () => {
     isSearching = false;

@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { HeardRedis } from './hear-streams.js';
 import { accessToSentinels } from './sentinels.js';
 import type { ServerOptions } from './target.js';
 
@@ -28,7 +29,7 @@ export class SentinelWatch {
     private readonly onMaster: (address: string) => void,
   ) {
     this.#sentinels = (target.sentinels ?? []).map(({ host = '127.0.0.1', port = 26_379 }) => {
-      const sentinel = new Redis({
+      const sentinel = new HeardRedis({
         ...accessToSentinels(target),
         host,
         port,

@@ -1,19 +1,13 @@
-import { Redis } from 'ioredis';
-import { hearStreams } from './hear-streams.js';
+import type { Redis } from 'ioredis';
+import { HeardRedis } from './hear-streams.js';
 import { isNoMaster } from './master-search.js';
 import type { MasterSearch } from './master-search.js';
-import type { ServerOptions } from './target.js';
 
 type Command = Parameters<Redis['sendCommand']>[0];
 
 /** A connection to one server, which follows its master, and does not lose its process by an error that nobody hears. */
-export abstract class ServerRedis extends Redis {
+export abstract class ServerRedis extends HeardRedis {
   protected abstract readonly search: MasterSearch;
-
-  constructor(options: ServerOptions) {
-    super(options);
-    hearStreams(this);
-  }
 
   /**
    * Drops a command whose caller was told long ago that it had failed. ioredis keeps it and would send it again

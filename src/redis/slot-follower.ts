@@ -1,5 +1,4 @@
-import { Redis } from 'ioredis';
-import { hearStreams } from './hear-streams.js';
+import { HeardRedis } from './hear-streams.js';
 import { isNoMaster } from './master-search.js';
 import type { ClusterNode, ServerOptions } from './target.js';
 
@@ -7,7 +6,7 @@ const FIRST_RECONNECT_DELAY_MS = 100;
 const LONGEST_RECONNECT_DELAY_MS = 1_000;
 
 /** A connection to the master of a slot, whichever it is when it connects. */
-export class SlotFollower extends Redis {
+export class SlotFollower extends HeardRedis {
   readonly #findMaster: () => ClusterNode;
 
   constructor(options: ServerOptions, findMaster: () => ClusterNode) {
@@ -17,7 +16,6 @@ export class SlotFollower extends Redis {
       // What was refused is sent again to the new master.
       reconnectOnError: (error) => (error.message.startsWith('MOVED ') || isNoMaster(error) ? 2 : false),
     });
-    hearStreams(this);
     this.#findMaster = findMaster;
   }
 

@@ -16,7 +16,7 @@ test('docs/redis-acl.md has the rules of the list', () => {
 const OWN: Readonly<Record<string, RegExp>> = {
   settle: /^~tally-queues:\*$|^~tally:job:\*$/,
   retire: /^~tally-queues:\*$/,
-  frame: /^~cells$|^~tally:(job|idem|history):\*$|^~tally:announced$/,
+  apply: /^~cells$|^~tally:(job|idem|history):\*$|^~tally:announced$/,
 };
 
 test.each(Object.entries(OWN))('the list has all commands that lua/%s.lua runs for a worker', (name, keys) => {

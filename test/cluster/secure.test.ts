@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { NEEDS } from '../../cli/doctor/acl-needs.js';
 import { createProducer } from '../../src/index.js';
 import { start, tally } from '../support/command.js';
 import { tallyWithInput } from '../support/dashboard-commands.js';
@@ -59,6 +60,10 @@ describe.each([REDIS, ...VALKEY, CLUSTER, SENTINEL])('on $kind, with TLS and the
     for (const { role, code, stdout, stderr } of answers.filter((answer) => answer.role !== 'access')) {
       expect(stdout, stderr).toContain(`the user of REDIS_URL may do all that is needed as ${role}`);
       expect(code, stdout).toBe(0);
+      const ofOthers = NEEDS[role].some(({ commands }) => commands.includes('CLIENT|LIST'))
+        ? 'no workers but those of Tally'
+        : 'not checked: this user may not run CLIENT LIST';
+      expect(stdout.replace(/\s+/g, ' '), role).toContain(`other programs ${ofOthers}`);
     }
     const access = answers.find(({ role }) => role === 'access');
     expect(access?.stdout).toMatch(/FAIL {2}permissions +the user of REDIS_URL can't even run scripts/);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
-const SECONDS = 70;
+const SECONDS = 105; // under load fewer of the drawn faults find their time to strike
 const AT_LEAST_FAULTS = 300;
 const SHOWN_LINES = 80;
 

@@ -10,4 +10,4 @@ export const STALLED_INTERVAL_MS = 500;
 export const SETTLED_RECEIPT_MS = 3_000;
 
 /** Longest backoff of a job (30 s), the time until a dead worker's job runs again, and as much for a busy machine. */
-export const DRAIN_LIMIT_MS = 45_000;
+export const DRAIN_LIMIT_MS = 240_000;

@@ -6,7 +6,6 @@ import { CELL_KINDS, cellOf, store } from '../lua/cells.js';
 import { tally } from '../support/command.js';
 import { startDashboard } from '../support/dashboard.js';
 import { startApi } from '../support/http-api.js';
-import { createApplier } from '../support/script.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -52,10 +51,11 @@ type Reader = (cell: Cell) => Promise<number | 'NOT_AN_INTEGER'>;
 
 /** Everything that tells the value of a cell. */
 const READERS: Readonly<Record<string, (here: Place) => Reader | Promise<Reader>>> = {
-  'an update': (here) => {
-    const { applyOne } = createApplier(here);
+  'an update': async (here) => {
+    await here.worker();
+    const { scores } = here.producer();
     return async (cell) => {
-      const outcome = await applyOne({ operation: 'scores.add', params: { entries: [{ ...cell, by: 0 }] } });
+      const outcome = await (await scores.add({ entries: [{ ...cell, by: 0 }] })).outcome();
       const { result, reason } = outcome as { result?: { scores: { value: number }[] }; reason?: string };
       return result?.scores[0]?.value ?? (reason as 'NOT_AN_INTEGER');
     };

@@ -168,7 +168,7 @@ function submitEach<Result>(
 
 function outcomesOf<Result>(
   submissions: readonly Submission<Result>[],
-  timeoutMs = 20_000,
+  timeoutMs = 100_000,
 ): Promise<Outcome<Result>[]> {
   return Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs })));
 }

@@ -1,10 +1,10 @@
 import { UnrecoverableError } from 'bullmq';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { NO_SLOT } from '../../src/redis/slots.js';
 import { afterApplying } from '../support/after-applying.js';
 import { ended, foreignWorker, jobOf, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
-import type { Place } from '../support/tally.js';
 
 const increment = (key: string, by = 5) => ({ operation: 'counter.increment' as const, params: { key, by } });
 
@@ -40,13 +40,17 @@ test('a number that is counted anew after obliterate is another job', async () =
 
 test('one id in two queues, or under two prefixes, names different jobs', async () => {
   const here = place();
-  const other: Partial<Place> = { prefix: `${here.prefix}-other` };
+  const other = { prefix: `${here.prefix}-other` };
   await here.worker();
-  await here.worker({ prefix: other.prefix! });
+  await here.worker(other);
   const opts = { jobId: '6f1c1c52-0000-7000-8000-00000000abcd', timestamp: Date.now() }; // added in the same ms
   const order = (key: string) => ({ updates: [{ key: here.key(key), by: 5 }] });
   const stock = { updates: [{ key: here.key('stock'), quantity: 3 }] };
-  const queues = [openQueue(here), openQueue(here, 'inventory'), openQueue(here, 'counters', other.prefix)] as const;
+  const queues = [
+    openQueue(here),
+    openQueue(here, 'inventory'),
+    openQueue(here, 'counters', here.partition.prefix.replace(here.prefix, other.prefix)),
+  ] as const;
 
   await queues[0].add('counter.increment', order('here'), opts);
   await queues[1].add('inventory.restock', stock, opts);
@@ -163,6 +167,15 @@ test.each([
 
   await ended(queue, job.id!);
   expect(await here.client.get(good)).toBe('5');
-  expect(await submissions[0]!.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
-  expect(await submissions[1]!.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
+  // A receipt of a Cluster speaks for its slot only: after an edit nobody can tell whether there were others.
+  const partly = { status: 'unknown', reason: 'PARTLY_APPLIED' };
+  expect(outcomes).toMatchObject(
+    here.slot === NO_SLOT
+      ? [
+          { status: 'applied', result: { value: 5 } },
+          { status: 'failed', reason: 'WRONG_TYPE' },
+        ]
+      : [partly, partly],
+  );
 });

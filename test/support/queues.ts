@@ -11,11 +11,12 @@ export function openQueue(here: Place, name = 'counters', prefix = here.partitio
   return queue;
 }
 
-/** A worker of another program on one of Tally's queues, closed after the test. */
+/** A worker of another program on one of Tally's queues, in a Cluster on its master; closed after the test. */
 export async function foreignWorker(here: Place, name: string, processor: Processor): Promise<Worker> {
-  const { host, port } = here.client.masters()[0]!.options;
+  await here.client.exists(`${here.partition.prefix}:${name}:meta`); // by now it is connected to the queue's master
+  const { remoteAddress: host, remotePort: port } = here.client.masterOf(here.partition.slot)!.stream;
   const worker = new Worker(name, processor, {
-    connection: { host, port },
+    connection: { host: host!, port: port! },
     prefix: here.partition.prefix,
     stalledInterval: 300, // how soon it takes over the jobs of the dead
   });

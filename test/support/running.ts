@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ export async function run(
   const note = join(folder, 'note.cjs');
   writeFileSync(
     note,
-    `process.argv[1]?.endsWith('main.ts') && require('fs').writeFileSync('${pidFile}', String(process.pid));`,
+    `process.argv[1]?.endsWith('main.js') && require('fs').writeFileSync('${pidFile}', String(process.pid));`,
   );
   const env = {
     PATH: process.env['PATH'],
@@ -68,6 +68,11 @@ export async function run(
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = once(child, 'exit');
   const pid = child.pid ?? 0;
+  onTestFinished(() => {
+    [pid, ...descendantsOf(pid), ...notedPids(pidFile)]
+      .filter(isRunning)
+      .forEach((left) => process.kill(left, 'SIGKILL'));
+  });
   await waitFor(
     `it prints ${String(until)}`,
     () => until.test(output),
@@ -75,9 +80,6 @@ export async function run(
     () => output,
   );
   const tallyPid = Number(readFileSync(pidFile, 'utf8'));
-  onTestFinished(() => {
-    [pid, tallyPid].filter(isRunning).forEach((left) => process.kill(left, 'SIGKILL'));
-  });
   return { pid, tallyPid, children: () => descendantsOf(tallyPid), output: () => output, ended };
 }
 
@@ -120,6 +122,11 @@ function startScript(command: string): string {
   const script = scripts.start.replace(/node dist\/cli\/main\.js up$/, `${COMMAND} ${command}`);
   expect(script, 'the script "start" of package.json').not.toBe(scripts.start);
   return script;
+}
+
+/** None when what was started has not come so far. */
+function notedPids(pidFile: string): number[] {
+  return existsSync(pidFile) ? [Number(readFileSync(pidFile, 'utf8'))] : [];
 }
 
 function descendantsOf(pid: number): number[] {
