@@ -39,9 +39,9 @@ async function apply({ name, data }: Job<object>): Promise<unknown> {
   }
   const args = stepsOf(name, data)
     .flat()
-    .flatMap(({ cell: { key, field, member }, by = 0 }) => {
+    .flatMap(({ cell: { key, field, member }, by }) => {
       const kind = field !== undefined ? 'hash' : member !== undefined ? 'zset' : 'string';
-      return [kind, key, field ?? member ?? '', by];
+      return [kind, key, field ?? member ?? '', typeof by === 'number' ? by : 0];
     });
   try {
     return await connection.evalsha(ADD_SHA, 0, ...args);
