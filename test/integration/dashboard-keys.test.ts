@@ -158,25 +158,6 @@ test('what changed a cell without a history shows between the changes', async ()
   expect(text).toMatch(/From 105 to 7 by something that keeps .* \+5 105 .* From 5 to 100 by something .* \+5 5 /);
 });
 
-test('a cell that was removed says so among its changes, and what is written to it later begins at 0', async () => {
-  const history = [withHistory('counter.set', 10), withHistory('counter.remove', 10)];
-  const { here, cellPage } = await begin({ operations: history });
-  await here.worker({ operations: history });
-  const { counters } = here.producer({ operations: history });
-  const key = here.key('n');
-  await (await counters.set({ key, value: 5 })).outcome();
-  await (await counters.remove({ key })).outcome();
-
-  const removed = await cellPage({ key });
-  await here.client.set(key, 3);
-  const anew = await cellPage({ key });
-
-  expect(removed.text).toContain(`"${key}" does not exist`);
-  expect(removed.text).toMatch(/counter\.remove -5 removed/);
-  expect(removed.text).not.toContain('by something that keeps no history');
-  expect(anew.text).toContain('From 0 to 3 by something that keeps no history.');
-});
-
 test('the page says of which operations changes are kept, and how to keep those of others', async () => {
   const { here, cellPage } = await begin({});
   await here.worker();

@@ -1,4 +1,7 @@
+import { htmlUnescape } from 'escape-goat';
 import { expect, test } from 'vitest';
+import { withHistory } from '../../src/operations/registry.js';
+import { startDashboard } from '../support/dashboard.js';
 import { startApi } from '../support/http-api.js';
 import { place } from '../support/tally.js';
 
@@ -75,4 +78,28 @@ test('over HTTP and as an event the same, with what was found in place of what w
   ]);
   expect(removed.body).toMatchObject({ updates: [{ status: 'applied', result: { removed: true, previous: 5 } }] });
   expect((await get(`/v1/cells?key=${encodeURIComponent(key)}`)).status).toBe(404);
+});
+
+test('a cell that was removed says so among its changes, and what is written to it later begins at 0', async () => {
+  const operations = [withHistory('counter.set', 10), withHistory('counter.remove', 10)];
+  const here = place();
+  const { request } = await startDashboard(here, { operations });
+  await here.worker({ operations });
+  const { counters } = here.producer({ operations });
+  const key = here.key('n');
+  const page = async () => {
+    const source = await (await request(`/ops/keys?${new URLSearchParams({ key }).toString()}`)).text();
+    return htmlUnescape(source.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ');
+  };
+  await (await counters.set({ key, value: 5 })).outcome();
+  await (await counters.remove({ key })).outcome();
+
+  const removed = await page();
+  await here.client.set(key, 3);
+  const anew = await page();
+
+  expect(removed).toContain(`"${key}" does not exist`);
+  expect(removed).toMatch(/counter\.remove -5 removed/);
+  expect(removed).not.toContain('by something that keeps no history');
+  expect(anew).toContain('From 0 to 3 by something that keeps no history.');
 });

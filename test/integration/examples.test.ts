@@ -9,6 +9,7 @@ import { run as blogPostViews } from '../../examples/03-blog-post-views.js';
 import { run as borrowBooks } from '../../examples/04-borrow-books.js';
 import { run as playerXp } from '../../examples/05-player-xp.js';
 import { run as twoScores } from '../../examples/06-two-scores.js';
+import { run as compareAndSet } from '../../examples/12-compare-and-set.js';
 import { run as conditional } from '../../examples/07-conditional.js';
 import { run as transaction } from '../../examples/08-transaction.js';
 import { run as customOperation } from '../../examples/09-custom-operation.js';
@@ -131,6 +132,16 @@ test('an idempotency key takes effect once, and is refused for another update', 
     '50',
   ]);
   expect(await here.client.get(here.key('wallet:ada:coins'))).toBe('50');
+});
+
+test('of two who have seen the same price, one sets it', async () => {
+  const here = place();
+  expect(await answersOf(here, compareAndSet)).toEqual([
+    applied({ value: 1700, previous: 1900 }),
+    expect.objectContaining({ status: 'rejected', reason: 'CHANGED', found: 1700 }),
+    applied({ removed: true, previous: 1700 }),
+    null,
+  ]);
 });
 
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
