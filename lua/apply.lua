@@ -3,10 +3,11 @@
 -- The loader puts the plans of all operations in the place marked below, so that this is one script. A plan
 -- is a pure function on integers:
 --
---   plan(cells, args)  ->  new values, result numbers        (a new value of nil leaves that cell alone)
---                      ->  nil, 'REJECTION_CODE', detail numbers
+--   plan(cells, args, now, missing)  ->  new values, result numbers     (nil leaves that cell alone, 'remove' removes it)
+--                                    ->  nil, 'REJECTION_CODE', detail numbers
 --
--- Both tables are the plan's own to change, and may be what it returns: tables made for each update would be a
+-- `now` is Redis' time of the call in ms; `missing` says true in the place of each cell that is missing, and counts as 0.
+-- The tables are the plan's own to change, and may be what it returns: tables made for each update would be a
 -- third of the script's time.
 --
 -- A job of one update is as frequent as a large batch, and for it the making of functions is most of the time: what
@@ -36,7 +37,8 @@
 -- request.refused         { { update number, outcome }, ... }: updates that this worker can't apply, which have no steps;
 --                         absent when it can apply all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
--- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false }
+-- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false,
+--                         renew = true to set that ttl at every update; absent when only at one that creates a cell }
 -- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
@@ -238,13 +240,16 @@ end
 
 -- A string with a TTL is created by SET, which the receipts need as well.
 local shapes = request.shapes
-local has_ttl = false
+local has_ttl, renews_ttl = false, false
 for n = 1, #shapes do
-  has_ttl = has_ttl or shapes[n].ttl
+  has_ttl, renews_ttl = has_ttl or shapes[n].ttl, renews_ttl or shapes[n].renew
 end
-local may_write_strings = slots
-  or string_count == 0
-  or is_allowed('INCRBY', KEYS[2], 'x') and (not has_ttl or is_allowed('SET', KEYS[2], 'x', 'x'))
+local function may_write_string(key)
+  return is_allowed('INCRBY', key, 'x')
+    and (not has_ttl or is_allowed('SET', key, 'x', 'x'))
+    and (not renews_ttl or is_allowed('EXPIRE', key, 'x'))
+end
+local may_write_strings = slots or string_count == 0 or may_write_string(KEYS[2])
 
 local read_texts
 local forbidden -- string cells in several slots that this user may not write
@@ -255,7 +260,7 @@ if slots then
     local texts = {}
     for cell = first, last do
       local key, text = KEYS[cell + 1], 'forbidden'
-      if is_allowed('INCRBY', key, 'x') and (not has_ttl or is_allowed('SET', key, 'x', 'x')) then
+      if may_write_string(key) then
         text = redis.pcall('GET', key)
         if type(text) == 'table' then
           if not find(text.err, 'WRONGTYPE', 1, true) then
@@ -377,6 +382,8 @@ end
 
 -- Plan.
 local created_ttl = {} -- by cell that an update of this job creates: its ttl in seconds, false for none
+local renewed_ttl = {} -- by cell: the ttl in seconds that is set whether it is new or not
+local removed = {} -- by cell that was there and that an update of this job removes: the value before; a later one may create it anew
 
 -- False for what is not a number, not whole, infinite, or beyond the limit.
 local function is_integer_in_range(value)
@@ -451,12 +458,45 @@ local function plan_of(operation)
   return plan
 end
 
-local function keep_value(cell, value, ttl)
+local function keep_value(cell, value, shape)
   if missing[cell] then
     missing[cell] = nil
-    created_ttl[cell] = ttl
+    created_ttl[cell] = shape.ttl
+  end
+  if shape.renew then
+    renewed_ttl[cell] = shape.ttl
   end
   values[cell] = value
+end
+
+local removers -- by cell of a hash or sorted set: the command that removes it, and the key; made when first needed
+local removable = {} -- by command, with several slots by command and key: whether the worker's user may run it
+
+local function may_remove(cell)
+  if not removers then
+    removers = {}
+    for command, groups in pairs({ HDEL = hashes or {}, ZREM = sorted_sets or {} }) do
+      for _, group in ipairs(groups) do
+        for _, number in ipairs(group[2]) do
+          removers[number] = { command, KEYS[group[1]] }
+        end
+      end
+    end
+  end
+  local command, key, name = 'DEL', KEYS[cell + 1], nil
+  if removers[cell] then
+    command, key, name = removers[cell][1], removers[cell][2], 'x'
+  end
+  local question = slots and command .. ' ' .. key or command
+  if removable[question] == nil then
+    if redis.acl_check_cmd then
+      removable[question] = redis.acl_check_cmd(command, key, name or key)
+    else -- tried where nothing is: on the receipt of this job
+      local answer = redis.pcall(command, KEYS[1], name or KEYS[1])
+      removable[question] = type(answer) == 'number' or not is_refusal(answer.err)
+    end
+  end
+  return removable[question]
 end
 
 -- Makes sure of a plan's answer and keeps its new values. Returns the result numbers as text; or nil and the outcome.
@@ -466,7 +506,11 @@ local function accept(shape, first_cell, new_values, results)
   end
   for n = 1, shape.cells do
     local value = new_values[n]
-    if value ~= nil and not is_integer_in_range(value) then
+    if value == 'remove' then
+      if not may_remove(all_cells[first_cell + n]) then
+        return nil, '?NOPERM,' .. n
+      end
+    elseif value ~= nil and not is_integer_in_range(value) then
       return nil, fault_of('new value', n, value)
     end
   end
@@ -478,22 +522,27 @@ local function accept(shape, first_cell, new_values, results)
     end
   end
   for n = 1, shape.cells do
-    local value = new_values[n]
-    if value ~= nil then
-      keep_value(all_cells[first_cell + n], value, shape.ttl)
+    local cell, value = all_cells[first_cell + n], new_values[n]
+    if value == 'remove' then
+      if not missing[cell] and created_ttl[cell] == nil then
+        removed[cell] = value_before[cell]
+      end
+      values[cell], missing[cell], created_ttl[cell], renewed_ttl[cell] = 0, true, nil, nil
+    elseif value ~= nil then
+      keep_value(cell, value, shape)
     end
   end
   return #texts == 1 and texts[1] or concat(texts, ',')
 end
 
 -- Puts the values of cells where a plan gets them. Returns the outcome, if no update can be applied to one of them.
-local function read_cells(cells, first_cell, count)
+local function read_cells(cells, is_missing, first_cell, count)
   for n = 1, count do
     local cell = all_cells[first_cell + n]
     if not values[cell] then
       return '?' .. problems[cell] .. ',' .. n
     end
-    cells[n] = values[cell]
+    cells[n], is_missing[n] = values[cell], missing[cell]
   end
 end
 
@@ -506,7 +555,7 @@ local function run_steps(outcomes, first, last, all_or_nothing)
   local values, missing, all_cells, all_args, texts = values, missing, all_cells, all_args, integer_texts
   local step, first_cell, first_arg = steps_done, cells_done, args_done
   local shape, plan, cell_count, arg_count
-  local cells, args = {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
+  local cells, args, is_missing = {}, {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
   for place = first, last do
     place_at_hand = place
     step = step + 1
@@ -527,18 +576,18 @@ local function run_steps(outcomes, first, last, all_or_nothing)
       cells = {}
     end
     if cell_count == 1 and before then
-      cells[1] = before
+      cells[1], is_missing[1] = before, missing[cell]
     else
-      fault = read_cells(cells, first_cell, cell_count)
+      fault = read_cells(cells, is_missing, first_cell, cell_count)
     end
     if not fault then
-      local new_values, results, details = plan(cells, args)
+      local new_values, results, details = plan(cells, args, now_ms, is_missing)
       local value = new_values == cells and results == cells and cells[1]
       local text = cell_count == 1 and value and not cells[2] and (texts[value] or integer_text(value))
       if text then
         outcome = text
-        if missing[cell] then
-          keep_value(cell, value, shape.ttl)
+        if missing[cell] or shape.renew then
+          keep_value(cell, value, shape)
         else
           values[cell] = value
         end
@@ -587,7 +636,7 @@ if steps_of_updates then
     local saved = {}
     for n = first, last do
       local cell = all_cells[n]
-      saved[cell] = { values[cell], missing[cell], created_ttl[cell] }
+      saved[cell] = { values[cell], missing[cell], created_ttl[cell], renewed_ttl[cell], removed[cell] }
     end
     return saved
   end
@@ -595,6 +644,7 @@ if steps_of_updates then
   local function restore_cells(saved)
     for cell, state in pairs(saved) do
       values[cell], missing[cell], created_ttl[cell] = state[1], state[2], state[3]
+      renewed_ttl[cell], removed[cell] = state[4], state[5]
     end
   end
 
@@ -875,6 +925,26 @@ local function write_difference(key, field, before, after)
   add(key, field, integer_text(difference))
 end
 
+-- What was removed is missing from here on: if it was created anew, neither its TTL nor its value is of the old one.
+if next(removed) then
+  for cell = 1, string_count do
+    if removed[cell] then
+      call('DEL', KEYS[cell + 1])
+      value_before[cell] = 0
+    end
+  end
+  for command, groups in pairs({ HDEL = hashes or {}, ZREM = sorted_sets or {} }) do
+    for _, group in ipairs(groups) do
+      for n, cell in ipairs(group[2]) do
+        if removed[cell] then
+          call(command, KEYS[group[1]], group[3][n])
+          value_before[cell] = 0
+        end
+      end
+    end
+  end
+end
+
 for cell = 1, string_count do
   local before, after, ttl = value_before[cell], values[cell], created_ttl[cell]
   if ttl then
@@ -911,22 +981,27 @@ for _, group in ipairs(sorted_sets or {}) do
   end
 end
 
+for cell, ttl in pairs(renewed_ttl) do
+  call('EXPIRE', KEYS[cell + 1], ttl) -- only strings have one
+end
+
 if history then
   -- A history is a list, the latest first. An entry is "time in ms, job id, operation, value before, value after",
-  -- separated by spaces; a difference in place of the value before would not be exact past 2^53.
+  -- separated by spaces, "-" after a removal; a difference in place of the value before would not be exact past 2^53.
   local entries, life = history.entries, history.lifeSeconds
   local entries_of_all = type(entries) == 'number' and entries
   local start = integer_text(now_ms) .. ' ' .. history.source .. ' '
 
   -- By pcall, since it comes after the writes: what someone put in place of a history gives way to it.
   local function add_entry(cell, place)
-    local before, after = value_before[cell], values[cell]
+    local before, after = removed[cell] or value_before[cell], values[cell]
+    local is_gone = removed[cell] and missing[cell]
     local limit = entries_of_all or entries[place]
-    if not before or before == after or not limit then
+    if not before or before == after and not is_gone or not limit then
       return
     end
     local key = KEYS[history.firstKey + place - 1]
-    local entry = start .. integer_text(before) .. ' ' .. integer_text(after)
+    local entry = start .. integer_text(before) .. ' ' .. (is_gone and '-' or integer_text(after))
     local length = redis.pcall('LPUSH', key, entry)
     if type(length) ~= 'number' then
       redis.pcall('DEL', key)

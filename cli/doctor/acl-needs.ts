@@ -90,7 +90,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('ZADD ZMSCORE'), keys: ANNOUNCED },
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
-    { commands: words('MGET SET INCRBY EXISTS HMGET HINCRBY ZMSCORE ZADD'), keys: ['~cells'] },
+    { commands: words('GET MGET SET INCRBY EXPIRE DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM'), keys: ['~cells'] },
   ],
   dashboard: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },

@@ -24,7 +24,8 @@ export function changesTable(changes: readonly Change[], value: number | undefin
       <tbody>
         ${changes.map((change, index) => {
           const found = index === 0 ? value : changes[index - 1]?.before;
-          return [found !== undefined && found !== change.after && gap(change.after, found), row(change, boardNames)];
+          const after = change.after ?? 0;
+          return [found !== undefined && found !== after && gap(after, found), row(change, boardNames)];
         })}
       </tbody>
     </table>
@@ -39,7 +40,7 @@ function row(change: Change, boardNames: BoardNames): Html {
     <td class="nowrap"><time datetime="${at}">${at.slice(0, 23).replace('T', ' ')}</time></td>
     <td class="nowrap">${operation}</td>
     <td class="number">${delta > 0n ? '+' : ''}${delta.toString()}</td>
-    <td class="number">${after}</td>
+    <td class="number">${after ?? 'removed'}</td>
     <td>${jobLink(boardNames.get(jobId), jobId)}</td>
   </tr> `;
 }

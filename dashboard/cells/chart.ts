@@ -12,7 +12,7 @@ export function chart({ changes, value }: InspectedCell, nowMs: number): Html | 
   if (latest === undefined) {
     return undefined;
   }
-  const points = changes.map(({ atMs, after }) => [atMs / 1000, after]).reverse();
+  const points = changes.map(({ atMs, after }) => [atMs / 1000, after ?? 0]).reverse();
   const earliest = changes.at(-1) ?? latest;
   points.unshift([earliest.atMs / 1000, earliest.before]);
   if (value !== undefined) {

@@ -12,6 +12,12 @@
 --   args      the quantity of each item
 --   result    available of each item
 --   rejected  INSUFFICIENT_STOCK, details: number of the item and what is available, for each short item
+-- inventory.count
+--   cells     1 the stock
+--   args      1 counted, 2 expected or false
+--             true is expected of one that must be missing
+--   result    1 available, 2 difference
+--   rejected  CHANGED, detail: what is available, none when it is missing
 
 local function take(cells, args)
   local stock, quantity, reject_when_short = cells[1], args[1], args[2]
@@ -44,4 +50,21 @@ local function take_all(cells, args)
   return left, left
 end
 
-return { ['inventory.take'] = take, ['inventory.restock'] = restock, ['inventory.takeAll'] = take_all }
+local function count(cells, args, _, missing)
+  local stock, counted, expected = cells[1], args[1], args[2]
+  if expected and (missing[1] and expected ~= true or not missing[1] and expected ~= stock) then
+    return nil, 'CHANGED', { not missing[1] and stock or nil }
+  end
+  local difference = counted - stock
+  if difference > 9007199254740991 then
+    return { difference }, {} -- no integer in range: the frame refuses it as one
+  end
+  return { counted }, { counted, difference }
+end
+
+return {
+  ['inventory.take'] = take,
+  ['inventory.restock'] = restock,
+  ['inventory.takeAll'] = take_all,
+  ['inventory.count'] = count,
+}

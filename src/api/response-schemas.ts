@@ -23,6 +23,9 @@ const outcomeShape = {
     description: 'Its idempotency key was used before for the same update: this is the first outcome.',
   }),
   update: z.int().optional().meta({ description: 'Of a transaction: the update because of which all were refused.' }),
+  found: z.int().nullable().optional().meta({
+    description: 'Of an update with `expected`: what the cell holds instead, null when it is missing.',
+  }),
   short: z.array(shortItem).optional().meta({ description: 'The items of a cart that are short.' }),
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cellId } from '../redis/cell.js';
+import { cellId, describeCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
 
 /** The largest magnitude of a value: 2^53 - 1, up to which both JavaScript and Lua numbers are exact. */
@@ -42,6 +42,26 @@ export function ttlSeconds() {
   return wholeNumber({ min: 1, max: MAX_TTL_SECONDS });
 }
 
+/** What the cell must hold for the update to apply; null when it must be missing. */
+export function expected() {
+  const error = `must be a whole number from ${-MAX_INTEGER} to ${MAX_INTEGER}, or null for a cell that must be missing`;
+  return z.int({ error }).nullable().optional();
+}
+
+/** How a plan is told of {@link expected}. */
+export function expectedArgument(value: number | null | undefined): number | boolean {
+  return value === null ? true : (value ?? false);
+}
+
+/** Why an update is rejected that expected something else. */
+export function changed([found]: readonly number[], cell: Cell & { readonly expected?: number | null | undefined }) {
+  const wanted = cell.expected === null ? 'it was to be missing' : `${cell.expected} was expected`;
+  return {
+    message: `${describeCell(cell)} is ${found ?? 'missing'}; ${wanted}: read it, and send what fits`,
+    found: found ?? null,
+  };
+}
+
 const cellShape = {
   key: name('key'),
   field: name('field').optional(),
@@ -59,7 +79,8 @@ export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
     .refine(canExpire, {
       path: ['ttlSeconds'],
       error: 'only a plain key can expire: leave out ttlSeconds, or field and member',
-    });
+    })
+    .refine(hasLife, { path: ['renewTtl'], error: 'give ttlSeconds too: the life that each update sets anew' });
 }
 
 function isOneKind(value: object): boolean {
@@ -70,6 +91,11 @@ function isOneKind(value: object): boolean {
 function canExpire(value: object): boolean {
   const { field, member, ttlSeconds: ttl } = value as Partial<Cell> & { ttlSeconds?: unknown };
   return ttl === undefined || (field === undefined && member === undefined);
+}
+
+function hasLife(value: object): boolean {
+  const { ttlSeconds: ttl, renewTtl } = value as { ttlSeconds?: unknown; renewTtl?: unknown };
+  return renewTtl !== true || ttl !== undefined;
 }
 
 /** 1 to 100 cells with their amounts, each cell once. */

@@ -1,25 +1,41 @@
-import { cellObject, ttlSeconds, wholeNumber } from './cell-schema.js';
+import { z } from 'zod';
+import { cellObject, changed, expected, expectedArgument, ttlSeconds, wholeNumber } from './cell-schema.js';
 import { describeCell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
+import { unlessGiven } from './without-defaults.js';
 
 const lua = luaSource('plans/counter');
 
-/** Adds to a counter; a missing one counts as 0. Past `max` it is rejected with `LIMIT_REACHED`. */
+const by = wholeNumber({ min: 1 }).default(1);
+const whenOver = unlessGiven(z.enum(['reject', 'saturate'], { error: 'must be "reject" or "saturate"' }), 'reject');
+const life = {
+  ttlSeconds: ttlSeconds().optional(),
+  renewTtl: unlessGiven(z.boolean({ error: 'must be true or false' }), false),
+};
+
+function needsLimit(limit: 'max' | 'min') {
+  return { path: ['whenOver'], error: `needs ${limit}: without it nothing is over` };
+}
+
+/**
+ * Adds to a counter; a missing one counts as 0. Past `max` it is rejected with `LIMIT_REACHED`, or with `whenOver: 'saturate'`
+ * gets as much as fits.
+ */
 export const counterIncrement = defineOperation({
   name: 'counter.increment',
   queue: 'counters',
-  description: 'Adds `by` to a counter; past `max` it is rejected.',
-  params: cellObject({
-    by: wholeNumber({ min: 1 }).default(1),
-    max: wholeNumber().optional(),
-    ttlSeconds: ttlSeconds().optional(),
-  }),
+  description: 'Adds `by` to a counter; past `max` it is rejected, or adds what fits (`saturate`).',
+  params: cellObject({ by, max: wholeNumber().optional(), whenOver, ...life }).refine(
+    (params) => params.whenOver === undefined || params.max !== undefined,
+    needsLimit('max'),
+  ),
   cells: (params) => [params],
-  args: ({ by, max }) => [by, max],
+  args: ({ by, max, whenOver }) => (whenOver === 'saturate' ? [by, max, true] : [by, max]),
   ttlSeconds: (params) => params.ttlSeconds,
+  renewTtl: (params) => params.renewTtl,
   lua,
-  result: ([value = 0]) => ({ value }),
+  result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
     LIMIT_REACHED: ([value], params) => ({
       message: `${describeCell(params)} is ${value}; adding ${params.by} would pass the maximum of ${params.max}`,
@@ -27,24 +43,61 @@ export const counterIncrement = defineOperation({
   },
 });
 
-/** Subtracts from a counter; a missing one counts as 0. Below `min` it is rejected with `LIMIT_REACHED`. */
+/**
+ * Subtracts from a counter; a missing one counts as 0. Below `min` it is rejected with `LIMIT_REACHED`, or with
+ * `whenOver: 'saturate'` loses as much as fits.
+ */
 export const counterDecrement = defineOperation({
   name: 'counter.decrement',
   queue: 'counters',
-  description: 'Subtracts `by` from a counter; below `min` it is rejected.',
-  params: cellObject({
-    by: wholeNumber({ min: 1 }).default(1),
-    min: wholeNumber().optional(),
-    ttlSeconds: ttlSeconds().optional(),
-  }),
+  description: 'Subtracts `by` from a counter; below `min` it is rejected, or subtracts what fits (`saturate`).',
+  params: cellObject({ by, min: wholeNumber().optional(), whenOver, ...life }).refine(
+    (params) => params.whenOver === undefined || params.min !== undefined,
+    needsLimit('min'),
+  ),
   cells: (params) => [params],
-  args: ({ by, min }) => [by, min],
+  args: ({ by, min, whenOver }) => (whenOver === 'saturate' ? [by, min, true] : [by, min]),
   ttlSeconds: (params) => params.ttlSeconds,
+  renewTtl: (params) => params.renewTtl,
   lua,
-  result: ([value = 0]) => ({ value }),
+  result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
     LIMIT_REACHED: ([value], params) => ({
       message: `${describeCell(params)} is ${value}; subtracting ${params.by} would pass the minimum of ${params.min}`,
     }),
   },
+});
+
+/** Sets a counter. With `expected` only if it holds that, or is missing for null; else rejected with `CHANGED`. */
+export const counterSet = defineOperation({
+  name: 'counter.set',
+  queue: 'counters',
+  description: 'Sets a counter; with `expected` only if it holds that.',
+  params: cellObject({ value: wholeNumber(), expected: expected(), ...life }),
+  cells: (params) => [params],
+  args: ({ value, expected }) => [value, expectedArgument(expected)],
+  ttlSeconds: (params) => params.ttlSeconds,
+  renewTtl: (params) => params.renewTtl,
+  lua,
+  result: ([value = 0, previous]): { value: number; previous: number | null } => ({
+    value,
+    previous: previous ?? null,
+  }),
+  rejections: { CHANGED: changed },
+});
+
+/** Removes the key, field or member. With `expected` only if it holds that; else rejected with `CHANGED`. */
+export const counterRemove = defineOperation({
+  name: 'counter.remove',
+  queue: 'counters',
+  description: 'Removes a counter: the key, field or member; with `expected` only if it holds that.',
+  params: cellObject({ expected: expected() }),
+  cells: (params) => [params],
+  args: ({ expected }) => [expectedArgument(expected)],
+  lua,
+  result: ([removed = 0, previous]): { removed: boolean; previous: number | null } => ({
+    removed: removed === 1,
+    previous: previous ?? null,
+  }),
+  rejections: { CHANGED: changed },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
+import { cellObject, changed, distinctCells, expected, expectedArgument, wholeNumber } from './cell-schema.js';
 import { cellName, describeCell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
@@ -62,4 +62,23 @@ export const inventoryTakeAll = defineOperation({
       return { message: words.join('; '), short };
     },
   },
+});
+
+/** Corrects stock after a stock-take. With `expected` only if that is available; else rejected with `CHANGED`. */
+export const inventoryCount = defineOperation({
+  name: 'inventory.count',
+  queue: 'inventory',
+  description: 'Sets stock to what was counted; with `expected` only if that is available.',
+  params: cellObject({
+    counted: wholeNumber({ min: 0 }),
+    of: z.enum(['onHand', 'available'], {
+      error: 'must be "onHand" (all that lies in the shelf) or "available" (without what is held)',
+    }),
+    expected: expected(),
+  }),
+  cells: (params) => [params],
+  args: ({ counted, expected }) => [counted, expectedArgument(expected)],
+  lua,
+  result: ([available = 0, difference = 0]) => ({ available, held: 0, difference }), // nothing can be held so far
+  rejections: { CHANGED: changed },
 });

@@ -24,6 +24,8 @@ export interface Step {
   readonly args: readonly Argument[];
   /** Time to live of the cells that this step creates, in seconds. */
   readonly ttlSeconds?: number | undefined;
+  /** Whether they get that life anew whenever this step is applied. */
+  readonly renewTtl?: boolean | undefined;
   readonly history: History;
   /** What the rejections of this step are put into words with. */
   readonly params: unknown;
@@ -71,12 +73,15 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   args?: (params: z.output<Schema>) => readonly (Argument | undefined)[];
   /** Time to live of a cell that the update creates, in seconds. @defaultValue it stays */
   ttlSeconds?: (params: z.output<Schema>) => number | undefined;
+  /** Whether every update sets that life anew. @defaultValue false: only one that creates a cell sets it */
+  renewTtl?: (params: z.output<Schema>) => boolean | undefined;
   /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
   history?: History;
   /**
-   * Lua source that ends in `return function(cells, args) ... end`. The function gets the cells' integers
-   * (0 for a missing cell) and returns `new values, result numbers`, or `nil, 'CODE', { detail numbers }`
-   * to reject. It has no access to Redis, so it can't break what Tally promises.
+   * Lua source that ends in `return function(cells, args, now, missing) ... end`. The function gets the cells' integers
+   * (0 for a missing cell, which has `true` in its place of `missing`) and Redis' time in ms, and returns
+   * `new values, result numbers`, or `nil, 'CODE', { detail numbers }` to reject. A new value of `nil` leaves a cell alone,
+   * `'remove'` removes it. It has no access to Redis, so it can't break what Tally promises.
    */
   lua: string;
   /** Builds the result from the numbers that the plan returned. */
@@ -99,7 +104,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
   definition: OperationDefinition<Name, Schema, Result>,
 ): Operation<Name, z.output<Schema>, Result, z.input<Schema>> {
   type Params = z.output<Schema>;
-  const { name, cells, args, ttlSeconds, result, history = false, rejections = {} } = definition;
+  const { name, cells, args, ttlSeconds, renewTtl, result, history = false, rejections = {} } = definition;
   if (!NAME.test(name)) {
     throw new TypeError(`operation name "${name}" must have the form family.verb, e.g. "energy.spend"`);
   }
@@ -113,6 +118,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     cells: cells(params),
     args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
     ttlSeconds: ttlSeconds?.(params),
+    ...(renewTtl?.(params) === true && { renewTtl: true }),
     history,
     params,
     rejections,

@@ -26,6 +26,8 @@ export interface Reason {
   readonly message: string;
   /** Of a transaction: the index of the update because of which all were refused. */
   readonly update?: number;
+  /** Of an update with `expected`: what the cell holds instead, null when it is missing. */
+  readonly found?: number | null;
   /** Of `inventory.takeAll`: the items that are short. */
   readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
 }

@@ -1,20 +1,25 @@
 import { nearest } from '../lib/nearest.js';
-import { counterDecrement, counterIncrement } from './counter.js';
-import { inventoryRestock, inventoryTake, inventoryTakeAll } from './inventory.js';
+import { counterDecrement, counterIncrement, counterRemove, counterSet } from './counter.js';
+import { inventoryCount, inventoryRestock, inventoryTake, inventoryTakeAll } from './inventory.js';
 import type { History, Operation } from './operation.js';
-import { scoresAdd } from './scores.js';
+import { scoresAdd, scoresBest } from './scores.js';
 import type { TransactionInput, TransactionParams, TransactionResult } from './transaction.js';
 import { TRANSACTION, transactionOf } from './transaction.js';
-import { xpAward } from './xp.js';
+import { xpAward, xpTake } from './xp.js';
 
 const builtIn = [
   counterIncrement,
   counterDecrement,
+  counterSet,
+  counterRemove,
   inventoryTake,
   inventoryRestock,
   inventoryTakeAll,
+  inventoryCount,
   xpAward,
+  xpTake,
   scoresAdd,
+  scoresBest,
 ] as const;
 
 const builtInOperations = new Set<Operation>(builtIn);

@@ -4,6 +4,8 @@ import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
+const lua = luaSource('plans/scores');
+
 /** Changes the scores of several players in one atomic step; each missing score starts at 0 on its own. */
 export const scoresAdd = defineOperation({
   name: 'scores.add',
@@ -12,8 +14,23 @@ export const scoresAdd = defineOperation({
   params: z.strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })) }),
   cells: ({ entries }) => entries,
   args: ({ entries }) => entries.map((entry) => entry.by),
-  lua: luaSource('plans/scores'),
+  lua,
   result: (values, { entries }) => ({
     scores: entries.map((entry, index) => ({ ...cellName(entry), value: values[index] ?? 0 })),
   }),
+});
+
+/** Keeps the better of a score and a new value; a missing score takes the value. */
+export const scoresBest = defineOperation({
+  name: 'scores.best',
+  queue: 'scores',
+  description: 'Keeps the better of a score and a new value: the `highest` or the `lowest`.',
+  params: cellObject({
+    value: wholeNumber(),
+    keep: z.enum(['highest', 'lowest'], { error: 'must be "highest" or "lowest"' }).default('highest'),
+  }),
+  cells: (params) => [params],
+  args: ({ value, keep }) => [value, keep === 'lowest'],
+  lua,
+  result: ([value = 0, improved]) => ({ value, improved: improved === 1 }),
 });

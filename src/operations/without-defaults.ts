@@ -1,5 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { z } from 'zod';
+import { z } from 'zod';
+
+/**
+ * An optional param whose default is not written into the params: jobs would hold it in each of their updates. For the rest it is
+ * a default like others, in the API's documentation and where an update is compared with another.
+ */
+export function unlessGiven<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>) {
+  return schema.optional().meta({ default: value });
+}
 
 type Remover = (value: unknown) => unknown;
 
@@ -22,7 +30,13 @@ function removerOf(schema: z.core.$ZodTypes): Remover | undefined {
       const remove = removerOf(def.innerType as z.core.$ZodTypes);
       return (value) => (isDeepStrictEqual(value, def.defaultValue) ? undefined : remove ? remove(value) : value);
     }
-    case 'optional':
+    case 'optional': {
+      const { default: unlessGiven } = z.globalRegistry.get(schema) ?? {};
+      const remove = removerOf(def.innerType as z.core.$ZodTypes);
+      return unlessGiven === undefined
+        ? remove
+        : (value) => (value === unlessGiven ? undefined : remove ? remove(value) : value);
+    }
     case 'nullable':
     case 'readonly':
       return removerOf(def.innerType as z.core.$ZodTypes);

@@ -14,6 +14,8 @@ const levels = z
     },
   );
 
+const lua = luaSource('plans/xp');
+
 /**
  * Adds XP to a player; a missing one counts as 0. With `levels`, the result says which level that is (how
  * many thresholds are reached, 0 below the first) and whether this award reached a new one.
@@ -25,13 +27,35 @@ export const xpAward = defineOperation({
   params: cellObject({ amount: wholeNumber({ min: 1 }), levels: levels.optional() }),
   cells: (params) => [params],
   args: ({ amount }) => [amount],
-  lua: luaSource('plans/xp'),
+  lua,
   result: ([xp = 0], { amount, levels }): { xp: number; level?: number; leveledUp?: boolean } => {
     if (levels === undefined) {
       return { xp };
     }
     const level = levelAt(xp, levels);
     return { xp, level, leveledUp: level > levelAt(xp - amount, levels) };
+  },
+});
+
+/** Takes XP away, never below `min`: what is there. With `levels`, the result says which level is left and whether one was lost. */
+export const xpTake = defineOperation({
+  name: 'xp.take',
+  queue: 'xp',
+  description: 'Takes XP from a player, never below `min`, and tells the level that is left.',
+  params: cellObject({
+    amount: wholeNumber({ min: 1 }),
+    min: wholeNumber().default(0),
+    levels: levels.optional(),
+  }),
+  cells: (params) => [params],
+  args: ({ amount, min }) => [amount, min],
+  lua,
+  result: ([xp = 0, taken = 0], { levels }): { xp: number; taken: number; level?: number; leveledDown?: boolean } => {
+    if (levels === undefined) {
+      return { xp, taken };
+    }
+    const level = levelAt(xp, levels);
+    return { xp, taken, level, leveledDown: level < levelAt(xp + taken, levels) };
   },
 });
 

@@ -39,14 +39,17 @@ export interface Shortcuts {
   readonly counters: {
     readonly increment: Shortcut<'counter.increment'>;
     readonly decrement: Shortcut<'counter.decrement'>;
+    readonly set: Shortcut<'counter.set'>;
+    readonly remove: Shortcut<'counter.remove'>;
   };
   readonly inventory: {
     readonly take: Shortcut<'inventory.take'>;
     readonly restock: Shortcut<'inventory.restock'>;
     readonly takeAll: Shortcut<'inventory.takeAll'>;
+    readonly count: Shortcut<'inventory.count'>;
   };
-  readonly xp: { readonly award: Shortcut<'xp.award'> };
-  readonly scores: { readonly add: Shortcut<'scores.add'> };
+  readonly xp: { readonly award: Shortcut<'xp.award'>; readonly take: Shortcut<'xp.take'> };
+  readonly scores: { readonly add: Shortcut<'scores.add'>; readonly best: Shortcut<'scores.best'> };
 }
 
 export function shortcuts(
@@ -55,13 +58,19 @@ export function shortcuts(
   const shortcut = <Name extends BuiltInOperation['name']>(operation: Name) =>
     ((params: unknown, options?: SubmitOptions) => submit(operation, params, options)) as Shortcut<Name>;
   return {
-    counters: { increment: shortcut('counter.increment'), decrement: shortcut('counter.decrement') },
+    counters: {
+      increment: shortcut('counter.increment'),
+      decrement: shortcut('counter.decrement'),
+      set: shortcut('counter.set'),
+      remove: shortcut('counter.remove'),
+    },
     inventory: {
       take: shortcut('inventory.take'),
       restock: shortcut('inventory.restock'),
       takeAll: shortcut('inventory.takeAll'),
+      count: shortcut('inventory.count'),
     },
-    xp: { award: shortcut('xp.award') },
-    scores: { add: shortcut('scores.add') },
+    xp: { award: shortcut('xp.award'), take: shortcut('xp.take') },
+    scores: { add: shortcut('scores.add'), best: shortcut('scores.best') },
   };
 }

@@ -10,7 +10,8 @@ export interface Change {
   readonly jobId: string;
   readonly operation: string;
   readonly before: number;
-  readonly after: number;
+  /** null when it was removed. */
+  readonly after: number | null;
 }
 
 /**
@@ -29,16 +30,22 @@ export async function readHistory(redis: RedisClient, keys: Keys, cell: Cell, sl
   return entries.flatMap((entry) => parseEntry(entry) ?? []);
 }
 
-/** By how much the cell changed, exact also past 2^53. */
+/** By how much the cell changed, exact also past 2^53; what is removed counts as 0. */
 export function deltaOf({ before, after }: Change): bigint {
-  return BigInt(after) - BigInt(before);
+  return BigInt(after ?? 0) - BigInt(before);
 }
 
 /** Reads an entry in the script's form, described in `lua/apply.lua`. */
 function parseEntry(entry: string): Change | undefined {
-  const [, atMs, jobId, operation, before, after] = /^(\d+) (\S+) (\S+) (-?\d+) (-?\d+)$/.exec(entry) ?? [];
+  const [, atMs, jobId, operation, before, after] = /^(\d+) (\S+) (\S+) (-?\d+) (-?\d+|-)$/.exec(entry) ?? [];
   if (jobId === undefined || operation === undefined) {
     return undefined;
   }
-  return { atMs: Number(atMs), jobId, operation, before: Number(before), after: Number(after) };
+  return {
+    atMs: Number(atMs),
+    jobId,
+    operation,
+    before: Number(before),
+    after: after === '-' ? null : Number(after),
+  };
 }

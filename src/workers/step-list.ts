@@ -8,7 +8,7 @@ export class StepList {
   readonly args: Argument[] = [];
   readonly shapes = new ShapeList();
 
-  add({ operation, cells, args, ttlSeconds, history }: Step): void {
+  add({ operation, cells, args, ttlSeconds, renewTtl = false, history }: Step): void {
     for (const cell of cells) {
       const number = this.cells.number(cell);
       this.cellNumbers.push(number);
@@ -19,7 +19,7 @@ export class StepList {
     for (const argument of args) {
       this.args.push(argument);
     }
-    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false);
+    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl);
   }
 }
 
@@ -29,6 +29,7 @@ interface Shape {
   readonly cells: number;
   readonly args: number;
   readonly ttl: number | false;
+  readonly renew?: true;
 }
 
 /** The shapes of all steps, each once: most jobs have a single one. */
@@ -39,10 +40,16 @@ class ShapeList {
   #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
   #latestNumber = 0;
 
-  add(operation: string, cells: number, args: number, ttl: number | false): void {
+  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean): void {
     const latest = this.#latest;
-    if (operation !== latest.operation || cells !== latest.cells || args !== latest.args || ttl !== latest.ttl) {
-      this.#latest = { operation, cells, args, ttl };
+    if (
+      operation !== latest.operation ||
+      cells !== latest.cells ||
+      args !== latest.args ||
+      ttl !== latest.ttl ||
+      renew !== (latest.renew === true)
+    ) {
+      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }) };
       this.#latestNumber = this.#numberOf(this.#latest);
     }
     this.#ofSteps.push(this.#latestNumber);

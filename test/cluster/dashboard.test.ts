@@ -118,7 +118,7 @@ test('an update is found by its id, and by its idempotency key together with the
     await submission.outcome();
     for (const found of [await findPage(submission.id, ''), await findPage(idempotencyKey, key)]) {
       expect(found.text).toContain(`Update ${submission.id} Operation counter.increment`);
-      expect(found.text).toContain('Outcome applied: {"value":4}');
+      expect(found.text).toContain('Outcome applied: {"value":4,"applied":4}');
       expect(found.source).toContain(boardLink(boardNameOf(submission.jobId, 8), submission.jobId));
     }
     expect((await findPage(idempotencyKey, '')).text).toContain('Nothing was found.');

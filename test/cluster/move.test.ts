@@ -86,7 +86,7 @@ test('a move from one server to a Cluster takes along values, waiting jobs and i
   const again = moved.producer({ namespace, prefix });
   const repeated = await again.submit(updates);
   expect(await Promise.all(repeated.map((submission) => submission.outcome()))).toEqual(
-    keys.map(() => ({ status: 'applied', result: { value: 1 }, duplicate: true })),
+    keys.map(() => ({ status: 'applied', result: { value: 1, applied: 1 }, duplicate: true })),
   );
   const ran = await Promise.all(waiting.map(({ id }) => again.find(id)));
   expect(ran.every((found) => found !== undefined)).toBe(true);

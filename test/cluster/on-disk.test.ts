@@ -34,7 +34,7 @@ describe.skipIf(!isInstalled('valkey-server'))('on a Cluster that can tell what 
     const { counters } = here.producer(CONFIRMED);
     for (let number = 0; number < 5; number += 1) {
       const submission = await counters.increment({ key: here.scattered(`n-${number}`), by: 5 });
-      expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+      expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
     }
     const stats = await Promise.all((await cluster.masters()).map((master) => master.run('INFO', 'commandstats')));
     const calls = stats.map((text) => Number(/cmdstat_waitaof:calls=(\d+)/.exec(String(text))?.[1] ?? 0));

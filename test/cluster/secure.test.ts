@@ -169,7 +169,7 @@ async function useCommands(as: As): Promise<void> {
     ...([as('producer'), 'submit', 'counter.increment'] as const),
     ...['--params', '{"key":"stock:2"}', '--wait'],
   );
-  expect(submit, submit.stderr).toMatchObject({ code: 0, stdout: 'applied {"value":1}\n' });
+  expect(submit, submit.stderr).toMatchObject({ code: 0, stdout: 'applied {"value":1,"applied":1}\n' });
   expect(await tally(as('api'), 'get', 'stock:2')).toMatchObject({ code: 0, stdout: '1\n' });
   expect(await tallyWithInput(as('access'), PASSWORD, 'users', 'add', 'ann', '--role', 'viewer')).toMatchObject({
     code: 0,

@@ -34,7 +34,7 @@ export const STOCK = [
 
 export const STOCK_AT_START = 40;
 
-/** Only ever go up. */
+/** Go up, and down as far as zero. */
 export const PLAYERS = [
   ...numbered(3, (number) => ({ key: `xp:${number}` })),
   ...numbered(3, (number) => ({ key: 'board', member: `player-${number}` })),

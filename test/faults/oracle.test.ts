@@ -98,6 +98,42 @@ test('a history in which every update was applied once has nothing to complain o
   expect(messages(evidence(GOOD))).toEqual([]);
 });
 
+describe('what is set, removed and taken', () => {
+  const counter = (id: string, operation: 'counter.set' | 'counter.remove' | 'xp.take', params: object) => {
+    return { id, operation, params: { key: 'count:0', ...params } } satisfies DrawnUpdate;
+  };
+  const SET = counter('a', 'counter.set', { value: 5 });
+  const given = (updates: DrawnUpdate[], outcomes: string[], cells: [string, string][]) =>
+    evidence({
+      submissions: updates.map((update, index) => {
+        return accepted(update, 0, { job: { jobId: `${JOB.slice(0, -1)}${index}`, index: 0 } });
+      }),
+      jobs: updates.map((update, index) => {
+        const id = `${JOB.slice(0, -1)}${index}`;
+        return job([update], { id, name: id, returnvalue: record(outcomes[index]!) });
+      }),
+      cells,
+    });
+  const UPDATES = [SET, counter('b', 'xp.take', { amount: 9 }), increment('c', 7), counter('d', 'counter.remove', {})];
+
+  test('adds up, whatever was there', () => {
+    expect(messages(given(UPDATES, ['5', '2,3', '9', '1,9'], []))).toEqual([]);
+    expect(messages(given(UPDATES, ['5,7', '0,5', '7', '1,0'], [['"count:0"', '0']]))).toEqual([]);
+  });
+
+  test('shows when a removal was told and did not happen', () => {
+    expect(messages(given(UPDATES, ['5', '2,3', '9', '1,9'], [['"count:0"', '9']]))).toContainEqual(
+      expect.stringMatching(/^1: "count:0" holds 9, but .* make 0: 9 too many/),
+    );
+  });
+
+  test('shows when one that ran again set back what came after it', () => {
+    expect(messages(given([SET, increment('c', 7)], ['5', '12'], [['"count:0"', '5']]))).toContainEqual(
+      expect.stringMatching(/^1: "count:0" holds 5, but .* make 12: 7 too few/),
+    );
+  });
+});
+
 describe('a doubled update', () => {
   test('shows in its cells and its witness', () => {
     const cells: [string, string][] = [

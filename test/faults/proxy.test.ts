@@ -11,7 +11,7 @@ import { startFaultProxy } from './proxy.js';
 import type { FaultProxy } from './proxy.js';
 
 const QUICK = { lockDurationMs: 1_000, stalledIntervalMs: 500 };
-const ONCE: Outcome = { status: 'applied', result: { value: 5 } };
+const ONCE: Outcome = { status: 'applied', result: { value: 5, applied: 5 } };
 
 /** A script that counts as 'apply' where it is named: what was written shows in its key. */
 const INCREMENT = "return redis.call('INCR', KEYS[1])";

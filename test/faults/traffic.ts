@@ -15,10 +15,13 @@ export interface DrawnUpdate {
 type Operation =
   | 'counter.increment'
   | 'counter.decrement'
+  | 'counter.set'
+  | 'counter.remove'
   | 'inventory.take'
   | 'inventory.restock'
   | 'inventory.takeAll'
   | 'xp.award'
+  | 'xp.take'
   | 'scores.add'
   | 'purse.pay'
   | 'transaction';
@@ -35,10 +38,13 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { weight: 14, draw: increment },
   { weight: 10, draw: decrement },
+  { weight: 5, draw: set },
+  { weight: 3, needsKey: true, draw: remove },
   { weight: 8, needsKey: true, draw: take },
   { weight: 5, needsKey: true, draw: restock },
   { weight: 4, needsKey: true, draw: takeAll },
   { weight: 10, draw: award },
+  { weight: 5, draw: takeXp },
   { weight: 20, draw: addScores },
   { weight: 20, draw: buy },
   { weight: 8, draw: pay },
@@ -92,6 +98,16 @@ function decrement(random: Random): Drawn {
   return { operation: 'counter.decrement', params };
 }
 
+function set(random: Random): Drawn {
+  const expected = random.chance(20) && { expected: null };
+  const params = { ...random.pick(COUNTERS), value: random.int(-100_000, 100_000), ...expected };
+  return { operation: 'counter.set', params };
+}
+
+function remove(random: Random): Drawn {
+  return { operation: 'counter.remove', params: { ...random.pick(COUNTERS) } };
+}
+
 function take(random: Random): Drawn {
   const whenShort = random.pick(['floor', 'reject']);
   return { operation: 'inventory.take', params: { ...random.pick(STOCK), quantity: random.int(1, 20), whenShort } };
@@ -112,6 +128,10 @@ function takeAll(random: Random): Drawn {
 function award(random: Random): Drawn {
   const levels = random.chance(30) && { levels: [100, 10_000, 1_000_000] };
   return { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100_000), ...levels } };
+}
+
+function takeXp(random: Random): Drawn {
+  return { operation: 'xp.take', params: { ...random.pick(PLAYERS), amount: random.int(1, 50_000), min: 0 } };
 }
 
 function addScores(random: Random, id: string): Drawn {

@@ -18,7 +18,7 @@ describe('a worker process that is killed with kill -9', () => {
     expect(await here.client.get(key)).toBe('5');
 
     await here.worker(QUICK);
-    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
     expect(await here.client.get(key)).toBe('5');
   });
 
@@ -31,7 +31,7 @@ describe('a worker process that is killed with kill -9', () => {
     expect(await here.client.get(key)).toBeNull();
 
     await here.worker(QUICK);
-    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
     expect(await here.client.get(key)).toBe('5');
   });
 

@@ -15,7 +15,7 @@ import type { Place } from '../support/tally.js';
 
 const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000];
 const QUICK = { lockDurationMs: 1_000, stalledIntervalMs: 300 };
-const APPLIED = { status: 'applied', result: { value: 5 } };
+const APPLIED = { status: 'applied', result: { value: 5, applied: 5 } };
 
 async function begin(): Promise<Place & { readonly clock: RedisWithClock['clock']; readonly stock: string }> {
   skipUnlessOneServer('it moves the clock of a server of its own');

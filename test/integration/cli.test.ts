@@ -14,7 +14,7 @@ test('tally up, submit and get work together in one folder, and the values outli
   const first = await submit('--json');
   expect(first).toMatchObject({ code: 0 });
   expect(JSON.parse(first.stdout)).toMatchObject({ status: 'applied', result: { value: 5 } });
-  expect(await submit()).toMatchObject({ code: 0, stdout: 'applied {"value":10}\n' });
+  expect(await submit()).toMatchObject({ code: 0, stdout: 'applied {"value":10,"applied":5}\n' });
   expect(await tally(environment, 'get', 'count')).toMatchObject({ code: 0, stdout: '10\n' });
 
   const [, origin = ''] = /dashboard {2}(http:[^ ]+)\/ops/.exec(up.output.stdout) ?? [];

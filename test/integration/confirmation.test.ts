@@ -50,7 +50,7 @@ test('a job whose changes no replica confirms is put off, and takes effect once 
   await worker.close();
 
   await here.worker();
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.get(here.key('n'))).toBe('5');
 });
 

@@ -166,7 +166,7 @@ test('the page says of which operations changes are kept, and how to keep those 
   const { text, source, headers } = await cellPage({ key: here.key('n') });
 
   expect(text).toContain('No change of it is kept.');
-  expect(text).toContain('History is off for counter.increment, counter.decrement, inventory.take,');
+  expect(text).toContain('History is off for counter.increment, counter.decrement, counter.set,');
   expect(text).toContain("or give both withHistory('counter.increment', 100)");
   expect(source).not.toContain('<script');
   expect(headers.get('content-security-policy')).not.toContain('script-src');
@@ -273,7 +273,7 @@ describe('an update is found', () => {
     const second = await findPage(rejected!.id);
 
     expect(first.text).toContain(`Update ${applied!.id} Operation counter.increment`);
-    expect(first.text).toContain('Outcome applied: {"value":3} Attempts 1');
+    expect(first.text).toContain('Outcome applied: {"value":3,"applied":3} Attempts 1');
     expect(first.source).toContain(boardPath(here, 'counters', applied!.jobId));
     expect(first.source).toContain(`href="/ops/keys?${new URLSearchParams({ key }).toString()}"`);
     expect(second.text).toContain('Outcome rejected, INSUFFICIENT_STOCK: ');
@@ -295,7 +295,7 @@ describe('an update is found', () => {
 
     expect(waiting.text).toContain(`waiting counter.increment 1 ${jobId}`);
     expect(ran.text).toContain(`Update ${jobId}.1 Operation counter.increment`);
-    expect(ran.text).toContain('Outcome applied: {"value":6}');
+    expect(ran.text).toContain('Outcome applied: {"value":6,"applied":3}');
     expect(gone.text).toContain(`Update ${jobId}.1 Outcome applied, with the numbers 6 Job no longer kept`);
     expect(waiting.source + ran.source + gone.source).not.toContain('<b>"4711"');
   });

@@ -44,7 +44,7 @@ test('a completed job shows its update and its outcome, not the compact form tha
     job: {
       name: `counter.increment ${key} (by 5)`,
       data: { operation: 'counter.increment', params: { key, by: 5 }, idempotencyKey: here.key('once') },
-      returnValue: { status: 'applied', result: { value: 5 } },
+      returnValue: { status: 'applied', result: { value: 5, applied: 5 } },
     },
   });
   const listed = (await queues('counters')).find(({ name }) => name === boardName('counters', here.partition))!;
@@ -77,7 +77,7 @@ test('a failed job shows its reason and, once the cause is mended, completes whe
   await until('the job completes', async () => (await job('counters', submission.jobId)).status === 'completed');
   expect((await job('counters', submission.jobId)).job.returnValue).toEqual({
     status: 'applied',
-    result: { value: 3 },
+    result: { value: 3, applied: 3 },
   });
   expect(await here.client.get(key)).toBe('3');
 });
@@ -126,7 +126,7 @@ test('a batch of 1,000 updates shows as a summary, with the failed one as the jo
     notApplied: {
       500: expect.stringMatching(new RegExp(`^failed WRONG_TYPE: .*; put back as job ${jobId}\\.500$`)) as string,
     },
-    first: { 0: 'applied {"value":1}' },
+    first: { 0: 'applied {"value":1,"applied":1}' },
   });
   expect(JSON.stringify(shown.data).length + JSON.stringify(shown.returnValue).length).toBeLessThan(5_000);
 

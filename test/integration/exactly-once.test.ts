@@ -22,8 +22,8 @@ test('the same idempotency key from two producers at once is applied once', asyn
   expect(new Set(submissions.map(({ jobId }) => jobId)).size).toBe(2);
   await here.worker();
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
-  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5 } });
-  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5 }, duplicate: true });
+  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5, applied: 5 } });
+  expect(outcomes).toContainEqual({ status: 'applied', result: { value: 5, applied: 5 }, duplicate: true });
   expect(await here.client.get(key)).toBe('5');
 });
 
@@ -45,7 +45,7 @@ test('an idempotency key is remembered after its job was removed', async () => {
   await openQueue(here, 'counters').obliterate({ force: true });
 
   const again = await producer.counters.increment({ key, by: 5 }, { idempotencyKey: here.key('order-1') });
-  expect(await again.outcome()).toEqual({ status: 'applied', result: { value: 5 }, duplicate: true });
+  expect(await again.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 }, duplicate: true });
   expect(again.id).toBe(first.id);
   expect(await here.client.get(key)).toBe('5');
 });
@@ -129,7 +129,7 @@ test.each([
   await job.retry('completed', options);
   await until('the job has completed once more', async () => (await job.getState()) === 'completed');
   expect(await here.client.get(key)).toBe('5');
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
 });
 
 test('a job that is sent to run again before it was settled keeps its receipt', async () => {

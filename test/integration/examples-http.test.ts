@@ -13,8 +13,8 @@ const OUTPUT = `
 {"updates":[{"id":"ID","status":"accepted"}]}
 {"id":"ID","operation":"xp.award","status":"applied","result":{"xp":50},"attempts":1,"jobId":"ID"}
 {"updates":[{"id":"ID","status":"applied","result":{"xp":50},"duplicate":true}]}
-{"updates":[{"id":"ID","status":"rejected","reason":"INSUFFICIENT_STOCK","message":"\\"stock:ORDER\\" has 0 in stock, 1 wanted","short":[{"key":"stock:ORDER","quantity":1,"available":0}]},{"id":"ID","status":"applied","result":{"value":1}}]}
-{"updates":[{"id":"ID","status":"applied","result":{"value":2}}]}
+{"updates":[{"id":"ID","status":"rejected","reason":"INSUFFICIENT_STOCK","message":"\\"stock:ORDER\\" has 0 in stock, 1 wanted","short":[{"key":"stock:ORDER","quantity":1,"available":0}]},{"id":"ID","status":"applied","result":{"value":1,"applied":1}}]}
+{"updates":[{"id":"ID","status":"applied","result":{"value":2,"applied":1}}]}
 {"key":"xp:ORDER","value":50}
 `;
 

@@ -9,6 +9,7 @@ import { run as blogPostViews } from '../../examples/03-blog-post-views.js';
 import { run as borrowBooks } from '../../examples/04-borrow-books.js';
 import { run as playerXp } from '../../examples/05-player-xp.js';
 import { run as twoScores } from '../../examples/06-two-scores.js';
+import { run as compareAndSet } from '../../examples/12-compare-and-set.js';
 import { run as conditional } from '../../examples/07-conditional.js';
 import { run as transaction } from '../../examples/08-transaction.js';
 import { run as customOperation } from '../../examples/09-custom-operation.js';
@@ -34,19 +35,26 @@ const applied = (result: unknown) => ({ status: 'applied', result });
 
 test('the counter goes to 5, then to 10', async () => {
   const here = place();
-  expect(await answersOf(here, counter)).toEqual([applied({ value: 5 }), applied({ value: 10 })]);
+  expect(await answersOf(here, counter)).toEqual([
+    applied({ value: 5, applied: 5 }),
+    applied({ value: 10, applied: 5 }),
+  ]);
   expect(await here.client.get(here.key('visits'))).toBe('10');
 });
 
 test('the countdown goes from 10 to 7, then to 6', async () => {
   const here = place();
-  expect(await answersOf(here, countdown)).toEqual([10, 7, 6].map((value) => applied({ value })));
+  expect(await answersOf(here, countdown)).toEqual([
+    applied({ value: 10, applied: 10 }),
+    applied({ value: 7, applied: 3 }),
+    applied({ value: 6, applied: 1 }),
+  ]);
   expect(await here.client.get(here.key('seats'))).toBe('6');
 });
 
 test('the blog post has 10 views', async () => {
   const here = place();
-  expect(await answersOf(here, blogPostViews)).toEqual([applied({ value: 10 }), '10']);
+  expect(await answersOf(here, blogPostViews)).toEqual([applied({ value: 10, applied: 10 }), '10']);
   expect(await here.client.hget(here.key('post:hello-world'), 'views')).toBe('10');
 });
 
@@ -87,7 +95,7 @@ test('conditions that do not hold are rejected and change nothing', async () => 
   expect(await answersOf(here, conditional)).toEqual([
     expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
     '2',
-    applied({ value: 8 }),
+    applied({ value: 8, applied: 8 }),
     expect.objectContaining({ status: 'rejected', reason: 'LIMIT_REACHED' }),
     '8',
   ]);
@@ -97,7 +105,7 @@ test('conditions that do not hold are rejected and change nothing', async () => 
 test('the transaction changes all three values, and with too little stock none', async () => {
   const here = place();
   expect(await answersOf(here, transaction)).toEqual([
-    applied({ results: [{ available: 3, taken: 2 }, { xp: 20 }, { value: 1 }] }),
+    applied({ results: [{ available: 3, taken: 2 }, { xp: 20 }, { value: 1, applied: 1 }] }),
     expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK', update: 0 }),
     '3, 20, 1',
   ]);
@@ -108,7 +116,7 @@ test('the transaction changes all three values, and with too little stock none',
 test('the custom operation spends energy only while there is enough', async () => {
   const here = place();
   expect(await answersOf(here, customOperation)).toEqual([
-    applied({ value: 10 }),
+    applied({ value: 10, applied: 10 }),
     applied({ energy: 3 }),
     { status: 'rejected', reason: 'NOT_ENOUGH_ENERGY', message: '7 energy needed, 3 there' },
   ]);
@@ -118,12 +126,22 @@ test('the custom operation spends energy only while there is enough', async () =
 test('an idempotency key takes effect once, and is refused for another update', async () => {
   const here = place();
   expect(await answersOf(here, idempotencyKey)).toEqual([
-    applied({ value: 50 }),
-    { ...applied({ value: 50 }), duplicate: true },
+    applied({ value: 50, applied: 50 }),
+    { ...applied({ value: 50, applied: 50 }), duplicate: true },
     expect.objectContaining({ status: 'conflict', reason: 'IDEMPOTENCY_CONFLICT' }),
     '50',
   ]);
   expect(await here.client.get(here.key('wallet:ada:coins'))).toBe('50');
+});
+
+test('of two who have seen the same price, one sets it', async () => {
+  const here = place();
+  expect(await answersOf(here, compareAndSet)).toEqual([
+    applied({ value: 1700, previous: 1900 }),
+    expect.objectContaining({ status: 'rejected', reason: 'CHANGED', found: 1700 }),
+    applied({ removed: true, previous: 1700 }),
+    null,
+  ]);
 });
 
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
@@ -131,7 +149,11 @@ test('an order sent while Redis is unreachable is refused, and sent again counts
   const [failure, ...rest] = await answersOf(here, redisAway);
   expect(failure).toBeInstanceOf(QueueUnavailableError);
   expect((failure as QueueUnavailableError).message).toContain('send it again with the same idempotency key');
-  expect(rest).toEqual([applied({ value: 1 }), { ...applied({ value: 1 }), duplicate: true }, '1']);
+  expect(rest).toEqual([
+    applied({ value: 1, applied: 1 }),
+    { ...applied({ value: 1, applied: 1 }), duplicate: true },
+    '1',
+  ]);
   expect(await here.client.get(here.key('orders'))).toBe('1');
 });
 
@@ -139,7 +161,7 @@ test('the runner runs every example and exits with 0, and the guide shows what i
   const { stdout, stderr } = await promisify(execFile)('npx', ['tsx', 'examples/run.ts'], { cwd: ROOT });
   const headings = [...stdout.matchAll(/^(\d\d-[^:]*): /gm)].map(([, name]) => `${name ?? ''}.ts`);
   expect(headings).toEqual(exampleFiles().filter((file) => /^\d/.test(file)));
-  expect(stdout).toContain('counter.increment visits by 5 -> applied { value: 10 }\n');
+  expect(stdout).toContain('counter.increment visits by 5 -> applied { value: 10, applied: 5 }\n');
   expect(stdout).toContain('inventory.take book:dune:copies quantity 4 -> applied { available: 0, taken: 3 }\n');
   expect(stdout).toContain('MGET stock, XP, sales -> 3, 20, 1\n');
   expect(stderr).not.toContain('"level"'); // no line of a logger

@@ -108,7 +108,10 @@ test('a worker alone that waits for jobs follows the master', async () => {
   const sinceMs = performance.now();
   const direct = here.producer({ redis: `redis://127.0.0.1:${pair.second.options.port}` });
   const submission = await direct.counters.increment({ key: here.key('n') });
-  expect(await submission.outcome({ timeoutMs: WITHIN_MS })).toEqual({ status: 'applied', result: { value: 1 } });
+  expect(await submission.outcome({ timeoutMs: WITHIN_MS })).toEqual({
+    status: 'applied',
+    result: { value: 1, applied: 1 },
+  });
   await until('no connection leads to the old server', async () => (await clientsOf(pair.first)).length === 0);
   expect(performance.now() - sinceMs).toBeLessThan(WITHIN_MS);
 }, 60_000);

@@ -15,7 +15,7 @@ import type { Place } from '../support/tally.js';
 /** Builds of Tally whose forms are one older and one newer than that of this one, side by side with it. */
 
 const FORM = { file: 'src/jobs/form.ts', from: 'export const FORM = 2;' };
-const APPLIED = { status: 'applied', result: { value: 5 } };
+const APPLIED = { status: 'applied', result: { value: 5, applied: 5 } };
 const increment = (key: string) => ({ operation: 'counter.increment' as const, params: { key, by: 5 } });
 
 function build(...edits: readonly Edit[]): string {

@@ -242,8 +242,15 @@ test('cells are read, updates found and operations listed as far as the key goes
     const { operations } = (await get('/v1/operations')).body as unknown as { operations: { name: string }[] };
     return operations.map(({ name }) => name);
   };
-  expect(await named(limited)).toEqual(['counter.increment', 'counter.decrement', 'xp.award', 'transaction']);
-  expect(await named(free)).toHaveLength(8);
+  expect(await named(limited)).toEqual([
+    'counter.increment',
+    'counter.decrement',
+    'counter.set',
+    'counter.remove',
+    'xp.award',
+    'transaction',
+  ]);
+  expect(await named(free)).toHaveLength(13);
 });
 
 test('an update whose job was edited beyond sense is shown to no API key, but found by the library', async () => {

@@ -58,8 +58,8 @@ test('without API keys the callers of the API share their idempotency keys with 
     await tallyHere(here, ...submit, '--wait', '--owner', 'shop: 7'),
   ];
 
-  expect(same).toMatchObject({ code: 0, stdout: 'applied {"value":1} (sent before)\n' });
-  expect(other).toMatchObject({ code: 0, stdout: 'applied {"value":2}\n' });
+  expect(same).toMatchObject({ code: 0, stdout: 'applied {"value":1,"applied":1} (sent before)\n' });
+  expect(other).toMatchObject({ code: 0, stdout: 'applied {"value":2,"applied":1}\n' });
 });
 
 test('events have the owner of their API key, too', async () => {

@@ -33,7 +33,7 @@ test('an update is accepted at once, and found by its id until and after it is a
     id,
     operation: 'counter.increment',
     status: 'applied',
-    result: { value: 5 },
+    result: { value: 5, applied: 5 },
     attempts: 1,
     jobId,
   });
@@ -52,7 +52,7 @@ test('with a wait, outcomes of all kinds are answered in the order of the reques
   ]);
   expect(status).toBe(200);
   expect(body.updates).toMatchObject([
-    { status: 'applied', result: { value: 3 } },
+    { status: 'applied', result: { value: 3, applied: 3 } },
     { status: 'rejected', reason: 'INSUFFICIENT_STOCK', message: `"${here.key('lamp')}" has 0 in stock, 2 wanted` },
     { status: 'failed', reason: 'WRONG_TYPE' },
     { status: 'applied', result: { xp: 7 } },

@@ -197,7 +197,10 @@ test('a retry that a worker with a clock minutes ahead has put off is taken up i
   expect(Number(score) / 0x1000 - Date.now(), 'ms until it is due').toBeGreaterThan(4 * 60_000);
 
   await here.worker();
-  expect(await submission.outcome({ timeoutMs: 15_000 })).toEqual({ status: 'applied', result: { value: 1 } });
+  expect(await submission.outcome({ timeoutMs: 15_000 })).toEqual({
+    status: 'applied',
+    result: { value: 1, applied: 1 },
+  });
 });
 
 test('a job that was delayed on purpose is left alone', async () => {

@@ -35,7 +35,7 @@ test('a request that arrives while its lease lasts is told as applied, though it
   await held.deliver();
 
   expect(await here.client.get(key)).toBe('5');
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect((await producer.find(submission.id))?.outcome).toMatchObject({ status: 'applied' });
 });
 
@@ -75,7 +75,7 @@ test('an attempt ends for no retry either while its request may arrive: OOM firs
   await here.client.config('SET', 'maxmemory', '0');
   await held.deliver();
 
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.get(key)).toBe('5');
   expect((await jobOf(queue, submission.jobId)).attemptsMade).toBe(1);
 });

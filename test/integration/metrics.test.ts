@@ -219,13 +219,10 @@ test('counters stand at zero before anything happened, so that their first incre
   const here = place();
   const metrics = createMetrics();
   await here.worker({ metrics, queues: ['xp'] });
-  expect(await samples(metrics, 'tally_updates_total')).toEqual({
-    'xp.award applied': 0,
-    'xp.award rejected': 0,
-    'xp.award failed': 0,
-    'xp.award unknown': 0,
-    'xp.award conflict': 0,
-  });
+  const outcomes = ['applied', 'rejected', 'failed', 'unknown', 'conflict'];
+  expect(await samples(metrics, 'tally_updates_total')).toEqual(
+    Object.fromEntries(['xp.award', 'xp.take'].flatMap((name) => outcomes.map((outcome) => [`${name} ${outcome}`, 0]))),
+  );
   for (const name of [
     'tally_job_attempts_total',
     'tally_job_retries_total',

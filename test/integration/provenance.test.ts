@@ -88,7 +88,7 @@ test.each([
     await job.retry((await job.getState()) as 'completed' | 'failed');
     await until('it was applied', async () => (await here.client.get(here.key('count'))) === '5');
     await until('it is told', async () => (await producer.find(submission.id))?.outcome?.status === 'applied');
-    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   },
 );
 
@@ -106,8 +106,11 @@ test('what was applied before another program took the job counts as applied', a
   await until('the worker died', () => died);
   await foreignWorker(here, 'counters', () => Promise.resolve({ ok: true }));
 
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
-  expect((await producer.find(submission.id))?.outcome).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
+  expect((await producer.find(submission.id))?.outcome).toEqual({
+    status: 'applied',
+    result: { value: 5, applied: 5 },
+  });
 });
 
 test('a worker says when workers of another program are connected to its queues', async () => {
@@ -173,7 +176,7 @@ test.each([
   expect(outcomes).toMatchObject(
     here.slot === NO_SLOT
       ? [
-          { status: 'applied', result: { value: 5 } },
+          { status: 'applied', result: { value: 5, applied: 5 } },
           { status: 'failed', reason: 'WRONG_TYPE' },
         ]
       : [partly, partly],

@@ -69,7 +69,7 @@ test('an update that stood for too long is applied once it has a new stamp, and 
 
   expect(done).toMatchObject({ code: 0, lines: [{ jobId, state: 'failed', action: 'stamped' }] });
   await until('it is applied', async () => (await queue.getJobState(jobId)) === 'completed');
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.get(here.key('n'))).toBe('5');
   expect((await dataOf(here, jobId)).replace(/\d{13}/, '')).toBe(before.replace(/\d{13}/, ''));
   const again = await here.producer().submit(increment(here), { idempotencyKey: here.key('k') });
@@ -124,7 +124,7 @@ test('those of a batch, which it put back, are told one by one, and one can be t
 
   expect(one.lines).toMatchObject([{ jobId: submissions[0]!.id, action: 'stamped' }]);
   expect(rest.lines).toMatchObject([{ jobId: submissions[1]!.id, action: 'stamped' }]);
-  expect(await submissions[0]!.outcome()).toEqual({ status: 'applied', result: { value: 5 } });
+  expect(await submissions[0]!.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.mget(here.key('a'), here.key('b'), here.key('c'))).toEqual(['5', '5', '5']);
 });
 
@@ -147,7 +147,7 @@ test('waiting jobs get a new stamp in time when they are asked for, and others a
     [first, later, urgent].map(({ jobId }) => `${jobId} waiting stamped`).sort(),
   );
   const applied = await Promise.all([first, later, urgent, unkeyed, fresh].map((each) => each.outcome()));
-  expect(applied).toEqual(applied.map(() => ({ status: 'applied', result: { value: 5 } })));
+  expect(applied).toEqual(applied.map(() => ({ status: 'applied', result: { value: 5, applied: 5 } })));
 });
 
 test('a job that plain BullMQ added with a key and without a stamp is given one, under its own name', async () => {

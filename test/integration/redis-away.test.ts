@@ -67,7 +67,7 @@ test('SCRIPT FLUSH between jobs costs nothing but a reload', async () => {
   for (const value of [1, 2, 3]) {
     await here.client.script('FLUSH');
     const submission = await producer.counters.increment({ key: here.key('count') });
-    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value } });
+    expect(await submission.outcome()).toEqual({ status: 'applied', result: { value, applied: 1 } });
   }
 });
 
@@ -87,5 +87,5 @@ test('a job that meets a full Redis is applied once there is room', async () => 
   await until('the worker has met OOM', async () => (await here.client.info('errorstats')).includes('errorstat_OOM'));
   expect(await here.client.exists(key)).toBe(0);
   await here.client.config('SET', 'maxmemory', '0');
-  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 1 } });
+  expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 1, applied: 1 } });
 });

@@ -35,7 +35,7 @@ test('everything works over a Unix socket, in the database that the URL names', 
   const environment = { REDIS_URL: url, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
   const params = JSON.stringify({ key });
   const submitted = await tally(environment, 'submit', 'counter.increment', '--params', params, '--wait');
-  expect(submitted).toMatchObject({ code: 0, stdout: 'applied {"value":4}\n' });
+  expect(submitted).toMatchObject({ code: 0, stdout: 'applied {"value":4,"applied":1}\n' });
   const doctor = await tally(environment, 'doctor');
   expect(doctor).toMatchObject({ code: 0, stdout: expect.stringContaining('redis+unix://***@/') as string });
   expect(doctor.stdout + doctor.stderr).not.toMatch(/p@ss|p%40ss|"tally"/);

@@ -6,7 +6,7 @@ import { place, until } from '../support/tally.js';
 /** What is told of an update is the same whoever asks, and stays true. */
 
 const increment = (key: string, by = 5) => ({ operation: 'counter.increment' as const, params: { key, by } });
-const APPLIED = { status: 'applied', result: { value: 5 } };
+const APPLIED = { status: 'applied', result: { value: 5, applied: 5 } };
 const keyed = (key: string) => ({ ...increment(key), idempotencyKey: 'order-7' });
 
 test('a put-back update that was retried and applied is told as applied, also when its job was removed', async () => {

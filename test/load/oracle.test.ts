@@ -11,7 +11,7 @@ import { runHere } from './run-here.js';
 
 type What = 'refused' | 'unknown' | 'accepted' | Outcome;
 
-const APPLIED: Outcome = { status: 'applied', result: { value: 1 } };
+const APPLIED: Outcome = { status: 'applied', result: { value: 1, applied: 1 } };
 const REPEATED: Outcome = { ...APPLIED, duplicate: true };
 const REJECTED: Outcome = { status: 'rejected', reason: 'LIMIT_REACHED', message: 'too much' };
 const NOT_APPLIED: Outcome = { status: 'failed', reason: 'OOM', message: 'no memory; nothing was applied' };

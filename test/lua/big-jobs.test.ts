@@ -14,9 +14,9 @@ test('a job of 1,000 updates on 1,000 keys, half of them with idempotency keys, 
   const outcomes = await apply(updates);
   const again = await apply(updates);
 
-  expect(outcomes).toEqual(range(1000).map((n) => ({ status: 'applied', result: { value: n + 1 } })));
-  expect(again[0]).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
-  expect(again[999]).toEqual({ status: 'applied', result: { value: 2000 } });
+  expect(outcomes).toEqual(range(1000).map((n) => ({ status: 'applied', result: { value: n + 1, applied: n + 1 } })));
+  expect(again[0]).toEqual({ status: 'applied', result: { value: 1, applied: 1 }, duplicate: true });
+  expect(again[999]).toEqual({ status: 'applied', result: { value: 2000, applied: 1000 } });
   expect(await client.mget(range(1000).map((n) => key(`n${n}`)))).toEqual(
     range(1000).map((n) => String(n % 2 === 0 ? n + 1 : 2 * (n + 1))),
   );

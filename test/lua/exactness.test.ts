@@ -140,7 +140,7 @@ describe('a sorted-set member', () => {
 
     const outcome = await applyOne({ operation: 'counter.increment', params: cell });
 
-    expect(outcome).toEqual({ status: 'applied', result: { value: Number(next) } });
+    expect(outcome).toEqual({ status: 'applied', result: { value: Number(next), applied: 1 } });
     expect(await stored(client, cell)).toBe(next);
   });
 

@@ -81,7 +81,7 @@ describe('a job that is applied once more', () => {
     expect(await client.exists(jobReceipt(jobId))).toBe(0);
     await client.set(key('n'), 5);
 
-    expect(await applyOne(update, { jobId })).toEqual({ status: 'applied', result: { value: 6 } });
+    expect(await applyOne(update, { jobId })).toEqual({ status: 'applied', result: { value: 6, applied: 1 } });
   });
 
   test('stays rejected when its only update was rejected, whatever changed since', async () => {

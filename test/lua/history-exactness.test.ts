@@ -98,7 +98,7 @@ describe('a history never keeps a job from being applied', () => {
     await client.set(keys.history(cell, NO_SLOT), 'put here by hand');
     expect(await changesOf(cell)).toEqual([]);
 
-    expect(await applyOne(increment(cell, 4))).toEqual({ status: 'applied', result: { value: 4 } });
+    expect(await applyOne(increment(cell, 4))).toEqual({ status: 'applied', result: { value: 4, applied: 4 } });
 
     expect(await stored(client, cell)).toBe('4');
     expect(await changesOf(cell)).toMatchObject([{ before: 0, after: 4 }]);
@@ -116,7 +116,7 @@ describe('a history never keeps a job from being applied', () => {
 
     await client.auth('default', '');
     await client.acl('DELUSER', user);
-    expect(outcome).toEqual({ status: 'applied', result: { value: 2 } });
+    expect(outcome).toEqual({ status: 'applied', result: { value: 2, applied: 1 } });
     expect(await client.get(key('n'))).toBe('2');
     expect(await client.exists(keys.history({ key: key('n') }, NO_SLOT))).toBe(0);
   });

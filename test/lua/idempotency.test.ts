@@ -15,10 +15,14 @@ const own = redisOfThisFile();
 test('an update sent again with its idempotency key is a duplicate with the recorded outcome', async () => {
   const { client, key, applyOne, increment } = keyedIncrements();
 
-  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 1 } });
+  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 1, applied: 1 } });
   await client.set(key('n'), 50);
   for (const _again of [1, 2, 3]) {
-    expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
+    expect(await applyOne(increment({}))).toEqual({
+      status: 'applied',
+      result: { value: 1, applied: 1 },
+      duplicate: true,
+    });
   }
 
   expect(await client.get(key('n'))).toBe('50');
@@ -31,7 +35,7 @@ test('a duplicate is one also when it spells out a default or orders its params 
 
   const outcomes = [await applyOne(update({ max: 5, by: 1, key: key('n') }))];
 
-  expect(outcomes).toEqual([{ status: 'applied', result: { value: 1 }, duplicate: true }]);
+  expect(outcomes).toEqual([{ status: 'applied', result: { value: 1, applied: 1 }, duplicate: true }]);
   expect(await client.get(key('n'))).toBe('1');
 });
 
@@ -64,7 +68,9 @@ test('the same idempotency key of another operation, or of another owner, is ano
     outcomes.push(await applyOne({ operation: 'counter.decrement', params, idempotencyKey: 'b:k' }));
   }
 
-  expect(outcomes).toEqual(appliers.flatMap(() => [1, 0].map((value) => ({ status: 'applied', result: { value } }))));
+  expect(outcomes).toEqual(
+    appliers.flatMap(() => [1, 0].map((value) => ({ status: 'applied', result: { value, applied: 1 } }))),
+  );
 });
 
 test('a rejection is recorded: the same key gets it again when the update could apply by now', async () => {
@@ -94,8 +100,12 @@ test('a failure is not recorded: the same key applies once its cause is gone', a
   expect(await client.exists(keyReceipt('k'), keyReceipt('other'))).toBe(0);
   await client.set(key('n'), 5);
 
-  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 6 } });
-  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 6 }, duplicate: true });
+  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 6, applied: 1 } });
+  expect(await applyOne(increment({}))).toEqual({
+    status: 'applied',
+    result: { value: 6, applied: 1 },
+    duplicate: true,
+  });
 });
 
 test('within one batch the first update with a key applies, the same again is a duplicate, another a conflict', async () => {
@@ -104,11 +114,11 @@ test('within one batch the first update with a key applies, the same again is a 
   const outcomes = await apply([increment({}), increment({}), increment({ by: 2 }), increment({}), increment({}, 'l')]);
 
   expect(outcomes).toMatchObject([
-    { status: 'applied', result: { value: 1 } },
-    { status: 'applied', result: { value: 1 }, duplicate: true },
+    { status: 'applied', result: { value: 1, applied: 1 } },
+    { status: 'applied', result: { value: 1, applied: 1 }, duplicate: true },
     { status: 'conflict' },
-    { status: 'applied', result: { value: 1 }, duplicate: true },
-    { status: 'applied', result: { value: 2 } },
+    { status: 'applied', result: { value: 1, applied: 1 }, duplicate: true },
+    { status: 'applied', result: { value: 2, applied: 1 } },
   ]);
   expect(outcomes[0]).not.toHaveProperty('duplicate');
   expect(await client.get(key('n'))).toBe('2');
@@ -122,8 +132,8 @@ test('within one batch a key whose update failed is free for the next update', a
 
   expect(outcomes).toMatchObject([
     { status: 'failed' },
-    { status: 'applied', result: { value: 1 } },
-    { status: 'applied', result: { value: 1 }, duplicate: true },
+    { status: 'applied', result: { value: 1, applied: 1 } },
+    { status: 'applied', result: { value: 1, applied: 1 }, duplicate: true },
   ]);
 });
 
@@ -136,7 +146,12 @@ test('a transaction is a duplicate as a whole', async () => {
 
   expect(await applyOne(update)).toEqual({
     status: 'applied',
-    result: { results: [{ value: 1 }, { value: 2 }] },
+    result: {
+      results: [
+        { value: 1, applied: 1 },
+        { value: 2, applied: 1 },
+      ],
+    },
     duplicate: true,
   });
   expect(await client.get(key('n'))).toBe('2');
@@ -148,7 +163,7 @@ test('once its receipt is gone, the same key is a new update', async () => {
   await client.pexpire(keyReceipt('k'), 20);
   await until('the receipt expired', async () => (await client.exists(keyReceipt('k'))) === 0);
 
-  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 2 } });
+  expect(await applyOne(increment({}))).toEqual({ status: 'applied', result: { value: 2, applied: 1 } });
 });
 
 test('an idempotency receipt holds its form, the slot, the fingerprint, the id of the first update and its outcome', async () => {

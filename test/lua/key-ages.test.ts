@@ -84,7 +84,7 @@ describe('the age of a keyed update', () => {
 
     const again = await applyOne(increment({}), { sentAtMs: Date.now() - 3_600_000, idempotencyWindowMs: 1_000 });
 
-    expect(again).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
+    expect(again).toEqual({ status: 'applied', result: { value: 1, applied: 1 }, duplicate: true });
   });
 
   test('is that by the latest time announced when the clock of Redis was set back', async () => {

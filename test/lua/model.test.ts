@@ -51,16 +51,30 @@ const limit = fc.option(fc.integer({ min: -20, max: 20 }), { nil: undefined });
 const ttl = fc.option(fc.constant(1000), { nil: undefined, freq: 2 });
 const distinct = { minLength: 1, maxLength: 5, selector: (cell: ModelCell) => Model.id(cell) };
 
+/** A cell, with a life now and then where it can have one. */
+const cellWithLife = fc.tuple(anyCell, ttl, fc.boolean()).map(([cell, ttlSeconds, renewTtl]) => ({
+  ...cell,
+  ...(ttlSeconds !== undefined && !('field' in cell) && !('member' in cell) && { ttlSeconds, renewTtl }),
+}));
+
 function counterParams(bound: 'min' | 'max') {
+  const whenOver = fc.constantFrom({}, { whenOver: 'reject' }, { whenOver: 'saturate' });
   return fc
-    .tuple(anyCell, fc.option(amount, { nil: undefined }), limit, ttl)
-    .map(([cell, by, bounded, ttlSeconds]) => ({
+    .tuple(cellWithLife, fc.option(amount, { nil: undefined }), limit, whenOver)
+    .map(([cell, by, bounded, over]) => ({
       ...cell,
       ...(by !== undefined && { by }),
-      ...(bounded !== undefined && { [bound]: bounded }),
-      ...(ttlSeconds !== undefined && 'key' in cell && !('field' in cell) && !('member' in cell) && { ttlSeconds }),
+      ...(bounded !== undefined && { [bound]: bounded, ...over }),
     }));
 }
+
+const expected = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc.oneof(fc.constant(null), fc.integer({ min: -3, max: 9 })).map((it) => ({ expected: it })),
+  },
+);
 
 function withEach<Value>(name: string, value: fc.Arbitrary<Value>) {
   const entry = fc.tuple(anyCell, value).map(([cell, each]) => ({ ...cell, [name]: each }));
@@ -70,11 +84,24 @@ function withEach<Value>(name: string, value: fc.Arbitrary<Value>) {
 const PARAMS: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
   'counter.increment': counterParams('max'),
   'counter.decrement': counterParams('min'),
+  'counter.set': fc
+    .tuple(cellWithLife, fc.oneof(signed, fc.integer({ min: -3, max: 9 })), expected)
+    .map(([cell, value, it]) => ({ ...cell, value, ...it })),
+  'counter.remove': fc.tuple(anyCell, expected).map(([cell, it]) => ({ ...cell, ...it })),
   'inventory.take': fc
     .tuple(anyCell, amount, fc.constantFrom({}, { whenShort: 'floor' }, { whenShort: 'reject' }))
     .map(([cell, quantity, whenShort]) => ({ ...cell, quantity, ...whenShort })),
   'inventory.restock': fc.tuple(anyCell, amount).map(([cell, quantity]) => ({ ...cell, quantity })),
   'inventory.takeAll': withEach('quantity', fc.integer({ min: 1, max: 3 })).map((items) => ({ items })),
+  'inventory.count': fc
+    .tuple(anyCell, amount, fc.constantFrom('onHand', 'available'), expected)
+    .map(([cell, counted, of, it]) => ({ ...cell, counted, of, ...it })),
+  'xp.take': fc
+    .tuple(anyCell, amount, limit, fc.constantFrom({}, { levels: [-3, 0, 5, 20] }))
+    .map(([cell, xp, min, levels]) => ({ ...cell, amount: xp, ...(min !== undefined && { min }), ...levels })),
+  'scores.best': fc
+    .tuple(anyCell, signed, fc.constantFrom({}, { keep: 'highest' }, { keep: 'lowest' }))
+    .map(([cell, value, keep]) => ({ ...cell, value, ...keep })),
   'xp.award': fc
     .tuple(anyCell, amount, fc.constantFrom({}, { levels: [-3, 0, 5, 20] }))
     .map(([cell, xp, levels]) => ({ ...cell, amount: xp, ...levels })),
@@ -170,6 +197,8 @@ test('any jobs, in any batches, give the outcomes and values of a plain model', 
     'failed NOT_AN_INTEGER',
     'failed OUT_OF_RANGE',
     'failed WRONG_TYPE',
+    'rejected CHANGED',
+    'rejected CHANGED again',
     'rejected INSUFFICIENT_STOCK',
     'rejected INSUFFICIENT_STOCK again',
     'rejected LIMIT_REACHED',

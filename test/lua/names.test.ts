@@ -84,7 +84,7 @@ test.each(['plain', 'with space', '{}', '👑', '\u0000', ';=~!?', 'k'.repeat(25
     const { applyOne } = createApplier(here);
     const update = { operation: 'counter.increment', params: { key: here.key('counter') }, idempotencyKey };
 
-    expect(await applyOne(update)).toEqual({ status: 'applied', result: { value: 1 } });
-    expect(await applyOne(update)).toEqual({ status: 'applied', result: { value: 1 }, duplicate: true });
+    expect(await applyOne(update)).toEqual({ status: 'applied', result: { value: 1, applied: 1 } });
+    expect(await applyOne(update)).toEqual({ status: 'applied', result: { value: 1, applied: 1 }, duplicate: true });
   },
 );

@@ -9,11 +9,11 @@ describe.each(CELL_KINDS)('on a %s', (kind) => {
 
     expect(await applyOne({ operation: 'counter.increment', params: { ...cell } })).toEqual({
       status: 'applied',
-      result: { value: 1 },
+      result: { value: 1, applied: 1 },
     });
     expect(await applyOne({ operation: 'counter.increment', params: { ...cell, by: 41 } })).toEqual({
       status: 'applied',
-      result: { value: 42 },
+      result: { value: 42, applied: 41 },
     });
     expect(await stored(client, cell)).toBe('42');
   });
@@ -24,11 +24,11 @@ describe.each(CELL_KINDS)('on a %s', (kind) => {
 
     expect(await applyOne({ operation: 'counter.decrement', params: { ...cell } })).toEqual({
       status: 'applied',
-      result: { value: -1 },
+      result: { value: -1, applied: 1 },
     });
     expect(await applyOne({ operation: 'counter.decrement', params: { ...cell, by: 9 } })).toEqual({
       status: 'applied',
-      result: { value: -10 },
+      result: { value: -10, applied: 9 },
     });
     expect(await stored(client, cell)).toBe('-10');
   });
@@ -39,7 +39,7 @@ describe.each(CELL_KINDS)('on a %s', (kind) => {
     await store(client, cell, 7);
 
     const reach = await applyOne({ operation: 'counter.increment', params: { ...cell, by: 3, max: 10 } });
-    expect(reach).toEqual({ status: 'applied', result: { value: 10 } });
+    expect(reach).toEqual({ status: 'applied', result: { value: 10, applied: 3 } });
     const pass = await applyOne({ operation: 'counter.increment', params: { ...cell, by: 1, max: 10 } });
     expect(pass).toMatchObject({ status: 'rejected', reason: 'LIMIT_REACHED' });
     expect(pass).toHaveProperty('message', expect.stringMatching(/is 10; adding 1 .* maximum of 10/));
@@ -52,7 +52,7 @@ describe.each(CELL_KINDS)('on a %s', (kind) => {
     await store(client, cell, 7);
 
     const reach = await applyOne({ operation: 'counter.decrement', params: { ...cell, by: 5, min: 2 } });
-    expect(reach).toEqual({ status: 'applied', result: { value: 2 } });
+    expect(reach).toEqual({ status: 'applied', result: { value: 2, applied: 5 } });
     const pass = await applyOne({ operation: 'counter.decrement', params: { ...cell, by: 2, min: 1 } });
     expect(pass).toMatchObject({ status: 'rejected', reason: 'LIMIT_REACHED' });
     expect(pass).toHaveProperty('message', expect.stringMatching(/is 2; subtracting 2 .* minimum of 1/));

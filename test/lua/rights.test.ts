@@ -29,6 +29,7 @@ async function applierOf(edit: ((text: string) => string) | undefined, ...rules:
   return { ...applier, here, key: (name: string) => here.key(name) };
 }
 
+const REMOVALS = { string: 'del', 'hash field': 'hdel', 'sorted-set member': 'zrem' } as const;
 const WRITES = { string: 'incrby', 'hash field': 'hincrby', 'sorted-set member': 'zadd' } as const;
 
 describe.each([
@@ -74,6 +75,57 @@ describe.each([
     expect(await applyOne({ operation: 'counter.increment', params: { key: key('n') } })).toMatchObject({
       status: 'applied',
     });
+  });
+
+  test('are found to lack when a life is to be renewed, which takes EXPIRE', async () => {
+    const { here, key, applyOne } = await applierOf(edit, '-expire');
+    await here.client.call('ACL', 'SETUSER', here.namespace, `(+expire ~${here.namespace}:*)`); // the receipts alone
+    await here.client.set(key('n'), 5);
+    const before = await takeSnapshot(here.client);
+
+    const params = { key: key('n'), ttlSeconds: 60, renewTtl: true };
+    expect(await applyOne({ operation: 'counter.increment', params })).toMatchObject({ reason: 'NOPERM' });
+
+    expect(await takeSnapshot(here.client)).toEqual(before);
+  });
+
+  test.each(CELL_KINDS)(
+    'are found to lack when a %s is to be removed, and its neighbours are applied',
+    async (kind) => {
+      const { here, key, apply, applyOne } = await applierOf(edit, `-${REMOVALS[kind]}`);
+      const [cell, missing] = [cellOf(kind, key('n')), cellOf(kind, key('missing'))];
+      await store(here.client, cell, 5);
+      const before = await takeSnapshot(here.client);
+      const remove = { operation: 'counter.remove', params: { ...cell } };
+
+      expect(await applyOne(remove)).toMatchObject({
+        status: 'failed',
+        reason: 'NOPERM',
+        message: expect.stringContaining(cell.key) as string,
+      });
+      const update = { operation: 'counter.increment', params: { ...cell } };
+      expect(await applyOne({ operation: 'transaction', params: { updates: [update, remove] } })).toMatchObject({
+        status: 'failed',
+        reason: 'NOPERM',
+        update: 1,
+      });
+      expect(await takeSnapshot(here.client)).toEqual(before);
+
+      const other = cellOf(kind === 'string' ? 'hash field' : 'string', key('other'));
+      await store(here.client, other, 5);
+      const outcomes = await apply([cell, other, missing].map((it) => ({ ...remove, params: { ...it } })));
+      expect(outcomes.map(({ status }) => status)).toEqual(['failed', 'applied', 'applied']);
+    },
+  );
+
+  test.each(CELL_KINDS)('are enough to remove a %s with the command that removes it', async (kind) => {
+    const others = Object.values(REMOVALS).filter((command) => command !== REMOVALS[kind]);
+    const { here, key, applyOne } = await applierOf(edit, ...others.map((command) => `-${command}`));
+    const cell = cellOf(kind, key('n'));
+    await store(here.client, cell, 5);
+
+    expect(await applyOne({ operation: 'counter.remove', params: { ...cell } })).toMatchObject({ status: 'applied' });
+    expect(await here.client.exists(cell.key)).toBe(0);
   });
 
   test('are found to lack when the time can not be announced', async () => {

@@ -27,6 +27,8 @@ export interface Sample {
   readonly update: (cell: Cell, key: string) => Update;
   /** A value of the cell that the update would take out of range; absent when there is none. */
   readonly outOfRangeFrom?: number;
+  /** Whether it removes the cell. */
+  readonly removes?: true;
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -41,6 +43,8 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     update: (cell) => ({ operation: 'counter.decrement', params: { ...cell, by: 2 } }),
     outOfRangeFrom: -MAX + 1,
   },
+  'counter.set': { update: (cell) => ({ operation: 'counter.set', params: { ...cell, value: 2 } }) },
+  'counter.remove': { update: (cell) => ({ operation: 'counter.remove', params: { ...cell } }), removes: true },
   'inventory.take': { update: (cell) => ({ operation: 'inventory.take', params: { ...cell, quantity: 2 } }) },
   'inventory.restock': {
     update: (cell) => ({ operation: 'inventory.restock', params: { ...cell, quantity: 2 } }),
@@ -57,9 +61,16 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       },
     }),
   },
+  'inventory.count': {
+    update: (cell) => ({ operation: 'inventory.count', params: { ...cell, counted: 2, of: 'onHand' } }),
+    outOfRangeFrom: -MAX,
+  },
   'xp.award': {
     update: (cell) => ({ operation: 'xp.award', params: { ...cell, amount: 2, levels: [1, 10] } }),
     outOfRangeFrom: MAX - 1,
+  },
+  'xp.take': {
+    update: (cell) => ({ operation: 'xp.take', params: { ...cell, amount: 2, min: -MAX, levels: [1, 10] } }),
   },
   'scores.add': {
     update: (cell, key) => ({
@@ -73,6 +84,9 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       },
     }),
     outOfRangeFrom: -MAX + 1,
+  },
+  'scores.best': {
+    update: (cell) => ({ operation: 'scores.best', params: { ...cell, value: -2, keep: 'lowest' } }),
   },
   'points.move': {
     update: (cell, key) => ({

@@ -31,7 +31,7 @@ describe.each(CELL_KINDS)('a transaction on %s cells', (kind) => {
         results: [
           { available: 10 },
           { available: 6, taken: 4 },
-          { value: 5 },
+          { value: 5, applied: 1 },
           { xp: 100, level: 1, leveledUp: true },
           { scores: [{ ...cell, value: 99 }] },
         ],
@@ -163,7 +163,15 @@ test('a key that a refused transaction would have created is still missing to th
 
   expect(outcomes).toMatchObject([
     { status: 'rejected', update: 2 },
-    { status: 'applied', result: { results: [{ value: 1 }, { available: 0, taken: 0 }] } },
+    {
+      status: 'applied',
+      result: {
+        results: [
+          { value: 1, applied: 1 },
+          { available: 0, taken: 0 },
+        ],
+      },
+    },
   ]);
   expect(await client.pttl(counter.key)).toBeGreaterThan(3_500_000);
   expect(await client.get(stock.key)).toBe('0');

@@ -24,6 +24,7 @@ export interface ModelOutcome {
   readonly reason?: string;
   readonly update?: number;
   readonly short?: readonly unknown[];
+  readonly found?: number | null;
   readonly duplicate?: true;
 }
 
@@ -31,9 +32,12 @@ export type Poison = 'WRONG_TYPE' | 'NOT_AN_INTEGER';
 
 const LIMIT = 2n ** 53n - 1n;
 const DEFAULTS: Readonly<Record<string, ModelParams>> = {
-  'counter.increment': { by: 1 },
-  'counter.decrement': { by: 1 },
+  'counter.increment': { by: 1, whenOver: 'reject', renewTtl: false },
+  'counter.decrement': { by: 1, whenOver: 'reject', renewTtl: false },
+  'counter.set': { renewTtl: false },
   'inventory.take': { whenShort: 'floor' },
+  'xp.take': { min: 0 },
+  'scores.best': { keep: 'highest' },
 };
 
 /** Ends an update without effect. */
@@ -122,17 +126,27 @@ export class Model {
     const cell = params as unknown as ModelCell;
     switch (operation) {
       case 'counter.increment':
-        return { value: Number(this.#count(cell, params, big(params['by']))) };
+        return this.#count(cell, params, 1n);
       case 'counter.decrement':
-        return { value: Number(this.#count(cell, params, -big(params['by']))) };
+        return this.#count(cell, params, -1n);
+      case 'counter.set':
+        return this.#set(cell, params);
+      case 'counter.remove':
+        return this.#remove(cell, params);
       case 'inventory.take':
         return this.#take(cell, params);
       case 'inventory.restock':
         return { available: Number(this.#add([[cell, big(params['quantity'])]])[0]) };
       case 'inventory.takeAll':
         return this.#takeAll(params['items'] as (ModelCell & { quantity: number })[]);
+      case 'inventory.count':
+        return this.#countStock(cell, params);
       case 'xp.award':
         return this.#award(cell, params);
+      case 'xp.take':
+        return this.#takeXp(cell, params);
+      case 'scores.best':
+        return this.#best(cell, params);
       case 'scores.add': {
         const entries = params['entries'] as (ModelCell & { by: number })[];
         const values = this.#add(entries.map((entry) => [entry, big(entry.by)]));
@@ -177,18 +191,82 @@ export class Model {
     return this.#write(changes.map(([cell, by], n) => [cell, values[n]! + by]));
   }
 
-  #count(cell: ModelCell, { min, max, ttlSeconds }: ModelParams, by: bigint): bigint {
+  #count(cell: ModelCell, params: ModelParams, sign: bigint): unknown {
+    const { min, max, whenOver } = params;
     const [value] = this.#read([cell]);
-    const next = value! + by;
-    if ((max !== undefined && next > big(max)) || (min !== undefined && next < big(min))) {
-      refuse('LIMIT_REACHED');
+    let by = big(params['by']);
+    const isOver = () => (max !== undefined && value! + by > big(max)) || (min !== undefined && value! - by < big(min));
+    if (isOver()) {
+      if (whenOver !== 'saturate') {
+        refuse('LIMIT_REACHED');
+      }
+      const room = max === undefined ? value! - big(min) : big(max) - value!;
+      by = room > 0n ? room : 0n;
     }
+    this.#writeWithLife(cell, value! + sign * by, params);
+    return { value: Number(value! + sign * by), applied: Number(by) };
+  }
+
+  #writeWithLife(cell: ModelCell, value: bigint, { ttlSeconds, renewTtl }: ModelParams): void {
     const created = !this.values.has(Model.id(cell));
-    this.#write([[cell, next]]);
-    if (created && ttlSeconds !== undefined) {
+    this.#write([[cell, value]]);
+    if ((created || renewTtl === true) && ttlSeconds !== undefined) {
       this.expiring.add(cell.key);
     }
-    return next;
+  }
+
+  /** What the cell holds, null when it is missing; refuses when something else is expected. */
+  #found(cell: ModelCell, { expected }: ModelParams): number | null {
+    this.#read([cell]);
+    const value = this.values.get(Model.id(cell));
+    const found = value === undefined ? null : Number(value);
+    return expected === undefined || expected === found ? found : refuse('CHANGED', { found });
+  }
+
+  #set(cell: ModelCell, params: ModelParams): unknown {
+    const previous = this.#found(cell, params);
+    this.#writeWithLife(cell, big(params['value']), params);
+    return { value: params['value'], previous };
+  }
+
+  #remove(cell: ModelCell, params: ModelParams): unknown {
+    const previous = this.#found(cell, params);
+    const removed = this.values.delete(Model.id(cell));
+    if (removed && cell.field === undefined && cell.member === undefined) {
+      this.expiring.delete(cell.key);
+    }
+    return { removed, previous };
+  }
+
+  #countStock(cell: ModelCell, params: ModelParams): unknown {
+    const difference = big(params['counted']) - BigInt(this.#found(cell, params) ?? 0);
+    if (difference > LIMIT) {
+      failWith('OUT_OF_RANGE');
+    }
+    this.#write([[cell, big(params['counted'])]]);
+    return { available: params['counted'], held: 0, difference: Number(difference) };
+  }
+
+  #takeXp(cell: ModelCell, { amount, min, levels = [] }: ModelParams): unknown {
+    const [before] = this.#read([cell]);
+    const room = before! - big(min);
+    const taken = room < 0n ? 0n : room < big(amount) ? room : big(amount);
+    const [xp] = this.#write([[cell, before! - taken]]);
+    const levelAt = (value: bigint) => (levels as number[]).filter((threshold) => BigInt(threshold) <= value).length;
+    const level = levelAt(xp!);
+    return {
+      xp: Number(xp),
+      taken: Number(taken),
+      ...((levels as number[]).length > 0 && { level, leveledDown: level < levelAt(before!) }),
+    };
+  }
+
+  #best(cell: ModelCell, { value, keep }: ModelParams): unknown {
+    const [score] = this.#read([cell]);
+    const isMissing = !this.values.has(Model.id(cell));
+    const improved = isMissing || (keep === 'lowest' ? big(value) < score! : big(value) > score!);
+    const [best] = this.#write([[cell, improved ? big(value) : score!]]);
+    return { value: Number(best), improved };
   }
 
   #take(cell: ModelCell, { quantity, whenShort }: ModelParams): unknown {

@@ -24,6 +24,9 @@ const items = (...list: unknown[]) => ({ operation: 'inventory.takeAll', params:
 const entries = (...list: unknown[]) => ({ operation: 'scores.add', params: { entries: list } });
 const transaction = (...updates: unknown[]) => ({ operation: 'transaction', params: { updates } });
 const fine = increment({ key: 'a' });
+const set = (params: object) => ({ operation: 'counter.set', params: { key: 'a', ...params } });
+const remove = (params: object) => ({ operation: 'counter.remove', params: { key: 'a', ...params } });
+const count = (params: object) => ({ operation: 'inventory.count', params: { key: 'a', ...params } });
 const MAX = Number.MAX_SAFE_INTEGER;
 
 describe('refused params', () => {
@@ -82,6 +85,40 @@ describe('refused params', () => {
       'params.levels',
     ],
     ['no levels', { operation: 'xp.award', params: { key: 'a', amount: 1, levels: [] } }, 'params.levels'],
+    ['an unknown whenOver', increment({ key: 'a', max: 1, whenOver: 'wait' }), 'params.whenOver'],
+    ['whenOver without a limit', increment({ key: 'a', whenOver: 'saturate' }), 'params.whenOver'],
+    ['a life to renew that is not given', increment({ key: 'a', renewTtl: true }), 'params.renewTtl'],
+    ['renewTtl that is no flag', increment({ key: 'a', ttlSeconds: 5, renewTtl: 1 }), 'params.renewTtl'],
+    ['a renewed life of a field', set({ field: 'f', value: 1, ttlSeconds: 5, renewTtl: true }), 'params.ttlSeconds'],
+    ['no value', set({}), 'params.value'],
+    ['a value of null', set({ value: null }), 'params.value'],
+    ['a value beyond 2^53 - 1', set({ value: -MAX - 1 }), 'params.value'],
+    ['expected that is a text', set({ value: 1, expected: '1' }), 'params.expected'],
+    ['expected that is a fraction', set({ value: 1, expected: 0.5 }), 'params.expected'],
+    ['expected beyond 2^53 - 1', remove({ expected: MAX + 1 }), 'params.expected'],
+    ['a removal with a value', remove({ value: 1 }), 'params'],
+    ['a removal without a key', { operation: 'counter.remove', params: {} }, 'params.key'],
+    ['a count that is negative', count({ counted: -1, of: 'onHand' }), 'params.counted'],
+    ['a count without what is counted', count({ of: 'onHand' }), 'params.counted'],
+    ['a count of no one knows what', count({ counted: 1 }), 'params.of'],
+    ['a count of something else', count({ counted: 1, of: 'all' }), 'params.of'],
+    ['XP of 0 to take', { operation: 'xp.take', params: { key: 'a', amount: 0 } }, 'params.amount'],
+    [
+      'a min of XP that is no number',
+      { operation: 'xp.take', params: { key: 'a', amount: 1, min: null } },
+      'params.min',
+    ],
+    ['a best score without one', { operation: 'scores.best', params: { key: 'a' } }, 'params.value'],
+    [
+      'a best score that is neither',
+      { operation: 'scores.best', params: { key: 'a', value: 1, keep: 'best' } },
+      'params.keep',
+    ],
+    [
+      'bad params of a removal in a transaction',
+      transaction(fine, remove({ expected: 'x' })),
+      'params.updates[1].params.expected',
+    ],
     ['a transaction of one', transaction(fine), 'params.updates'],
     ['a transaction of 21', transaction(...Array.from({ length: 21 }, () => fine)), 'params.updates'],
     ['a transaction in a transaction', transaction(fine, transaction(fine, fine)), 'params.updates[1].operation'],

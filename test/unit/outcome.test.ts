@@ -22,11 +22,21 @@ const transaction = { updates: [increment('a'), take] };
 
 describe('an outcome in the form of the script', () => {
   test.each([
-    ['5', 'counter.increment', { key: 'a' }, { value: 5 }],
-    ['-9007199254740991', 'counter.decrement', { key: 'a' }, { value: -9007199254740991 }],
+    ['5', 'counter.increment', { key: 'a' }, { value: 5, applied: 1 }],
+    ['-9007199254740991', 'counter.decrement', { key: 'a' }, { value: -9007199254740991, applied: 1 }],
     ['0,3', 'inventory.take', { key: 'a', quantity: 5 }, { available: 0, taken: 3 }],
     ['120', 'xp.award', { key: 'a', amount: 30, levels: [50, 100] }, { xp: 120, level: 2, leveledUp: true }],
-    ['7|1,4', 'transaction', transaction, { results: [{ value: 7 }, { available: 1, taken: 4 }] }],
+    [
+      '7|1,4',
+      'transaction',
+      transaction,
+      {
+        results: [
+          { value: 7, applied: 1 },
+          { available: 1, taken: 4 },
+        ],
+      },
+    ],
   ])('%j of %s is applied, with its result', (text, operation, params, result) => {
     expect(decode(text, operation, params)).toEqual({ status: 'applied', result });
   });
@@ -88,7 +98,7 @@ describe('an outcome in the form of the script', () => {
   test('that was recorded earlier is a duplicate', () => {
     expect(decode('=5', 'counter.increment', { key: 'a' })).toEqual({
       status: 'applied',
-      result: { value: 5 },
+      result: { value: 5, applied: 1 },
       duplicate: true,
     });
     expect(decode('=!LIMIT_REACHED,5', 'counter.increment', { key: 'a', max: 5 })).toMatchObject({

@@ -9,10 +9,13 @@ export interface Change {
   readonly after: number;
 }
 
-/** What an update asks of one cell; `undefined` when the result tells how much. */
+/** What an update asks of one cell. */
 interface Wish {
   readonly cell: Cell;
-  readonly by: number | undefined;
+  /** By how much it changes, as asked for, or as the numbers of the result tell. */
+  readonly by: number | ((numbers: readonly number[]) => number);
+  /** What it leaves, where that is no number of the result. */
+  readonly after?: number;
 }
 
 /** The cells that an update of this operation touches. */
@@ -25,10 +28,10 @@ export function changesOf(operation: string, params: object, outcome: string): C
   const results = outcome.split('|').map((part) => part.split(',').map(Number));
   return stepsOf(operation, params).flatMap((wishes, step) => {
     const numbers = results[step] ?? [];
-    return wishes.map(({ cell, by }, place) => ({
+    return wishes.map(({ cell, by, after }, place) => ({
       cell: nameOf(cell),
-      by: by ?? -(numbers[1] ?? NaN),
-      after: numbers[place] ?? NaN,
+      by: typeof by === 'number' ? by : by(numbers),
+      after: after ?? numbers[place] ?? NaN,
     }));
   });
 }
@@ -49,8 +52,13 @@ function wishesOf(operation: string, params: object): Wish[] {
       return [{ cell: cellName(one), by: one.by }];
     case 'counter.decrement':
       return [{ cell: cellName(one), by: -one.by }];
+    case 'counter.set':
+      return [{ cell: cellName(one), by: ([value = NaN, previous = 0]) => value - previous }];
+    case 'counter.remove':
+      return [{ cell: cellName(one), by: ([, previous = 0]) => -previous, after: 0 }];
     case 'inventory.take':
-      return [{ cell: cellName(one), by: undefined }];
+    case 'xp.take':
+      return [{ cell: cellName(one), by: ([, taken = NaN]) => -taken }];
     case 'inventory.restock':
       return [{ cell: cellName(one), by: one.quantity }];
     case 'xp.award':

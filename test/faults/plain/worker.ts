@@ -38,6 +38,6 @@ function argsOf(operation: string, params: object): ScriptArgs {
   const wishes = stepsOf(operation, params).flat();
   return changeArgs(
     'add',
-    wishes.map(({ cell, by = 0 }) => ({ cell, by })),
+    wishes.map(({ cell, by }) => ({ cell, by: typeof by === 'number' ? by : 0 })),
   );
 }
