@@ -1,12 +1,11 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Redis } from 'ioredis';
 import { parseInfo } from '../../src/redis/server-facts.js';
-import { NODE_FLAGS } from './roles.js';
 
 /** What figures were measured on: they say nothing without. */
 export interface Environment {
   readonly node: string;
-  /** Of all processes, whatever their side. */
+  /** Of all processes, whatever their side: those that the benchmark itself was started with. */
   readonly nodeFlags: readonly string[];
   readonly cores: number;
   readonly processor: string;
@@ -17,7 +16,7 @@ export interface Environment {
 export function readEnvironment(): Environment {
   return {
     node: process.version,
-    nodeFlags: [...process.execArgv, ...NODE_FLAGS],
+    nodeFlags: process.execArgv,
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? 'unknown',
   };
@@ -31,6 +30,7 @@ export async function redisVersion(url: string): Promise<string> {
 }
 
 export function environmentLine({ node, nodeFlags, cores, processor, redis }: Environment): string {
+  const flags = nodeFlags.length === 0 ? 'without flags' : `with ${nodeFlags.join(' ')}`;
   const server = redis === undefined ? '' : `; Redis ${redis}, append-only file on`;
-  return `Node ${node}, all sides with ${nodeFlags.join(' ')}${server}; ${cores} cores, ${processor}`;
+  return `Node ${node}, all sides ${flags}${server}; ${cores} cores, ${processor}`;
 }

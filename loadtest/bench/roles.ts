@@ -74,12 +74,6 @@ const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'role-process.ts' : 'role-process.js', import.meta.url),
 );
 
-/**
- * Three processes share two cores: where each also collects its garbage on helper threads, they take the cores from
- * one another. The processes of all sides get these flags.
- */
-export const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
-
 /** A process of the benchmark, ready to work. */
 export interface RoleProcess {
   /** Has it do what the order says, one at a time, and resolves with what it found. */
@@ -92,7 +86,6 @@ export interface RoleProcess {
 export async function startRole(task: RoleTask): Promise<RoleProcess> {
   const child = fork(ENTRY, [JSON.stringify(task)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: [...process.execArgv, ...NODE_FLAGS],
   });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill); // also when it is stopped

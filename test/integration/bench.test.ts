@@ -30,6 +30,8 @@ const HTTP_SIDES = [
   'tally-http-overload',
 ];
 
+const NODE_FLAGS = ['--max-semi-space-size=32', '--import', 'tsx'];
+
 interface Figures {
   readonly environment: { readonly nodeFlags: readonly string[] };
   readonly results: Record<string, { perSecond: number }>;
@@ -39,7 +41,7 @@ interface Figures {
 
 test('the benchmark runs every side, checks its total and writes its figures', async () => {
   const { environment, results, ratios } = await figuresOf(...short(SIDES, '0.01'));
-  expect(environment.nodeFlags).toEqual(expect.arrayContaining(['--single-threaded-gc', '--max-semi-space-size=32']));
+  expect(environment.nodeFlags).toEqual(NODE_FLAGS);
   expect(Object.keys(results)).toEqual(SIDES);
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
   expect(ratios.map(({ name }) => name)).toEqual(RATIOS);
@@ -88,8 +90,7 @@ async function figuresOf(...args: string[]): Promise<Figures> {
     rmSync(folder, { recursive: true });
   });
   const file = join(folder, 'figures.json');
-  const options = ['--import', 'tsx', MAIN, ...args, '--json', file];
-  const bench = spawn(process.execPath, options, { stdio: 'ignore' });
+  const bench = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args, '--json', file], { stdio: 'ignore' });
   const [code] = (await once(bench, 'exit')) as [number];
   expect(code).toBe(0);
   return JSON.parse(readFileSync(file, 'utf8')) as Figures;

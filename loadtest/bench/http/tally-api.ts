@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { NODE_FLAGS } from '../roles.js';
 
 const MAIN = fileURLToPath(
   new URL(`../../../cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
@@ -22,7 +21,7 @@ export async function startTallyApi(redisUrl: string): Promise<HttpServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tally-bench-api-'));
   const log = join(folder, 'log');
   const file = openSync(log, 'w');
-  const child = spawn(process.execPath, [...process.execArgv, ...NODE_FLAGS, MAIN, 'api'], {
+  const child = spawn(process.execPath, [...process.execArgv, MAIN, 'api'], {
     env: { PATH: process.env['PATH'], REDIS_URL: redisUrl, PORT: '0' },
     stdio: ['ignore', file, 'inherit'],
   });
