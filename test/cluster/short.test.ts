@@ -32,8 +32,8 @@ test('every operation works, those on several keys when these share a hash tag',
   ];
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
   expect(outcomes).toEqual([
-    applied({ value: 5 }),
-    applied({ value: -2 }),
+    applied({ value: 5, applied: 5 }),
+    applied({ value: -2, applied: 2 }),
     applied({ available: 3 }),
     applied({ available: 0, taken: 0 }),
     applied({ xp: 20 }),
@@ -71,7 +71,7 @@ test('every operation works, those on several keys when these share a hash tag',
       ],
     },
   });
-  expect(await sale.outcome()).toEqual(applied({ results: [{ available: 0, taken: 1 }, { value: 1 }] }));
+  expect(await sale.outcome()).toEqual(applied({ results: [{ available: 0, taken: 1 }, { value: 1, applied: 1 }] }));
 });
 
 test('an update whose keys lie in several slots is refused at submit, and nothing of it is queued', async () => {
@@ -108,7 +108,7 @@ test('a batch over many slots has its outcomes in order, what can not be applied
     } else if (turn === 9) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: 'LIMIT_REACHED' });
     } else {
-      expect(outcome).toEqual(applied({ value: sumOf(turn + 1) }));
+      expect(outcome).toEqual(applied({ value: sumOf(turn + 1), applied: turn + 1 }));
     }
   }
   const values = await Promise.all(keys.map((key) => here.client.get(key)));
@@ -128,7 +128,7 @@ test('what a worker had applied when it was killed is not applied again by the n
 
   await here.worker(timing);
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
-  expect(outcomes).toEqual(keys.map(() => applied({ value: 7 })));
+  expect(outcomes).toEqual(keys.map(() => applied({ value: 7, applied: 7 })));
   expect(await Promise.all(keys.map((key) => here.client.get(key)))).toEqual(keys.map(() => '7'));
 });
 

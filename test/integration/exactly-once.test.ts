@@ -96,7 +96,7 @@ test('the key that is given beside an update counts, and all else of the update 
   await here.worker();
 
   expect(await again.outcome()).toMatchObject({ duplicate: true });
-  expect(await first.outcome()).toEqual({ status: 'applied', result: { value: 1 } });
+  expect(await first.outcome()).toEqual({ status: 'applied', result: { value: 1, applied: 1 } });
   await expect(producer.submit(extra, { idempotencyKey: 'given' })).rejects.toThrow('extra');
 });
 

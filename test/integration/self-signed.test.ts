@@ -50,7 +50,8 @@ test('it is taken with TALLY_REDIS_TLS_REJECT_UNAUTHORIZED=false, of which docto
     await worker.ended;
   });
   await until('it is ready', () => worker.output.stdout.includes('worker ready'));
-  expect(await tally(environment, ...INCREMENT, '--wait')).toMatchObject({ code: 0, stdout: 'applied {"value":1}\n' });
+  const submitted = await tally(environment, ...INCREMENT, '--wait');
+  expect(submitted).toMatchObject({ code: 0, stdout: 'applied {"value":1,"applied":1}\n' });
   expect(await tally(environment, 'get', 'n')).toMatchObject({ code: 0, stdout: '1\n' });
   const { stdout } = await tally(environment, 'doctor');
   expect(stdout).toMatch(/WARN +tls +certificates of Redis are not checked/);
