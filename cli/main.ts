@@ -6,6 +6,7 @@ import { bearLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
+import type { ImportFlags } from './import.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -68,6 +69,29 @@ program
   .option('--member <member>', 'of a sorted set')
   .option('--json', 'print JSON')
   .action(async (key: string, flags: GetFlags) => (await import('./get.js')).get(key, flags));
+
+program
+  .command('import')
+  .description('submit an update for each row of a file of CSV or NDJSON, once, however often it is run')
+  .argument('<file>', 'for example stock.csv')
+  .requiredOption('--operation <name>', 'for example inventory.count')
+  .option(
+    '--param <name=value...>',
+    'a param, in which {column} is a column of the row: key=stock:{sku} (default: columns are params by their names)',
+  )
+  .option('--format <format>', 'csv or ndjson (default: by the name of the file)')
+  .option('--delimiter <character>', 'between the columns of CSV', ',')
+  .option('--dry-run', 'only check every row')
+  .option('--id <name>', 'what the import is known by: the same file imported by another name is applied once more')
+  .option('--rejects <file>', 'write the rows that were not applied to this file, with the reason, as NDJSON')
+  .option('--timeout <ms>', 'how long to wait for an outcome at most', '30000')
+  .action(async (file: string, flags: ImportFlags) => (await import('./import.js')).importFile(file, flags));
+
+program
+  .command('export')
+  .description('print the values of all keys of a pattern as NDJSON, which tally import reads')
+  .argument('<patterns...>', "for example 'stock:*' 'xp:*'")
+  .action(async (patterns: string[]) => (await import('./export.js')).exportCells(patterns));
 
 program
   .command('readmit')

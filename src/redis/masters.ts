@@ -18,7 +18,7 @@ const PATIENCE_MS = 3_000;
  * @throws ConfigurationError naming what is wrong and the command that mends it
  */
 export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'confirmOnDisk'>): Promise<Finding[]> {
-  await untilKnown(redis);
+  await untilMastersKnown(redis);
   const masters = redis.masters();
   const judgings = masters.map(async (master) =>
     judgeServer(await readServerFacts(master), { ...wanted, isCluster: redis.isCluster }),
@@ -38,7 +38,7 @@ export function misdirectionOf(redis: Connection): string | undefined {
 }
 
 /** Resolves when the masters of a Cluster are known. @throws ConfigurationError when it is none */
-async function untilKnown(redis: Connection): Promise<void> {
+export async function untilMastersKnown(redis: Connection): Promise<void> {
   if (redis.isCluster && redis.status !== 'ready') {
     await untilReady(redis as ClusterConnection);
   }

@@ -72,7 +72,7 @@ test('a job that timed out at its submit is not sent again after a reconnection'
   const key = here.key('count');
   const proxy = await startProxy(here.redis);
   await here.worker({ lockDurationMs: 1_000, settledReceiptMs: 2_000 });
-  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 300 });
+  const producer = here.producer({ redis: proxy.url, submitTimeoutMs: 2_500 });
   await producer.counters.increment({ key: here.key('warm-up') });
   proxy.mute();
   await expect(producer.counters.increment({ key, by: 5 })).rejects.toThrow(/may or may not have been accepted/);

@@ -1,0 +1,108 @@
+import { ConfigurationError } from '../../src/errors.js';
+import type { Row } from './rows.js';
+
+/** The part of a JSON Schema that tells which values a param takes. */
+export interface ParamSchema {
+  readonly type?: string;
+  readonly anyOf?: readonly ParamSchema[];
+}
+
+/** What is wrong with a row, in words. */
+export class RowFault extends Error {}
+
+/** A param of all rows: text with columns in braces, such as `stock:{sku}`. */
+interface Template {
+  readonly param: string;
+  /** In turn text and the name of a column, beginning with text. */
+  readonly parts: readonly string[];
+}
+
+const COLUMN = /\{([^{}]+)\}/;
+
+/** Reads `key=stock:{sku}`. @throws ConfigurationError */
+export function parseTemplate(text: string): Template {
+  const [, param, pattern] = /^(\w+)=(.*)$/s.exec(text) ?? [];
+  if (param === undefined || pattern === undefined) {
+    throw new ConfigurationError(`--param "${text}" must be name=value, such as --param key=stock:{sku}`);
+  }
+  return { param, parts: pattern.split(COLUMN) };
+}
+
+/**
+ * Makes the params of an update from a row: by templates, or else the columns that are not empty, by their names.
+ *
+ * @param schemas of the operation's params, by name: a text becomes a number where one is asked for
+ */
+export class RowReader {
+  constructor(
+    private readonly templates: readonly Template[],
+    private readonly schemas: Readonly<Record<string, ParamSchema>>,
+  ) {}
+
+  /** @throws RowFault when a column that a template names is missing, or empty amid a text */
+  paramsOf({ columns }: Row): Record<string, unknown> {
+    const entries =
+      this.templates.length > 0
+        ? this.templates.map(({ param, parts }) => [param, filled(parts, columns)] as const)
+        : Object.entries(columns);
+    return Object.fromEntries(
+      entries
+        .filter(([, value]) => value !== '' && value !== undefined)
+        .map(([param, value]) => [param, typed(value, this.schemas[param])]),
+    );
+  }
+}
+
+function filled(parts: readonly string[], columns: Row['columns']): unknown {
+  const [before = '', column, after] = parts;
+  if (column !== undefined && parts.length === 3 && before === '' && after === '') {
+    return columnOf(columns, column); // as it is: NDJSON has numbers
+  }
+  return parts.map((part, place) => (place % 2 === 0 ? part : textOf(columnOf(columns, part), part))).join('');
+}
+
+function columnOf(columns: Row['columns'], name: string): unknown {
+  if (!Object.hasOwn(columns, name)) {
+    const names = Object.keys(columns)
+      .map((known) => `"${known}"`)
+      .join(', ');
+    throw new RowFault(`there is no column "${name}"; there are ${names}`);
+  }
+  return columns[name];
+}
+
+function textOf(value: unknown, column: string): string {
+  if (typeof value === 'number' || (typeof value === 'string' && value !== '')) {
+    return String(value);
+  }
+  throw new RowFault(`column "${column}" ${value === '' ? 'is empty' : 'holds no text'}, and stands within a text`);
+}
+
+/** A text as the kind of value that a param takes; as it is where it is none of them, for the operation to refuse. */
+function typed(value: unknown, schema: ParamSchema | undefined): unknown {
+  if (typeof value !== 'string' || schema === undefined) {
+    return value;
+  }
+  const types = new Set([schema, ...(schema.anyOf ?? [])].map(({ type }) => type));
+  if (types.has('string')) {
+    return value;
+  }
+  if ((types.has('integer') || types.has('number')) && /^\s*[-+]?\d+\s*$/.test(value)) {
+    return Number(value);
+  }
+  if (types.has('boolean') && /^(true|false)$/.test(value)) {
+    return value === 'true';
+  }
+  if (types.has('null') && value === 'null') {
+    return null;
+  }
+  return types.has('array') || types.has('object') ? parsed(value) : value;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,126 @@
+import { setTimeout } from 'node:timers/promises';
+import { BackpressureError } from '../../src/errors.js';
+import type { Outcome, Producer, Submission, Update } from '../../src/index.js';
+
+/** Updates that are submitted together, and such parts whose outcomes are awaited at a time. */
+const PART = 500;
+const PARTS_AT_A_TIME = 16;
+
+/** How long to wait where a queue is full. */
+const FULL_PAUSE_MS = 200;
+
+/** An update with the line that it came from. */
+export interface RowUpdate {
+  readonly line: number;
+  readonly update: Update;
+}
+
+interface Progress {
+  /** Rows from the first of this run on whose outcomes are all known. */
+  readonly done: number;
+  /** `performance.now()` before the first of the others was sent. */
+  readonly sentAt: number;
+}
+
+interface Listener {
+  readonly progress: (progress: Progress) => void;
+  readonly outcome: (line: number, outcome: Outcome) => void;
+}
+
+/** Submits rows in their order, and waits for the outcome of each. */
+export class RowSender {
+  readonly #sending: { readonly rows: number; readonly sentAt: number; isDone: boolean }[] = [];
+  #part: RowUpdate[] = [];
+  #done = 0;
+  #failure: unknown;
+  #onChange: () => void = () => undefined;
+
+  /** @param timeoutMs how long an outcome may take */
+  constructor(
+    private readonly producer: Producer,
+    private readonly timeoutMs: number,
+    private readonly listener: Listener,
+  ) {}
+
+  /** Resolves when there is room for the next one. @throws what an earlier one failed with */
+  async send(row: RowUpdate): Promise<void> {
+    this.#part.push(row);
+    if (this.#part.length === PART) {
+      await this.#sendPart();
+    }
+  }
+
+  /** Resolves when all outcomes are known. @throws what one failed with */
+  async end(): Promise<void> {
+    await this.#sendPart();
+    await this.#untilAtMost(0);
+  }
+
+  async #sendPart(): Promise<void> {
+    const rows = this.#part;
+    this.#part = [];
+    await this.#untilAtMost(PARTS_AT_A_TIME - 1);
+    if (rows.length === 0) {
+      return;
+    }
+    const sending = { rows: rows.length, sentAt: performance.now(), isDone: false };
+    this.#sending.push(sending);
+    void this.#follow(rows)
+      .then(() => {
+        sending.isDone = true;
+        this.#note();
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#onChange();
+      });
+  }
+
+  async #follow(rows: readonly RowUpdate[]): Promise<void> {
+    const submissions = await this.#submit(rows.map(({ update }) => update));
+    await Promise.all(
+      rows.map(async ({ line }, index) => {
+        const outcome = await submissions[index]?.outcome({ timeoutMs: this.timeoutMs });
+        if (outcome !== undefined) {
+          this.listener.outcome(line, outcome);
+        }
+      }),
+    );
+  }
+
+  async #submit(updates: Update[]): Promise<Submission[]> {
+    for (;;) {
+      try {
+        return await this.producer.submit(updates as Parameters<Producer['submit']>[0] & Update[]);
+      } catch (error) {
+        if (!(error instanceof BackpressureError)) {
+          throw error;
+        }
+        await setTimeout(FULL_PAUSE_MS);
+      }
+    }
+  }
+
+  #note(): void {
+    let [first] = this.#sending;
+    while (first?.isDone === true) {
+      this.#done += first.rows;
+      this.#sending.shift();
+      [first] = this.#sending;
+    }
+    this.listener.progress({ done: this.#done, sentAt: first?.sentAt ?? performance.now() });
+  }
+
+  async #untilAtMost(parts: number): Promise<void> {
+    while (this.#failure === undefined && this.#sending.filter(({ isDone }) => !isDone).length > parts) {
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    if (this.#failure !== undefined) {
+      throw this.#failure as Error;
+    }
+  }
+}

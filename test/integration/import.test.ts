@@ -1,0 +1,178 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { start, tally } from '../support/command.js';
+import { ownRedis, place, until } from '../support/tally.js';
+
+const COUNT = ['--operation', 'counter.increment', '--param', 'key=n:{sku}', 'by={count}'];
+
+async function prepare() {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-import-test-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const here = place((await ownRedis()).url);
+  const environment = {
+    REDIS_URL: here.redis,
+    TALLY_DATA_DIR: join(folder, 'data'),
+    TALLY_NAMESPACE: here.namespace,
+    TALLY_PREFIX: here.prefix,
+  };
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  return {
+    client: here.client,
+    namespace: here.namespace,
+    folder,
+    environment,
+    file,
+    startWorker: () => here.worker(),
+    run: (...args: string[]) => tally(environment, 'import', ...args),
+  };
+}
+
+test('each row of a CSV becomes an update, with its columns in their places, once', async () => {
+  const { client, startWorker, file, run } = await prepare();
+  await startWorker();
+  const path = file('stock.csv', 'sku,count,note\nmug,3,"blue, large"\ncup,5,\nmug,4,again\n');
+
+  expect(await run(path, ...COUNT)).toMatchObject({ code: 0, stdout: '3 applied\n' });
+  expect(await client.mget('n:mug', 'n:cup')).toEqual(['7', '5']);
+  const again = await run(path, ...COUNT);
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('was imported already') as string });
+  expect(await client.mget('n:mug', 'n:cup')).toEqual(['7', '5']);
+  expect(await run(path, ...COUNT, '--id', 'once-more')).toMatchObject({ code: 0 });
+  expect(await client.mget('n:mug', 'n:cup')).toEqual(['14', '10']);
+});
+
+test('columns are params by their names, numbers where numbers are asked for, and left out where they are empty', async () => {
+  const { client, startWorker, file, run } = await prepare();
+  await startWorker();
+  await client.set('b', 1);
+  const path = file('set.csv', '﻿key;value;expected;ttlSeconds\n12;-4;null;60\nb;7;1;\nc;8;1;\n');
+
+  const { code, stdout, stderr } = await run(path, '--operation', 'counter.set', '--delimiter', ';');
+
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '2 applied, 1 rejected\n' });
+  expect(stderr).toContain('line 4: rejected CHANGED');
+  expect(await client.mget('12', 'b', 'c')).toEqual(['-4', '7', null]);
+  expect(await client.ttl('12')).toBeGreaterThan(50);
+});
+
+test('what is exported can be imported', async () => {
+  const { client, startWorker, environment, file, run } = await prepare();
+  await startWorker();
+  await client.set('x:1', 5, 'EX', 100);
+  await client.set('x:text', 'hello');
+  await client.hset('x:h', { a: 1, b: -2 });
+  await client.zadd('x:z', 3, 'ada', 0.5, 'half');
+  await client.set('y:1', 1);
+
+  const exported = await tally(environment, 'export', 'x:*');
+  expect(exported.code).toBe(0);
+  expect(exported.stderr).toContain('2 values of these keys are no integers');
+  await client.del('x:1', 'x:h', 'x:z');
+  const path = file('dump.ndjson', exported.stdout);
+
+  expect(await run(path, '--operation', 'counter.set')).toMatchObject({ code: 0, stdout: '4 applied\n' });
+  expect(await client.get('x:1')).toBe('5');
+  expect(await client.ttl('x:1')).toBeGreaterThan(90);
+  expect(await client.hgetall('x:h')).toEqual({ a: '1', b: '-2' });
+  expect(await client.zscore('x:z', 'ada')).toBe('3');
+});
+
+test.each([
+  [
+    'a bad value',
+    'sku,count\nmug,3\ncup,many\n',
+    /1 of 2 rows can't be imported, so none was:\n {2}line 3: params\.by: /,
+  ],
+  ['an empty column amid a text', 'sku,count\n,3\n', /line 2: column "sku" is empty/],
+  ['no such column', 'name,count\nmug,3\n', /line 2: there is no column "sku"; there are "name", "count"/],
+  ['a column too many', 'sku,count\nmug,3,4\n', /no CSV: .*line 2/],
+  ['two columns of a name', 'sku,sku\na,b\n', /two columns "sku"/],
+] as const)('of a file with %s no row is imported', async (_, text, message) => {
+  const { client, file, run } = await prepare();
+  const answer = await run(file('rows.csv', text), ...COUNT);
+  expect(answer.code).toBe(2);
+  expect(answer.stderr).toMatch(message);
+  expect(await client.keys('*:counters:*')).toEqual([]);
+});
+
+test('a dry run imports nothing, and tells of reserved keys', async () => {
+  const { client, namespace, file, run } = await prepare();
+  const path = file('rows.csv', `key,by\na,1\n${namespace}:b,2\n`);
+  const dry = ['--operation', 'counter.increment', '--dry-run'];
+  expect((await run(path, ...dry)).stderr).toContain(`line 3: params.key: "${namespace}:b" belongs to Tally`);
+  const good = await run(file('good.csv', 'key,by\na,1\n'), ...dry);
+  expect(good).toMatchObject({ code: 0, stdout: '1 row can be imported; nothing was\n' });
+  expect(await client.keys('*:counters:*')).toEqual([]);
+});
+
+test('lines that are no objects, a file that is none, and an unknown operation are told', async () => {
+  const { file, run } = await prepare();
+  const path = file('rows.ndjson', '{"sku":"a","count":1}\n[1]\n');
+  expect((await run(path, ...COUNT)).stderr).toContain('line 2 holds no object');
+  expect((await run(`${path}x`, ...COUNT)).stderr).toContain('there is no file');
+  expect((await run(path, '--operation', 'counter.incremnt')).stderr).toContain('did you mean "counter.increment"');
+});
+
+test('an import that was killed goes on where it was, and applies no row twice', async () => {
+  const { client, startWorker, environment, folder, file, run } = await prepare();
+  const rows = Array.from({ length: 30_000 }, (_, row) => `k${row % 50},1`);
+  const path = file('many.csv', `sku,count\n${rows.join('\n')}\n`);
+  await startWorker();
+  const first = start(['import', path, ...COUNT], environment);
+  await until('some rows are applied', async () => Number(await client.get('n:k0')) > 50);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const total = async () => {
+    const values = await client.mget(Array.from({ length: 50 }, (_, key) => `n:k${key}`));
+    return values.reduce((sum, value) => sum + Number(value), 0);
+  };
+  expect(await total()).toBeLessThan(30_000);
+
+  const { code, stderr } = await run(path, ...COUNT, '--rejects', join(folder, 'rejects'));
+
+  expect(code, stderr).toBe(0);
+  expect(await total()).toBe(30_000);
+  expect(readFileSync(join(folder, 'rejects'), 'utf8')).toBe('');
+}, 60_000);
+
+test('without a worker it breaks off, and says so; after the window of its keys it does not go on', async () => {
+  const { client, environment, file } = await prepare();
+  const path = file('rows.csv', 'sku,count\nmug,3\n');
+  const short = { ...environment, TALLY_IDEMPOTENCY_WINDOW_MS: '2000' };
+  const since = performance.now();
+  const broken = await tally(short, 'import', path, ...COUNT, '--timeout', '300');
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toContain('does a worker run?');
+  await until('the window is over', () => Promise.resolve(performance.now() > since + 2_500));
+  const late = await tally(short, 'import', path, ...COUNT);
+  expect(late.code).toBe(2);
+  expect(late.stderr).toContain('broke off after row 0, longer ago than idempotency keys are remembered');
+  expect(await client.get('n:mug')).toBeNull();
+});
+
+test('what docs/import.md shows is what happens', async () => {
+  const { startWorker, file, folder, environment } = await prepare();
+  await startWorker();
+  const page = readFileSync(new URL('../../docs/import.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/^```(csv|console)\n(.*?)^```/gms)].map(([, kind, text = '']) => ({ kind, text }));
+  file('stock.csv', blocks.find(({ kind }) => kind === 'csv')?.text ?? '');
+  const commands = blocks
+    .filter(({ kind }) => kind === 'console')
+    .flatMap(({ text }) => text.split(/^\$ npx tally /m).slice(1));
+  expect(commands).toHaveLength(4);
+  for (const command of commands) {
+    const [line = '', ...shown] = command.trim().split('\n');
+    const args = line.replaceAll("'", '').replace('stock.csv', join(folder, 'stock.csv')).split(' ');
+    const { stdout } = await tally(environment, ...args);
+    const lines = (text: string) => text.trim().replace(`${folder}/`, '').split('\n').sort();
+    expect(lines(stdout), line).toEqual(lines(shown.join('\n')));
+  }
+});
