@@ -40,7 +40,7 @@ async function expectNothingLost(
   await untilMoreAreSent();
   await load.stop();
 
-  await until('all took effect', async () => (await load.totals(reader)).lostAccepted === 0, 30_000);
+  await until('all took effect', async () => (await load.totals(reader)).lostAccepted === 0);
   const totals = await load.totals(reader);
   expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
   expect(totals.applied).toBe(totals.sent);

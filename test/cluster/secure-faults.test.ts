@@ -191,7 +191,7 @@ function environmentOf({ url, tls = {} }: Way, { security }: Pick<Cluster, 'secu
 }
 
 async function submit(redis: Way) {
-  const producer = createProducer({ redis, logger: pino({ level: 'silent' }) });
+  const producer = createProducer({ redis, logger: pino({ level: 'silent' }), submitTimeoutMs: 60_000 });
   onTestFinished(() => producer.close());
   const submission = await producer.counters.increment({ key: 'stock:1' });
   return submission.outcome();
