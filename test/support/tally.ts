@@ -19,6 +19,9 @@ import { skipUnlessOneServer } from './skip-unless-one-server.js';
 
 const CLIENT_TIMEOUT_MS = 20_000;
 
+/** The shared Redis is up: when it does not answer, the machine is busy. */
+const SUBMIT_TIMEOUT_MS = 60_000;
+
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {
   readonly redis: string;
@@ -101,7 +104,8 @@ export function place(redis: string = inject('redisUrl')): Place {
     receipts,
     jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
-      const producer = createProducer({ ...names, ...options });
+      const patience = isShared && options?.redis === undefined ? { submitTimeoutMs: SUBMIT_TIMEOUT_MS } : {};
+      const producer = createProducer({ ...names, ...patience, ...options });
       opened.push(producer);
       return producer;
     },
