@@ -2,16 +2,31 @@ import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
 import onOneServer from './vitest.config.js';
 
-/** Single tests that need one server leave themselves out, see `test/support/skip-unless-one-server.ts`. */
-const SERVERS_OF_THEIR_OWN = [
-  'test/integration/bench.test.ts', // compares with queues that know no Cluster
-  'test/integration/cli.test.ts', // `tally up` with its private server; doctor and secure in test/cluster run commands
-];
+const inIntegration = (names: readonly string[]) => names.map((name) => `test/integration/${name}.test.ts`);
 
 /** The core, against what differs from a Redis server only in how it is reached. */
-const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'redis-away', 'http-updates', 'examples'].map(
-  (name) => `test/integration/${name}.test.ts`,
-);
+const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-updates', 'examples'];
+
+/**
+ * What depends on where jobs, receipts, histories and cells lie. The rest of `test/integration` would prove no more than on one server:
+ * sign-in, API keys, forms of requests and of commands; or it starts a server of its own, and leaves itself out here (see
+ * `test/support/skip-unless-one-server.ts`), as single tests of these files do.
+ */
+const LAID_OUT = [
+  ...CORE,
+  ...['announced', 'forms', 'integers', 'janitor', 'keep-outcomes', 'layouts', 'outcomes-at-scale', 'own-faults'],
+  ...[
+    'provenance',
+    'readmit',
+    'split-queues',
+    'told',
+    'everyday-operations',
+    'doctor-others',
+    'metrics',
+    'metrics-redis',
+  ],
+  ...['http-events', 'http-owners', 'http-reads', 'dashboard', 'dashboard-keys', 'dashboard-unknown'],
+];
 
 function against(redis: string, include: readonly string[], groupOrder: number): TestProjectInlineConfiguration {
   return {
@@ -20,7 +35,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
       name: redis,
       env: { TEST_REDIS: redis },
       include: [...include],
-      exclude: SERVERS_OF_THEIR_OWN,
+      exclude: [],
       sequence: { ...onOneServer.test?.sequence, groupOrder }, // one kind of Redis after the other
       maxWorkers: 4, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
     },
@@ -31,8 +46,8 @@ function against(redis: string, include: readonly string[], groupOrder: number):
 export default defineConfig({
   test: {
     projects: [
-      against('cluster', ['test/integration/**/*.test.ts', 'test/cluster/**/*.test.ts'], 0),
-      against('sentinel', CORE, 1),
+      against('cluster', [...inIntegration(LAID_OUT), 'test/cluster/**/*.test.ts'], 0),
+      against('sentinel', inIntegration(CORE), 1),
     ],
   },
 });

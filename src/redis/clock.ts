@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { firstOf } from '../lib/first-of.js';
 import type { Connection } from './connection.js';
 import { addressOf } from './node-name.js';
 import { toExactMs } from './server-time.js';
@@ -46,7 +47,7 @@ export class RedisClock {
       await redis.time(); // until then it takes for masters what it was pointed at, and ends those connections
     }
     const masters = redis.masters();
-    await Promise.any(masters.map((master) => this.#sample(master)));
+    await firstOf(masters.map((master) => this.#sample(master)));
     const addresses = new Set(masters.map(addressOf));
     for (const gone of [...this.#offsetsMs.keys()].filter((address) => !addresses.has(address))) {
       this.#offsetsMs.delete(gone);

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { firstOf } from '../lib/first-of.js';
 import { valueWithin } from '../lib/timeouts.js';
 import { addressOf } from './node-name.js';
 import type { Connection } from './connection.js';
@@ -24,7 +25,7 @@ export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'co
     judgeServer(await readServerFacts(master), { ...wanted, isCluster: redis.isCluster }),
   );
   if (masters.length > 1) {
-    await Promise.any(judgings);
+    await firstOf(judgings);
   }
   const judged = await Promise.all(judgings.map((judging) => (masters.length > 1 ? orAway(judging) : judging)));
   const findings = mergeFindings(new Map(masters.map((master, place) => [addressOf(master), judged[place] ?? []])));

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';
+import { ownsSlot, viewOf } from '../support/topology/cluster-view.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { KeyedLoad } from './keyed-load.js';
@@ -33,15 +35,29 @@ async function untilMoreAreSent(load: KeyedLoad, more: number): Promise<void> {
 /** How long a replica hears nothing before its master dies: less than the Cluster takes to give it up. */
 const BEHIND_MS = 1_000;
 
-/** Kills two masters, one after the other, each when its replica is behind, with load before, during and after it. */
-async function failOverTwice(cluster: Cluster, load: KeyedLoad): Promise<void> {
+/** What is told as applied by a master that its replica can't have heard of. */
+const UNHEARD = 10;
+
+/**
+ * Kills two masters, one after the other, each when its replica is behind, with load before, during and after it.
+ *
+ * @param untilBehind waits until the replica of a master that owns some slots is behind
+ */
+async function failOverTwice(
+  cluster: Cluster,
+  load: KeyedLoad,
+  untilBehind: (isOfVictim: (slot: number) => boolean) => Promise<void>,
+): Promise<void> {
   for (const place of [0, 1]) {
     await untilMoreAreSent(load, 1_000);
     const [first, second] = await cluster.masters();
     const victim = place === 0 ? first! : second!;
     const [replica] = await cluster.replicasOf(victim);
+    const ofVictim = (await viewOf(victim)).find(({ id }) => id === victim.id)!;
     process.kill(replica!.pid(), 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+    // What waits in the socket would reach the replica when it goes on, and be nothing lost.
+    await victim.run('CLIENT', 'KILL', 'TYPE', 'replica');
+    await untilBehind((slot) => ownsSlot(ofVictim, slot));
     await victim.kill();
     process.kill(replica!.pid(), 'SIGCONT');
     await cluster.untilHealthy();
@@ -82,12 +98,14 @@ test(
     await here.worker(QUICK);
     const load = loadOn(here, 0);
 
-    await failOverTwice(cluster, load);
+    await failOverTwice(cluster, load, async (isOfVictim) => {
+      const applied = load.appliedFromNowOn(({ key }) => isOfVictim(slotOf(key)));
+      await until('some are told as applied that no replica knows', () => applied() >= UNHEARD);
+    });
     await load.stop();
 
     const totals = await load.totals(here.client);
     expect(totals.doubled).toBe(0);
-    // What the replicas had not heard of: all of it from those moments.
     expect(totals.lostApplied).toBeGreaterThan(0);
     expect(totals.lostApplied).toBeLessThan(totals.sent / 2);
     expect(await failedJobs(here)).toBe(0);
@@ -105,12 +123,11 @@ test(
     await here.worker({ ...QUICK, replicasToConfirm: 1 });
     const load = loadOn(here, 1);
 
-    await failOverTwice(cluster, load);
+    await failOverTwice(cluster, load, () => wait(BEHIND_MS)); // nothing of the victim is told as applied meanwhile
     await load.stop();
     await until(
       'every accepted update has taken effect',
       async () => (await load.totals(here.client)).lostAccepted === 0,
-      30_000,
     );
 
     const totals = await load.totals(here.client);

@@ -3,7 +3,7 @@ import type { Outcome, Producer, TallyError } from '../../src/index.js';
 import type { Connection } from '../../src/redis/connection.js';
 
 /** A failover and the retries after it take less. */
-const OUTCOME_TIMEOUT_MS = 30_000;
+const OUTCOME_TIMEOUT_MS = 60_000;
 
 /** What is known of one update. */
 interface Sent {
@@ -48,6 +48,12 @@ export class KeyedLoad {
 
   get sent(): number {
     return this.#sent.length;
+  }
+
+  /** Counts updates that are sent, and told as applied, from now on. */
+  appliedFromNowOn(isCounted: (update: Pick<Sent, 'key'>) => boolean): () => number {
+    const first = this.#sent.length;
+    return () => this.#sent.slice(first).filter((sent) => sent.applied && isCounted(sent)).length;
   }
 
   /** Resolves when no update is under way any more. */

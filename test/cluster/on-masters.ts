@@ -11,9 +11,13 @@ import type { ClusterNode } from '../support/topology/cluster-node.js';
 /** A third of all slots is on the first master. */
 export const SLOTS_OF_FIRST = 5_461;
 
+/** For tests that count calls: a lease that is over on a busy machine makes one more, or has them go slot by slot. */
+export const LONG_LOCK = { lockDurationMs: 30_000 };
+
 const TIMING = { lockDurationMs: 1_000, stalledIntervalMs: 500, partitions: 1 };
 
-export const applied = (value: number) => ({ status: 'applied', result: { value } });
+/** What becomes of a counter that is changed. @param by how much of it was applied */
+export const applied = (value: number, by = 1) => ({ status: 'applied', result: { value, applied: by } });
 
 export async function ownCluster(): Promise<Cluster> {
   const cluster = await startCluster({ masters: 3, replicasPerMaster: 0 });
@@ -40,7 +44,7 @@ export function submit(here: Place, keys: readonly string[], options: object = {
 }
 
 export function outcomesOf(submissions: readonly Submission<never>[]): Promise<Outcome[]> {
-  return Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 30_000 })));
+  return Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 60_000 })));
 }
 
 /** A worker, and how many calls for all of a master it makes. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { createProducer, createWorker } from '../../src/index.js';
@@ -10,16 +11,14 @@ import { KeyedLoad } from './keyed-load.js';
 
 const logger = pino({ level: 'silent' });
 
+/** How long a slot stays half moved. */
+const HALF_MOVED_MS = 1_500;
+
 /** With locks short enough for a test. */
 const OPTIONS = { logger, replicasToConfirm: 1, lockDurationMs: 2_000, stalledIntervalMs: 500 };
 
-type UntilMoreAreSent = (more?: number) => Promise<void>;
-
 /** A load before, during and after a failover: what was acknowledged took effect once, and nothing was refused. */
-async function expectNothingLost(
-  redis: SecureRedis,
-  failOver: (untilMoreAreSent: UntilMoreAreSent) => Promise<void>,
-): Promise<void> {
+async function expectNothingLost(redis: SecureRedis, failOver: () => Promise<void>): Promise<void> {
   const as = (user: string) => ({ url: urlAs(redis.url, user), tls: redis.security.tls });
   const worker = createWorker({ redis: as('worker'), ...OPTIONS });
   const producer = createProducer({ redis: as('producer'), logger, replicasToConfirm: 1 });
@@ -30,17 +29,17 @@ async function expectNothingLost(
   });
   await worker.ready();
   const load = new KeyedLoad(producer, (number) => `load:{${number % 30}}:${number % 300}`, 20);
-  const untilMoreAreSent = async (more = 300) => {
-    const goal = load.sent + more;
+  const untilMoreAreSent = async () => {
+    const goal = load.sent + 300;
     await until('more updates are sent', () => load.sent >= goal, 60_000);
   };
 
   await untilMoreAreSent();
-  await failOver(untilMoreAreSent);
+  await failOver();
   await untilMoreAreSent();
   await load.stop();
 
-  await until('all took effect', async () => (await load.totals(reader)).lostAccepted === 0, 30_000);
+  await until('all took effect', async () => (await load.totals(reader)).lostAccepted === 0);
   const totals = await load.totals(reader);
   expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
   expect(totals.applied).toBe(totals.sent);
@@ -51,12 +50,12 @@ test('a secure Cluster loses nothing when a slot moves and a replica takes over 
   const redis = await CLUSTER.start();
   onTestFinished(() => redis.stop());
   const { cluster } = redis;
-  await expectNothingLost(redis, async (untilMoreAreSent) => {
+  await expectNothingLost(redis, async () => {
     const slot = slotOf('load:{7}');
     const owner = await cluster.masterOfSlot(slot);
     const [victim] = (await cluster.masters()).filter((master) => master !== owner);
     let halfMoved: Promise<void> | undefined;
-    const between = () => (halfMoved ??= untilMoreAreSent(100));
+    const between = () => (halfMoved ??= wait(HALF_MOVED_MS)); // all callers may come to wait for it
     await cluster.moveSlot(slot, victim!, { batch: 1, between });
     await victim!.kill();
     await cluster.untilHealthy();

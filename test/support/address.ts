@@ -8,12 +8,16 @@ export interface Address {
   readonly url: string;
   /** From now on new connections lead to another server. Those that are there live on. */
   leadTo(redisUrl: string): void;
+  /** How many connections were made so far. */
+  connections(): number;
 }
 
 /** Gives a Redis an address for the length of a test. */
 export async function startAddress(redisUrl: string): Promise<Address> {
   let target = new URL(redisUrl);
+  let connections = 0;
   const server = createServer((client) => {
+    connections += 1;
     const redis = connect(Number(target.port), target.hostname);
     const end = () => {
       client.destroy();
@@ -35,5 +39,6 @@ export async function startAddress(redisUrl: string): Promise<Address> {
     leadTo: (url) => {
       target = new URL(url);
     },
+    connections: () => connections,
   };
 }

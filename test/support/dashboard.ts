@@ -3,7 +3,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { createDashboard } from '../../dashboard/app.js';
 import type { DashboardOptions } from '../../dashboard/app.js';
 import type { DashboardRole } from '../../dashboard/access/signed-in.js';
@@ -12,6 +12,7 @@ import { changeUser, makeUser } from '../../dashboard/access/user.js';
 import type { User } from '../../dashboard/access/user.js';
 import { connectPromptly } from '../../src/redis/connection.js';
 import { createKeys } from '../../src/redis/keys.js';
+import { until } from './tally.js';
 import type { Place } from './tally.js';
 
 export const PASSWORD = 'correct horse battery';
@@ -58,6 +59,10 @@ export async function startDashboard(
   onTestFinished(close);
   const { port } = server.address() as AddressInfo;
   const raw = (request: RawRequest) => send(port, request);
+  if (redis === inject('redisUrl')) {
+    // It is up, but has to be found, and the first look at a master of a Cluster waits no longer than any other.
+    await until('the dashboard has found Redis', async () => (await raw({ path: '/readyz' })).status === 200);
+  }
   return {
     origin: `http://127.0.0.1:${port}`,
     request: (path, init) => fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual', ...init }),

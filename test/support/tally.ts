@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import { inject, onTestFinished } from 'vitest';
+import { afterAll, inject, onTestFinished } from 'vitest';
 import type { Layout } from '../../src/layout/layout.js';
 import type { Partition } from '../../src/layout/partitions.js';
 import { createProducer, createWorker } from '../../src/index.js';
@@ -18,6 +18,9 @@ import type { Slot } from '../../src/redis/slots.js';
 import { skipUnlessOneServer } from './skip-unless-one-server.js';
 
 const CLIENT_TIMEOUT_MS = 20_000;
+
+/** The shared Redis is up: when it does not answer, the machine is busy. */
+const SUBMIT_TIMEOUT_MS = 60_000;
 
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {
@@ -48,6 +51,15 @@ export interface Place {
   worker(options?: Partial<WorkerOptions>): Promise<TallyWorker>;
 }
 
+/**
+ * What still closes when its test is over. In a Cluster a worker waits until marks are on the disk (`src/workers/receipt-expirer.ts`):
+ * the next test need not.
+ */
+const closing: Promise<void>[] = [];
+afterAll(async () => {
+  await Promise.all(closing);
+});
+
 /** Gives a test names of its own in the shared Redis, or in the one given. What it opens is closed after it. */
 export function place(redis: string = inject('redisUrl')): Place {
   const id = randomBytes(6).toString('hex');
@@ -60,12 +72,22 @@ export function place(redis: string = inject('redisUrl')): Place {
   const store = openStore({ ...names, connectionName: 'test', timeoutMs: CLIENT_TIMEOUT_MS });
   const { redis: client } = store;
   const opened: { close(): Promise<void> }[] = [];
-  onTestFinished(async () => {
+  const isShared = redis === inject('redisUrl');
+  const close = async () => {
     await Promise.all(opened.map((it) => it.close()));
-    if (client.status === 'ready') {
-      await removeKeys(client, id);
+    if (isShared && client.status === 'ready') {
+      await removeKeys(client, id); // what is in a Redis of the test's own goes with it
     }
     client.disconnect();
+  };
+  onTestFinished(async () => {
+    const closed = close();
+    if (isShared && client.isCluster) {
+      closing.push(closed);
+      closed.catch(() => undefined); // `afterAll` tells
+    } else {
+      await closed;
+    }
   });
   const { configured: layout } = store.layouts;
   const slot = layout.receipts.slotFor(slotOf(id));
@@ -82,7 +104,8 @@ export function place(redis: string = inject('redisUrl')): Place {
     receipts,
     jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
-      const producer = createProducer({ ...names, ...options });
+      const patience = isShared && options?.redis === undefined ? { submitTimeoutMs: SUBMIT_TIMEOUT_MS } : {};
+      const producer = createProducer({ ...names, ...patience, ...options });
       opened.push(producer);
       return producer;
     },
@@ -140,11 +163,14 @@ export async function ownRedis(settings: readonly string[] = []): Promise<OwnRed
   };
 }
 
-/** Waits until a condition holds, looking every 20 ms, for 15 s at most or as long as is said. */
+/**
+ * Waits until a condition holds, looking every 20 ms, for a minute at most or as long as is said: what takes a second takes many of
+ * them on a busy machine.
+ */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  limitMs = 15_000,
+  limitMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!(await condition())) {

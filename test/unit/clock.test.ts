@@ -102,11 +102,12 @@ test('each master has a time of its own, and one that is unreachable does not ke
   expect(told(clock)).toBe(told(clock, 1));
 });
 
-test('without an answer nothing is known', async () => {
-  const server = new Server();
+test('without an answer nothing is known, and the reason is told', async () => {
+  const [server, another] = [new Server('a'), new Server('b')];
   server.isAway = true;
-  const clock = clockOf(server);
+  another.isAway = true;
+  const clock = clockOf(server, another);
 
-  await expect(clock.sample()).rejects.toThrow();
+  await expect(clock.sample()).rejects.toThrow('Connection is closed.');
   expect(clock.isKnown).toBe(false);
 });
