@@ -7,8 +7,8 @@ import type { Logger } from 'pino';
 import { inject, onTestFinished } from 'vitest';
 import type { Layout } from '../../src/layout/layout.js';
 import type { Partition } from '../../src/layout/partitions.js';
-import { createProducer, createWorker } from '../../src/index.js';
-import type { Operation, Producer, ProducerOptions, TallyWorker, WorkerOptions } from '../../src/index.js';
+import { createProducer, createReader, createWorker } from '../../src/index.js';
+import type { Operation, Producer, ProducerOptions, Reader, TallyWorker, WorkerOptions } from '../../src/index.js';
 import { openStore } from '../../src/layout/store.js';
 import type { BuiltInOperation } from '../../src/operations/registry.js';
 import type { Connection } from '../../src/redis/connection.js';
@@ -44,6 +44,7 @@ export interface Place {
   producer<Custom extends Operation = never>(
     options?: Partial<ProducerOptions<Custom>>,
   ): Producer<BuiltInOperation | Custom>;
+  reader(): Reader;
   /** A running worker. */
   worker(options?: Partial<WorkerOptions>): Promise<TallyWorker>;
 }
@@ -59,7 +60,7 @@ export function place(redis: string = inject('redisUrl')): Place {
   };
   const store = openStore({ ...names, connectionName: 'test', timeoutMs: CLIENT_TIMEOUT_MS });
   const { redis: client } = store;
-  const opened: { close(): Promise<void> }[] = [];
+  const opened: { close(): Promise<void> | void }[] = [];
   onTestFinished(async () => {
     await Promise.all(opened.map((it) => it.close()));
     if (client.status === 'ready') {
@@ -85,6 +86,11 @@ export function place(redis: string = inject('redisUrl')): Place {
       const producer = createProducer({ ...names, ...options });
       opened.push(producer);
       return producer;
+    },
+    reader: () => {
+      const reader = createReader(names);
+      opened.push(reader);
+      return reader;
     },
     worker: async (options) => {
       const worker = createWorker({ ...names, ...options });
