@@ -10,6 +10,7 @@ export interface CreateKeyFlags {
   readonly rate?: string;
   readonly updateRate?: string;
   readonly readOnly?: boolean;
+  readonly requireIdempotencyKey?: boolean;
   readonly owner?: string;
   readonly replaces?: string;
 }
@@ -51,6 +52,7 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
     operations: operations === undefined ? before.operations : listOf(operations),
     keys: keys === undefined ? before.keys : listOf(keys),
     readOnly: rest.readOnly ?? before.readOnly,
+    requireIdempotencyKey: rest.requireIdempotencyKey ?? before.requireIdempotencyKey,
     rate: rate === undefined ? before.rate : requestRateOf(rate),
     updateRate: updateRate === undefined ? before.updateRate : updateRateOf(updateRate),
     owner: rest.owner ?? before.owner,

@@ -90,13 +90,14 @@ export async function revokeKey(id: string): Promise<void> {
   }
 }
 
-function describe({ id, name, operations, keys, rate, updateRate, readOnly, owner }: ApiKey): string {
+function describe({ id, name, operations, keys, rate, updateRate, readOnly, owner, ...rest }: ApiKey): string {
   const parts = [
     `${id} "${name}": operations ${operations.join(',')}`,
     `keys ${keys.join(',')}`,
     `${rate.requests} requests a ${windowOf(rate)}`,
     ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
+    ...(rest.requireIdempotencyKey ? ['idempotency keys required'] : []),
     `owner ${owner}`,
   ];
   return parts.join('; ');

@@ -11,6 +11,7 @@ import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { SubmitFlags } from './submit.js';
+import type { TopFlags } from './top.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
 
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
@@ -63,12 +64,25 @@ program
 
 program
   .command('get')
-  .description('print the value of a key')
-  .argument('<key>')
+  .description('print the value of a key, or of several')
+  .argument('<key...>')
   .option('--field <field>', 'of a hash')
   .option('--member <member>', 'of a sorted set')
   .option('--json', 'print JSON')
-  .action(async (key: string, flags: GetFlags) => (await import('./get.js')).get(key, flags));
+  .action(async (keys: string[], flags: GetFlags) => (await import('./get.js')).get(keys, flags));
+
+program
+  .command('top')
+  .description('print the first members of a sorted set, with rank and score; or where one member stands')
+  .argument('<key>')
+  .option('--limit <members>', 'how many to print, 1 to 1000 (default: 10)')
+  .option('--offset <members>', 'how many to leave out before the first')
+  .option('--order <order>', 'who is first: desc, who has most, or asc, who has least (default: desc)')
+  .option('--ranking <ranking>', 'equal scores share a rank, or with ordinal all are numbered through')
+  .option('--member <member>', 'print where this one stands')
+  .option('--around <members>', 'how many to print on each side of the member')
+  .option('--json', 'print JSON')
+  .action(async (key: string, flags: TopFlags) => (await import('./top.js')).top(key, flags));
 
 program
   .command('import')
@@ -134,6 +148,7 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(
     '--replaces <id>',

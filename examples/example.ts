@@ -1,11 +1,13 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { createProducer, Outcome } from '../src/index.js';
+import type { createProducer, Outcome, Reader } from '../src/index.js';
 import type { energySpend } from './energy-spend.js';
 
 /** What every example gets to work with. */
 export interface ExampleContext {
   /** Sends updates. It knows the built-in operations and `energy.spend`. */
   readonly producer: ReturnType<typeof createProducer<typeof energySpend>>;
+  /** Reads values, leaderboards and histories. */
+  readonly reader: Reader;
   /** A plain connection: what Tally writes are ordinary Redis values, to be read by anyone. */
   readonly redis: Redis | Cluster;
   /** The full name of a key, so that the same example can run in a place of its own. */

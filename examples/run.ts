@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
-import { createProducer, createWorker } from '../src/index.js';
+import { createProducer, createReader, createWorker } from '../src/index.js';
 import type { TallyWorker } from '../src/index.js';
 import { connectPromptly } from '../src/redis/connection.js';
 import type { Connection } from '../src/redis/connection.js';
@@ -44,7 +44,9 @@ async function runInOwnRedis(names: readonly string[]): Promise<void> {
   try {
     const worker = createWorker({ redis: url, operations: [energySpend], logger });
     const producer = createProducer({ redis: url, operations: [energySpend], logger });
-    await Promise.race([runAll(names, { worker, producer, redis: connect(url), key: (name) => name }), interrupted]);
+    const reader = createReader({ redis: url, logger });
+    const context = { worker, producer, reader, redis: connect(url), key: (name: string) => name };
+    await Promise.race([runAll(names, context), interrupted]);
   } finally {
     await server.stop();
     await rm(dataDir, { recursive: true });
@@ -57,8 +59,9 @@ async function runInGivenRedis(names: readonly string[], url: string): Promise<v
   const namespaces = { namespace: `${place}-tally`, prefix: `${place}-jobs` };
   const worker = createWorker({ redis: url, ...namespaces, operations: [energySpend], logger });
   const producer = createProducer({ redis: url, ...namespaces, operations: [energySpend], logger });
+  const reader = createReader({ redis: url, ...namespaces, logger });
   try {
-    await runAll(names, { worker, producer, redis: connect(url), key: (name) => `${place}:${name}` });
+    await runAll(names, { worker, producer, reader, redis: connect(url), key: (name) => `${place}:${name}` });
   } finally {
     const redis = connect(url);
     for (const master of redis.masters()) {
@@ -98,6 +101,7 @@ async function runAll(names: readonly string[], { worker, ...context }: Running)
     }
   } finally {
     await context.producer.close();
+    context.reader.close();
     await worker.close();
     context.redis.disconnect();
   }

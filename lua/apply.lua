@@ -38,7 +38,9 @@
 --                         absent when it can apply all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false,
---                         renew = true to set that ttl at every update; absent when only at one that creates a cell }
+--                         renew = true to set that ttl at every update; absent when only at one that creates a cell,
+--                         late = true when they are rejected, TOO_LATE; absent when not }. The ttl of a field or member is that
+--                         of its key, which is a bucket
 -- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
@@ -339,6 +341,9 @@ if hashes or sorted_sets then
       else
         may_write.zset = is_allowed('ZADD', key, 'x', '0')
       end
+      if has_ttl and may_write[kind] then
+        may_write[kind] = is_allowed('EXPIRE', key, 'x') and type(redis.pcall('PTTL', key)) == 'number'
+      end
     end
   end
 
@@ -554,7 +559,7 @@ local place_at_hand -- of the step that is being planned
 local function run_steps(outcomes, first, last, all_or_nothing)
   local values, missing, all_cells, all_args, texts = values, missing, all_cells, all_args, integer_texts
   local step, first_cell, first_arg = steps_done, cells_done, args_done
-  local shape, plan, cell_count, arg_count
+  local shape, plan, cell_count, arg_count, is_late
   local cells, args, is_missing = {}, {}, {} -- handed to the plans, and used again: a plan that keeps them gains nothing
   for place = first, last do
     place_at_hand = place
@@ -562,6 +567,7 @@ local function run_steps(outcomes, first, last, all_or_nothing)
     local shape_of_this = shapes[shape_of_step and shape_of_step[step] or 1]
     if shape_of_this ~= shape then
       shape, cell_count, arg_count = shape_of_this, shape_of_this.cells, shape_of_this.args
+      is_late = shape.late
       plan = plan_of(shape.operation)
     end
     if #args ~= arg_count then
@@ -575,7 +581,9 @@ local function run_steps(outcomes, first, last, all_or_nothing)
     if #cells ~= cell_count then
       cells = {}
     end
-    if cell_count == 1 and before then
+    if is_late then
+      fault = '!TOO_LATE'
+    elseif cell_count == 1 and before then
       cells[1], is_missing[1] = before, missing[cell]
     else
       fault = read_cells(cells, is_missing, first_cell, cell_count)
@@ -978,6 +986,21 @@ for _, group in ipairs(sorted_sets or {}) do
   end
   for first = 1, #arguments, MAX_UNPACK do
     call('ZADD', KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
+  end
+end
+
+-- The life of a bucket, whose key has none yet.
+if has_ttl then
+  for _, groups in ipairs({ hashes or {}, sorted_sets or {} }) do
+    for _, group in ipairs(groups) do
+      local ttl = false
+      for _, cell in ipairs(group[2]) do
+        ttl = ttl or created_ttl[cell]
+      end
+      if ttl and call('PTTL', KEYS[group[1]]) == -1 then
+        call('EXPIRE', KEYS[group[1]], ttl)
+      end
+    end
   end
 end
 

@@ -1,10 +1,17 @@
 export { createProducer } from './producers/producer.js';
 export type { Producer } from './producers/producer.js';
 export type { ProducerOptions } from './producers/producer-options.js';
+export type { KeyQuestion, RecordedUpdate } from './producers/find-by-key.js';
 export type { FoundUpdate } from './producers/find-update.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
 export type { Submission } from './producers/submission.js';
 export type { Trace } from './producers/trace.js';
+export { createReader } from './readers/reader.js';
+export type { RankOptions, Reader, ReaderOptions, SumOptions, TopOptions } from './readers/reader.js';
+export type { Leaderboard, MemberRank, RankedMember } from './readers/leaderboard.js';
+export type { BucketSum, BucketValue } from './readers/sum-buckets.js';
+export type { CellReading } from './readers/read-cells.js';
+export type { Change } from './readers/read-history.js';
 export { createMetrics } from './metrics/metrics.js';
 export type { Metrics, MetricsOptions } from './metrics/metrics.js';
 export { createWorker } from './workers/worker.js';

@@ -2,11 +2,12 @@ import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../../src/bullmq/commands.j
 import type { Namespace } from '../../src/redis/keys.js';
 
 /** What a Redis user is for. */
-export type Role = 'producer' | 'api' | 'worker' | 'dashboard' | 'access' | 'load' | 'doctor';
+export type Role = 'producer' | 'reader' | 'api' | 'worker' | 'dashboard' | 'access' | 'load' | 'doctor';
 
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
-  api: 'tally api; tally get',
+  reader: 'a service with a reader of its own; tally get; tally top',
+  api: 'tally api',
   worker: 'tally worker',
   dashboard: 'tally dashboard',
   access: 'tally keys; tally users',
@@ -52,6 +53,12 @@ const LOOK_AT_QUEUES: Need = {
 
 const READ_CELLS = words('TYPE PTTL GET HGET ZSCORE');
 
+/** What a reader asks. */
+const READ: readonly Need[] = [
+  { commands: [...READ_CELLS, ...words('ZCARD ZCOUNT ZRANGE ZRANK ZREVRANGE ZREVRANK')], keys: ['%R~cells'] },
+  { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
+];
+
 /** In a Cluster beside the cells. */
 const RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:job:*', '%R~tally:{*}:job:*'] as const),
@@ -75,12 +82,13 @@ const PRODUCE: readonly Need[] = [
  */
 export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   producer: PRODUCE,
+  reader: [{ commands: CONNECTION, keys: [] }, ...READ],
   api: [
     ...PRODUCE,
     LOOK_AT_QUEUES,
     { commands: ['CLIENT|LIST'], keys: [] },
     { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
-    { commands: READ_CELLS, keys: ['%R~cells'] },
+    ...READ,
   ],
   worker: [
     { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION, 'CLIENT|LIST'], keys: [] },
@@ -90,7 +98,10 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('ZADD ZMSCORE'), keys: ANNOUNCED },
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
-    { commands: words('GET MGET SET INCRBY EXPIRE DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM'), keys: ['~cells'] },
+    {
+      commands: words('GET MGET SET INCRBY EXPIRE PTTL DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM'),
+      keys: ['~cells'],
+    },
   ],
   dashboard: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },

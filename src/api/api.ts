@@ -8,6 +8,7 @@ import { openStore } from '../layout/store.js';
 import { createProducer } from '../producers/producer.js';
 import { producerShape } from '../producers/producer-options.js';
 import type { ProducerOptions } from '../producers/producer-options.js';
+import { Reader } from '../readers/reader.js';
 import { KeyStore } from './access/key-store.js';
 import { KeyCache } from './access/key-cache.js';
 import { requireKey } from './access/require-key.js';
@@ -73,6 +74,7 @@ export function createApi(options: ApiOptions): Api {
     app: createApp({
       ...store,
       producer,
+      reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },
       registry,
       drain,

@@ -6,6 +6,9 @@ import { answerMetrics, METRICS_PATH } from '../metrics/answer-metrics.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { cellsEndpoints } from './cells.js';
 import type { CellsDeps } from './cells.js';
+import { leaderboardsEndpoints } from './leaderboards.js';
+import { manyCellsEndpoints } from './many-cells.js';
+import type { ReadingDeps } from './many-cells.js';
 import { docsPage } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
@@ -19,10 +22,11 @@ import { errorHandler } from '../web/error-handler.js';
 import { Problem } from '../web/problems.js';
 import { logRequests } from '../web/request-log.js';
 import type { Drain } from '../web/drain.js';
+import { sumsEndpoints } from './sums.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, HealthDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -84,6 +88,9 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
     ...updatesEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
+    ...manyCellsEndpoints(deps),
+    ...sumsEndpoints(deps),
+    ...leaderboardsEndpoints(deps),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];

@@ -4,11 +4,11 @@ import { describeCell } from '../redis/cell.js';
 import type { Store } from '../layout/store.js';
 import { readCell } from '../readers/read-cell.js';
 import { TallyError } from '../errors.js';
-import { askRedis } from '../producers/ask-redis.js';
-import { accessOf, mayUseKey } from './access/access.js';
+import { askRedis } from '../redis/ask-redis.js';
+import { requireReadable } from './access/readable.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
-import { Problem, problemAt } from '../web/problems.js';
+import { Problem } from '../web/problems.js';
 
 const cellQuery = cellObject({});
 
@@ -24,6 +24,16 @@ const cellAnswer = z.object({
     .meta({ description: 'Seconds until the key expires; absent when it does not.' }),
 });
 
+/** Problems of all requests that read cells. */
+export const READ_PROBLEMS = [
+  'FORBIDDEN',
+  'RESERVED_KEY',
+  'INVALID_QUERY',
+  'QUEUE_UNAVAILABLE',
+  'REDIS_REFUSED',
+  'STOPPING',
+] as const;
+
 export interface CellsDeps extends Pick<Store, 'redis' | 'keys'> {
   readonly timeoutMs: number;
 }
@@ -38,26 +48,11 @@ export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[
       description: 'A cell is a key, or with `field` a field of a hash, or with `member` a member of a sorted set.',
       query: cellQuery,
       answers: { 200: { description: 'The value.', schema: cellAnswer } },
-      problems: [
-        'FORBIDDEN',
-        'CELL_NOT_FOUND',
-        'WRONG_TYPE',
-        'NOT_AN_INTEGER',
-        'RESERVED_KEY',
-        'INVALID_QUERY',
-        'QUEUE_UNAVAILABLE',
-        'REDIS_REFUSED',
-        'STOPPING',
-      ],
+      problems: [...READ_PROBLEMS, 'CELL_NOT_FOUND', 'WRONG_TYPE', 'NOT_AN_INTEGER'],
       handlers: [
         async (request, response) => {
           const cell = queryOf(cellQuery, request);
-          if (!mayUseKey(accessOf(response), cell.key)) {
-            throw problemAt('FORBIDDEN', 'key', `"${cell.key}" is not a key that this API key allows`);
-          }
-          if (keys.isReserved(cell.key)) {
-            throw problemAt('RESERVED_KEY', 'key', `"${cell.key}" belongs to Tally or BullMQ; use another key`);
-          }
+          requireReadable(response, keys, [{ path: 'key', key: cell.key }]);
           const found = await askRedis(redis, timeoutMs, settled(readCell(redis, cell)));
           if (found instanceof TallyError) {
             throw found;

@@ -27,6 +27,18 @@ export function jsonBody(
   return [requireMediaType(mediaTypes, isAccepted), admit(admission), read, stay(admission), decodeIn(admission)];
 }
 
+/** Reads a body that asks for something, and submits nothing: it takes no room of updates. */
+export function questionBody(mediaTypes: readonly string[]): RequestHandler[] {
+  return [
+    requireMediaType(mediaTypes, (mediaType) => mediaTypes.includes(mediaType)),
+    raw({ type: () => true, limit: MAX_BODY_BYTES }),
+    (request, _response, next) => {
+      request.body = decode(request);
+      next();
+    },
+  ];
+}
+
 /** The media type that a request names, without parameters, in small letters. */
 export function mediaTypeOf(contentType = ''): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();

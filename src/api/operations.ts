@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import type { Registry } from '../operations/registry.js';
+import { isDerived } from '../operations/without-defaults.js';
 import { accessOf, mayUseOperation } from './access/access.js';
 import type { Endpoint, JsonSchema } from '../web/endpoint.js';
 
@@ -41,5 +42,17 @@ export function operationsEndpoints({ operations }: Registry): Endpoint[] {
 
 /** The JSON Schema of an operation's params as a caller writes them. */
 export function paramsSchema({ params }: Operation): JsonSchema {
-  return z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' });
+  return z.toJSONSchema(params, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema._zod.def.type === 'object') {
+        const { shape } = zodSchema._zod.def;
+        const { properties = {} } = jsonSchema;
+        jsonSchema.properties = Object.fromEntries(
+          Object.entries(properties).filter(([name]) => shape[name] === undefined || !isDerived(shape[name])),
+        );
+      }
+    },
+  });
 }

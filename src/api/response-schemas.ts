@@ -41,6 +41,9 @@ export const updateAnswer = z.object({
   jobId: z.string().meta({ description: 'The BullMQ job that carries it.' }),
 });
 
+/** Of one whose job may not be kept any more. */
+export const recordedAnswer = updateAnswer.partial({ attempts: true, jobId: true });
+
 /** An outcome as it stands in an answer; one that is not there yet is `accepted`. */
 export function shownOutcome(outcome: Outcome | undefined): z.input<z.ZodObject<typeof outcomeShape>> {
   if (outcome === undefined) {

@@ -4,13 +4,15 @@ import { z } from 'zod';
 import { IdempotencyConflictError, TallyError, ValidationError } from '../errors.js';
 import type { ValidationIssue } from '../errors.js';
 import type { Outcome } from '../operations/outcome.js';
+import type { Operation } from '../operations/operation.js';
+import type { BuiltInOperation } from '../operations/registry.js';
 import type { Producer } from '../producers/producer.js';
 import type { SubmitOptions } from '../producers/shortcuts.js';
 import type { Submission } from '../producers/submission.js';
 import { accessOf } from './access/access.js';
 import { placeOf } from './admission/admission.js';
 import type { Admission } from './admission/admission.js';
-import { refuseForbidden } from './access/forbidden.js';
+import { refuseForbidden, requireIdempotencyKeys } from './access/forbidden.js';
 import { shownOutcome } from './response-schemas.js';
 import { problemOfErrors } from '../web/problems.js';
 import type { ProblemError } from '../web/problems.js';
@@ -34,8 +36,11 @@ export const submitQuery = z.strictObject({
     }),
 });
 
+/** One that may know any operations. */
+type AnyProducer = Producer<BuiltInOperation | Operation>;
+
 export interface SubmitDeps {
-  readonly producer: Producer;
+  readonly producer: AnyProducer;
   readonly drain: Drain;
   readonly logger: Logger;
   readonly admission: Admission;
@@ -80,7 +85,9 @@ function optionsOf(request: Request, response: Response, form: RequestForm): Sub
     ...options,
     ...(access.owner !== undefined && { idempotencyOwner: access.owner }),
     authorize: (updates) => {
-      refuseForbidden(access, updates, (index, path) => placeIn(form, index, path));
+      const place = (index: number, path: string) => placeIn(form, index, path);
+      refuseForbidden(access, updates, place);
+      requireIdempotencyKeys(access, updates, place);
     },
   };
 }
@@ -92,7 +99,7 @@ interface Unchecked {
 }
 
 async function submit(
-  producer: Producer,
+  producer: AnyProducer,
   updates: unknown,
   form: RequestForm,
   options: SubmitManyOptions,

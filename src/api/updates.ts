@@ -3,11 +3,12 @@ import { checkUpdate, idempotencyKeySchema } from '../operations/update.js';
 import type { CheckContext } from '../operations/update.js';
 import type { Registry } from '../operations/registry.js';
 import type { Keys } from '../redis/keys.js';
+import { keyQuestionSchema } from '../producers/find-by-key.js';
 import type { FoundUpdate } from '../producers/find-update.js';
-import { accessOf } from './access/access.js';
+import { accessOf, mayUseOperation } from './access/access.js';
 import type { Access } from './access/access.js';
 import { maySee } from './access/forbidden.js';
-import { acceptedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
+import { acceptedAnswer, recordedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { jsonBody } from './json-body.js';
@@ -26,6 +27,7 @@ export const SUBMIT_PROBLEMS = [
   'FORBIDDEN',
   'OTHER_SITE',
   'IDEMPOTENCY_CONFLICT',
+  'IDEMPOTENCY_KEY_REQUIRED',
   'BODY_TOO_LARGE',
   'TOO_MANY_UPDATES',
   'UNSUPPORTED_MEDIA_TYPE',
@@ -54,7 +56,7 @@ export interface UpdatesDeps extends SubmitDeps {
 }
 
 export function updatesEndpoints(deps: UpdatesDeps): Endpoint[] {
-  return [submitUpdates(deps), findUpdate(deps)];
+  return [submitUpdates(deps), findByKey(deps), findUpdate(deps)];
 }
 
 function submitUpdates(deps: SubmitDeps): Endpoint {
@@ -150,6 +152,71 @@ function withKey(body: unknown, key: string): unknown {
   }
   return { ...body, idempotencyKey };
 }
+
+const keyQuery = keyQuestionSchema.omit({ idempotencyOwner: true }).extend({
+  key: keyQuestionSchema.shape.key.meta({
+    description:
+      'In a Redis Cluster: the first key of the update, of a bucket its own. Elsewhere it makes no difference.',
+  }),
+});
+
+function findByKey({ producer, registry, keys }: UpdatesDeps): Endpoint {
+  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT };
+  return {
+    method: 'get',
+    path: '/v1/updates',
+    operationId: 'findByIdempotencyKey',
+    summary: 'What became of the update with an idempotency key.',
+    description:
+      "From when it was applied or rejected, for as long as keys are remembered. The key is that of the API key's owner. When " +
+      'the job is not kept any more, only the status is told.',
+    query: keyQuery,
+    answers: { 200: { description: 'The update that was the first with this key.', schema: recordedAnswer } },
+    problems: [
+      'FORBIDDEN',
+      'UPDATE_NOT_FOUND',
+      'UNKNOWN_OPERATION',
+      'INVALID_UPDATE',
+      'INVALID_QUERY',
+      'QUEUE_UNAVAILABLE',
+      'REDIS_REFUSED',
+      'STOPPING',
+    ],
+    handlers: [
+      async (request, response) => {
+        const question = queryOf(keyQuery, request);
+        const access = accessOf(response);
+        const { operation } = question;
+        if (!mayUseOperation(access, operation)) {
+          throw problemAt('FORBIDDEN', 'operation', `${operation} is not an operation that this API key allows`);
+        }
+        if (registry.find(operation) === undefined) {
+          throw problemAt('UNKNOWN_OPERATION', 'operation', `unknown operation "${operation}"`);
+        }
+        const owner = access?.owner;
+        const recorded = await producer.findByKey({
+          ...question,
+          ...(owner !== undefined && { idempotencyOwner: owner }),
+        });
+        if (recorded === undefined || (recorded.found !== undefined && !maySeeFound(access, recorded.found, context))) {
+          throw new Problem('UPDATE_NOT_FOUND', NOTHING_RECORDED);
+        }
+        const { id, status, found } = recorded;
+        const { attempts, jobId, outcome } = found ?? {};
+        response.json({
+          id,
+          operation,
+          ...(outcome === undefined ? { status } : shownOutcome(outcome)),
+          attempts,
+          jobId,
+        });
+      },
+    ],
+  };
+}
+
+const NOTHING_RECORDED =
+  'nothing is recorded under this key: it was not used, its update waits or failed, or it is forgotten by now';
 
 function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
   const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT }; // it is not looked for by it

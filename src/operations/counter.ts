@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cellObject, changed, expected, expectedArgument, ttlSeconds, wholeNumber } from './cell-schema.js';
 import { describeCell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
+import { bucketShape, inBucket, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 import { unlessGiven } from './without-defaults.js';
 
@@ -10,6 +11,7 @@ const lua = luaSource('plans/counter');
 const by = wholeNumber({ min: 1 }).default(1);
 const whenOver = unlessGiven(z.enum(['reject', 'saturate'], { error: 'must be "reject" or "saturate"' }), 'reject');
 const life = {
+  ...bucketShape,
   ttlSeconds: ttlSeconds().optional(),
   renewTtl: unlessGiven(z.boolean({ error: 'must be true or false' }), false),
 };
@@ -30,13 +32,15 @@ export const counterIncrement = defineOperation({
     (params) => params.whenOver === undefined || params.max !== undefined,
     needsLimit('max'),
   ),
-  cells: (params) => [params],
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ by, max, whenOver }) => (whenOver === 'saturate' ? [by, max, true] : [by, max]),
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
   lua,
   result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
+    TOO_LATE,
     LIMIT_REACHED: ([value], params) => ({
       message: `${describeCell(params)} is ${value}; adding ${params.by} would pass the maximum of ${params.max}`,
     }),
@@ -55,13 +59,15 @@ export const counterDecrement = defineOperation({
     (params) => params.whenOver === undefined || params.min !== undefined,
     needsLimit('min'),
   ),
-  cells: (params) => [params],
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ by, min, whenOver }) => (whenOver === 'saturate' ? [by, min, true] : [by, min]),
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
   lua,
   result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
+    TOO_LATE,
     LIMIT_REACHED: ([value], params) => ({
       message: `${describeCell(params)} is ${value}; subtracting ${params.by} would pass the minimum of ${params.min}`,
     }),
@@ -74,7 +80,8 @@ export const counterSet = defineOperation({
   queue: 'counters',
   description: 'Sets a counter; with `expected` only if it holds that.',
   params: cellObject({ value: wholeNumber(), expected: expected(), ...life }),
-  cells: (params) => [params],
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ value, expected }) => [value, expectedArgument(expected)],
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
@@ -83,7 +90,7 @@ export const counterSet = defineOperation({
     value,
     previous: previous ?? null,
   }),
-  rejections: { CHANGED: changed },
+  rejections: { CHANGED: changed, TOO_LATE },
 });
 
 /** Removes the key, field or member. With `expected` only if it holds that; else rejected with `CHANGED`. */
@@ -91,13 +98,14 @@ export const counterRemove = defineOperation({
   name: 'counter.remove',
   queue: 'counters',
   description: 'Removes a counter: the key, field or member; with `expected` only if it holds that.',
-  params: cellObject({ expected: expected() }),
-  cells: (params) => [params],
+  params: cellObject({ expected: expected(), ...bucketShape }),
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ expected }) => [expectedArgument(expected)],
   lua,
   result: ([removed = 0, previous]): { removed: boolean; previous: number | null } => ({
     removed: removed === 1,
     previous: previous ?? null,
   }),
-  rejections: { CHANGED: changed },
+  rejections: { CHANGED: changed, TOO_LATE },
 });

@@ -38,6 +38,7 @@ export const inventoryRestock = defineOperation({
   args: ({ quantity }) => [quantity],
   lua,
   result: ([available = 0]) => ({ available }),
+  rejections: {},
 });
 
 /** Takes every item of a cart, or none: short items are named in the rejection. */

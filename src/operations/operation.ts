@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { fastPathOf } from '../lib/schema-fast-path.js';
 import type { FastPath } from '../lib/schema-fast-path.js';
 import type { Cell } from '../redis/cell.js';
+import { placeInBucket } from './bucket-params.js';
+import type { BucketParams, Placement, SentAt } from './bucket-params.js';
 import { defaultsRemover } from './without-defaults.js';
 import type { Reason } from './outcome.js';
 
@@ -26,6 +28,10 @@ export interface Step {
   readonly ttlSeconds?: number | undefined;
   /** Whether they get that life anew whenever this step is applied. */
   readonly renewTtl?: boolean | undefined;
+  /** Whether its cells are a bucket's: then `ttlSeconds` is the life of the whole key, also of a hash or sorted set. */
+  readonly ofBucket?: boolean | undefined;
+  /** Whether it came later than its bucket takes anything. */
+  readonly late?: boolean | undefined;
   readonly history: History;
   /** What the rejections of this step are put into words with. */
   readonly params: unknown;
@@ -36,8 +42,16 @@ export interface Step {
 type Rejections = Readonly<Record<string, (details: readonly number[], params: never) => Rejection>>;
 
 /** An operation as the rest of Tally uses it. Made by {@link defineOperation}. */
-export interface Operation<Name extends string = string, Params = unknown, Result = unknown, Input = unknown> {
+export interface Operation<
+  Name extends string = string,
+  Params = unknown,
+  Result = unknown,
+  Input = unknown,
+  Code extends string = string,
+> {
   readonly name: Name;
+  /** With which it can be rejected; empty where that is not said. */
+  readonly codes: readonly Code[];
   /** The BullMQ queue that carries it. */
   readonly queue: string;
   readonly description: string;
@@ -50,15 +64,22 @@ export interface Operation<Name extends string = string, Params = unknown, Resul
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
   readonly lua?: string;
   steps(params: Params): readonly Step[];
+  /** Says in which buckets an update counts, see {@link placeInBucket}. Absent when its params can name none. */
+  place?(params: Params, sentAt: SentAt | undefined): Placement<Params> | undefined;
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;
   /** The params without those that equal their default: a default that is new makes no other update of an old one. */
   withoutDefaults(params: Params): unknown;
   /** The same operation with another history. Absent for `transaction`. */
-  withHistory?(history: History): Operation<Name, Params, Result, Input>;
+  withHistory?(history: History): Operation<Name, Params, Result, Input, Code>;
 }
 
-export interface OperationDefinition<Name extends string, Schema extends z.ZodType, Result> {
+export interface OperationDefinition<
+  Name extends string,
+  Schema extends z.ZodType,
+  Result,
+  Code extends string = string,
+> {
   /** `family.verb`, e.g. `energy.spend`: letters and digits, first a small letter. */
   name: Name;
   /** The queue that carries it. @defaultValue the family, e.g. `energy` */
@@ -75,6 +96,8 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   ttlSeconds?: (params: z.output<Schema>) => number | undefined;
   /** Whether every update sets that life anew. @defaultValue false: only one that creates a cell sets it */
   renewTtl?: (params: z.output<Schema>) => boolean | undefined;
+  /** Whether its params are those of `bucketShape`, and its cells are named by `inBucket`. @internal */
+  inBuckets?: boolean;
   /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
   history?: History;
   /**
@@ -87,7 +110,7 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   /** Builds the result from the numbers that the plan returned. */
   result: (numbers: readonly number[], params: z.output<Schema>) => Result;
   /** The words for each rejection code. @defaultValue the code itself */
-  rejections?: Record<string, (details: readonly number[], params: z.output<Schema>) => Rejection>;
+  rejections?: { readonly [Each in Code]: (details: readonly number[], params: z.output<Schema>) => Rejection };
 }
 
 const historySchema = z.union([z.int().min(1).max(1000), z.literal(false)]);
@@ -100,11 +123,18 @@ const NAME = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*$/;
  * @throws TypeError when the name does not have the form `family.verb`, or `history` is neither a number of entries
  * nor false
  */
-export function defineOperation<const Name extends string, Schema extends z.ZodType, Result>(
-  definition: OperationDefinition<Name, Schema, Result>,
-): Operation<Name, z.output<Schema>, Result, z.input<Schema>> {
+export function defineOperation<
+  const Name extends string,
+  Schema extends z.ZodType,
+  Result,
+  Code extends string = string,
+>(
+  definition: OperationDefinition<Name, Schema, Result, Code>,
+): Operation<Name, z.output<Schema>, Result, z.input<Schema>, Code> {
   type Params = z.output<Schema>;
-  const { name, cells, args, ttlSeconds, renewTtl, result, history = false, rejections = {} } = definition;
+  const { name, cells, args, ttlSeconds, renewTtl, result, history = false } = definition;
+  const rejections: Rejections = definition.rejections ?? {};
+  const { inBuckets = false } = definition;
   if (!NAME.test(name)) {
     throw new TypeError(`operation name "${name}" must have the form family.verb, e.g. "energy.spend"`);
   }
@@ -119,12 +149,14 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
     ttlSeconds: ttlSeconds?.(params),
     ...(renewTtl?.(params) === true && { renewTtl: true }),
+    ...(inBuckets && bucketOf(params)),
     history,
     params,
     rejections,
   });
   return {
     name,
+    codes: Object.keys(rejections) as Code[],
     queue: definition.queue ?? name.slice(0, name.indexOf('.')),
     description: definition.description ?? '',
     params: definition.params as unknown as z.ZodType<Params, z.input<Schema>>,
@@ -132,8 +164,15 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     history,
     lua: definition.lua,
     steps: (params) => [step(params)],
+    ...(inBuckets && { place: placeInBucket as unknown as NonNullable<Operation<Name, Params>['place']> }),
     result: ([numbers = []], params) => result(numbers, params),
     withoutDefaults: defaultsRemover(definition.params),
     withHistory: (other) => defineOperation({ ...definition, history: other }),
   };
+}
+
+/** What the bucket in which an update counts makes of its step. */
+function bucketOf(params: unknown): Partial<Step> | undefined {
+  const { placed } = params as BucketParams;
+  return placed && { ofBucket: true, late: placed.late, ...(placed.ttlSeconds && { ttlSeconds: placed.ttlSeconds }) };
 }

@@ -12,16 +12,16 @@ import type { Operation } from './operation.js';
  * - `unknown`: it can't be told any more whether it took effect, e.g. `TOO_OLD` or `FOREIGN_WORKER`. Look at the cell, or at
  *   its history, before it is submitted anew.
  */
-export type Outcome<Result = unknown> =
+export type Outcome<Result = unknown, Code extends string = string> =
   | { readonly status: 'applied'; readonly result: Result; readonly duplicate?: true }
-  | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason)
+  | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason<Code>)
   | ({ readonly status: 'conflict' } & Reason)
   | ({ readonly status: 'failed' } & Reason)
   | ({ readonly status: 'unknown' } & Reason);
 
-export interface Reason {
-  /** A stable code, e.g. `INSUFFICIENT_STOCK`. */
-  readonly reason: string;
+export interface Reason<Code extends string = string> {
+  /** A stable code, e.g. `INSUFFICIENT_STOCK`; of a rejection one of those of its operation. */
+  readonly reason: Code;
   /** The reason in words, naming keys and amounts. */
   readonly message: string;
   /** Of a transaction: the index of the update because of which all were refused. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
 import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
+import { bucketShape, inBucket, refuseLooseBucketParams, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
 const lua = luaSource('plans/scores');
@@ -11,13 +12,17 @@ export const scoresAdd = defineOperation({
   name: 'scores.add',
   queue: 'scores',
   description: 'Changes the scores of several players in one atomic step.',
-  params: z.strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })) }),
-  cells: ({ entries }) => entries,
+  params: z
+    .strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })), ...bucketShape })
+    .superRefine(refuseLooseBucketParams),
+  cells: (params) => params.entries.map((entry) => inBucket(entry, params)),
+  inBuckets: true,
   args: ({ entries }) => entries.map((entry) => entry.by),
   lua,
   result: (values, { entries }) => ({
     scores: entries.map((entry, index) => ({ ...cellName(entry), value: values[index] ?? 0 })),
   }),
+  rejections: { TOO_LATE },
 });
 
 /** Keeps the better of a score and a new value; a missing score takes the value. */
@@ -28,9 +33,12 @@ export const scoresBest = defineOperation({
   params: cellObject({
     value: wholeNumber(),
     keep: z.enum(['highest', 'lowest'], { error: 'must be "highest" or "lowest"' }).default('highest'),
+    ...bucketShape,
   }),
-  cells: (params) => [params],
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ value, keep }) => [value, keep === 'lowest'],
   lua,
   result: ([value = 0, improved]) => ({ value, improved: improved === 1 }),
+  rejections: { TOO_LATE },
 });

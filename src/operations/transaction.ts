@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
+import type { Placement, SentAt } from './bucket-params.js';
 import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
@@ -31,12 +32,14 @@ export function transactionOf(
   const params = z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) });
   return {
     name: TRANSACTION,
+    codes: [],
     queue: 'transactions',
     description: 'Several updates, all or nothing, in order.',
     history: false,
     params,
     accept: fastPathOf(params),
     steps: (params) => stepsOf(params).flat(),
+    place: ({ updates }, sentAt) => placeAll(updates, sentAt, find),
     withoutDefaults: ({ updates }) => ({
       updates: updates.map(({ operation, params }) => ({
         operation,
@@ -47,6 +50,29 @@ export function transactionOf(
       results: updates.map(({ operation, params }, index) => find(operation)?.result([numbers[index] ?? []], params)),
     }),
   };
+}
+
+/** Each in its own bucket. */
+function placeAll(
+  updates: TransactionParams['updates'],
+  sentAt: SentAt | undefined,
+  find: (name: string) => Operation | undefined,
+): Placement<TransactionParams> | undefined {
+  let byNow: boolean | undefined;
+  const placed = [...updates];
+  for (const [index, { operation, params }] of updates.entries()) {
+    const placement = find(operation)?.place?.(params, sentAt);
+    if (placement === undefined) {
+      continue;
+    }
+    if ('fault' in placement) {
+      const { path, message } = placement.fault;
+      return { fault: { path: `updates[${index}].params.${path}`, message } };
+    }
+    byNow = byNow === true || placement.byNow;
+    placed[index] = { operation, params: placement.params };
+  }
+  return byNow === undefined ? undefined : { params: { updates: placed }, byNow };
 }
 
 function innerUpdate(find: (name: string) => Operation | undefined) {

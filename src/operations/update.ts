@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { ValidationError } from '../errors.js';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
+import type { SentAt } from './bucket-params.js';
+import { keyOfBucket } from './buckets.js';
 import type { Operation, Step } from './operation.js';
 import { faultOf } from './step.js';
 import type { CrossSlot } from './step.js';
@@ -73,6 +75,8 @@ export interface CheckContext {
   readonly slotOf: (steps: readonly Step[]) => Slot | CrossSlot;
   /** Whose the idempotency keys are. @defaultValue '', that of callers without a name */
   readonly idempotencyOwner?: string;
+  /** Of a producer: when the update is sent, by Redis' clock. Without it an update is one of a job, which says so already. */
+  readonly sentAt?: SentAt;
 }
 
 /**
@@ -209,14 +213,20 @@ function tryParams(
   params: unknown,
   idempotencyKey: string | undefined,
   idempotencyOwner: string,
-  { isReservedKey, slotOf }: CheckContext,
+  { isReservedKey, slotOf, sentAt }: CheckContext,
 ): Checked {
   const parsed = parseWithFastPath(operation.params, operation.accept, params);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
     return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };
   }
-  const steps = trySteps(operation, parsed.data);
+  const placement = operation.place?.(parsed.data, sentAt);
+  if (placement !== undefined && 'fault' in placement) {
+    const { path, message } = placement.fault;
+    return { issues: [{ path: `params.${path}`, code: 'INVALID_PARAMS', message }] };
+  }
+  const complete = placement === undefined ? parsed.data : placement.params;
+  const steps = trySteps(operation, complete);
   if ('issues' in steps) {
     return steps;
   }
@@ -227,18 +237,26 @@ function tryParams(
     }
     const reserved = step.cells.find(({ key }) => isReservedKey(key));
     if (reserved !== undefined) {
-      const path = placeOfKey(parsed.data, reserved.key);
+      const path = placeOfKey(complete, reserved.key);
       const message = `"${reserved.key}" belongs to Tally or BullMQ; use another key`;
       return { issues: [{ path, code: 'RESERVED_KEY', message }] };
     }
   }
   const slot = slotOf(steps);
   if (typeof slot === 'object') {
-    const path = placeOfKey(parsed.data, slot.other);
+    const path = placeOfKey(complete, slot.other);
     return { issues: [{ path, code: 'CROSS_SLOT', message: crossSlotMessage(slot) }] };
   }
-  return { operation, params: parsed.data, steps, idempotencyKey, idempotencyOwner, slot };
+  if (placement?.byNow && idempotencyKey !== undefined && slot !== slotOf(operation.steps(parsed.data))) {
+    return { issues: [{ path: 'params.at', code: 'INVALID_PARAMS', message: MOVING_KEY }] };
+  }
+  return { operation, params: complete, steps, idempotencyKey, idempotencyOwner, slot };
 }
+
+/** What is remembered of a key lies in the slot of the cell: of an update that is sent again later, in that of another bucket. */
+const MOVING_KEY =
+  'is needed with an idempotency key in a Redis Cluster, where the next bucket lies in another slot: say when it happened, or put ' +
+  'a part of the key into braces, as in "{post1}:views"';
 
 function crossSlotMessage({ first, other }: CrossSlot): string {
   return (
@@ -283,9 +301,11 @@ function joinPath(first: string, second: string): string {
   return first === '' || second === '' || second.startsWith('[') ? first + second : `${first}.${second}`;
 }
 
-/** Where in an update a key of its params stands; one that an operation makes up is of the params as a whole. */
+/**
+ * Where in an update a key of its params stands, or that of a bucket; one that an operation makes up is of the params as a whole.
+ */
 export function placeOfKey(params: unknown, key: string): string {
-  return joinPath('params', pathOfKey(params, key));
+  return joinPath('params', pathOfKey(params, key) || pathOfKey(params, keyOfBucket(key)));
 }
 
 function pathOfKey(value: unknown, key: string): string {

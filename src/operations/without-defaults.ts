@@ -9,6 +9,16 @@ export function unlessGiven<Schema extends z.ZodType>(schema: Schema, value: z.o
   return schema.optional().meta({ default: value });
 }
 
+/** An optional param that Tally itself adds when an update is sent: it makes no other update of one, and no caller is told of it. */
+export function derived<Schema extends z.ZodType>(schema: Schema) {
+  return schema.optional().meta({ derived: true });
+}
+
+/** Whether a schema is that of a {@link derived} param. */
+export function isDerived(schema: z.core.$ZodType): boolean {
+  return z.globalRegistry.get(schema)?.['derived'] === true;
+}
+
 type Remover = (value: unknown) => unknown;
 
 /** Takes what equals its default out of the params of a schema, also within objects and arrays. */
@@ -31,6 +41,9 @@ function removerOf(schema: z.core.$ZodTypes): Remover | undefined {
       return (value) => (isDeepStrictEqual(value, def.defaultValue) ? undefined : remove ? remove(value) : value);
     }
     case 'optional': {
+      if (isDerived(schema)) {
+        return () => undefined;
+      }
       const { default: unlessGiven } = z.globalRegistry.get(schema) ?? {};
       const remove = removerOf(def.innerType as z.core.$ZodTypes);
       return unlessGiven === undefined

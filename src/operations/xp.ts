@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cellObject, wholeNumber } from './cell-schema.js';
 import { luaSource } from '../redis/lua-source.js';
+import { bucketShape, inBucket, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
 const levels = z
@@ -24,8 +25,9 @@ export const xpAward = defineOperation({
   name: 'xp.award',
   queue: 'xp',
   description: 'Adds XP to a player and tells the level reached.',
-  params: cellObject({ amount: wholeNumber({ min: 1 }), levels: levels.optional() }),
-  cells: (params) => [params],
+  params: cellObject({ amount: wholeNumber({ min: 1 }), levels: levels.optional(), ...bucketShape }),
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ amount }) => [amount],
   lua,
   result: ([xp = 0], { amount, levels }): { xp: number; level?: number; leveledUp?: boolean } => {
@@ -35,6 +37,7 @@ export const xpAward = defineOperation({
     const level = levelAt(xp, levels);
     return { xp, level, leveledUp: level > levelAt(xp - amount, levels) };
   },
+  rejections: { TOO_LATE },
 });
 
 /** Takes XP away, never below `min`: what is there. With `levels`, the result says which level is left and whether one was lost. */
@@ -46,8 +49,10 @@ export const xpTake = defineOperation({
     amount: wholeNumber({ min: 1 }),
     min: wholeNumber().default(0),
     levels: levels.optional(),
+    ...bucketShape,
   }),
-  cells: (params) => [params],
+  cells: (params) => [inBucket(params, params)],
+  inBuckets: true,
   args: ({ amount, min }) => [amount, min],
   lua,
   result: ([xp = 0, taken = 0], { levels }): { xp: number; taken: number; level?: number; leveledDown?: boolean } => {
@@ -57,6 +62,7 @@ export const xpTake = defineOperation({
     const level = levelAt(xp, levels);
     return { xp, taken, level, leveledDown: level < levelAt(xp + taken, levels) };
   },
+  rejections: { TOO_LATE },
 });
 
 function levelAt(xp: number, levels: readonly number[]): number {

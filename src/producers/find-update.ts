@@ -10,7 +10,7 @@ import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
-import { askRedis } from './ask-redis.js';
+import { askRedis } from '../redis/ask-redis.js';
 
 /** An update that was found by its id. */
 export interface FoundUpdate {

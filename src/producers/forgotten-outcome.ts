@@ -7,7 +7,7 @@ import { timeOfJobId } from '../layout/new-job-id.js';
 import type { Registry } from '../operations/registry.js';
 import type { Connection } from '../redis/connection.js';
 import { toMs } from '../redis/server-time.js';
-import { askRedis } from './ask-redis.js';
+import { askRedis } from '../redis/ask-redis.js';
 
 interface Asked {
   readonly redis: Connection;

@@ -7,6 +7,7 @@ import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
+import type { IdempotencyName } from '../redis/keys.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
 import { readByPipeline, readByScript } from './read-key-receipts.js';
@@ -93,6 +94,17 @@ export class KeyLookUp {
   async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
     const { recorded } = await this.look(updates, ({ operation }) => operation);
     return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
+  }
+
+  /**
+   * What is recorded under a key, null for nothing; undefined in a Cluster, where it lies beside a cell, without the key of that.
+   *
+   * @throws NotReplicatedError when something is recorded, and too few replicas confirm it
+   */
+  async textUnder(name: IdempotencyName, cellKey: string): Promise<string | null | undefined> {
+    const { keys, layouts } = this.store;
+    const slot = layouts.receipts.slotOfKey(cellKey);
+    return slot === undefined ? undefined : (await this.#lookAt(slot, [keys.idempotencyReceipt(name, slot)])).texts[0];
   }
 
   #group<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Group[] {

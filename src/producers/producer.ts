@@ -4,7 +4,8 @@ import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
-import type { CheckContext, CheckedUpdate, Update } from '../operations/update.js';
+import type { TRANSACTION } from '../operations/transaction.js';
+import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
@@ -12,7 +13,10 @@ import { checkOptions } from '../lib/check-options.js';
 import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../lib/timeouts.js';
+import { findByKey, keyQuestionSchema } from './find-by-key.js';
+import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import { findUpdate } from './find-update.js';
+import { askRedis } from '../redis/ask-redis.js';
 import { wasForgotten } from './forgotten-outcome.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
@@ -25,7 +29,16 @@ import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
 import { optionsSchema, submitManySchema, submitOptionsSchema } from './producer-options.js';
 import type { ProducerOptions } from './producer-options.js';
-import type { OperationNamed, ResultOf, UpdateOf } from './types.js';
+import { namesBucket, withKey } from './unchecked-update.js';
+import type {
+  CodeNamed,
+  SingleName,
+  StepResults,
+  StepsNamed,
+  SubmissionNamed,
+  SubmissionsNamed,
+  UpdatesNamed,
+} from './types.js';
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -50,6 +63,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #context: CheckContext;
   readonly #store: Store;
   readonly #outcomes: Outcomes;
+  readonly #keyLookUp: KeyLookUp;
   readonly #sender: Sender;
   readonly #lanes: Lanes;
   readonly #sendingAlone = new Set<Promise<void>>();
@@ -68,6 +82,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       isReservedKey: keys.isReserved,
       slotOf: (steps) => layout.slotOf(steps),
       idempotencyOwner: options.idempotencyOwner,
+      sentAt: () => this.#store.clock.latestAt(performance.now()),
     };
     redis.onRefusal = (code) => metrics?.refusals.count(code);
     this.#outcomes = new Outcomes(target, this.#store);
@@ -75,6 +90,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const updateCounters = metrics?.updates;
     updateCounters?.expect(registry.operations);
     const confirmation = new ReplicaConfirmation(redis, options);
+    this.#keyLookUp = new KeyLookUp(this.#store, windowMs, confirmation);
     this.#sender = new Sender({
       store: this.#store,
       windowMs,
@@ -84,7 +100,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       follow,
       updateCounters,
       telemetry,
-      keyLookUp: new KeyLookUp(this.#store, windowMs, confirmation),
+      keyLookUp: this.#keyLookUp,
       confirmation,
     });
     this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
@@ -105,11 +121,22 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws QueueUnavailableError when Redis does not answer in time; see there
    * @throws IdempotencyConflictError with `refuseConflicts`, when a key belongs to another update; nothing was queued
    */
-  submit<Name extends Known['name']>(
-    update: UpdateOf<OperationNamed<Known, Name>> & { operation: Name },
+  submit<const Names extends readonly SingleName<Known>[]>(
+    transaction: {
+      readonly operation: typeof TRANSACTION;
+      readonly params: { readonly updates: readonly [...StepsNamed<Known, Names>] };
+      readonly idempotencyKey?: string | undefined;
+    },
     options?: SubmitOptions,
-  ): Promise<Submission<ResultOf<OperationNamed<Known, Name>>>>;
-  submit(updates: readonly UpdateOf<Known>[], options?: Omit<SubmitOptions, 'idempotencyKey'>): Promise<Submission[]>;
+  ): Promise<Submission<StepResults<Known, Names>, CodeNamed<Known, Names[number]>>>;
+  submit<Name extends SingleName<Known>>(
+    update: UpdatesNamed<Known, [Name]>[0] & { readonly operation: Name },
+    options?: SubmitOptions,
+  ): Promise<SubmissionNamed<Known, Name>>;
+  submit<const Names extends readonly Known['name'][]>(
+    updates: readonly [...UpdatesNamed<Known, Names>],
+    options?: Omit<SubmitOptions, 'idempotencyKey'>,
+  ): Promise<SubmissionsNamed<Known, Names>>;
   submit(update: unknown, options?: SubmitOptions): Promise<unknown> {
     if (Array.isArray(update)) {
       return this.#submitMany(update, options);
@@ -137,6 +164,22 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    */
   wasForgotten(id: string): Promise<boolean> {
     return wasForgotten(this.#findDeps(), id);
+  }
+
+  /**
+   * Finds what became of the update that was the first with an idempotency key, from when it was applied or rejected until its key
+   * is forgotten.
+   *
+   * @returns undefined when nothing is recorded: the key was not used, its update waits, or failed, or it is forgotten
+   * @throws ConfigurationError for a question that is not valid
+   * @throws ValidationError in a Cluster, without `key`
+   * @throws QueueUnavailableError when Redis does not answer in time
+   */
+  async findByKey(question: KeyQuestion): Promise<RecordedUpdate | undefined> {
+    const { idempotencyOwner, ...rest } = checkOptions('findByKey', keyQuestionSchema, question);
+    const search = { keyLookUp: this.#keyLookUp, find: (id: string) => this.find(id) };
+    const asked = { ...rest, idempotencyOwner: idempotencyOwner ?? this.options.idempotencyOwner };
+    return await askRedis(this.#store.redis, this.options.submitTimeoutMs, findByKey(search, asked));
   }
 
   #findDeps() {
@@ -167,6 +210,23 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
+    return this.#lacksTimeOf(update)
+      ? this.#readTime().then(() => this.#submitNow(update, options))
+      : this.#submitNow(update, options);
+  }
+
+  /** Whether the time at which an update is sent says in which bucket it counts, and is not known yet. */
+  #lacksTimeOf(update: unknown): boolean {
+    return !this.#store.clock.isKnown && namesBucket(update);
+  }
+
+  /** From then on it is known. @throws QueueUnavailableError when Redis does not answer in time */
+  async #readTime(): Promise<void> {
+    const { redis, clock } = this.#store;
+    await askRedis(redis, this.options.submitTimeoutMs, clock.sample());
+  }
+
+  #submitNow(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
       const { idempotencyKey, idempotencyOwner, trace, authorize, delay, priority }: CheckedOptions =
@@ -197,6 +257,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       submitManySchema,
       options,
     );
+    if (updates.some((update) => this.#lacksTimeOf(update))) {
+      await this.#readTime();
+    }
     const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
@@ -279,15 +342,4 @@ const NO_OPTIONS: CheckedOptions = {};
 interface AloneOptions {
   readonly delay?: number | undefined;
   readonly priority?: number | undefined;
-}
-
-/** A spread makes an object that costs all who look at it 2 us: it is for updates with other properties than usual. */
-function withKey(update: unknown, idempotencyKey: string): unknown {
-  const { operation, params } = (update ?? {}) as Partial<Update>;
-  for (const name in update as object) {
-    if (name !== 'operation' && name !== 'params' && name !== 'idempotencyKey') {
-      return { ...(update as object), idempotencyKey };
-    }
-  }
-  return { operation, params, idempotencyKey };
 }

@@ -19,7 +19,7 @@ import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
-import { askRedis, reasonOf, refusalBehind } from './ask-redis.js';
+import { askRedis, reasonOf, refusalBehind } from '../redis/ask-redis.js';
 import { Backlog } from './backlog.js';
 import type { Caller } from './lane.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';

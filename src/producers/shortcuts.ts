@@ -1,6 +1,6 @@
 import type { BuiltInOperation } from '../operations/registry.js';
 import type { CheckedUpdate } from '../operations/update.js';
-import type { OperationNamed, InputOf, ResultOf } from './types.js';
+import type { InputOf, OperationNamed, SubmissionNamed } from './types.js';
 import type { Submission } from './submission.js';
 import type { Trace } from './trace.js';
 
@@ -32,7 +32,7 @@ export interface SubmitOptions {
 type Shortcut<Name extends string> = (
   params: InputOf<OperationNamed<BuiltInOperation, Name>>,
   options?: SubmitOptions,
-) => Promise<Submission<ResultOf<OperationNamed<BuiltInOperation, Name>>>>;
+) => Promise<SubmissionNamed<BuiltInOperation, Name>>;
 
 /** A method for each built-in operation, by family. */
 export interface Shortcuts {

@@ -17,7 +17,7 @@ export interface SubmittedUpdate {
 export type FollowOutcome = (update: SubmittedUpdate, timeoutMs: number) => Promise<Outcome>;
 
 /** An update that Redis has. */
-export class Submission<Result = unknown> {
+export class Submission<Result = unknown, Code extends string = string> {
   /** @internal */
   constructor(
     private readonly job: SentJob,
@@ -46,8 +46,8 @@ export class Submission<Result = unknown> {
    * @param options.timeoutMs how long at most, in ms. @defaultValue 30,000
    * @throws OutcomeTimeoutError when it takes longer; the update is not affected
    */
-  outcome({ timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<Outcome<Result>> {
+  outcome({ timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<Outcome<Result, Code>> {
     const { operation, params, job, index } = this;
-    return this.follow({ operation, params, job, index }, timeoutMs) as Promise<Outcome<Result>>;
+    return this.follow({ operation, params, job, index }, timeoutMs) as Promise<Outcome<Result, Code>>;
   }
 }

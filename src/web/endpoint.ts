@@ -56,7 +56,12 @@ export function routerOf(endpoints: readonly Endpoint[]): Router {
 
 /** The query of a request, checked by the schema of its endpoint. */
 export function queryOf<Schema extends z.ZodObject>(schema: Schema, request: Request): z.output<Schema> {
-  const parsed = schema.safeParse(request.query);
+  return checkQuestion(schema, request.query);
+}
+
+/** What a request asks for, in its query or in its body. @throws Problem `INVALID_QUERY` that names each place */
+export function checkQuestion<Schema extends z.ZodObject>(schema: Schema, question: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(question);
   if (parsed.success) {
     return parsed.data;
   }
@@ -66,6 +71,18 @@ export function queryOf<Schema extends z.ZodObject>(schema: Schema, request: Req
       : [{ path: pathText(path), code: 'INVALID_QUERY', message }],
   );
   throw problemOfErrors('INVALID_QUERY', errors as [ProblemError, ...ProblemError[]]);
+}
+
+/** A whole number as a query writes it. */
+export function wholeNumberText<Schema extends z.ZodType<number, number>>(schema: Schema) {
+  return z.preprocess((text) => (typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text), schema);
+}
+
+/** Of what may be asked, what was. */
+export function given<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
 const refuseQuery: RequestHandler = (request, _response, next) => {

@@ -89,6 +89,7 @@ function ofTally(error: TallyError, method: string): Problem {
   switch (error.code) {
     case 'WRONG_TYPE':
     case 'NOT_AN_INTEGER':
+    case 'OUT_OF_RANGE':
       return new Problem(error.code, error.message);
     case 'CLOSED':
       return new Problem('STOPPING', 'this server is stopping and accepts nothing more: send it again', {

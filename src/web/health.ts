@@ -12,7 +12,7 @@ import { isRefusalCode, REFUSALS, refusalOf } from '../redis/refusal.js';
 import type { Refusal } from '../redis/refusal.js';
 import { tagOf } from '../redis/slots.js';
 import { withDeadline } from '../lib/timeouts.js';
-import { refusalBehind } from '../producers/ask-redis.js';
+import { refusalBehind } from '../redis/ask-redis.js';
 import type { Endpoint } from './endpoint.js';
 import { Problem } from './problems.js';
 import type { ProblemError } from './problems.js';

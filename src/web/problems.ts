@@ -4,6 +4,7 @@ import type { Accepted } from '../errors.js';
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request can not be read' },
   INVALID_JSON: { status: 400, title: 'The body is not the JSON that it should be' },
+  IDEMPOTENCY_KEY_REQUIRED: { status: 400, title: 'An update has no idempotency key' },
   UNAUTHORIZED: { status: 401, title: 'A valid API key is needed' },
   FORBIDDEN: { status: 403, title: 'The API key does not allow this' },
   OTHER_SITE: { status: 403, title: 'The request comes from another site' },
@@ -15,6 +16,7 @@ export const PROBLEMS = {
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   WRONG_TYPE: { status: 409, title: 'The key holds another type of value' },
   NOT_AN_INTEGER: { status: 409, title: 'The cell does not hold an integer' },
+  OUT_OF_RANGE: { status: 409, title: 'The sum leaves the range of integers' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   TOO_MANY_UPDATES: { status: 413, title: 'There are too many updates in one request' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not one that this path takes' },

@@ -8,7 +8,7 @@ export class StepList {
   readonly args: Argument[] = [];
   readonly shapes = new ShapeList();
 
-  add({ operation, cells, args, ttlSeconds, renewTtl = false, history }: Step): void {
+  add({ operation, cells, args, ttlSeconds, renewTtl = false, late = false, history }: Step): void {
     for (const cell of cells) {
       const number = this.cells.number(cell);
       this.cellNumbers.push(number);
@@ -19,7 +19,7 @@ export class StepList {
     for (const argument of args) {
       this.args.push(argument);
     }
-    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl);
+    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl, late);
   }
 }
 
@@ -30,6 +30,7 @@ interface Shape {
   readonly args: number;
   readonly ttl: number | false;
   readonly renew?: true;
+  readonly late?: true;
 }
 
 /** The shapes of all steps, each once: most jobs have a single one. */
@@ -40,16 +41,17 @@ class ShapeList {
   #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
   #latestNumber = 0;
 
-  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean): void {
+  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean, late: boolean): void {
     const latest = this.#latest;
     if (
       operation !== latest.operation ||
       cells !== latest.cells ||
       args !== latest.args ||
       ttl !== latest.ttl ||
-      renew !== (latest.renew === true)
+      renew !== (latest.renew === true) ||
+      late !== (latest.late === true)
     ) {
-      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }) };
+      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }), ...(late && { late }) };
       this.#latestNumber = this.#numberOf(this.#latest);
     }
     this.#ofSteps.push(this.#latestNumber);
@@ -60,7 +62,7 @@ class ShapeList {
   }
 
   #numberOf(shape: Shape): number {
-    const id = Object.values(shape).join(' ');
+    const id = JSON.stringify(shape);
     const number = this.#numbers.get(id) ?? this.#shapes.push(shape);
     this.#numbers.set(id, number);
     return number;

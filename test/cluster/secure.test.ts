@@ -154,7 +154,8 @@ async function callApi(origin: string): Promise<void> {
   const { updates } = (await post.json()) as { updates: { id: string }[] };
   const paths = [
     ...[`/v1/updates/${updates[0]?.id ?? ''}`, '/v1/cells?key=xp:ann', '/v1/cells?key=stock:hash&field=a'],
-    ...['/v1/cells?key=xp:board&member=ann', '/readyz', '/metrics'],
+    ...['/v1/cells?key=xp:board&member=ann', '/readyz', '/metrics', '/v1/cells/history?key=xp:ann'],
+    ...['/v1/leaderboards?key=xp:board&order=asc', '/v1/leaderboards?key=xp:board&member=ann&around=1'],
   ];
   const statuses = await Promise.all(paths.map(async (path) => (await fetch(`${origin}${path}`)).status));
   expect(statuses).toEqual(paths.map(() => 200));
@@ -168,7 +169,9 @@ async function useCommands(as: As): Promise<void> {
     ...['--params', '{"key":"stock:2"}', '--wait'],
   );
   expect(submit, submit.stderr).toMatchObject({ code: 0, stdout: 'applied {"value":1,"applied":1}\n' });
-  expect(await tally(as('api'), 'get', 'stock:2')).toMatchObject({ code: 0, stdout: '1\n' });
+  expect(await tally(as('reader'), 'get', 'stock:2')).toMatchObject({ code: 0, stdout: '1\n' });
+  expect(await tally(as('reader'), 'get', 'stock:2', 'stock:2')).toMatchObject({ code: 0 });
+  expect(await tally(as('reader'), 'top', 'xp:board', '--member', 'ann')).toMatchObject({ code: 0 });
   expect(await tallyWithInput(as('access'), PASSWORD, 'users', 'add', 'ann', '--role', 'viewer')).toMatchObject({
     code: 0,
   });

@@ -183,3 +183,44 @@ test('what is remembered is not renamed for a Cluster while workers or producers
   );
   expect(await (await increment()).outcome()).toMatchObject({ duplicate: true });
 });
+
+test('tally get prints several keys, and says which can not be told', async () => {
+  const here = place();
+  const environment = { REDIS_URL: here.redis };
+  const [one, board, none] = [here.key('one'), here.key('board'), here.key('none')];
+  await here.client.set(one, 1);
+  await here.client.zadd(board, 3, 'ann');
+  expect(await tally(environment, 'get', one, one)).toMatchObject({ code: 0, stdout: `${one} 1\n${one} 1\n` });
+  const some = await tally(environment, 'get', one, board, none);
+  expect(some).toMatchObject({ code: 1, stdout: `${one} 1\n` });
+  expect(some.stderr).toContain(`"${board}" holds another type of value`);
+  expect(some.stderr).toContain(`"${none}" does not exist`);
+  const json = await tally(environment, 'get', board, none, '--member', 'ann', '--json');
+  expect(JSON.parse(json.stdout)).toEqual([
+    { key: board, member: 'ann', value: 3 },
+    { key: none, member: 'ann', value: null },
+  ]);
+});
+
+test('tally top prints a leaderboard, or where one member stands', async () => {
+  const here = place();
+  const top = (...flags: string[]) => tally({ REDIS_URL: here.redis }, 'top', here.key('board'), ...flags);
+  await here.client.zadd(here.key('board'), 50, 'ann', 40, 'bo', 40, 'cy', 30, 'di');
+  expect(await top()).toMatchObject({ code: 0, stdout: '1 ann 50\n2 cy 40\n2 bo 40\n4 di 30\n' });
+  expect(await top('--order', 'asc', '--offset', '1', '--limit', '2', '--ranking', 'ordinal')).toMatchObject({
+    code: 0,
+    stdout: '2 bo 40\n3 cy 40\n',
+  });
+  expect(await top('--member', 'di', '--around', '1')).toMatchObject({ code: 0, stdout: '2 bo 40\n4 di 30\n' });
+  expect(JSON.parse((await top('--member', 'bo', '--json')).stdout)).toMatchObject({ rank: 2, score: 40, total: 4 });
+  expect(await top('--member', 'none')).toMatchObject({ code: 1, stdout: '' });
+  for (const [flag, value, words] of [
+    ['--limit', 'ten', 'limit: must be a whole number from 1 to 1000'],
+    ['--order', 'up', 'order: must be "desc"'],
+    ['--around', '2', 'name it with --member'],
+  ] as const) {
+    const answer = await top(flag, value);
+    expect(answer.code).toBe(2);
+    expect(answer.stderr).toContain(words);
+  }
+});

@@ -15,6 +15,8 @@ import { run as transaction } from '../../examples/08-transaction.js';
 import { run as customOperation } from '../../examples/09-custom-operation.js';
 import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
 import { run as redisAway } from '../../examples/11-redis-away.js';
+import { run as leaderboard } from '../../examples/16-leaderboard.js';
+import { run as dailyViews } from '../../examples/17-daily-views.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
 import { QueueUnavailableError } from '../../src/index.js';
@@ -27,7 +29,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 async function answersOf(here: Place, run: (context: ExampleContext) => Promise<Lesson>) {
   await here.worker({ operations: [energySpend] });
   const producer = here.producer({ operations: [energySpend] });
-  const { steps } = await run({ producer, redis: here.client, key: (name) => here.key(name) });
+  const { steps } = await run({
+    producer,
+    reader: here.reader(),
+    redis: here.client,
+    key: (name) => here.key(name),
+  });
   return steps.map(({ answer }) => answer);
 }
 
@@ -144,6 +151,23 @@ test('of two who have seen the same price, one sets it', async () => {
   ]);
 });
 
+test('the leaderboard ranks players with equal scores alike', async () => {
+  const here = place();
+  expect(await answersOf(here, leaderboard)).toEqual(['1 ada, 2 cy, 2 bo', '4 of 4', '2 bo, 4 di', '50, null']);
+});
+
+test('views are counted by the days of Berlin', async () => {
+  const here = place();
+  expect(await answersOf(here, dailyViews)).toEqual([
+    '2',
+    '3',
+    '2025-11-26 1, 2025-11-27 2',
+    expect.objectContaining({ status: 'rejected', reason: 'TOO_LATE' }),
+  ]);
+  const [today] = await keysLike(here, `${here.key('views:post1')}:20*-*-*`);
+  expect(today).toBeDefined();
+});
+
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
   const here = place();
   const [failure, ...rest] = await answersOf(here, redisAway);
@@ -186,6 +210,15 @@ test('the runner exits with 1 for a name that is no example', async () => {
   await expect(failing).rejects.toMatchObject({ code: 1, stderr });
 });
 
+test.each(['reading', 'buckets'])('every piece of code in docs/%s.md is code of the examples', (page) => {
+  const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
+  const blocks = guideBlocks('ts', page);
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const block of blocks) {
+    expect(sources.filter((source) => source.includes(unindented(block)))).toHaveLength(1);
+  }
+});
+
 test('every piece of code in the guide to custom operations is code of the examples', () => {
   const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
   const blocks = guideBlocks('ts');
@@ -201,9 +234,9 @@ function exampleFiles(): string[] {
     .sort();
 }
 
-/** The contents of the guide's code blocks of one language. */
-function guideBlocks(language: string): string[] {
-  const guide = readFileSync(`${ROOT}docs/custom-operations.md`, 'utf8');
+/** The contents of a guide's code blocks of one language. */
+function guideBlocks(language: string, page = 'custom-operations'): string[] {
+  const guide = readFileSync(`${ROOT}docs/${page}.md`, 'utf8');
   return [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code ?? '');
 }
 

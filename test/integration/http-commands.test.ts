@@ -45,7 +45,7 @@ function patternOf(output: string): RegExp {
 test('every curl line of the documentation works word for word after a start, beside the dashboard', async () => {
   const up = await startUp({ TALLY_DATA_DIR: dataDir() });
   const origin = originOf(up);
-  const commands = documentedCommands('docs/http-api.md');
+  const commands = [...documentedCommands('docs/http-api.md'), ...documentedCommands('docs/buckets.md')];
   expect(commands.length).toBeGreaterThan(8);
   await runDocumented(commands, origin);
   const board = await fetch(`${origin}/ops/queues`);

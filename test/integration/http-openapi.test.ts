@@ -71,6 +71,9 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('post', '/v1/updates', '/v1/updates', Array(1_001).fill(update));
   await call('get', '/v1/updates/{id}', `/v1/updates/${updates[0]!.id}`);
   await call('get', '/v1/updates/{id}', '/v1/updates/none');
+  await call('get', '/v1/updates', '/v1/updates?operation=counter.increment&idempotencyKey=k');
+  await call('get', '/v1/updates', '/v1/updates?operation=counter.increment&idempotencyKey=none');
+  await call('get', '/v1/updates', '/v1/updates');
   await call('post', '/v1/events', '/v1/events', event, structured);
   await call('post', '/v1/events', '/v1/events?wait=5000', { ...event, id: '2' }, structured);
   await call('post', '/v1/events', '/v1/events', { ...event, id: '' }, structured);
@@ -79,6 +82,20 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('get', '/v1/cells', '/v1/cells');
   await here.client.rpush('list', '1');
   await call('get', '/v1/cells', '/v1/cells?key=list');
+  await here.client.set('half', '1.5');
+  await call('post', '/v1/cells/read', '/v1/cells/read', {
+    cells: [{ key }, { key: 'none' }, { key: 'list' }, { key: 'half' }],
+  });
+  await call('post', '/v1/cells/read', '/v1/cells/read', { cells: [] });
+  const range = 'bucket=day&from=2026-11-01&to=2026-11-02';
+  await call('get', '/v1/cells/sum', `/v1/cells/sum?key=${key}&${range}`);
+  await call('get', '/v1/cells/sum', '/v1/cells/sum');
+  await call('get', '/v1/cells/history', `/v1/cells/history?key=${key}`);
+  await here.client.zadd('board', 3, 'ann', 2, 'bo');
+  await call('get', '/v1/leaderboards', '/v1/leaderboards?key=board&limit=1&offset=1');
+  await call('get', '/v1/leaderboards', '/v1/leaderboards?key=board&member=bo&around=1');
+  await call('get', '/v1/leaderboards', '/v1/leaderboards?key=board&member=none');
+  await call('get', '/v1/leaderboards', '/v1/leaderboards?key=list');
   await call('get', '/v1/operations', '/v1/operations');
   await call('get', '/healthz', '/healthz');
   await call('get', '/readyz', '/readyz');

@@ -65,6 +65,22 @@ const READERS: Readonly<Record<string, (here: Place) => Reader | Promise<Reader>
       (found) => found?.value ?? Number.NaN,
       (error: unknown) => (error as { code: 'NOT_AN_INTEGER' }).code,
     ),
+  'reader.get': (here) => {
+    const reader = here.reader();
+    return async (cell) => {
+      const [found] = await reader.get([cell]);
+      return found?.value ?? (found?.code as 'NOT_AN_INTEGER');
+    };
+  },
+  'POST /v1/cells/read': async (here) => {
+    const { post } = await startApi(here);
+    return async (cell) => {
+      const { body } = await post<{ cells: [{ value?: number; code: 'NOT_AN_INTEGER' }] }>('/v1/cells/read', {
+        cells: [cell],
+      });
+      return body.cells[0].value ?? body.cells[0].code;
+    };
+  },
   'GET /v1/cells': async (here) => {
     const { get } = await startApi(here);
     return async (cell) => {

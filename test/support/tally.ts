@@ -7,8 +7,8 @@ import type { Logger } from 'pino';
 import { afterAll, inject, onTestFinished } from 'vitest';
 import type { Layout } from '../../src/layout/layout.js';
 import type { Partition } from '../../src/layout/partitions.js';
-import { createProducer, createWorker } from '../../src/index.js';
-import type { Operation, Producer, ProducerOptions, TallyWorker, WorkerOptions } from '../../src/index.js';
+import { createProducer, createReader, createWorker } from '../../src/index.js';
+import type { Operation, Producer, ProducerOptions, Reader, TallyWorker, WorkerOptions } from '../../src/index.js';
 import { openStore } from '../../src/layout/store.js';
 import type { BuiltInOperation } from '../../src/operations/registry.js';
 import type { Connection } from '../../src/redis/connection.js';
@@ -47,6 +47,7 @@ export interface Place {
   producer<Custom extends Operation = never>(
     options?: Partial<ProducerOptions<Custom>>,
   ): Producer<BuiltInOperation | Custom>;
+  reader(): Reader;
   /** A running worker. */
   worker(options?: Partial<WorkerOptions>): Promise<TallyWorker>;
 }
@@ -71,7 +72,7 @@ export function place(redis: string = inject('redisUrl')): Place {
   };
   const store = openStore({ ...names, connectionName: 'test', timeoutMs: CLIENT_TIMEOUT_MS });
   const { redis: client } = store;
-  const opened: { close(): Promise<void> }[] = [];
+  const opened: { close(): Promise<void> | void }[] = [];
   const isShared = redis === inject('redisUrl');
   const close = async () => {
     await Promise.all(opened.map((it) => it.close()));
@@ -108,6 +109,11 @@ export function place(redis: string = inject('redisUrl')): Place {
       const producer = createProducer({ ...names, ...patience, ...options });
       opened.push(producer);
       return producer;
+    },
+    reader: () => {
+      const reader = createReader(names);
+      opened.push(reader);
+      return reader;
     },
     worker: async (options) => {
       const worker = createWorker({ ...names, ...options });

@@ -9,6 +9,8 @@ export interface Access {
   readonly keys: readonly string[];
   /** Whether it may only read. @defaultValue false */
   readonly readOnly?: boolean;
+  /** Whether each of its updates needs an idempotency key. @defaultValue false */
+  readonly requireIdempotencyKey?: boolean | undefined;
   /**
    * Whose idempotency keys its updates have: the same key of another owner is another one. @defaultValue that of all who have
    * no name

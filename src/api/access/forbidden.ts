@@ -1,3 +1,4 @@
+import { keyOfBucket } from '../../operations/buckets.js';
 import { placeOfKey } from '../../operations/update.js';
 import type { CheckedUpdate } from '../../operations/update.js';
 import { problemOfErrors } from '../../web/problems.js';
@@ -25,6 +26,30 @@ export function refuseForbidden(
   }
 }
 
+/**
+ * Refuses all of these updates when one of them has no idempotency key, and the caller's updates need one.
+ *
+ * @throws Problem `IDEMPOTENCY_KEY_REQUIRED` that names each place
+ */
+export function requireIdempotencyKeys(
+  { requireIdempotencyKey }: Access,
+  updates: readonly CheckedUpdate[],
+  placeOf: (index: number, path: string) => string,
+): void {
+  const keyless = requireIdempotencyKey
+    ? [...updates.keys()].filter((n) => updates[n]?.idempotencyKey === undefined)
+    : [];
+  const message = 'is needed: this API key only submits updates that can be sent again';
+  const errors = keyless.map((index): ProblemError => {
+    return { path: placeOf(index, 'idempotencyKey'), code: 'IDEMPOTENCY_KEY_REQUIRED', message };
+  });
+  if (errors.length > 0) {
+    throw problemOfErrors('IDEMPOTENCY_KEY_REQUIRED', errors as [ProblemError, ...ProblemError[]], {
+      accepted: 'none',
+    });
+  }
+}
+
 /** Whether the caller may know of this update. */
 export function maySee(access: Access, update: CheckedUpdate): boolean {
   return faultsOf(access, update).length === 0;
@@ -41,7 +66,7 @@ function faultsOf(access: Access, { operation, params, steps }: CheckedUpdate): 
       faults.set(`params.updates[${index}].operation`, operationFault(step.operation));
     }
     for (const { key } of step.cells) {
-      if (!mayUseKey(access, key)) {
+      if (!mayUseKey(access, key) && !(step.ofBucket && mayUseKey(access, keyOfBucket(key)))) {
         faults.set(placeOfKey(params, key), `"${key}" is not a key that this API key allows`);
       }
     }

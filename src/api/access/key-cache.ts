@@ -1,6 +1,6 @@
 import type { Connection } from '../../redis/connection.js';
 import { withinTime } from '../../lib/timeouts.js';
-import { askRedis } from '../../producers/ask-redis.js';
+import { askRedis } from '../../redis/ask-redis.js';
 import type { ApiKey } from './api-key.js';
 import type { KeyStore } from './key-store.js';
 

@@ -1,10 +1,10 @@
 import { QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
 import { withDeadline } from '../lib/timeouts.js';
-import { explainFault } from '../redis/connection-fault.js';
-import type { Connection } from '../redis/connection.js';
-import { isRedisError } from '../redis/is-redis-error.js';
-import { refusalOf } from '../redis/refusal.js';
-import type { Refusal } from '../redis/refusal.js';
+import { explainFault } from './connection-fault.js';
+import type { Connection } from './connection.js';
+import { isRedisError } from './is-redis-error.js';
+import { refusalOf } from './refusal.js';
+import type { Refusal } from './refusal.js';
 
 /**
  * Waits for what is read from Redis.

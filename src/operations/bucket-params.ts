@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { isTimeZone } from '../lib/zoned-time.js';
+import type { Cell } from '../redis/cell.js';
+import { bucketAt, BUCKET_SIZES, endAfter, isBucketName, keyInBucket } from './buckets.js';
+import type { BucketSize } from './buckets.js';
+import { derived, unlessGiven } from './without-defaults.js';
+
+/** Ten years, as for the life of a key. */
+const MAX_SECONDS = 10 * 365 * 24 * 3600;
+
+/** How long a bucket of each size is at least. */
+const SECONDS: Readonly<Record<BucketSize, number>> = {
+  hour: 3_600,
+  day: 23 * 3_600,
+  week: 7 * 23 * 3_600,
+  month: 28 * 23 * 3_600,
+  year: 365 * 23 * 3_600,
+};
+
+/** The last ms of the year 9999. */
+const LATEST_MS = 253_402_300_799_999;
+
+/** Where an update counts: the producer says so when it is sent, so that no attempt, and no worker, can say anything else. */
+export interface Placed {
+  /** The name of the bucket, e.g. `2026-11-27`. */
+  readonly bucket: string;
+  /** The life of the bucket when this update creates it. */
+  readonly ttlSeconds?: number | undefined;
+  /** Whether it came too late. */
+  readonly late?: boolean | undefined;
+}
+
+/** The params of an operation that can count in buckets. */
+export interface BucketParams {
+  readonly bucket?: BucketSize | undefined;
+  readonly timeZone?: string | undefined;
+  readonly at?: number | string | undefined;
+  readonly keepBuckets?: number | undefined;
+  readonly lateBySeconds?: number | undefined;
+  readonly placed?: Placed | undefined;
+}
+
+const timeError = 'must be a time with its offset from UTC, "2026-11-27T14:05:00Z", or ms since 1970';
+
+/** An instant: ms since 1970, or a text of ISO 8601 with an offset from UTC; from 1970 to 9999. */
+export function instant() {
+  const ms = z.int({ error: timeError }).min(0, timeError).max(LATEST_MS, timeError);
+  const text = z.iso.datetime({ offset: true, error: timeError }).refine((it) => msOf(it) >= 0, timeError);
+  return z.union([ms, text], { error: timeError });
+}
+
+/** The time that {@link instant} tells, in ms. */
+export function msOf(time: number | string): number {
+  return typeof time === 'number' ? time : Date.parse(time);
+}
+
+export const timeZone = z
+  .string({ error: 'must be the name of a time zone, e.g. "Europe/Berlin"' })
+  .refine(isTimeZone, { error: 'is not the name of a time zone, e.g. "Europe/Berlin"', abort: true });
+
+const seconds = (what: string, min: number) => {
+  const error = `must be a whole number of ${what} from ${min} to ${MAX_SECONDS}`;
+  return z.int({ error }).min(min, error).max(MAX_SECONDS, error);
+};
+
+const placed = z.strictObject({
+  bucket: z.string().refine(isBucketName, 'is not the name of a bucket'),
+  ttlSeconds: seconds('seconds', 1).optional(),
+  late: z.boolean().optional(),
+});
+
+export const bucketSize = z.enum(BUCKET_SIZES, { error: `must be one of ${BUCKET_SIZES.join(', ')}` });
+
+export const bucketShape = {
+  bucket: bucketSize.optional(),
+  timeZone: unlessGiven(timeZone, 'UTC'),
+  at: instant().optional(),
+  keepBuckets: seconds('buckets', 1).optional(),
+  lateBySeconds: seconds('seconds', 0).optional(),
+  /** A caller does not give it: see {@link placeInBucket}. */
+  placed: derived(placed) as unknown as z.ZodOptional<z.ZodType<Placed, never>>,
+};
+
+const ALONE_MEANINGLESS = ['timeZone', 'at', 'keepBuckets', 'lateBySeconds', 'placed'] as const;
+
+/** What is wrong with params that name no bucket, or give it a life that can't be. */
+export function refuseLooseBucketParams(value: object, context: z.core.$RefinementCtx): void {
+  const params = value as BucketParams & { readonly ttlSeconds?: number };
+  const refuse = (name: keyof BucketParams, message: string) => {
+    context.addIssue({ code: 'custom', path: [name], message });
+  };
+  const { bucket, keepBuckets } = params;
+  if (bucket === undefined) {
+    for (const name of ALONE_MEANINGLESS) {
+      if (params[name] !== undefined) {
+        refuse(name, 'needs bucket: hour, day, week, month or year');
+      }
+    }
+    return;
+  }
+  if (keepBuckets !== undefined && params.ttlSeconds !== undefined) {
+    refuse('keepBuckets', 'is the life of a bucket: leave out ttlSeconds');
+  }
+  if (keepBuckets !== undefined && keepBuckets * SECONDS[bucket] > MAX_SECONDS) {
+    refuse('keepBuckets', `must be ten years at most: ${Math.floor(MAX_SECONDS / SECONDS[bucket])} times a ${bucket}`);
+  }
+}
+
+/** The cell in which an update counts: that of its bucket, if it names one. */
+export function inBucket<Named extends Cell>(cell: Named, { placed }: BucketParams): Cell {
+  return placed === undefined
+    ? cell
+    : { key: keyInBucket(cell.key, placed.bucket), field: cell.field, member: cell.member };
+}
+
+/** The words for what came too late. */
+export const TOO_LATE = () => ({
+  message: 'it came later than its bucket takes anything: see lateBySeconds and keepBuckets',
+});
+
+/** Params that say in which bucket they count, and whether that depends on when they are sent; or what is wrong with them. */
+export type Placement<Params> = { readonly params: Params; readonly byNow: boolean } | { readonly fault: PlaceFault };
+
+interface PlaceFault {
+  /** Within the params. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** When an update is sent, in ms, by Redis' clock. */
+export type SentAt = () => number;
+
+/**
+ * Says in which bucket an update counts.
+ *
+ * @param sentAt undefined for the update of a job, which has it said already
+ * @returns undefined when there is nothing to be said
+ */
+export function placeInBucket<Params extends BucketParams>(
+  params: Params,
+  sentAt: SentAt | undefined,
+): Placement<Params> | undefined {
+  const { bucket: size, timeZone: zone = 'UTC', at, keepBuckets, lateBySeconds = Infinity } = params;
+  if (size === undefined || (sentAt === undefined && params.placed !== undefined)) {
+    return undefined;
+  }
+  if (sentAt === undefined) {
+    return fault('does not say in which bucket it counts: submit it through a producer of Tally');
+  }
+  if (params.placed !== undefined) {
+    return fault('is said by Tally: leave it out');
+  }
+  const sentAtMs = sentAt();
+  const atMs = at === undefined ? sentAtMs : msOf(at);
+  const bucket = bucketAt(atMs, size, zone);
+  const endMs = keepBuckets === undefined ? Infinity : endAfter(bucket, keepBuckets, size, zone);
+  const isLate = sentAtMs - atMs > lateBySeconds * 1_000 || endMs <= sentAtMs;
+  const placed: Placed = {
+    bucket: bucket.name,
+    ...(keepBuckets !== undefined && !isLate && { ttlSeconds: lifeUntil(endMs, sentAtMs) }),
+    ...(isLate && { late: true }),
+  };
+  return { params: { ...params, placed }, byNow: at === undefined };
+}
+
+/** In whole minutes, so that updates which are sent together have the same: the script is told of each life that differs. */
+function lifeUntil(endMs: number, sentAtMs: number): number {
+  return Math.min(MAX_SECONDS, Math.ceil((endMs - sentAtMs) / 60_000) * 60);
+}
+
+function fault(message: string): { readonly fault: PlaceFault } {
+  return { fault: { path: 'placed', message } };
+}

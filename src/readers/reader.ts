@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { checkOptions } from '../lib/check-options.js';
+import { openStore } from '../layout/store.js';
+import type { Store } from '../layout/store.js';
+import type { BucketSize } from '../operations/buckets.js';
+import { cellObject, wholeNumber } from '../operations/cell-schema.js';
+import { commonShape, milliseconds } from '../options.js';
+import type { CommonOptions } from '../options.js';
+import { askRedis } from '../redis/ask-redis.js';
+import type { Cell } from '../redis/cell.js';
+import { readPlaces, readRank } from './leaderboard.js';
+import type { Leaderboard, MemberRank, Order, Ranking } from './leaderboard.js';
+import { sumBuckets, sumSchema } from './sum-buckets.js';
+import type { BucketSum } from './sum-buckets.js';
+import { readCells } from './read-cells.js';
+import type { CellReading } from './read-cells.js';
+import { readHistory } from './read-history.js';
+import type { Change } from './read-history.js';
+
+export interface ReaderOptions extends Pick<CommonOptions, 'redis' | 'namespace' | 'prefix' | 'logger'> {
+  /** How long an answer may take, 10 to 300,000 ms. @defaultValue 5,000 */
+  timeoutMs?: number;
+}
+
+const { redis, namespace, prefix, logger } = commonShape;
+const optionsSchema = z.strictObject({
+  ...{ redis, namespace, prefix, logger },
+  timeoutMs: milliseconds(10, 300_000).default(5_000),
+});
+
+/** Cells in one question at most. */
+const MAX_CELLS = 1_000;
+
+export const cellsSchema = z
+  .array(cellObject({}))
+  .min(1, 'name at least one cell')
+  .max(MAX_CELLS, `name ${MAX_CELLS} cells at most`);
+
+const cellSchema = cellObject({});
+const { key, member } = cellSchema.shape;
+
+/** What can be asked of a leaderboard, with the ranges of its numbers. */
+export const boardShape = {
+  key,
+  order: z.enum(['desc', 'asc'], { error: 'must be "desc" (most is first) or "asc" (least is first)' }).default('desc'),
+  ranking: z
+    .enum(['shared', 'ordinal'], { error: 'must be "shared" (1, 2, 2, 4) or "ordinal" (1, 2, 3, 4)' })
+    .default('shared'),
+};
+export const limit = wholeNumber({ min: 1, max: 1_000 }).default(10);
+export const offset = wholeNumber({ min: 0, max: 1_000_000_000 }).default(0);
+export const around = wholeNumber({ min: 0, max: 500 }).default(0);
+
+const topSchema = z.strictObject({ ...boardShape, limit, offset });
+const rankSchema = z.strictObject({ ...boardShape, member: member.unwrap(), around });
+const manySchema = z.strictObject({ cells: cellsSchema });
+
+interface BoardOptions {
+  /** Who is first: who has most (`desc`) or least (`asc`). @defaultValue `desc` */
+  order?: Order;
+  /** Whether equal scores share a rank (1, 2, 2, 4), or all are numbered through (`ordinal`). @defaultValue `shared` */
+  ranking?: Ranking;
+}
+
+export interface TopOptions extends BoardOptions {
+  /** How many to read, 1 to 1,000. @defaultValue 10 */
+  limit?: number;
+  /** How many to leave out before the first, for a further page: 0 to 1,000,000,000. @defaultValue 0 */
+  offset?: number;
+}
+
+export interface RankOptions extends BoardOptions {
+  /** How many to read on each side of the member, 0 to 500. @defaultValue 0 */
+  around?: number;
+}
+
+export interface SumOptions {
+  bucket: BucketSize;
+  /** The first bucket is the one that holds this: a day, `2026-11-01`, which begins in the time zone; a time, `2026-11-01T12:00:00Z`; or ms. */
+  from: string | number;
+  /** The last bucket is the one that holds this; up to 1,000 buckets. */
+  to: string | number;
+  /** That of the updates. @defaultValue `UTC` */
+  timeZone?: string;
+  /** Of a hash. */
+  field?: string;
+  /** Of a sorted set. */
+  member?: string;
+}
+
+/**
+ * Reads what updates have changed, as Redis holds it now. All of it is within the reach of a user of Redis who may only read.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createReader(options: ReaderOptions): Reader {
+  const { timeoutMs, ...rest } = checkOptions('createReader', optionsSchema, options);
+  return new Reader(openStore({ ...rest, connectionName: 'tally-reader', timeoutMs }), timeoutMs);
+}
+
+/**
+ * All of its questions throw QueueUnavailableError when Redis does not answer in time, RedisRefusedError when it refuses, and
+ * ConfigurationError for a question that is not valid.
+ */
+export class Reader {
+  /** @internal use {@link createReader} */
+  constructor(
+    private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts' | 'close'>,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /**
+   * Reads 1 to 1,000 cells, in their order, with one round trip to each master. What is missing has the value null; of what
+   * no update could be applied to, `code` tells why: `WRONG_TYPE` or `NOT_AN_INTEGER`.
+   */
+  async get(cells: readonly Cell[]): Promise<CellReading[]> {
+    const question = checkOptions('get', manySchema, { cells });
+    return await this.#ask(readCells(this.store.redis, question.cells));
+  }
+
+  /**
+   * Reads the first members of a sorted set, or a further page of them.
+   *
+   * @throws TallyError `WRONG_TYPE` when the key is no sorted set, `NOT_AN_INTEGER` when a score that was read is none
+   */
+  async top(key: string, options: TopOptions = {}): Promise<Leaderboard> {
+    const { key: ofBoard, ...question } = checkOptions('top', topSchema, { key, ...options });
+    return await this.#ask(readPlaces(this.store.redis, ofBoard, question));
+  }
+
+  /**
+   * Reads where a member of a sorted set stands, and its neighbours.
+   *
+   * @returns undefined when it is not there
+   * @throws TallyError `WRONG_TYPE` when the key is no sorted set, `NOT_AN_INTEGER` when a score that was read is none
+   */
+  async rank(key: string, member: string, options: RankOptions = {}): Promise<MemberRank | undefined> {
+    const { key: ofBoard, member: wanted, ...question } = checkOptions('rank', rankSchema, { key, member, ...options });
+    return await this.#ask(readRank(this.store.redis, ofBoard, wanted, question));
+  }
+
+  /**
+   * Sums up the buckets of a cell, from the one that holds `from` to the one that holds `to`, and tells each.
+   *
+   * @throws TallyError `WRONG_TYPE` or `NOT_AN_INTEGER` when a bucket holds something else, `OUT_OF_RANGE` when the sum is not
+   * within +-(2^53 - 1)
+   */
+  async sum(key: string, options: SumOptions): Promise<BucketSum> {
+    const question = checkOptions('sum', sumSchema, { key, ...options });
+    return await this.#ask(sumBuckets(this.store.redis, question));
+  }
+
+  /** Reads the last changes of a cell, the latest first: none unless its operations keep a history (`TALLY_HISTORY`). */
+  async history(cell: Cell): Promise<Change[]> {
+    const { redis, keys, layouts } = this.store;
+    const question = checkOptions('history', cellSchema, cell);
+    const slot = layouts.receipts.slotOfKey(question.key);
+    return slot === undefined ? [] : await this.#ask(readHistory(redis, keys, question, slot));
+  }
+
+  /** Ends its connection. */
+  close(): void {
+    this.store.close();
+  }
+
+  #ask<T>(reading: Promise<T>): Promise<T> {
+    return askRedis(this.store.redis, this.timeoutMs, reading);
+  }
+}
