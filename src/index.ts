@@ -1,7 +1,12 @@
 export { createProducer } from './producers/producer.js';
 export type { Producer } from './producers/producer.js';
 export type { ProducerOptions } from './producers/producer-options.js';
+export { NotCancellableError } from './producers/not-cancellable.js';
 export type { FoundUpdate } from './producers/find-update.js';
+export type { ScheduleRequest } from './producers/check-schedule.js';
+export type { PutOptions, Schedules } from './producers/schedules.js';
+export type { ScheduleRun } from './jobs/schedule.js';
+export type { Schedule } from './readers/read-schedules.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
 export type { Submission } from './producers/submission.js';
 export type { Trace } from './producers/trace.js';

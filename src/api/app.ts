@@ -19,6 +19,7 @@ import { errorHandler } from '../web/error-handler.js';
 import { Problem } from '../web/problems.js';
 import { logRequests } from '../web/request-log.js';
 import type { Drain } from '../web/drain.js';
+import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
@@ -82,6 +83,7 @@ export function createApp(deps: AppDeps): Express {
 function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
+    ...schedulesEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...operationsEndpoints(deps.registry),
