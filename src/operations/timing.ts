@@ -11,7 +11,7 @@ export interface Timing {
 }
 
 /** Receipts of jobs live 35 days longer. */
-export const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
+const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
 
 const LARGEST_PRIORITY = 2_097_151;
 

@@ -40,7 +40,7 @@ const MOST_MS = 365 * DAY_MS;
 const everyError = `must be a whole number of ms from ${LEAST_MS} to ${MOST_MS}, which are 365 days`;
 const idError = 'must be 1 to 100 letters, digits, ".", "_" and "-", the first a letter or digit';
 
-export const scheduleIdSchema = z.string({ error: idError }).regex(/^[A-Za-z0-9][\w.-]{0,99}$/, idError);
+const scheduleIdSchema = z.string({ error: idError }).regex(/^[A-Za-z0-9][\w.-]{0,99}$/, idError);
 
 export const rhythmShape = {
   cron: z.string({ error: 'must be a cron expression, e.g. "0 0 * * *"' }).min(1).max(200).optional(),
