@@ -33,7 +33,7 @@ interface CancelDeps extends Search, Pick<Store, 'logger'> {
  * How long a request may write that lingers in the network, in ms after its job was seen to have no outcome: far less than a
  * receipt lives after its job was settled, so that one which comes later never takes an applied update for one to cancel.
  */
-const CANCEL_WITHIN_MS = 5_000;
+const CANCEL_WITHIN_MS = 2_000;
 
 const NOT_KNOWN = {
   accepted: 'unknown',

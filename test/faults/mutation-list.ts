@@ -162,16 +162,6 @@ if not some_done and not request.part and first then`,
     ],
   },
   {
-    name: 'a cancel does not look for the receipt of the job',
-    edits: [
-      {
-        file: 'lua/cancel.lua',
-        from: "local record = redis.call('GET', KEYS[1]) or redis.call('GET', KEYS[2])",
-        to: 'local record = false',
-      },
-    ],
-  },
-  {
     name: "return values are taken without the mark that they are Tally's",
     edits: [
       {
