@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export const LONG = [
   'test/browser/**/*.test.ts',
   'test/faults/faults.test.ts',
-  'test/faults/worker-dies.test.ts',
+  'test/faults/*worker-dies.test.ts',
   'test/processes/**/*.test.ts',
   'test/load/self.test.ts',
   'test/load/scenarios.test.ts',

@@ -4,12 +4,14 @@ import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
 import { bearLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
+import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
+import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
 import type { SubmitFlags } from './submit.js';
 import type { TopFlags } from './top.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
@@ -54,6 +56,9 @@ program
   .requiredOption('--params <json>', 'the params as JSON, for example \'{"key":"count","by":5}\'')
   .option('--idempotency-key <key>', 'however often it is sent with this key, it takes effect once')
   .option('--owner <name>', 'whose idempotency key it is: the same key of another owner is another one')
+  .option('--delay <ms>', 'how long it waits before it may run, up to 365 days')
+  .option('--run-at <time>', 'the time before which it may not run, for example 2026-12-24T18:00:00Z')
+  .option('--priority <number>', '1 goes first; without it, before all with one')
   .option(
     '--wait',
     'wait for the outcome; the exit code is 0 when it is "applied", 4 when it is "unknown", 1 otherwise',
@@ -61,6 +66,13 @@ program
   .option('--timeout <ms>', 'how long to wait at most', '30000')
   .option('--json', 'print JSON')
   .action(async (operation: string, flags: SubmitFlags) => (await import('./submit.js')).submit(operation, flags));
+
+program
+  .command('cancel')
+  .description('take an update back that has not begun; the exit code is 0 when it is cancelled, 1 otherwise')
+  .argument('<id>', 'as tally submit prints it')
+  .option('--json', 'print JSON')
+  .action(async (id: string, flags: CancelFlags) => (await import('./cancel.js')).cancel(id, flags));
 
 program
   .command('get')
@@ -133,6 +145,47 @@ program
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),
 );
+
+const schedules = program.command('schedules').description('updates that are made again and again, each run once');
+
+schedules
+  .command('put')
+  .description('make a schedule, or change the one of this id')
+  .argument('<id>', 'letters, digits, ".", "_" and "-"')
+  .argument('<operation>', 'for example counter.set')
+  .requiredOption('--params <json>', 'the params as JSON, for example \'{"key":"visits:today","value":0}\'')
+  .option('--cron <expression>', 'when, for example "0 0 * * *"')
+  .option('--time-zone <name>', 'that it is meant in, for example Europe/Berlin (default: UTC)')
+  .option('--every <ms>', 'in place of --cron: every so many ms, the first time at once')
+  .option('--paused', 'it stands still until it is resumed')
+  .option('--json', 'print JSON')
+  .action(async (id: string, operation: string, flags: PutScheduleFlags) =>
+    (await import('./schedules.js')).putSchedule(id, operation, flags),
+  );
+
+schedules
+  .command('list')
+  .description('print all schedules, with the next run and the outcome of the last one')
+  .option('--json', 'print JSON')
+  .action(async (flags: ListSchedulesFlags) => (await import('./schedules.js')).listSchedules(flags));
+
+schedules
+  .command('remove')
+  .description('remove a schedule')
+  .argument('<id>')
+  .action(async (id: string) => (await import('./schedules.js')).removeSchedule(id));
+
+schedules
+  .command('pause')
+  .description('let a schedule stand still')
+  .argument('<id>')
+  .action(async (id: string) => (await import('./schedules.js')).pauseSchedule(id, true));
+
+schedules
+  .command('resume')
+  .description('let a paused schedule go on; what it missed is not made up for')
+  .argument('<id>')
+  .action(async (id: string) => (await import('./schedules.js')).pauseSchedule(id, false));
 
 const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
 

@@ -8,6 +8,9 @@ export interface SubmitFlags {
   readonly params: string;
   readonly idempotencyKey?: string;
   readonly owner?: string;
+  readonly delay?: string;
+  readonly runAt?: string;
+  readonly priority?: string;
   readonly wait?: true;
   readonly timeout: string;
   readonly json?: true;
@@ -19,6 +22,7 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   const params = parseParams(flags.params);
   const timeoutMs = parseTimeout(flags.timeout);
   const idempotencyOwner = parseOwner(flags.owner);
+  const timing = parseTiming(flags);
   const producer = createProducer({
     ...connectionOptions(context, findRedis(context)),
     ...producerOptions(context),
@@ -26,7 +30,7 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   });
   try {
     // The operation is the user's word: the producer checks it, not the compiler.
-    const update = { operation, params, idempotencyKey: flags.idempotencyKey } as {
+    const update = { operation, params, idempotencyKey: flags.idempotencyKey, ...timing } as {
       operation: 'counter.increment';
       params: { key: string };
     };
@@ -50,6 +54,7 @@ function exitCodeOf(outcome: Outcome | undefined): number {
       return 0;
     case 'rejected':
     case 'conflict':
+    case 'cancelled':
     case 'failed':
       return EXIT_FAILED;
     case 'unknown':
@@ -63,6 +68,21 @@ function parseOwner(text: string | undefined): string | undefined {
     throw new ConfigurationError(`--owner ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
   }
   return parsed.data;
+}
+
+/** The rest is the producer's to check. */
+function parseTiming({ delay, runAt, priority }: SubmitFlags) {
+  const number = (flag: string, text: string): number => {
+    if (!/^\d+$/.test(text)) {
+      throw new ConfigurationError(`${flag} must be a whole number, but is "${text}"`);
+    }
+    return Number(text);
+  };
+  return {
+    ...(delay !== undefined && { delayMs: number('--delay', delay) }),
+    ...(runAt !== undefined && { runAt }),
+    ...(priority !== undefined && { priority: number('--priority', priority) }),
+  };
 }
 
 function parseParams(text: string): unknown {
@@ -100,6 +120,7 @@ function print({ id, jobId }: Submission, outcome: Outcome | undefined, asJson: 
       break;
     case 'rejected':
     case 'conflict':
+    case 'cancelled':
     case 'failed':
     case 'unknown':
       console.log(`${answer.status} ${answer.reason}: ${answer.message}${duplicate}`);

@@ -27,6 +27,7 @@ import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
+import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
@@ -90,6 +91,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     response.redirect(BOARD_PATH);
   });
   app.get(AUDIT_PATH, auditPage(audit));
+  app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
   app.get(METRICS_PATH, answerMetrics(metrics));
   app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));

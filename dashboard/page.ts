@@ -11,6 +11,7 @@ export const STYLESHEET_PATH = '/ops/pages.css';
 export const SECTIONS = [
   { name: 'Queues', path: '/ops/queues' },
   { name: 'Keys', path: '/ops/keys' },
+  { name: 'Schedules', path: '/ops/schedules' },
   { name: 'Audit', path: '/ops/audit' },
 ] as const;
 

@@ -73,6 +73,7 @@
 --   !CODE,1,2    rejected by the plan, with its detail numbers
 --   ?CODE,1      failed: nothing was written; the number is the cell, counted within the update
 --   !2:CODE ...  the same, because of the second update of a transaction
+--   #            cancelled: only in receipts, where `lua/cancel.lua` was first
 --   *CODE        unknown: it can't be told whether it was applied earlier, so it is not applied now
 --   =OUTCOME     the outcome recorded earlier under the same idempotency key
 --   ~            conflict: that idempotency key was used for another update

@@ -20,7 +20,13 @@ export interface ValidationIssue {
 }
 
 export type ValidationCode =
-  'INVALID_UPDATE' | 'INVALID_PARAMS' | 'UNKNOWN_OPERATION' | 'RESERVED_KEY' | 'CROSS_SLOT' | 'DELAY_PAST_WINDOW';
+  | 'INVALID_UPDATE'
+  | 'INVALID_PARAMS'
+  | 'UNKNOWN_OPERATION'
+  | 'RESERVED_KEY'
+  | 'CROSS_SLOT'
+  | 'DELAY_PAST_WINDOW'
+  | 'INVALID_SCHEDULE';
 
 /** The update was refused before it was queued; nothing was accepted. `code` is that of the first issue. */
 export class ValidationError extends TallyError {

@@ -60,9 +60,15 @@ const READ: readonly Need[] = [
 ];
 
 /** In a Cluster beside the cells. */
-const RECEIPTS: readonly KeyPattern[] = [
+const READ_RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:job:*', '%R~tally:{*}:job:*'] as const),
   ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
+];
+
+/** To cancel an update is to write them. */
+const RECEIPTS: readonly KeyPattern[] = [
+  ...(['~tally:job:*', '~tally:{*}:job:*'] as const),
+  ...(['~tally:idem:*', '~tally:{*}:idem:*'] as const),
 ];
 
 /** The largest window and the latest time, in a Cluster beside the cells. */
@@ -71,9 +77,10 @@ const ANNOUNCED: readonly KeyPattern[] = ['~tally:announced', '~tally:{*}:announ
 const PRODUCE: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
-  { commands: words('GET MGET'), keys: RECEIPTS },
-  { commands: words('ZADD ZSCORE'), keys: ANNOUNCED },
+  { commands: words('GET MGET SET'), keys: RECEIPTS },
+  { commands: words('ZADD ZSCORE ZMSCORE MGET'), keys: ANNOUNCED },
   { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+  { commands: words('HGET HGETALL HSET HDEL'), keys: ['~tally:schedules', '~tally:schedule-runs'] },
 ];
 
 /**
@@ -98,6 +105,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('ZADD ZMSCORE'), keys: ANNOUNCED },
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+    { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
     {
       commands: words('GET MGET SET INCRBY EXPIRE PTTL DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM'),
       keys: ['~cells'],
@@ -110,9 +118,10 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
-    { commands: ['GET'], keys: RECEIPTS },
+    { commands: ['GET'], keys: READ_RECEIPTS },
     { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
+    { commands: ['HGETALL'], keys: ['%R~tally:schedules', '%R~tally:schedule-runs'] },
     { commands: READ_CELLS, keys: ['%R~cells'] },
   ],
   access: [

@@ -185,6 +185,7 @@ function summarize(outcomes: readonly IndexedOutcome[]): unknown {
     applied: applied.length,
     rejected: count('rejected'),
     conflict: count('conflict'),
+    cancelled: count('cancelled'),
     failed: count('failed'),
     unknown: count('unknown'),
     ...(duplicates > 0 && { duplicates }),

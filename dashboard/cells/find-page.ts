@@ -43,8 +43,13 @@ function describeRecorded({ updateId, outcome, update }: RecordedUpdate, context
   if (update !== undefined) {
     return describeUpdate(update, context);
   }
+  const kind = kindOf(outcome);
   const words =
-    kindOf(outcome) === 'rejected' ? `rejected, ${withoutSign(outcome)}` : `applied, with the numbers ${outcome}`;
+    kind === 'rejected'
+      ? `rejected, ${withoutSign(outcome)}`
+      : kind === 'cancelled'
+        ? 'cancelled'
+        : `applied, with the numbers ${outcome}`;
   return html`<dl class="card">
     <dt>Update</dt>
     <dd class="code">${updateId}</dd>

@@ -26,6 +26,7 @@ const shown = z.discriminatedUnion('status', [
   z.object({ id: z.string(), status: z.literal('applied'), result: z.unknown(), ...repeat }),
   z.object({ id: z.string(), status: z.literal('rejected'), ...reason, ...repeat }),
   z.object({ id: z.string(), status: z.literal('conflict'), ...reason }),
+  z.object({ id: z.string(), status: z.literal('cancelled'), ...reason }),
   z.object({ id: z.string(), status: z.literal('failed'), ...reason }),
   z.object({ id: z.string(), status: z.literal('unknown'), ...reason }),
 ]);
@@ -102,6 +103,7 @@ function outcomeOf(update: Shown): Outcome | undefined {
       return { status: 'rejected', reason, message, ...(duplicate && { duplicate }) };
     }
     case 'conflict':
+    case 'cancelled':
     case 'failed':
     case 'unknown': {
       const { status, reason, message } = update;

@@ -23,6 +23,7 @@ import { Problem } from '../web/problems.js';
 import { logRequests } from '../web/request-log.js';
 import type { Drain } from '../web/drain.js';
 import { sumsEndpoints } from './sums.js';
+import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
@@ -86,6 +87,7 @@ export function createApp(deps: AppDeps): Express {
 function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
+    ...schedulesEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...manyCellsEndpoints(deps),

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { delaySchema, prioritySchema } from '../operations/timing.js';
 import { idempotencyKeySchema } from '../operations/update.js';
 import type { Operation } from '../operations/operation.js';
 import type { Registry } from '../operations/registry.js';
@@ -28,6 +29,9 @@ const problemSchema = z.object({
   requestId: z.string().meta({ description: "The request's id in the log of Tally." }),
   accepted: z.enum(['none', 'some', 'unknown']).optional().meta({
     description: 'How much of the request was accepted. Absent where the code says it: nothing.',
+  }),
+  outcome: z.looseObject({ status: z.string() }).optional().meta({
+    description: 'With `NOT_CANCELLABLE`: what became of the update, if that is known already.',
   }),
   errors: z
     .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
@@ -105,6 +109,9 @@ function updateSchema(operation: Operation): JsonSchema {
       operation: { type: 'string', const: name },
       params,
       idempotencyKey: schemaOf(idempotencyKeySchema),
+      delayMs: { ...schemaOf(delaySchema), description: 'Milliseconds to wait before it may run.' },
+      runAt: { type: 'string', format: 'date-time', description: 'The time before which it may not run.' },
+      priority: { ...schemaOf(prioritySchema), description: '1 goes first; without it, before all with one.' },
     },
     required: ['operation', 'params'],
     additionalProperties: false,

@@ -10,11 +10,12 @@ const shortItem = z.object({
 });
 
 /** What became of an update, in an answer. */
-const outcomeShape = {
-  status: z.enum(['accepted', 'applied', 'rejected', 'conflict', 'failed', 'unknown']).meta({
+export const shownShape = {
+  status: z.enum(['accepted', 'applied', 'rejected', 'conflict', 'cancelled', 'failed', 'unknown']).meta({
     description:
-      '`accepted`: it waits or runs, and will have one of the others. `failed`: nothing was written. `unknown`: it can not ' +
-      'be told any more whether it took effect; look at the cell before it is submitted anew.',
+      '`accepted`: it waits or runs, and will have one of the others. `cancelled`: it was taken back before it began. ' +
+      '`failed`: nothing was written. `unknown`: it can not be told any more whether it took effect; look at the cell ' +
+      'before it is submitted anew.',
   }),
   result: z.unknown().optional().meta({ description: 'Of an applied update: the numbers of its operation.' }),
   reason: z.string().optional().meta({ description: 'A stable code, e.g. `INSUFFICIENT_STOCK`.' }),
@@ -30,22 +31,23 @@ const outcomeShape = {
 };
 
 export const acceptedAnswer = z.object({
-  updates: z.array(z.object({ id: z.string(), ...outcomeShape })).meta({ description: 'In the order of the request.' }),
+  updates: z.array(z.object({ id: z.string(), ...shownShape })).meta({ description: 'In the order of the request.' }),
 });
 
 export const updateAnswer = z.object({
   id: z.string(),
   operation: z.string(),
-  ...outcomeShape,
+  ...shownShape,
   attempts: z.int().min(0).meta({ description: 'Attempts of its job that have ended.' }),
   jobId: z.string().meta({ description: 'The BullMQ job that carries it.' }),
 });
 
 /** Of one whose job may not be kept any more. */
 export const recordedAnswer = updateAnswer.partial({ attempts: true, jobId: true });
+export const cancelledAnswer = z.object({ status: z.literal('cancelled') });
 
 /** An outcome as it stands in an answer; one that is not there yet is `accepted`. */
-export function shownOutcome(outcome: Outcome | undefined): z.input<z.ZodObject<typeof outcomeShape>> {
+export function shownOutcome(outcome: Outcome | undefined): z.input<z.ZodObject<typeof shownShape>> {
   if (outcome === undefined) {
     return { status: 'accepted' };
   }

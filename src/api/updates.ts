@@ -1,14 +1,15 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { checkUpdate, idempotencyKeySchema } from '../operations/update.js';
 import type { CheckContext } from '../operations/update.js';
 import type { Registry } from '../operations/registry.js';
 import type { Keys } from '../redis/keys.js';
 import { keyQuestionSchema } from '../producers/find-by-key.js';
 import type { FoundUpdate } from '../producers/find-update.js';
+import { NotCancellableError } from '../producers/not-cancellable.js';
 import { accessOf, mayUseOperation } from './access/access.js';
 import type { Access } from './access/access.js';
 import { maySee } from './access/forbidden.js';
-import { acceptedAnswer, recordedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
+import { acceptedAnswer, cancelledAnswer, recordedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { jsonBody } from './json-body.js';
@@ -36,6 +37,7 @@ export const SUBMIT_PROBLEMS = [
   'UNKNOWN_OPERATION',
   'RESERVED_KEY',
   'CROSS_SLOT',
+  'DELAY_PAST_WINDOW',
   'INVALID_HEADER',
   'INVALID_QUERY',
   'BACKPRESSURE',
@@ -47,6 +49,14 @@ export const SUBMIT_PROBLEMS = [
 const FORGOTTEN =
   'the id is from a time of which no outcomes are kept any more: if such an update was accepted, it has been completed and forgotten';
 
+const ID = {
+  in: 'path',
+  name: 'id',
+  description: 'As answered when the update was submitted.',
+  schema: { type: 'string' },
+  required: true,
+} as const;
+
 const ONE: RequestForm = { placeOf: () => '' };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]` };
 
@@ -56,7 +66,7 @@ export interface UpdatesDeps extends SubmitDeps {
 }
 
 export function updatesEndpoints(deps: UpdatesDeps): Endpoint[] {
-  return [submitUpdates(deps), findByKey(deps), findUpdate(deps)];
+  return [submitUpdates(deps), findByKey(deps), findUpdate(deps), cancelUpdate(deps)];
 }
 
 function submitUpdates(deps: SubmitDeps): Endpoint {
@@ -218,8 +228,7 @@ function findByKey({ producer, registry, keys }: UpdatesDeps): Endpoint {
 const NOTHING_RECORDED =
   'nothing is recorded under this key: it was not used, its update waits or failed, or it is forgotten by now';
 
-function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
-  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT }; // it is not looked for by it
+function findUpdate(deps: UpdatesDeps): Endpoint {
   return {
     method: 'get',
     path: '/v1/updates/{id}',
@@ -228,15 +237,7 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
     description:
       'Completed updates are kept for a day unless the workers are told otherwise, failed ones for 14 days. One that is older ' +
       'is `OUTCOME_FORGOTTEN`; one that never was, or that the API key may not know of, is `UPDATE_NOT_FOUND`.',
-    parameters: [
-      {
-        in: 'path',
-        name: 'id',
-        description: 'As answered when the update was submitted.',
-        schema: { type: 'string' },
-        required: true,
-      },
-    ],
+    parameters: [ID],
     answers: { 200: { description: 'The update.', schema: updateAnswer } },
     problems: [
       'BAD_REQUEST',
@@ -249,18 +250,73 @@ function findUpdate({ producer, registry, keys }: UpdatesDeps): Endpoint {
     ],
     handlers: [
       async (request, response) => {
-        const { id = '' } = request.params as { id?: string };
-        const found = await producer.find(id);
-        if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
-          throw (await producer.wasForgotten(id)) // also of one that it may not know of, so that the two look alike
-            ? new Problem('OUTCOME_FORGOTTEN', FORGOTTEN)
-            : new Problem('UPDATE_NOT_FOUND', 'no update has this id');
-        }
-        const { operation, outcome, attempts, jobId } = found;
+        const { id, operation, outcome, attempts, jobId } = await findVisible(deps, request, response);
         response.json({ id, operation, ...shownOutcome(outcome), attempts, jobId });
       },
     ],
   };
+}
+
+function cancelUpdate(deps: UpdatesDeps): Endpoint {
+  return {
+    method: 'delete',
+    path: '/v1/updates/{id}',
+    operationId: 'cancelUpdate',
+    summary: 'Take an update back that has not begun.',
+    description:
+      'It was not applied then, and will not be. One that a worker has begun with, that has ended, or that shares its job ' +
+      'with others is `NOT_CANCELLABLE`: those with `delayMs`, `runAt` or `priority` share none. Its idempotency key is used ' +
+      'up. To cancel again what is cancelled changes nothing.',
+    parameters: [ID],
+    answers: { 200: { description: 'It is cancelled.', schema: cancelledAnswer } },
+    problems: [
+      'BAD_REQUEST',
+      'FORBIDDEN',
+      'OTHER_SITE',
+      'UPDATE_NOT_FOUND',
+      'OUTCOME_FORGOTTEN',
+      'NOT_CANCELLABLE',
+      'INVALID_QUERY',
+      'QUEUE_UNAVAILABLE',
+      'REDIS_REFUSED',
+      'STOPPING',
+    ],
+    handlers: [
+      async (request, response) => {
+        if (accessOf(response)?.readOnly === true) {
+          throw new Problem('FORBIDDEN', 'this API key may only read');
+        }
+        const { id } = await findVisible(deps, request, response);
+        try {
+          await deps.producer.cancel(id);
+        } catch (error) {
+          throw error instanceof NotCancellableError ? notCancellable(error) : error;
+        }
+        response.json({ status: 'cancelled' });
+      },
+    ],
+  };
+}
+
+function notCancellable({ message, outcome }: NotCancellableError): Problem {
+  return new Problem('NOT_CANCELLABLE', message, { outcome: outcome && shownOutcome(outcome) });
+}
+
+/** The update that a request names. @throws Problem when there is none, or its API key may not know of it */
+async function findVisible(
+  { producer, registry, keys }: UpdatesDeps,
+  request: Request,
+  response: Response,
+): Promise<FoundUpdate> {
+  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT }; // it is not looked for by it
+  const { id = '' } = request.params as { id?: string };
+  const found = await producer.find(id);
+  if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
+    throw (await producer.wasForgotten(id)) // also of one that it may not know of, so that the two look alike
+      ? new Problem('OUTCOME_FORGOTTEN', FORGOTTEN)
+      : new Problem('UPDATE_NOT_FOUND', 'no update has this id');
+  }
+  return found;
 }
 
 /** Of an update that is not valid, since someone edited its job, nobody can tell whose it is: no API key shows it. */

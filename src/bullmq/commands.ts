@@ -2,10 +2,10 @@
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-/** What BullMQ's scripts for adding and counting jobs run, and what reads their ends. */
+/** What BullMQ's scripts for adding, promoting, scheduling and counting jobs run, and what reads their ends. */
 export const ADD_AND_FOLLOW = words(`
-  DEL EXISTS GET HGET HMGET HMSET HSET INCR LINDEX LLEN LPOS LPUSH LRANGE PERSIST PTTL RPOP RPUSH SADD SCARD SET XADD
-  XREAD XTRIM ZADD ZCARD ZCOUNT ZRANGE ZREM ZREVRANGEBYSCORE ZSCORE HGETALL`);
+  DEL EXISTS GET HEXISTS HGET HGETALL HMGET HMSET HSET INCR LINDEX LLEN LPOP LPOS LPUSH LRANGE LREM PERSIST PTTL RPOP RPUSH
+  SADD SCARD SET SREM XADD XREAD XTRIM ZADD ZCARD ZCOUNT ZRANGE ZREM ZREVRANGEBYSCORE ZSCORE`);
 
 /** What BullMQ's scripts for taking, ending and retrying jobs run, and Tally's own for settling and removing them. */
 export const WORK = words(`

@@ -18,6 +18,8 @@ const SETS = {
   delayed: 'delayed',
   completed: 'completed',
   failed: 'failed',
+  /** A sorted set of the schedulers, by the time of the next job of each. */
+  schedulers: 'repeat',
 } as const;
 
 export type JobSet = keyof typeof SETS;

@@ -9,6 +9,8 @@ const FIELDS = {
   options: 'opts',
   /** In ms, by the clock of whoever added it. */
   addedAtMs: 'timestamp',
+  /** Attempts that were begun. */
+  attemptsStarted: 'ats',
   /** Attempts that have ended. */
   attemptsMade: 'atm',
   /** JSON; there when it was completed, until it is made to run again. */

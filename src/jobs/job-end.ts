@@ -2,7 +2,7 @@ import { jobKey } from '../bullmq/queue-keys.js';
 import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
 import type { StoredJob } from '../bullmq/stored-job.js';
 import type { Operation } from '../operations/operation.js';
-import { decodeOutcome, isUndone } from '../operations/outcome.js';
+import { CANCELLED, decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Layouts } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
@@ -86,9 +86,14 @@ export function stateOf(
     return receipt === undefined ? { failedReason } : { record: receipt };
   }
   if (addedAtMs) {
-    return 'unfinished';
+    return receipt !== undefined && isCancelled(receipt) ? { record: receipt } : 'unfinished';
   }
   return receipt === undefined ? 'unknown' : { record: receipt };
+}
+
+/** It ends so, whenever a worker comes to it. */
+function isCancelled({ outcomes }: JobRecord): boolean {
+  return outcomes.length === 1 && outcomes[0] === CANCELLED;
 }
 
 /** How BullMQ's events tell of a job that ended. */

@@ -25,3 +25,6 @@ export const KEEP_COMPLETED_MS = DAY_MS;
 
 /** How long failed jobs stay, so that they can be retried; far less than the 400 days of an unsettled receipt. */
 export const KEEP_FAILED_MS = 14 * DAY_MS;
+
+/** Time to live of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
+export const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;

@@ -6,7 +6,14 @@ import { areAllApplied, kindOf, splitOutcomes } from '../operations/outcome.js';
 
 type Status = Outcome['status'];
 
-const STATUSES = ['applied', 'rejected', 'failed', 'unknown', 'conflict'] as const satisfies readonly Status[];
+const STATUSES = [
+  'applied',
+  'rejected',
+  'failed',
+  'unknown',
+  'conflict',
+  'cancelled',
+] as const satisfies readonly Status[];
 
 /** Counts updates by their operation. The producers and workers of a process that share metrics share these. */
 export class UpdateCounters {
@@ -66,7 +73,7 @@ export class UpdateCounters {
     }
     const counts = countByKind(outcomes);
     this.#duplicates.inc({ operation }, counts.duplicate);
-    for (const outcome of ['applied', 'rejected', 'conflict'] as const) {
+    for (const outcome of ['applied', 'rejected', 'conflict', 'cancelled'] as const) {
       this.ended(operation, outcome, counts[outcome]);
     }
   }
@@ -74,7 +81,7 @@ export class UpdateCounters {
 
 /** How many outcomes there are of each kind. */
 function countByKind(outcomes: string): Record<ReturnType<typeof kindOf>, number> {
-  const counts = { applied: 0, rejected: 0, conflict: 0, duplicate: 0, failed: 0, unknown: 0 };
+  const counts = { applied: 0, rejected: 0, conflict: 0, cancelled: 0, duplicate: 0, failed: 0, unknown: 0 };
   for (const outcome of splitOutcomes(outcomes)) {
     counts[kindOf(outcome)] += 1;
   }

@@ -8,6 +8,7 @@ import type { Operation } from './operation.js';
  * - `applied`: it took effect; `result` holds the operation's numbers.
  * - `rejected`: a business answer such as `INSUFFICIENT_STOCK`; nothing was written.
  * - `conflict`: its idempotency key was used before for another update; nothing was written.
+ * - `cancelled`: it was taken back before it began; nothing was written, and nothing will be.
  * - `failed`: it can't be applied as things are, e.g. `WRONG_TYPE`; nothing was written.
  * - `unknown`: it can't be told any more whether it took effect, e.g. `TOO_OLD` or `FOREIGN_WORKER`. Look at the cell, or at
  *   its history, before it is submitted anew.
@@ -16,6 +17,7 @@ export type Outcome<Result = unknown, Code extends string = string> =
   | { readonly status: 'applied'; readonly result: Result; readonly duplicate?: true }
   | ({ readonly status: 'rejected'; readonly duplicate?: true } & Reason<Code>)
   | ({ readonly status: 'conflict' } & Reason)
+  | ({ readonly status: 'cancelled'; readonly duplicate?: true } & Reason)
   | ({ readonly status: 'failed' } & Reason)
   | ({ readonly status: 'unknown' } & Reason);
 
@@ -33,10 +35,13 @@ export interface Reason<Code extends string = string> {
 }
 
 /** With what an outcome in the script's form begins; one that was applied begins with its numbers. */
-const SIGN = { duplicate: '=', conflict: '~', rejected: '!', failed: '?', unknown: '*' } as const;
+const SIGN = { duplicate: '=', conflict: '~', rejected: '!', cancelled: '#', failed: '?', unknown: '*' } as const;
 
 /** The outcome of an update whose idempotency key belongs to another one. */
 export const CONFLICT = SIGN.conflict;
+
+/** The outcome of an update that was taken back, which `lua/cancel.lua` writes in place of what would become of it. */
+export const CANCELLED = SIGN.cancelled;
 
 /** The outcome of an update that is sent again. @param first that of the first one, as it is recorded */
 export function asDuplicate(first: string): string {
@@ -68,6 +73,8 @@ export function kindOf(outcome: string): Outcome['status'] | 'duplicate' {
       return 'conflict';
     case SIGN.rejected:
       return 'rejected';
+    case SIGN.cancelled:
+      return 'cancelled';
     case SIGN.failed:
       return 'failed';
     case SIGN.unknown:
@@ -110,7 +117,10 @@ export function decodeOutcome<Params, Result>(
   switch (outcome[0]) {
     case SIGN.duplicate: {
       const first = decodeOutcome(outcome.slice(1), operation, params);
-      return first.status === 'applied' || first.status === 'rejected' ? { ...first, duplicate: true } : first;
+      const { status } = first;
+      return status === 'applied' || status === 'rejected' || status === 'cancelled'
+        ? { ...first, duplicate: true }
+        : first;
     }
     case SIGN.conflict:
       return {
@@ -118,6 +128,8 @@ export function decodeOutcome<Params, Result>(
         reason: 'IDEMPOTENCY_CONFLICT',
         message: 'this idempotency key was used before for another update; use a new key for a new update',
       };
+    case SIGN.cancelled:
+      return { status: 'cancelled', reason: 'CANCELLED', message: 'it was taken back before it began' };
     case SIGN.rejected:
       return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
     case SIGN.failed:

@@ -12,9 +12,11 @@ import type { CrossSlot } from './step.js';
 import type { Registry } from './registry.js';
 import type { Slot } from '../redis/slots.js';
 import { failedOutcome } from './outcome.js';
+import { timingShape } from './timing.js';
+import type { Timing } from './timing.js';
 
 /** One requested change. */
-export interface Update<Name extends string = string, Params = unknown> {
+export interface Update<Name extends string = string, Params = unknown> extends Timing {
   readonly operation: Name;
   readonly params: Params;
   /** The caller's name for this change, 1 to 255 bytes: however often it is sent, it takes effect once. */
@@ -31,10 +33,12 @@ export interface CheckedUpdate {
   readonly idempotencyOwner: string;
   /** The slot of its first key, and in a Cluster of all its keys; none where it makes no difference. */
   readonly slot: Slot;
+  /** When it runs, if it says so: most do not. */
+  readonly timing?: Timing;
 }
 
 /** An update of a job that this process can't apply. */
-export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps' | 'slot'> {
+export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps' | 'slot' | 'timing'> {
   /** Undefined when its job does not say. */
   readonly slot: Slot | undefined;
   /** In the script's form. */
@@ -61,6 +65,7 @@ const updateSchema = z.strictObject(
     operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
     params: z.unknown().optional(), // checked by the operation, also when it is missing
     idempotencyKey: idempotencyKeySchema.optional(),
+    ...timingShape,
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined) },
 );
@@ -179,9 +184,18 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
   if ('issues' in operation) {
     return operation;
   }
-  const { params, idempotencyKey } = parsed.data;
-  const checked = tryParams(operation, params, idempotencyKey, context.idempotencyOwner ?? '', context);
-  return 'issues' in checked || context.registry.isBuiltIn(operation) ? checked : requireStable(checked);
+  const { params, idempotencyKey, delayMs, runAt, priority } = parsed.data;
+  if (delayMs !== undefined && runAt !== undefined) {
+    return { issues: [{ path: 'runAt', code: 'INVALID_UPDATE', message: 'give delayMs or runAt, not both' }] };
+  }
+  let checked = tryParams(operation, params, idempotencyKey, context.idempotencyOwner ?? '', context);
+  if ('issues' in checked) {
+    return checked;
+  }
+  if (delayMs !== undefined || runAt !== undefined || priority !== undefined) {
+    checked = { ...checked, timing: { delayMs, runAt, priority } };
+  }
+  return context.registry.isBuiltIn(operation) ? checked : requireStable(checked);
 }
 
 /** The worker checks params again: a schema that changes its own output would change them twice. */

@@ -27,19 +27,23 @@ export interface FoundUpdate {
 }
 
 /** Where updates are looked for. */
-interface Search extends Pick<Store, 'redis' | 'keys' | 'layouts'> {
+export interface Search extends Pick<Store, 'redis' | 'keys' | 'layouts'> {
   readonly registry: Registry;
   /** For updates that were put into partitions of another number. */
   readonly readLayouts: () => Promise<readonly Layout[]>;
   readonly timeoutMs: number;
 }
 
-interface FoundJob extends JobPlace {
+export interface FoundJob extends JobPlace {
   readonly name: string;
   readonly data: unknown;
   readonly updates: readonly unknown[];
   readonly digest: string;
   readonly attempts: number;
+  /** Whether an attempt at it was ever begun. */
+  readonly hasBegun: boolean;
+  /** BullMQ's time. */
+  readonly addedAtMs: number;
   readonly state: JobState;
 }
 
@@ -55,10 +59,16 @@ const storedData = z.object({ updates: z.array(z.unknown()) });
  */
 export async function findUpdate(search: Search, id: string): Promise<FoundUpdate | undefined> {
   const place = parseUpdateId(id);
-  return place && (await askRedis(search.redis, search.timeoutMs, find(search, id, place.jobId, place.index)));
+  return place && (await askRedis(search.redis, search.timeoutMs, lookFor(search, id, place.jobId, place.index)));
 }
 
-async function find(search: Search, id: string, batchId: string, index: number): Promise<FoundUpdate | undefined> {
+/** The same, without a limit of time. */
+export async function lookFor(
+  search: Search,
+  id: string,
+  batchId: string,
+  index: number,
+): Promise<FoundUpdate | undefined> {
   const requeuedId = requeuedJobId(batchId, index);
   const jobs = await readJobs(search, [requeuedId, batchId]);
   const batch = jobs.find(({ jobId }) => jobId === batchId);
@@ -112,13 +122,17 @@ function describe(
     ? found
     : {
         ...found,
-        attempts: Math.max(1, attempts), // it may have ended after they were read
-        outcome: outcomeAt(state, { operation, params, index, digest }),
+        ...endOf(outcomeAt(state, { operation, params, index, digest }), attempts),
       };
 }
 
+/** An attempt may have ended after they were read; what was cancelled needs none. */
+function endOf(outcome: Outcome, attempts: number): Pick<FoundUpdate, 'attempts' | 'outcome'> {
+  return { attempts: outcome.status === 'cancelled' ? attempts : Math.max(1, attempts), outcome };
+}
+
 /** The jobs of these ids, which tell the same partition. */
-async function readJobs(search: Search, jobIds: readonly [string, ...string[]]): Promise<FoundJob[]> {
+export async function readJobs(search: Search, jobIds: readonly [string, ...string[]]): Promise<FoundJob[]> {
   const { configured } = search.layouts;
   const found = await readJobsIn(search, configured.partitionOfJob(jobIds[0]), jobIds);
   if (found.length > 0) {
@@ -140,8 +154,8 @@ async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
   const { redis, layouts } = search;
   const { queue, partition, jobId } = place;
   const key = jobKey({ prefix: partition.prefix, queue }, jobId);
-  const stored = await readStoredJob(redis, key, ['name', 'data', 'attemptsMade', ...STATE_FIELDS]);
-  const { name, data: text, attemptsMade } = stored;
+  const stored = await readStoredJob(redis, key, ['name', 'data', 'attemptsStarted', 'attemptsMade', ...STATE_FIELDS]);
+  const { name, data: text, attemptsStarted, attemptsMade, addedAtMs } = stored;
   const data = parseStored(text);
   const parsed = storedData.safeParse(data);
   if (!name || !text || !parsed.success) {
@@ -154,6 +168,8 @@ async function readJob(search: Search, place: JobPlace): Promise<FoundJob[]> {
       name,
       data,
       attempts: Number(attemptsMade ?? 0),
+      hasBegun: Number(attemptsStarted ?? 0) > 0,
+      addedAtMs: Number(addedAtMs ?? 0),
       updates: parsed.data.updates,
       digest: digestOfJob(text),
       state: stateOf(stored, receipt),

@@ -107,6 +107,13 @@ export class KeyLookUp {
     return slot === undefined ? undefined : (await this.#lookAt(slot, [keys.idempotencyReceipt(name, slot)])).texts[0];
   }
 
+  /** The time that ages are reckoned in, where receipts of a slot lie. */
+  async timeAt(slot: Slot): Promise<number> {
+    const announced = this.store.keys.announced(slot);
+    const { timeMs, clockMs } = await this.#read(announced, [announced]);
+    return Math.max(timeMs, clockMs);
+  }
+
   #group<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Group[] {
     const { keys, layouts } = this.store;
     const groups = new Map<Slot, Group>();
@@ -180,12 +187,13 @@ export class KeyLookUp {
 
 function recordedOf(receipts: readonly KeyReceipt[], texts: Found['texts']): [index: number, recorded: Recorded][] {
   return receipts.flatMap(({ index, operation, params }, place) => {
-    const found = readReceipt(texts[place] ?? null, operation, params);
+    const found = readKeyReceipt(texts[place] ?? null, operation, params);
     return found === undefined ? [] : [[index, found]];
   });
 }
 
-function readReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {
+/** What a key's receipt says of an update that has the key. @returns undefined for none, or one that can't be read here */
+export function readKeyReceipt(receipt: string | null, operation: Operation, params: unknown): Recorded | undefined {
   const decoded = decodeKeyReceipt(receipt);
   if (decoded === undefined || decoded.form > FORM) {
     return undefined; // a worker will see to it

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
+import { delaySchema, prioritySchema, runAtSchema } from '../operations/timing.js';
 import { ownerSchema } from '../operations/update.js';
 import { metricsShape } from '../metrics/metrics.js';
 import type { MetricsOption } from '../metrics/metrics.js';
@@ -46,17 +47,22 @@ export const producerShape = {
 
 export const optionsSchema = z.strictObject(producerShape);
 
-/** Receipts of jobs live 35 days longer. */
-const LONGEST_DELAY_MS = 365 * 24 * 3600 * 1000;
-
-export const submitOptionsSchema = z.strictObject({
-  idempotencyKey: z.string().optional(),
+const submitManyShape = {
   idempotencyOwner: ownerSchema.optional(),
-  delay: milliseconds(0, LONGEST_DELAY_MS).optional(),
-  priority: z.int().min(1).max(2_097_151).optional(),
+  delay: delaySchema.optional(),
+  runAt: runAtSchema.optional(),
+  priority: prioritySchema.optional(),
   refuseConflicts: z.boolean().default(false),
   trace: traceSchema.optional(),
   authorize: z.custom<SubmitOptions['authorize']>().optional(),
-});
+};
 
-export const submitManySchema = submitOptionsSchema.omit({ idempotencyKey: true });
+const isOneTime = ({ delay, runAt }: { delay?: unknown; runAt?: unknown }) =>
+  delay === undefined || runAt === undefined;
+const oneTime = { path: ['runAt'], error: 'give delay or runAt, not both' };
+
+export const submitOptionsSchema = z
+  .strictObject({ idempotencyKey: z.string().optional(), ...submitManyShape })
+  .refine(isOneTime, oneTime);
+
+export const submitManySchema = z.strictObject(submitManyShape).refine(isOneTime, oneTime);

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import { BackpressureError, IdempotencyConflictError, TallyError, ValidationError } from '../errors.js';
+import { BackpressureError, IdempotencyConflictError, TallyError } from '../errors.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { TRANSACTION } from '../operations/transaction.js';
-import type { CheckContext, CheckedUpdate } from '../operations/update.js';
+import type { CheckContext } from '../operations/update.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
@@ -20,8 +20,10 @@ import { askRedis } from '../redis/ask-redis.js';
 import { wasForgotten } from './forgotten-outcome.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
+import { Cancelling } from './cancel.js';
 import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';
+import { Schedules } from './schedules.js';
 import { pendingUpdate, Sender } from './sender.js';
 import type { PendingUpdate } from './sender.js';
 import { shortcuts } from './shortcuts.js';
@@ -37,8 +39,11 @@ import type {
   StepsNamed,
   SubmissionNamed,
   SubmissionsNamed,
+  UpdateOf,
   UpdatesNamed,
 } from './types.js';
+import { jobOptionsOf, requireWindow, whenOf } from './when.js';
+import type { When } from './when.js';
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -59,12 +64,15 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly inventory: Shortcuts['inventory'];
   readonly xp: Shortcuts['xp'];
   readonly scores: Shortcuts['scores'];
+  /** Updates that are made again and again. */
+  readonly schedules: Schedules<UpdateOf<Known>>;
 
   readonly #context: CheckContext;
   readonly #store: Store;
   readonly #outcomes: Outcomes;
   readonly #keyLookUp: KeyLookUp;
   readonly #sender: Sender;
+  readonly #cancelling: Cancelling;
   readonly #lanes: Lanes;
   readonly #sendingAlone = new Set<Promise<void>>();
   #closed = false;
@@ -87,10 +95,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     redis.onRefusal = (code) => metrics?.refusals.count(code);
     this.#outcomes = new Outcomes(target, this.#store);
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
-    const updateCounters = metrics?.updates;
-    updateCounters?.expect(registry.operations);
+    metrics?.updates.expect(registry.operations);
     const confirmation = new ReplicaConfirmation(redis, options);
     this.#keyLookUp = new KeyLookUp(this.#store, windowMs, confirmation);
+    const lookedUp = { keyLookUp: this.#keyLookUp, confirmation };
     this.#sender = new Sender({
       store: this.#store,
       windowMs,
@@ -98,11 +106,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       maxBatch,
       backlogLimit,
       follow,
-      updateCounters,
+      updateCounters: metrics?.updates,
       telemetry,
-      keyLookUp: this.#keyLookUp,
-      confirmation,
+      ...lookedUp,
     });
+    this.#cancelling = new Cancelling({ ...this.#findDeps(), ...lookedUp, sender: this.#sender });
+    const context = this.#context;
+    this.schedules = new Schedules({ ...this.#store, registry, context, sender: this.#sender, timeoutMs });
     this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
@@ -189,6 +199,18 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return { ...this.#store, registry, readLayouts, timeoutMs };
   }
 
+  /**
+   * Takes an update back that has not begun, whoever submitted it. Resolves when it is: it was not applied, and will not be,
+   * and its outcome is `cancelled`. Its idempotency key is used up.
+   *
+   * @throws NotCancellableError when it has begun or ended, or shares its job with others; see there
+   * @throws TallyError `UPDATE_NOT_FOUND` when there is no such update, or it is kept no more
+   * @throws QueueUnavailableError when Redis does not answer in time; then cancel it again, which is safe
+   */
+  cancel(id: string): Promise<void> {
+    return this.#cancelling.cancel(id);
+  }
+
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -229,21 +251,23 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   #submitNow(update: unknown, options?: SubmitOptions): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
-      const { idempotencyKey, idempotencyOwner, trace, authorize, delay, priority }: CheckedOptions =
+      const checkedOptions: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
+      const { idempotencyKey, idempotencyOwner, trace, authorize } = checkedOptions;
       const keyed = idempotencyKey === undefined ? update : withKey(update, idempotencyKey);
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
-      if (delay !== undefined) {
-        this.#requireWindow([checked], delay);
+      const when = whenOf(checked, checkedOptions);
+      if (when !== undefined) {
+        requireWindow([checked], [when], this.options.idempotencyWindowMs, true);
       }
       const sinceMs = performance.now();
       this.#requireRoom(1);
       const { lane, backlog } = this.#lanes.laneOf(checked);
       backlog.requireRoom(sinceMs);
       const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
-      if (delay !== undefined || priority !== undefined) {
-        this.#sendAlone(checked.operation, item, { delay, priority });
+      if (when !== undefined) {
+        this.#sendAlone(checked.operation, item, when);
         return;
       }
       lane.push(item);
@@ -252,18 +276,16 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
-    const { refuseConflicts, idempotencyOwner, trace, authorize, delay, priority } = checkOptions(
-      'submit',
-      submitManySchema,
-      options,
-    );
+    const checkedOptions = checkOptions('submit', submitManySchema, options);
+    const { refuseConflicts, idempotencyOwner, trace, authorize } = checkedOptions;
     if (updates.some((update) => this.#lacksTimeOf(update))) {
       await this.#readTime();
     }
     const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
-    this.#requireWindow(checked, delay);
+    const whens = checked.map((update) => whenOf(update, checkedOptions));
+    requireWindow(checked, whens, this.options.idempotencyWindowMs, false);
     if (refuseConflicts) {
       await this.#sender.refuseConflicts(checked);
     }
@@ -272,13 +294,13 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     for (const { backlog } of lanes) {
       backlog.requireRoom(performance.now());
     }
-    const goAlone = delay !== undefined || priority !== undefined;
     const submissions = checked.map(
-      (update) =>
+      (update, index) =>
         new Promise<Submission>((resolve, reject) => {
           const item = pendingUpdate(update, since, resolve, reject);
-          if (goAlone) {
-            this.#sendAlone(update.operation, item, { delay, priority });
+          const when = whens[index];
+          if (when !== undefined) {
+            this.#sendAlone(update.operation, item, when);
           } else {
             this.#lanes.laneOf(update).lane.push(item);
           }
@@ -291,9 +313,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   /** A delay or a priority is a job's, so an update with one can't share its job. */
-  #sendAlone(operation: Operation, item: PendingUpdate, { delay, priority }: AloneOptions): void {
-    const options = { ...(delay !== undefined && { delay }), ...(priority !== undefined && { priority }) };
-    const sending = this.#sender.send(operation, [item], options).then((submissions) => {
+  #sendAlone(operation: Operation, item: PendingUpdate, when: When): void {
+    const sending = this.#sender.send(operation, [item], jobOptionsOf(when)).then((submissions) => {
       submissions.forEach(item.resolve);
     }, item.reject);
     this.#sendingAlone.add(sending);
@@ -302,17 +323,6 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   #contextOf(idempotencyOwner: string | undefined): CheckContext {
     return idempotencyOwner === undefined ? this.#context : { ...this.#context, idempotencyOwner };
-  }
-
-  /** @throws ValidationError when a keyed update would run at a time when its key may be forgotten */
-  #requireWindow(updates: readonly CheckedUpdate[], delay = 0): void {
-    const { idempotencyWindowMs } = this.options;
-    if (delay > idempotencyWindowMs && updates.some(({ idempotencyKey }) => idempotencyKey !== undefined)) {
-      const message =
-        `delay is ${delay} ms, but idempotency keys are remembered for ${idempotencyWindowMs} ms: delay it by less, raise ` +
-        'idempotencyWindowMs (TALLY_IDEMPOTENCY_WINDOW_MS), or send it without a key';
-      throw new ValidationError([{ path: 'delay', code: 'DELAY_PAST_WINDOW', message }]);
-    }
   }
 
   /** Where the caller is in a trace: the update may leave in the course of another caller's. */
@@ -338,8 +348,3 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 type CheckedOptions = Partial<z.output<typeof submitOptionsSchema>>;
 
 const NO_OPTIONS: CheckedOptions = {};
-
-interface AloneOptions {
-  readonly delay?: number | undefined;
-  readonly priority?: number | undefined;
-}

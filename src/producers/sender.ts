@@ -129,7 +129,7 @@ export class Sender {
   backlogOf(operation: Operation, partition: Partition): Backlog {
     const { store, backlogLimit } = this.options;
     const { configured: layout } = store.layouts;
-    const queue = this.#queue(operation.queue, partition);
+    const queue = this.queue(operation.queue, partition);
     let backlog = this.#backlogs.get(queue);
     if (backlog === undefined) {
       backlog = new Backlog(queue, Math.ceil(backlogLimit / layout.partitions.length), store.logger);
@@ -170,7 +170,7 @@ export class Sender {
       opts: { ...options, ...traceOptions(ofJob), jobId },
     }));
     const partition = layouts.configured.partitionOf(updates[0]?.slot ?? NO_SLOT);
-    const queue = this.#queue(operation.queue, partition);
+    const queue = this.queue(operation.queue, partition);
     await this.#announce();
     const before = confirmation.isNeeded && confirmation.before([partition.slot]);
     if (telemetry === undefined) {
@@ -228,7 +228,8 @@ export class Sender {
     });
   }
 
-  #queue(name: string, { prefix }: Partition): TallyQueue {
+  /** A queue, or its part in a partition; closed with this. */
+  queue(name: string, { prefix }: Pick<Partition, 'prefix'>): TallyQueue {
     let ofName = this.#queues.get(name);
     if (ofName === undefined) {
       ofName = new Map();

@@ -16,6 +16,8 @@ export interface SubmitOptions {
    * Such an update goes as a job of its own. @defaultValue 0
    */
   delay?: number;
+  /** The time before which it may not run, in place of `delay`: a Date, or a text as in RFC 3339. At once when it is past. */
+  runAt?: Date | string;
   /** 1 (first) to 2,097,151; without it an update goes before those with one. It goes as a job of its own. */
   priority?: number;
   /**

@@ -1,4 +1,5 @@
 import { QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
+import type { Accepted } from '../errors.js';
 import { withDeadline } from '../lib/timeouts.js';
 import { explainFault } from './connection-fault.js';
 import type { Connection } from './connection.js';
@@ -6,35 +7,49 @@ import { isRedisError } from './is-redis-error.js';
 import { refusalOf } from './refusal.js';
 import type { Refusal } from './refusal.js';
 
+/** What can be said when Redis does not answer. */
+interface Said {
+  readonly accepted: Accepted;
+  readonly words: string;
+}
+
+const NOTHING: Said = { accepted: 'none', words: 'nothing was accepted' };
+
 /**
  * Waits for what is read from Redis.
  *
+ * @param said of what may have been done. @defaultValue nothing was, as it only read
  * @throws QueueUnavailableError when Redis does not answer within `timeoutMs`
  * @throws RedisRefusedError when it refuses
  */
-export async function askRedis<T>(redis: Connection, timeoutMs: number, reading: Promise<T>): Promise<T> {
+export async function askRedis<T>(
+  redis: Connection,
+  timeoutMs: number,
+  reading: Promise<T>,
+  said: Said = NOTHING,
+): Promise<T> {
   try {
     return await withDeadline(reading, timeoutMs);
   } catch (error) {
-    throw unavailable(error as Error, redis);
+    throw unavailable(error as Error, redis, said);
   }
 }
 
-/** What a caller is told who wanted to read. Errors of our own stay what they are. */
-function unavailable(error: Error, redis: Connection): Error {
+/** Errors of our own stay what they are. */
+function unavailable(error: Error, redis: Connection, { accepted, words }: Said): Error {
   if (error instanceof TallyError) {
     return error;
   }
   const refusal = refusalBehind(error, redis);
   if (refusal !== undefined) {
-    const message = `Redis refused (${redis.address}: ${refusal.words}); nothing was accepted`;
-    return new RedisRefusedError(refusal.code, message, { cause: refusal.cause, accepted: 'none' });
+    const message = `Redis refused (${redis.address}: ${refusal.words}); ${words}`;
+    return new RedisRefusedError(refusal.code, message, { cause: refusal.cause, accepted });
   }
   if (!isRedisError(error)) {
     return error;
   }
-  const message = `Redis did not answer (${reasonOf(error, redis)}); nothing was accepted`;
-  return new QueueUnavailableError(message, { cause: redis.lastError ?? error, accepted: 'none' });
+  const message = `Redis did not answer (${reasonOf(error, redis)}); ${words}`;
+  return new QueueUnavailableError(message, { cause: redis.lastError ?? error, accepted });
 }
 
 interface RefusalBehind extends Refusal {

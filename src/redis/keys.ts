@@ -47,6 +47,10 @@ export interface Keys {
   history(cell: Cell, slot: Slot): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/layout/layouts.ts`. */
   readonly partitionCounts: string;
+  /** A hash of the schedules: id to JSON, see `src/jobs/schedule.ts`. */
+  readonly schedules: string;
+  /** A hash of the runs of schedules that ended last: id to JSON, see there. */
+  readonly scheduleRuns: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
@@ -89,6 +93,8 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     announced: (slot) => `${within(slot)}:announced`,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
     partitionCounts: `${namespace}:partitions`,
+    schedules: `${namespace}:schedules`,
+    scheduleRuns: `${namespace}:schedule-runs`,
     queuesNamespace: `${prefix}:namespace`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,

@@ -23,7 +23,7 @@ interface Answer {
 
 /** One method of one path: how it is answered, and how it is described in the OpenAPI document. */
 export interface Endpoint {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** As in OpenAPI: `/v1/updates/{id}`. */
   readonly path: string;
   readonly operationId: string;
@@ -49,7 +49,9 @@ export function routerOf(endpoints: readonly Endpoint[]): Router {
     for (const { method, query, handlers } of here) {
       route[method](...(query === undefined ? [refuseQuery] : []), ...handlers);
     }
-    route.all(refuseMethod(here.map(({ method }) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ')));
+    route.all(
+      refuseMethod(here.map(({ method }) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase())).join(', ')),
+    );
   }
   return router;
 }

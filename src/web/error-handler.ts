@@ -52,6 +52,13 @@ const REFUSED: Readonly<Record<Accepted, string>> = {
     'effect once',
 };
 
+const REPEAT = 'it is not known whether the request took effect: send it again, which is safe';
+
+/** What may be sent again though it had taken effect. */
+function isRepeatable(method: string): boolean {
+  return method === 'DELETE' || method === 'PUT';
+}
+
 /** What a client is told of an error. */
 function problemOf(error: unknown, method: string): Problem {
   if (error instanceof Problem) {
@@ -66,12 +73,13 @@ function problemOf(error: unknown, method: string): Problem {
   if (error instanceof RedisRefusedError) {
     const { accepted, redisCode } = error;
     const why = isRefusalCode(redisCode) ? `: ${REFUSALS[redisCode]}` : '';
-    const detail = `Redis refused (${redisCode})${why}; ${REFUSED[accepted]}`;
+    const detail = `Redis refused (${redisCode})${why}; ${isRepeatable(method) ? REPEAT : REFUSED[accepted]}`;
     return new Problem('REDIS_REFUSED', detail, { cause: error, accepted, redisCode });
   }
   if (error instanceof QueueUnavailableError) {
     const { accepted } = error;
-    return new Problem('QUEUE_UNAVAILABLE', UNAVAILABLE[accepted], { cause: error, accepted });
+    const detail = isRepeatable(method) ? `Redis did not answer in time; ${REPEAT}` : UNAVAILABLE[accepted];
+    return new Problem('QUEUE_UNAVAILABLE', detail, { cause: error, accepted });
   }
   if (error instanceof TallyError) {
     return ofTally(error, method);
@@ -79,10 +87,8 @@ function problemOf(error: unknown, method: string): Problem {
   return ofExpress(error as { status?: number; type?: string; message?: string }, method);
 }
 
-/** The codes of validation that the API can meet: its updates have no delay. */
 function invalid(issues: readonly [ValidationIssue, ...ValidationIssue[]]): Problem {
-  const [{ code }] = issues;
-  return problemOfErrors(code === 'DELAY_PAST_WINDOW' ? 'UNEXPECTED' : code, issues, { accepted: 'none' });
+  return problemOfErrors(issues[0].code, issues, { accepted: 'none' });
 }
 
 function ofTally(error: TallyError, method: string): Problem {
@@ -90,6 +96,7 @@ function ofTally(error: TallyError, method: string): Problem {
     case 'WRONG_TYPE':
     case 'NOT_AN_INTEGER':
     case 'OUT_OF_RANGE':
+    case 'UPDATE_NOT_FOUND':
       return new Problem(error.code, error.message);
     case 'CLOSED':
       return new Problem('STOPPING', 'this server is stopping and accepts nothing more: send it again', {

@@ -10,11 +10,13 @@ export const PROBLEMS = {
   OTHER_SITE: { status: 403, title: 'The request comes from another site' },
   NOT_FOUND: { status: 404, title: 'There is nothing at this path' },
   UPDATE_NOT_FOUND: { status: 404, title: 'There is no such update' },
+  SCHEDULE_NOT_FOUND: { status: 404, title: 'There is no such schedule' },
   OUTCOME_FORGOTTEN: { status: 404, title: 'The outcome is kept no more' },
   CELL_NOT_FOUND: { status: 404, title: 'There is no such cell' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path does not take this method' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   WRONG_TYPE: { status: 409, title: 'The key holds another type of value' },
+  NOT_CANCELLABLE: { status: 409, title: 'The update can not be cancelled' },
   NOT_AN_INTEGER: { status: 409, title: 'The cell does not hold an integer' },
   OUT_OF_RANGE: { status: 409, title: 'The sum leaves the range of integers' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
@@ -26,7 +28,9 @@ export const PROBLEMS = {
   UNKNOWN_OPERATION: { status: 422, title: 'There is no such operation' },
   RESERVED_KEY: { status: 422, title: 'The key belongs to Tally or BullMQ' },
   IDEMPOTENCY_CONFLICT: { status: 422, title: 'The idempotency key belongs to another update' },
+  DELAY_PAST_WINDOW: { status: 422, title: 'The idempotency key would be forgotten before the update runs' },
   CROSS_SLOT: { status: 422, title: 'The keys of one update lie in several slots of the Cluster' },
+  INVALID_SCHEDULE: { status: 422, title: 'A schedule is not valid' },
   INVALID_EVENT: { status: 422, title: 'An event is not a valid CloudEvent' },
   INVALID_HEADER: { status: 422, title: 'A header is not valid' },
   INVALID_QUERY: { status: 422, title: 'The query is not valid' },
@@ -55,6 +59,8 @@ interface ProblemOptions extends ErrorOptions {
   readonly accepted?: Accepted | undefined;
   /** Redis' own code, where it refused. */
   readonly redisCode?: string | undefined;
+  /** What became of the update that the request was about. */
+  readonly outcome?: object | undefined;
   /** Further headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -93,7 +99,7 @@ export class Problem extends Error {
   /** The body of the answer. */
   toBody(requestId: string) {
     const { code, redisCode, status, detail } = this;
-    const { errors, accepted } = this.options;
+    const { errors, accepted, outcome } = this.options;
     return {
       type: `urn:tally:problem:${code}`,
       title: PROBLEMS[code].title,
@@ -103,6 +109,7 @@ export class Problem extends Error {
       detail: shortened(detail),
       requestId,
       ...(accepted && { accepted }),
+      ...(outcome && { outcome }),
       ...(errors && { errors: errors.slice(0, MAX_ERRORS).map(shortenedError) }),
     };
   }

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import { attemptAskedAtMs, hasRunBefore } from '../bullmq/attempt-worker.js';
+import { tickOf } from '../bullmq/ticks.js';
 import { ValidationError } from '../errors.js';
 import { FORM } from '../jobs/form.js';
 import { formOfJob, nameOfJob, parseJobData } from '../jobs/job-data.js';
@@ -76,7 +77,9 @@ export function readOrder({ job, place }: Attempt, { registry, keys, layouts }: 
     isReservedKey: keys.isReserved,
     slotOf: (steps: readonly Step[]) => receipts.slotOf(steps),
   };
-  const { updates, sentAtMs = notedStamp(job.progress), windowMs } = parseJobData(job.name, job.data, context);
+  const parsed = parseJobData(job.name, job.data, context);
+  // A run of a schedule has none of its own: its time does as well.
+  const { updates, sentAtMs = notedStamp(job.progress) ?? tickOf(job)?.atMs, windowMs } = parsed;
   const groups = receipts.groups(updates, refuseLost);
   place.slots.remember(job, groups);
   return {

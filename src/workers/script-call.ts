@@ -1,6 +1,7 @@
 import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { halvesOfIds } from '../jobs/job-id.js';
+import { UNSETTLED_RECEIPT_MS } from '../jobs/job-options.js';
 import type { Cell } from '../redis/cell.js';
 import type { Operation } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
@@ -17,9 +18,6 @@ const DAY_MS = 24 * 3600 * 1000;
 
 /** Time to live of a cell's history after its latest entry. */
 export const HISTORY_LIFE_MS = 30 * DAY_MS;
-
-/** Time to live of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
-const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
 
 /** A receipt is not relied on in the last hour of its life. */
 const FORGETTING_MARGIN_MS = 3_600_000;

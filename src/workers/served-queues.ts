@@ -14,6 +14,7 @@ import { withinTime } from '../lib/timeouts.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import type { JobPlace, TallyJob } from './attempt.js';
+import { noteRun } from './note-run.js';
 import { QueueWorker } from './queue-worker.js';
 import { ReceiptExpirer } from './receipt-expirer.js';
 import { Settler } from './settler.js';
@@ -148,13 +149,15 @@ export class ServedQueues {
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
-    worker.on('completed', (job) => {
+    worker.on('completed', (job, record) => {
+      noteRun(this.deps, job, record);
       const { id: jobId = '', name: operation, data } = job;
       settler.add({ name: nameOf(job), state: 'completed', updates: data.updates.length, slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
       if (job?.finishedOn !== undefined) {
+        noteRun(this.deps, job, job.failedReason);
         settler.add({ name: nameOf(job), state: 'failed', updates: 1, slots: [] });
       }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };

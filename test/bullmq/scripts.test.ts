@@ -171,7 +171,10 @@ const SCRIPTS = [
   {
     list: 'ADD_AND_FOLLOW',
     commands: ADD_AND_FOLLOW,
-    scripts: ['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'getCounts'],
+    scripts: [
+      ...['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'getCounts', 'promote', 'getState'],
+      ...['addJobScheduler', 'removeJobScheduler', 'getJobScheduler'],
+    ],
   },
   {
     list: 'WORK',
@@ -186,6 +189,7 @@ const SCRIPTS = [
         'promote',
         'isJobInList',
         'getState',
+        'updateJobScheduler',
       ],
     ],
   },

@@ -50,7 +50,7 @@ fact('a queue that is paused says so in its settings', { lookAt: 'src/bullmq/que
 });
 
 const JOB_FIELDS = [
-  ...(['name', 'data', 'options', 'addedAtMs', 'attemptsMade'] as const),
+  ...(['name', 'data', 'options', 'addedAtMs', 'attemptsStarted', 'attemptsMade'] as const),
   ...(['returned', 'endedAtMs', 'failedReason', 'progress'] as const),
 ];
 
@@ -70,6 +70,7 @@ fact('the fields of a job tell all that BullMQ knows of it', { lookAt: 'src/bull
   expect(stored).toMatchObject({
     name: 'a name',
     data: storedText(data),
+    attemptsStarted: '2',
     attemptsMade: '2',
     returned: '{"done":"yes"}',
     failedReason: 'the first',

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Outcome } from '../../src/index.js';
+import type { Cancelling } from './producer-loop.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** One line of a producer's journal. It is written before what it announces, and after what it reports. */
@@ -9,6 +10,8 @@ export type Entry = { readonly submission: string } & (
   /** `unknown`: it may have been accepted all the same. */
   | { readonly type: 'refusal'; readonly accepted: 'no' | 'unknown'; readonly message: string }
   | { readonly type: 'outcome'; readonly outcome: Outcome }
+  /** It was taken back, or was to be. */
+  | { readonly type: 'cancel'; readonly told: Cancelling }
   /** The outcome was asked for, and an error was the answer. */
   | { readonly type: 'no-outcome'; readonly message: string }
 );
@@ -34,6 +37,7 @@ export interface Submission {
   readonly refusal?: { readonly accepted: 'no' | 'unknown'; readonly message: string };
   readonly outcome?: Outcome;
   readonly noOutcome?: string;
+  readonly cancel?: Cancelling;
 }
 
 /** Joins what the entries say of each submission. */
@@ -58,6 +62,8 @@ function whatIsSaid(entry: Exclude<Entry, { type: 'intent' }>): Partial<Submissi
       return { refusal: { accepted: entry.accepted, message: entry.message } };
     case 'outcome':
       return { outcome: entry.outcome };
+    case 'cancel':
+      return { cancel: entry.told };
     case 'no-outcome':
       return { noOutcome: entry.message };
   }

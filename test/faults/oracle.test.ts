@@ -334,3 +334,13 @@ test('what is missing after a cut must be the end', () => {
     expect.stringContaining('update u2 had turn 2 and is there, but the turns end at 1'),
   ]);
 });
+
+test('what was told as cancelled has changed nothing', () => {
+  const submissions = [accepted(one, 0, { cancel: 'cancelled' })];
+  const given = (outcome: string, cells: [string, string][]) =>
+    messages(evidence({ submissions, jobs: [job([one], { returnvalue: record(outcome) })], cells }));
+  const applied: [string, string][] = [['"count:0"', '5'], ['"turn"', '1'], ...witnesses('u1')];
+  expect(given('#', [])).toEqual([]);
+  expect(given('5,1,1,1,1', applied)).toEqual([expect.stringMatching(/^5: .* told "cancelled", but job .* says "5,1/)]);
+  expect(given('#', applied)).toContainEqual(expect.stringMatching(/^5: .* was refused with "#", but it was/));
+});

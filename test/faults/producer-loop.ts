@@ -15,7 +15,12 @@ export interface Accepted {
   readonly jobId: string;
   readonly index: number;
   outcome(): Promise<Outcome>;
+  /** Takes it back, where a side can. */
+  cancel?(): Promise<Cancelling>;
 }
+
+/** What a producer is told that takes an update back. */
+export type Cancelling = 'cancelled' | 'not cancellable' | 'unknown';
 
 /** How a side submits updates. */
 export interface Submitter {
@@ -58,7 +63,7 @@ export class ProducerLoop {
   ) {
     this.#random = createRandom(settings.seed + settings.incarnation);
     process.on('message', (order: ProducerOrder) => {
-      this.#follow(order);
+      this.#obey(order);
     });
     process.on('SIGTERM', () => {
       void submitter.close().then(() => process.exit(0));
@@ -157,14 +162,29 @@ export class ProducerLoop {
     }
     const { jobId, index } = answered.accepted;
     this.#note({ submission, type: 'ack', jobId, index });
+    await Promise.all([
+      this.#cancel(update, submission, answered.accepted),
+      this.#follow(submission, answered.accepted),
+    ]);
+  }
+
+  async #cancel({ cancelAfterMs }: DrawnUpdate, submission: string, accepted: Accepted): Promise<void> {
+    if (cancelAfterMs === undefined || accepted.cancel === undefined) {
+      return;
+    }
+    await wait(cancelAfterMs);
+    this.#note({ submission, type: 'cancel', told: await accepted.cancel() });
+  }
+
+  async #follow(submission: string, accepted: Accepted): Promise<void> {
     try {
-      this.#note({ submission, type: 'outcome', outcome: await answered.accepted.outcome() });
+      this.#note({ submission, type: 'outcome', outcome: await accepted.outcome() });
     } catch (error) {
       this.#note({ submission, type: 'no-outcome', message: (error as Error).message });
     }
   }
 
-  #follow(order: ProducerOrder): void {
+  #obey(order: ProducerOrder): void {
     switch (order.order) {
       case 'same-key-twice': {
         const updates = createRandom(order.seed).shuffle(this.#recentKeyed).slice(0, 3);

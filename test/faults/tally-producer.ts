@@ -1,9 +1,9 @@
 import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
 import { pino } from 'pino';
 import { BackpressureError, createProducer, QueueUnavailableError } from '../../src/index.js';
-import type { Submission, Update } from '../../src/index.js';
+import type { Submission, TallyError, Update } from '../../src/index.js';
 import { ProducerLoop } from './producer-loop.js';
-import type { Accepted, Submitter } from './producer-loop.js';
+import type { Accepted, Cancelling, Submitter } from './producer-loop.js';
 import { OPERATIONS } from './operations.js';
 import { NAMESPACE, PREFIX } from './settings.js';
 import type { ProducerSettings } from './side.js';
@@ -43,7 +43,23 @@ const submitter: Submitter = {
 
 function patient(submission: Submission): Accepted {
   const { jobId, index } = submission;
-  return { jobId, index, outcome: () => submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }) };
+  return {
+    jobId,
+    index,
+    outcome: () => submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }),
+    cancel: () => cancel(submission.id),
+  };
+}
+
+async function cancel(id: string): Promise<Cancelling> {
+  try {
+    await producer.cancel(id);
+    return 'cancelled';
+  } catch (error) {
+    // An operator may have removed it.
+    const { code } = error as TallyError;
+    return code === 'NOT_CANCELLABLE' || code === 'UPDATE_NOT_FOUND' ? 'not cancellable' : 'unknown';
+  }
 }
 
 function toUpdate({ operation, params, idempotencyKey }: DrawnUpdate): AnyUpdate {

@@ -10,6 +10,8 @@ export interface DrawnUpdate {
   readonly idempotencyKey?: string;
   /** How it is sent when it is sent alone: in a job of its own. */
   readonly options?: { readonly delay?: number; readonly priority?: number };
+  /** Whether its producer takes it back, so many ms after it was accepted. */
+  readonly cancelAfterMs?: number;
 }
 
 type Operation =
@@ -73,14 +75,20 @@ export function drawOther(random: Random, { operation }: DrawnUpdate, id: string
   }
 }
 
-function drawOptions(random: Random): Pick<DrawnUpdate, 'options'> {
+function drawOptions(random: Random): Pick<DrawnUpdate, 'options' | 'cancelAfterMs'> {
   if (random.chance(4)) {
-    return { options: { priority: random.int(1, 5) } };
+    return { options: { priority: random.int(1, 5) }, ...drawCancel(random, 50) };
   }
   if (random.chance(4)) {
-    return { options: { delay: random.chance(80) ? random.int(0, 4_000) : random.int(...LONG_DELAY_MS) } };
+    const delay = random.chance(80) ? random.int(0, 4_000) : random.int(...LONG_DELAY_MS);
+    return { options: { delay }, ...drawCancel(random, delay) };
   }
   return {};
+}
+
+/** Of every second one; about when it may run, so that worker and cancel meet. */
+function drawCancel(random: Random, aroundMs: number): Pick<DrawnUpdate, 'cancelAfterMs'> {
+  return random.chance(50) ? { cancelAfterMs: Math.max(0, Math.min(aroundMs, 4_000) + random.int(-500, 100)) } : {};
 }
 
 /** Past the end of the faults, unless somebody brings it forward. */

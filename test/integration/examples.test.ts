@@ -17,10 +17,12 @@ import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
 import { run as redisAway } from '../../examples/11-redis-away.js';
 import { run as leaderboard } from '../../examples/16-leaderboard.js';
 import { run as dailyViews } from '../../examples/17-daily-views.js';
+import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
 import { QueueUnavailableError } from '../../src/index.js';
-import { keysLike, place } from '../support/tally.js';
+import { openQueue } from '../support/queues.js';
+import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -166,6 +168,29 @@ test('views are counted by the days of Berlin', async () => {
   ]);
   const [today] = await keysLike(here, `${here.key('views:post1')}:20*-*-*`);
   expect(today).toBeDefined();
+});
+
+test('schedules have a next run each', async () => {
+  expect(await answersOf(place(), schedules)).toEqual(Array(3).fill('has a next run'));
+});
+
+test('at midnight counters start anew, on the first a season, and on Mondays XP fades', async () => {
+  const here = place();
+  const producer = here.producer();
+  const key = (name: string) => here.key(name);
+  await here.client.mset(key('views:today'), '7', key('xp:ann'), '120', key('season'), '4');
+  for (const schedule of typicalSchedules(key)) {
+    await producer.schedules.put(schedule);
+  }
+  for (const name of ['counters', 'xp']) {
+    const due = await openQueue(here, name).getDelayed();
+    await Promise.all(due.map((job) => job.promote()));
+  }
+  await here.worker();
+  await until('all have run', async () =>
+    (await producer.schedules.list()).every(({ lastRun }) => lastRun !== undefined),
+  );
+  expect(await here.client.mget(key('views:today'), key('season'), key('xp:ann'))).toEqual(['0', '5', '70']);
 });
 
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {

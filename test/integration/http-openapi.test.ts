@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
-import { ownRedis, place } from '../support/tally.js';
+import { ownRedis, place, until } from '../support/tally.js';
 
 interface OpenApi {
   openapi: string;
@@ -45,7 +45,8 @@ test('every documented endpoint answers as documented, when all is well and when
   expect(document.openapi).toMatch(/^3\.1\./);
   const check = checker(document);
   const called = new Set<string>();
-  const call = async (method: 'get' | 'post', path: string, url: string, body?: unknown, type = 'application/json') => {
+  type Method = 'get' | 'post' | 'put' | 'delete';
+  const call = async (method: Method, path: string, url: string, body?: unknown, type = 'application/json') => {
     const answer = await request(url, {
       method: method.toUpperCase(),
       ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': type } }),
@@ -74,6 +75,20 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('get', '/v1/updates', '/v1/updates?operation=counter.increment&idempotencyKey=k');
   await call('get', '/v1/updates', '/v1/updates?operation=counter.increment&idempotencyKey=none');
   await call('get', '/v1/updates', '/v1/updates');
+  await call('delete', '/v1/updates/{id}', '/v1/updates/none');
+  await call('delete', '/v1/updates/{id}', `/v1/updates/${updates[0]!.id}`);
+  const later = await call('post', '/v1/updates', '/v1/updates', { ...update, delayMs: 60_000, priority: 1 });
+  await call('delete', '/v1/updates/{id}', `/v1/updates/${later.updates[0]!.id}`);
+  const one = ['/v1/schedules/{id}', '/v1/schedules/a'] as const;
+  await call('put', ...one, { cron: '0 0 * * *', timeZone: 'Europe/Berlin', update });
+  await call('put', ...one, { everyMs: 60_000, update });
+  await call('put', ...one, { everyMs: 6, update: { ...update, params: {} } });
+  await until('it ran', async () => (await (await request('/v1/schedules/a')).text()).includes('lastRun'));
+  await call('get', ...one);
+  await call('get', '/v1/schedules', '/v1/schedules');
+  await call('delete', ...one);
+  await call('delete', ...one);
+  await call('get', ...one);
   await call('post', '/v1/events', '/v1/events', event, structured);
   await call('post', '/v1/events', '/v1/events?wait=5000', { ...event, id: '2' }, structured);
   await call('post', '/v1/events', '/v1/events', { ...event, id: '' }, structured);

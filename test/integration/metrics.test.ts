@@ -219,7 +219,7 @@ test('counters stand at zero before anything happened, so that their first incre
   const here = place();
   const metrics = createMetrics();
   await here.worker({ metrics, queues: ['xp'] });
-  const outcomes = ['applied', 'rejected', 'failed', 'unknown', 'conflict'];
+  const outcomes = ['applied', 'rejected', 'failed', 'unknown', 'conflict', 'cancelled'];
   expect(await samples(metrics, 'tally_updates_total')).toEqual(
     Object.fromEntries(['xp.award', 'xp.take'].flatMap((name) => outcomes.map((outcome) => [`${name} ${outcome}`, 0]))),
   );

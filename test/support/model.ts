@@ -19,7 +19,7 @@ export interface ModelUpdate {
 
 /** An outcome without its words. */
 export interface ModelOutcome {
-  readonly status: 'applied' | 'rejected' | 'conflict' | 'failed' | 'unknown';
+  readonly status: 'applied' | 'rejected' | 'conflict' | 'cancelled' | 'failed' | 'unknown';
   readonly result?: unknown;
   readonly reason?: string;
   readonly update?: number;

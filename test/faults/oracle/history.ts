@@ -94,7 +94,7 @@ function wasEndedByOthers({ foreignValue, failedReason }: JobRecord): boolean {
   return foreignValue !== undefined || (failedReason !== undefined && !isFailure(failedReason));
 }
 
-/** Whether this outcome, in the script's form, decides on a key: it is applied or rejected, not failed, unknown or a repeat. */
+/** Whether this outcome, in the script's form, decides on a key: it is applied, rejected or cancelled, not failed, unknown or a repeat. */
 export function isDecision(outcome: string): boolean {
   return /^[^?*=~]/.test(outcome);
 }
@@ -105,7 +105,7 @@ function updatesOf(job: JobRecord): JobUpdate[] {
     const outcome = outcomes?.[index];
     const content = contentOf(job.operation, params, idempotencyKey);
     const cells = cellsOf(job.operation, params);
-    const isApplied = outcome !== undefined && /^[^!?*=~]/.test(outcome);
+    const isApplied = outcome !== undefined && /^[^!?*=~#]/.test(outcome);
     return {
       job,
       index,

@@ -13,7 +13,7 @@ export const INVARIANTS: Readonly<Record<number, string>> = {
   2: 'every accepted update has one outcome, every unknown one was applied once or not at all',
   3: 'the outcome returned, the result of the job and the receipts agree',
   4: 'updates over several cells are whole or absent',
-  5: 'what was refused or failed changed nothing',
+  5: 'what was refused, cancelled or failed changed nothing',
   6: 'after healing, the queues drain in time without hands',
   7: 'after a cut of the append-only file, what is missing is its end, and sending all again makes it exact',
   8: 'no connection, process or receipt is left behind',

@@ -32,7 +32,14 @@ function* jobsAgreeWithReceipts({ jobs }: Evidence): Generator<string> {
     if (record !== undefined && record.digest !== digest) {
       yield `job ${id}: its record has the digest "${record.digest}", but its data has "${digest}", and nobody edited it`;
     }
-    if (failedReason !== undefined && receipt !== undefined && decodeFailure(failedReason).status === 'failed') {
+    // Between an attempt that could not apply it and its end as failed, it may be cancelled.
+    const isCancelled = record?.outcomes.every((outcome) => outcome === '#');
+    if (
+      failedReason !== undefined &&
+      receipt !== undefined &&
+      !isCancelled &&
+      decodeFailure(failedReason).status === 'failed'
+    ) {
       yield `job ${id} failed with "${failedReason}", but it has a receipt: "${receipt}"`;
     }
   }
@@ -92,8 +99,8 @@ function* toldAgreesWithJobs(evidence: Evidence, history: History): Generator<st
     if (!isFinal && (wasRetried(evidence, history, job) || wasRemoved(evidence, history, job))) {
       continue; // by an operator: then it may have been applied, or its key was used since
     }
-    if (!isFinal && 'outcome' in end && /^[=~]/.test(end.outcome)) {
-      continue; // sent again with its key, which was used since
+    if (!isFinal && 'outcome' in end && /^[=~#]/.test(end.outcome)) {
+      continue; // sent again with its key, which was used since; or cancelled at that moment
     }
     const kept = outcomeOf(end, update);
     if (comparable(kept) !== comparable(outcome)) {

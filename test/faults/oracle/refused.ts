@@ -1,13 +1,14 @@
 import { decodeFailure } from '../../../src/jobs/form.js';
 import { witnessesOf } from '../cells.js';
-import { mayBeUnknown } from './acts.js';
+import { mayBeUnknown, wasRemoved } from './acts.js';
 import { placeOf } from './cells.js';
 import { valueOf } from './evidence.js';
 import type { Evidence } from './evidence.js';
 import type { History, JobUpdate } from './history.js';
 
-/** What was refused changed nothing, and says so. */
+/** What was refused or taken back changed nothing, and says so. */
 export function* refusedChangedNothing(evidence: Evidence, history: History): Generator<string> {
+  yield* cancelledStaysSo(evidence, history);
   if (evidence.badCells !== BAD_CELLS_AT_START) {
     yield `cells that no update can change hold "${evidence.badCells}" instead of "${BAD_CELLS_AT_START}"`;
   }
@@ -29,6 +30,20 @@ export function* refusedChangedNothing(evidence: Evidence, history: History): Ge
   }
 }
 
+/** Whoever is told that an update is cancelled can rely on it. */
+function* cancelledStaysSo(evidence: Evidence, history: History): Generator<string> {
+  for (const { id, update, job, cancel } of evidence.submissions) {
+    if (cancel !== 'cancelled' || job === undefined || wasRemoved(evidence, history, job)) {
+      continue;
+    }
+    const end = history.endOf(job.jobId, job.index);
+    const said = end === undefined ? 'nothing' : 'outcome' in end ? end.outcome : end.failure.status;
+    if (!/^=?#$/.test(said)) {
+      yield `submission ${id} of update ${update.id} was told "cancelled", but job ${job.jobId} says "${said}"`;
+    }
+  }
+}
+
 function* failedForGood(evidence: Evidence, update: JobUpdate, failedReason: string): Generator<string> {
   const { job, touchesBadCell, touchesFlakyCell, idempotencyKey } = update;
   const { status, ...rest } = decodeFailure(failedReason);
@@ -46,7 +61,7 @@ function* failedForGood(evidence: Evidence, update: JobUpdate, failedReason: str
 function isRefused({ job: { failedReason }, outcome }: JobUpdate): boolean {
   return outcome === undefined
     ? failedReason !== undefined && decodeFailure(failedReason).status === 'failed'
-    : /^[!?~]/.test(outcome);
+    : /^[!?~#]/.test(outcome);
 }
 
 function isWitnessed(evidence: Evidence, { witnessedId }: JobUpdate): boolean {

@@ -1,0 +1,61 @@
+import type { RequestHandler } from 'express';
+import type { Store } from '../../src/layout/store.js';
+import type { Registry } from '../../src/operations/registry.js';
+import { readSchedules } from '../../src/readers/read-schedules.js';
+import type { Schedule } from '../../src/readers/read-schedules.js';
+import { html } from '../../src/web/html.js';
+import type { Html } from '../../src/web/html.js';
+import { signedInOf } from '../access/signed-in.js';
+import { outcomeWords } from '../board/words.js';
+import { sendPage } from '../page.js';
+
+export const SCHEDULES_PATH = '/ops/schedules';
+
+/** The page of all schedules. */
+export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly registry: Registry }): RequestHandler {
+  return async (_request, response) => {
+    const schedules = await readSchedules(store);
+    const content = html`<p class="muted">
+        Updates that are made again and again, each run once; times are UTC. They are put, paused and removed by
+        <span class="code">tally schedules</span>, the library and the HTTP API.
+      </p>
+      ${schedules.length === 0 ? html`<p class="card muted">There are none.</p>` : table(schedules)}`;
+    sendPage(response, { title: 'Schedules', user: signedInOf(response), content });
+  };
+}
+
+function table(schedules: readonly Schedule[]): Html {
+  return html`<div class="scroll" tabindex="0">
+    <table>
+      <thead>
+        <tr>
+          <th>Schedule</th>
+          <th>When</th>
+          <th>Update</th>
+          <th>Next run</th>
+          <th>Last run</th>
+          <th>Its outcome</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${schedules.map(row)}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
+  return html`<tr>
+    <td>${id}</td>
+    <td class="nowrap">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
+    <td><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
+    <td class="nowrap">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : time(nextRunAt)}</td>
+    <td class="nowrap">${lastRun && time(lastRun.at)}</td>
+    <td>${lastRun && outcomeWords(lastRun.outcome)}</td>
+  </tr> `;
+}
+
+function time(at: Date): Html {
+  const text = at.toISOString();
+  return html`<time datetime="${text}">${text.slice(0, 19).replace('T', ' ')}</time>`;
+}

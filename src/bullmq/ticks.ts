@@ -1,0 +1,52 @@
+import { getNextMillis } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { RedisClient } from '../redis/connection.js';
+import { jobSetKey } from './queue-keys.js';
+import type { QueuePlace } from './queue-keys.js';
+
+/** When a scheduler of BullMQ's makes its jobs. */
+export interface Rhythm {
+  readonly cron?: string | undefined;
+  readonly timeZone?: string | undefined;
+  readonly everyMs?: number | undefined;
+}
+
+/** A job that a scheduler made. */
+export interface Tick {
+  readonly scheduler: string;
+  /** For when it was made. */
+  readonly atMs: number;
+}
+
+/** @returns undefined for a job that no scheduler made */
+export function tickOf({ id = '', repeatJobKey }: Pick<Job, 'id' | 'repeatJobKey'>): Tick | undefined {
+  const [, scheduler, atMs] = /^repeat:(.*):(\d+)$/s.exec(id) ?? [];
+  return scheduler === undefined || scheduler !== repeatJobKey ? undefined : { scheduler, atMs: Number(atMs) };
+}
+
+/** As BullMQ's functions take it. */
+export function repeatOptionsOf({ cron, timeZone, everyMs }: Rhythm) {
+  return cron === undefined
+    ? { every: everyMs ?? 0 }
+    : { pattern: cron, ...(timeZone !== undefined && { tz: timeZone }) };
+}
+
+/**
+ * The first time after this one that a cron expression names, in ms.
+ *
+ * @returns undefined when it names none
+ * @throws Error when it is no cron expression
+ */
+export function nextOfCron(cron: string, timeZone: string, afterMs: number): number | undefined {
+  return getNextMillis(afterMs, { pattern: cron, tz: timeZone });
+}
+
+/** When a scheduler makes its next job; undefined when there is no such scheduler. */
+export async function nextTickMs(
+  redis: RedisClient,
+  place: QueuePlace,
+  scheduler: string,
+): Promise<number | undefined> {
+  const score = await redis.zscore(jobSetKey(place, 'schedulers'), scheduler);
+  return score === null ? undefined : Number(score);
+}
