@@ -38,7 +38,8 @@
 --                         absent when it can apply all
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false,
---                         renew = true to set that ttl at every update; absent when only at one that creates a cell }
+--                         renew = true to set that ttl at every update; absent when only at one that creates a cell,
+--                         ttlFrom = the first of its cells that gets it; absent when all do }
 -- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
@@ -458,12 +459,14 @@ local function plan_of(operation)
   return plan
 end
 
-local function keep_value(cell, value, shape)
+-- `n` is the place of the cell within its step.
+local function keep_value(cell, value, shape, n)
+  local has_life = n >= (shape.ttlFrom or 1)
   if missing[cell] then
     missing[cell] = nil
-    created_ttl[cell] = shape.ttl
+    created_ttl[cell] = has_life and shape.ttl
   end
-  if shape.renew then
+  if shape.renew and has_life then
     renewed_ttl[cell] = shape.ttl
   end
   values[cell] = value
@@ -529,7 +532,7 @@ local function accept(shape, first_cell, new_values, results)
       end
       values[cell], missing[cell], created_ttl[cell], renewed_ttl[cell] = 0, true, nil, nil
     elseif value ~= nil then
-      keep_value(cell, value, shape)
+      keep_value(cell, value, shape, n)
     end
   end
   return #texts == 1 and texts[1] or concat(texts, ',')
@@ -587,7 +590,7 @@ local function run_steps(outcomes, first, last, all_or_nothing)
       if text then
         outcome = text
         if missing[cell] or shape.renew then
-          keep_value(cell, value, shape)
+          keep_value(cell, value, shape, 1)
         else
           values[cell] = value
         end

@@ -5,10 +5,10 @@ import type { Store } from '../layout/store.js';
 import { readCell } from '../readers/read-cell.js';
 import { TallyError } from '../errors.js';
 import { askRedis } from '../producers/ask-redis.js';
-import { accessOf, mayUseKey } from './access/access.js';
+import { requireReadable } from './access/require-readable.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
-import { Problem, problemAt } from '../web/problems.js';
+import { Problem } from '../web/problems.js';
 
 const cellQuery = cellObject({});
 
@@ -52,12 +52,7 @@ export function cellsEndpoints({ redis, keys, timeoutMs }: CellsDeps): Endpoint[
       handlers: [
         async (request, response) => {
           const cell = queryOf(cellQuery, request);
-          if (!mayUseKey(accessOf(response), cell.key)) {
-            throw problemAt('FORBIDDEN', 'key', `"${cell.key}" is not a key that this API key allows`);
-          }
-          if (keys.isReserved(cell.key)) {
-            throw problemAt('RESERVED_KEY', 'key', `"${cell.key}" belongs to Tally or BullMQ; use another key`);
-          }
+          requireReadable(cell, keys, response);
           const found = await askRedis(redis, timeoutMs, settled(readCell(redis, cell)));
           if (found instanceof TallyError) {
             throw found;

@@ -26,6 +26,8 @@ export interface Step {
   readonly ttlSeconds?: number | undefined;
   /** Whether they get that life anew whenever this step is applied. */
   readonly renewTtl?: boolean | undefined;
+  /** The place of the first cell that gets that life: those before it stay. @defaultValue 0 */
+  readonly ttlFrom?: number | undefined;
   readonly history: History;
   /** What the rejections of this step are put into words with. */
   readonly params: unknown;
@@ -75,6 +77,8 @@ export interface OperationDefinition<Name extends string, Schema extends z.ZodTy
   ttlSeconds?: (params: z.output<Schema>) => number | undefined;
   /** Whether every update sets that life anew. @defaultValue false: only one that creates a cell sets it */
   renewTtl?: (params: z.output<Schema>) => boolean | undefined;
+  /** The place among the cells of the first one that gets that life: those before it stay. @defaultValue 0 */
+  ttlFrom?: (params: z.output<Schema>) => number;
   /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
   history?: History;
   /**
@@ -104,7 +108,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
   definition: OperationDefinition<Name, Schema, Result>,
 ): Operation<Name, z.output<Schema>, Result, z.input<Schema>> {
   type Params = z.output<Schema>;
-  const { name, cells, args, ttlSeconds, renewTtl, result, history = false, rejections = {} } = definition;
+  const { name, cells, args, ttlSeconds, renewTtl, ttlFrom, result, history = false, rejections = {} } = definition;
   if (!NAME.test(name)) {
     throw new TypeError(`operation name "${name}" must have the form family.verb, e.g. "energy.spend"`);
   }
@@ -119,6 +123,7 @@ export function defineOperation<const Name extends string, Schema extends z.ZodT
     args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
     ttlSeconds: ttlSeconds?.(params),
     ...(renewTtl?.(params) === true && { renewTtl: true }),
+    ...(ttlFrom && { ttlFrom: ttlFrom(params) }),
     history,
     params,
     rejections,

@@ -1,5 +1,7 @@
 import type { Argument, History, Step } from '../operations/operation.js';
+import { HoldCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
+import type { Keys } from '../redis/keys.js';
 
 /** The steps of a job, laid out as the script reads them. One pass over them: a busy worker does little else. */
 export class StepList {
@@ -8,18 +10,21 @@ export class StepList {
   readonly args: Argument[] = [];
   readonly shapes = new ShapeList();
 
-  add({ operation, cells, args, ttlSeconds, renewTtl = false, history }: Step): void {
+  constructor(private readonly keys: Pick<Keys, 'hold'>) {}
+
+  add({ operation, cells, args, ttlSeconds, renewTtl = false, ttlFrom = 0, history }: Step): void {
     for (const cell of cells) {
-      const number = this.cells.number(cell);
+      const isHold = cell instanceof HoldCell;
+      const number = this.cells.number(isHold ? this.keys.hold(cell) : cell);
       this.cellNumbers.push(number);
-      if (history !== false) {
+      if (history !== false && !isHold) {
         this.cells.keepHistory(number, history);
       }
     }
     for (const argument of args) {
       this.args.push(argument);
     }
-    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl);
+    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl, ttlFrom);
   }
 }
 
@@ -30,6 +35,7 @@ interface Shape {
   readonly args: number;
   readonly ttl: number | false;
   readonly renew?: true;
+  readonly ttlFrom?: number;
 }
 
 /** The shapes of all steps, each once: most jobs have a single one. */
@@ -40,16 +46,18 @@ class ShapeList {
   #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
   #latestNumber = 0;
 
-  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean): void {
+  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean, ttlFrom: number): void {
     const latest = this.#latest;
     if (
       operation !== latest.operation ||
       cells !== latest.cells ||
       args !== latest.args ||
       ttl !== latest.ttl ||
-      renew !== (latest.renew === true)
+      renew !== (latest.renew === true) ||
+      ttlFrom !== (latest.ttlFrom ?? 1) - 1
     ) {
-      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }) };
+      const from = ttlFrom > 0 && { ttlFrom: ttlFrom + 1 };
+      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }), ...from };
       this.#latestNumber = this.#numberOf(this.#latest);
     }
     this.#ofSteps.push(this.#latestNumber);
@@ -60,7 +68,7 @@ class ShapeList {
   }
 
   #numberOf(shape: Shape): number {
-    const id = Object.values(shape).join(' ');
+    const id = JSON.stringify(shape);
     const number = this.#numbers.get(id) ?? this.#shapes.push(shape);
     this.#numbers.set(id, number);
     return number;

@@ -15,6 +15,8 @@ import { run as transaction } from '../../examples/08-transaction.js';
 import { run as customOperation } from '../../examples/09-custom-operation.js';
 import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
 import { run as redisAway } from '../../examples/11-redis-away.js';
+import { run as reserveStock } from '../../examples/13-reserve-stock.js';
+import { run as reserveCart } from '../../examples/14-reserve-cart.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
 import { QueueUnavailableError } from '../../src/index.js';
@@ -144,6 +146,32 @@ test('of two who have seen the same price, one sets it', async () => {
   ]);
 });
 
+test('stock is held, sold, and goes back when its time is over', async () => {
+  const here = place();
+  expect(await answersOf(here, reserveStock)).toEqual([
+    applied({ available: 3, held: 2, expiresAt: '(in 10 minutes)' }),
+    expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
+    applied({ confirmed: 2, available: 3 }),
+    '0',
+    '3',
+    expect.objectContaining({ status: 'rejected', reason: 'EXPIRED' }),
+  ]);
+});
+
+test('a cart is held and sold', async () => {
+  const here = place();
+  expect(await answersOf(here, reserveCart)).toEqual([
+    'applied',
+    applied({
+      results: [
+        { confirmed: 1, available: 0 },
+        { confirmed: 3, available: 7 },
+        { value: 1, applied: 1 },
+      ],
+    }),
+  ]);
+});
+
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
   const here = place();
   const [failure, ...rest] = await answersOf(here, redisAway);
@@ -195,6 +223,18 @@ test('every piece of code in the guide to custom operations is code of the examp
   }
 });
 
+test('every piece of code in the page for shops is code of the examples', () => {
+  const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
+  const blocks = guideBlocks('ts', 'shop');
+  expect(blocks.length).toBeGreaterThan(2);
+  for (const block of blocks) {
+    expect(
+      sources.some((source) => source.includes(unindented(block))),
+      block,
+    ).toBe(true);
+  }
+});
+
 function exampleFiles(): string[] {
   return readdirSync(`${ROOT}examples`)
     .filter((file) => file.endsWith('.ts'))
@@ -202,8 +242,8 @@ function exampleFiles(): string[] {
 }
 
 /** The contents of the guide's code blocks of one language. */
-function guideBlocks(language: string): string[] {
-  const guide = readFileSync(`${ROOT}docs/custom-operations.md`, 'utf8');
+function guideBlocks(language: string, page = 'custom-operations'): string[] {
+  const guide = readFileSync(`${ROOT}docs/${page}.md`, 'utf8');
   return [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code ?? '');
 }
 

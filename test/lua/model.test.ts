@@ -4,9 +4,11 @@ import { expect, test } from 'vitest';
 import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import { HoldCell } from '../../src/redis/cell.js';
+import type { Keys } from '../../src/redis/keys.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import type { ModelCell, ModelOutcome, ModelUpdate, Poison } from '../support/model.js';
-import { Model } from '../support/model.js';
+import { LATER, Model } from '../support/model.js';
 import { createApplier } from '../support/script.js';
 import type { Place } from '../support/tally.js';
 import { place } from '../support/tally.js';
@@ -81,6 +83,20 @@ function withEach<Value>(name: string, value: fc.Arbitrary<Value>) {
   return fc.uniqueArray(entry, distinct);
 }
 
+/** Longer than all runs take. */
+const HOLD_SECONDS = 2_000_000;
+
+const RESERVATIONS = ['r0', 'r1'] as const;
+
+/** Few, so that an update meets what another one holds. */
+const stock = fc.oneof(
+  { weight: 30, arbitrary: fc.constantFrom<ModelCell>(CELLS[0]!, CELLS[3]!, CELLS[6]!) },
+  { weight: 1, arbitrary: anyCell },
+);
+const held: fc.Arbitrary<Record<string, unknown>> = fc
+  .tuple(stock, fc.constantFrom(...RESERVATIONS))
+  .map(([cell, reservation]) => ({ ...cell, reservation }));
+
 const PARAMS: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
   'counter.increment': counterParams('max'),
   'counter.decrement': counterParams('min'),
@@ -94,8 +110,21 @@ const PARAMS: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = 
   'inventory.restock': fc.tuple(anyCell, amount).map(([cell, quantity]) => ({ ...cell, quantity })),
   'inventory.takeAll': withEach('quantity', fc.integer({ min: 1, max: 3 })).map((items) => ({ items })),
   'inventory.count': fc
-    .tuple(anyCell, amount, fc.constantFrom('onHand', 'available'), expected)
+    .tuple(stock, amount, fc.constantFrom('onHand', 'available'), expected)
     .map(([cell, counted, of, it]) => ({ ...cell, counted, of, ...it })),
+  'inventory.reserve': fc
+    .tuple(held, amount, limit, fc.constantFrom({}, { replace: true }))
+    .map(([it, quantity, min, replace]) => {
+      return { ...it, quantity, ttlSeconds: HOLD_SECONDS, ...(min !== undefined && { min }), ...replace };
+    }),
+  'inventory.extend': held.map((it) => ({ ...it, ttlSeconds: HOLD_SECONDS })),
+  'inventory.confirm': fc
+    .tuple(held, fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }))
+    .map(([it, quantity]) => ({ ...it, ...(quantity !== undefined && { quantity }) })),
+  'inventory.release': held,
+  'inventory.expire': fc
+    .tuple(stock, fc.shuffledSubarray([...RESERVATIONS], { minLength: 1 }))
+    .map(([cell, reservations]) => ({ ...cell, reservations })),
   'xp.take': fc
     .tuple(anyCell, amount, limit, fc.constantFrom({}, { levels: [-3, 0, 5, 20] }))
     .map(([cell, xp, min, levels]) => ({ ...cell, amount: xp, ...(min !== undefined && { min }), ...levels })),
@@ -120,6 +149,8 @@ const single = fc.oneof(
 const transaction = fc.array(single, { minLength: 2, maxLength: 4 }).map((updates) => ({ updates }));
 
 interface Job {
+  /** Stocks and reservations whose time is over before the job. */
+  readonly lapsed: readonly { readonly cell: ModelCell; readonly reservation: string }[];
   readonly updates: readonly ModelUpdate[];
   /** How often the job is applied again, as if its worker had died after the script. */
   readonly repeats: number;
@@ -127,19 +158,24 @@ interface Job {
 
 const idempotencyKey = fc.option(fc.constantFrom('k0', 'k1', 'k2', 'k3'), { nil: undefined, freq: 2 });
 
+const lapsed = fc.array(fc.record({ cell: stock, reservation: fc.constantFrom(...RESERVATIONS) }), { maxLength: 2 });
+
 /** All updates of a job are of one operation, as the producer batches them. */
-const job: fc.Arbitrary<Job> = fc
-  .oneof(
-    ...Object.entries({ ...PARAMS, transaction }).map(([operation, params]) =>
-      fc.array(
-        fc.tuple(params, idempotencyKey).map(([it, key]): ModelUpdate => {
-          return { operation, params: it, ...(key !== undefined && { idempotencyKey: key }) };
-        }),
-        { minLength: 1, maxLength: 6 },
+function jobOf(params: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<Job> {
+  return fc
+    .oneof(
+      ...Object.entries(params).map(([operation, ofOperation]) =>
+        fc.array(
+          fc.tuple(ofOperation, idempotencyKey).map(([it, key]): ModelUpdate => {
+            const update = { operation, params: it as Record<string, unknown> };
+            return { ...update, ...(key !== undefined && { idempotencyKey: key }) };
+          }),
+          { minLength: 1, maxLength: 6 },
+        ),
       ),
-    ),
-  )
-  .chain((updates) => fc.record({ updates: withRepetitions(updates), repeats: fc.constantFrom(0, 0, 1) }));
+    )
+    .chain((updates) => fc.record({ lapsed, updates: withRepetitions(updates), repeats: fc.constantFrom(0, 0, 1) }));
+}
 
 /** Now and then the same update twice in a job, so that idempotency keys meet the same params again. */
 function withRepetitions(updates: readonly ModelUpdate[]): fc.Arbitrary<ModelUpdate[]> {
@@ -157,10 +193,57 @@ test('the operations behind the model are all there are', () => {
 });
 
 test('any jobs, in any batches, give the outcomes and values of a plain model', async () => {
+  const seen = await compareWithModel(
+    fc.array(jobOf({ ...PARAMS, transaction }), { minLength: 1, maxLength: 8 }),
+    RUNS,
+  );
+
+  // The sequences must reach every kind of outcome, or they prove little.
+  expect([...seen]).toEqual(
+    expect.arrayContaining([
+      'applied',
+      'applied again',
+      'conflict IDEMPOTENCY_CONFLICT',
+      'failed NOT_AN_INTEGER',
+      'failed OUT_OF_RANGE',
+      'failed WRONG_TYPE',
+      'rejected CHANGED',
+      'rejected CHANGED again',
+      'rejected INSUFFICIENT_STOCK',
+      'rejected INSUFFICIENT_STOCK again',
+      'rejected LIMIT_REACHED',
+      'rejected LIMIT_REACHED again',
+      'rejected NOT_ENOUGH',
+      'rejected NOT_ENOUGH again',
+    ]),
+  );
+});
+
+test('any reservations do, too, and however they end', async () => {
+  const ofStock = Object.fromEntries(Object.entries(PARAMS).filter(([name]) => name.startsWith('inventory.')));
+  const seen = await compareWithModel(fc.array(jobOf(ofStock), { minLength: 4, maxLength: 12 }), RUNS);
+
+  expect([...seen]).toEqual(
+    expect.arrayContaining([
+      'rejected ALREADY_CONFIRMED',
+      'rejected ALREADY_RELEASED',
+      'rejected BELOW_HELD',
+      'rejected EXPIRED',
+      'rejected EXPIRED again',
+      'rejected INSUFFICIENT_STOCK',
+      'rejected RESERVATION_EXISTS',
+      'rejected RESERVATION_EXISTS again',
+      'rejected UNKNOWN_RESERVATION',
+      'rejected UNKNOWN_RESERVATION again',
+    ]),
+  );
+});
+
+/** Applies jobs in Redis and in the model, and compares all that they answer and leave. @returns the kinds of outcomes seen */
+async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Promise<Set<string>> {
   const here = place();
-  const { apply } = createApplier(here, { operations: [pointsMove] });
+  const { apply, keys } = createApplier(here, { operations: [pointsMove] });
   const starts = fc.tuple(...CELLS.map(() => startValue));
-  const jobs = fc.array(job, { minLength: 1, maxLength: 8 });
   const seen = new Set<string>();
   let run = 0;
 
@@ -171,7 +254,11 @@ test('any jobs, in any batches, give the outcomes and values of a plain model', 
       const model = new Model();
       await prepare(here, model, values, at);
 
-      for (const { updates, repeats } of plan) {
+      for (const { lapsed, updates, repeats } of plan) {
+        for (const { cell, reservation } of lapsed) {
+          await lapse(here, keys, { ...cell, key: at(cell.key) }, reservation);
+          model.lapse({ ...cell, key: at(cell.key) }, reservation);
+        }
         const placed = updates.map((update) => atPlace(update, at));
         const expected = placed.map((update) => model.apply(update));
         const jobId = newJobId(NO_SLOT);
@@ -184,29 +271,12 @@ test('any jobs, in any batches, give the outcomes and values of a plain model', 
         }
       }
 
-      await expectStored(here, model, at);
+      await expectStored(here, keys, model, at);
     }),
-    { numRuns: RUNS, verbose: fc.VerbosityLevel.None },
+    { numRuns, verbose: fc.VerbosityLevel.None },
   );
-
-  // The sequences must reach every kind of outcome, or they prove little.
-  expect([...seen].sort()).toEqual([
-    'applied',
-    'applied again',
-    'conflict IDEMPOTENCY_CONFLICT',
-    'failed NOT_AN_INTEGER',
-    'failed OUT_OF_RANGE',
-    'failed WRONG_TYPE',
-    'rejected CHANGED',
-    'rejected CHANGED again',
-    'rejected INSUFFICIENT_STOCK',
-    'rejected INSUFFICIENT_STOCK again',
-    'rejected LIMIT_REACHED',
-    'rejected LIMIT_REACHED again',
-    'rejected NOT_ENOUGH',
-    'rejected NOT_ENOUGH again',
-  ]);
-});
+  return seen;
+}
 
 /** Stores what is there before the first job, in Redis and in the model. */
 async function prepare(
@@ -237,6 +307,12 @@ async function prepare(
   await pipeline.exec();
 }
 
+/** Sets the end of a hold, if there is one, to a time that is over. */
+async function lapse({ client }: Place, keys: Keys, cell: ModelCell, reservation: string): Promise<void> {
+  const { key, member = '' } = keys.hold(new HoldCell(cell, 'end', reservation));
+  await client.zadd(key, 'XX', 1, member);
+}
+
 /** The update with the keys of this run. */
 function atPlace(update: ModelUpdate, at: (text: string) => string): ModelUpdate {
   const place = (value: unknown, name = ''): unknown => {
@@ -253,13 +329,35 @@ function atPlace(update: ModelUpdate, at: (text: string) => string): ModelUpdate
 
 function withoutWords(outcome: Outcome): ModelOutcome {
   const { message: _message, ...rest } = outcome as Outcome & { message?: string };
-  return rest;
+  return withoutTimes(rest) as ModelOutcome;
 }
 
-async function expectStored({ client }: Place, model: Model, at: (text: string) => string): Promise<void> {
+/** The end of a hold that began in the last minutes becomes {@link LATER}. */
+function withoutTimes(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(withoutTimes);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, it]) => {
+      const leftMs = name === 'expiresAt' ? Date.parse(String(it)) - Date.now() : NaN;
+      const isHeld = leftMs > (HOLD_SECONDS - 600) * 1000 && leftMs <= HOLD_SECONDS * 1000;
+      return [name, isHeld ? LATER : withoutTimes(it)];
+    }),
+  );
+}
+
+async function expectStored({ client }: Place, keys: Keys, model: Model, at: (text: string) => string): Promise<void> {
   for (const cell of CELLS) {
     const placed = { ...cell, key: at(cell.key) };
     expect(await stored(client, placed), JSON.stringify(cell)).toBe(model.stored(placed));
+    const ofHold = (part: 'total' | 'quantity' | 'end') => keys.hold(new HoldCell(placed, part, '-')).key;
+    const holds = model.holdsOf(placed);
+    expect(await client.hgetall(ofHold('quantity')), JSON.stringify(cell)).toEqual(holds);
+    expect((await client.zrange(ofHold('end'), '0', '-1')).sort()).toEqual(Object.keys(holds).sort());
+    expect(await client.get(ofHold('total'))).toBe(model.heldOf(placed) === 0n ? null : String(model.heldOf(placed)));
   }
   for (const key of ['s0', 's1', 's2']) {
     expect((await client.pttl(at(key))) > 0, `${key} expires`).toBe(model.expiring.has(at(key)));

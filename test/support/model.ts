@@ -25,7 +25,17 @@ export interface ModelOutcome {
   readonly update?: number;
   readonly short?: readonly unknown[];
   readonly found?: number | null;
+  readonly held?: number;
+  readonly expiresAt?: string;
   readonly duplicate?: true;
+}
+
+/** In place of the end of a hold that is open: when that is depends on the time of the call. */
+export const LATER = 'later';
+
+interface ModelHold {
+  readonly quantity: bigint;
+  readonly isOver: boolean;
 }
 
 export type Poison = 'WRONG_TYPE' | 'NOT_AN_INTEGER';
@@ -36,6 +46,7 @@ const DEFAULTS: Readonly<Record<string, ModelParams>> = {
   'counter.decrement': { by: 1, whenOver: 'reject', renewTtl: false },
   'counter.set': { renewTtl: false },
   'inventory.take': { whenShort: 'floor' },
+  'inventory.reserve': { min: 0, replace: false },
   'xp.take': { min: 0 },
   'scores.best': { keep: 'highest' },
 };
@@ -66,6 +77,10 @@ export class Model {
   values = new Map<string, bigint>();
   /** Keys that an update created with a TTL. */
   expiring = new Set<string>();
+  /** By cell and reservation. */
+  #holds = new Map<string, Map<string, ModelHold>>();
+  /** Why the reservations that have ended have ended, by cell and reservation. */
+  #closings = new Map<string, string>();
   readonly #poisons = new Map<string, Poison>();
   readonly #recorded = new Map<string, { what: string; outcome: ModelOutcome }>();
 
@@ -79,6 +94,25 @@ export class Model {
 
   set(cell: ModelCell, value: number): void {
     this.values.set(Model.id(cell), BigInt(value));
+  }
+
+  /** The time of a hold is over. */
+  lapse(cell: ModelCell, reservation: string): void {
+    const hold = this.#holds.get(Model.id(cell))?.get(reservation);
+    if (hold !== undefined) {
+      this.#hold(cell, reservation, { ...hold, isOver: true });
+    }
+  }
+
+  /** What each reservation of a cell holds, whether it is over or not. */
+  holdsOf(cell: ModelCell): Record<string, string> {
+    const holds = [...(this.#holds.get(Model.id(cell)) ?? [])];
+    return Object.fromEntries(holds.map(([reservation, { quantity }]) => [reservation, quantity.toString()]));
+  }
+
+  heldOf(cell: ModelCell): bigint {
+    const holds = [...(this.#holds.get(Model.id(cell))?.values() ?? [])];
+    return holds.reduce((sum, { quantity }) => sum + quantity, 0n);
   }
 
   /** The text that a plain GET, HGET or ZSCORE reads. */
@@ -109,6 +143,7 @@ export class Model {
   /** Applies an update whole, or leaves everything as it was. */
   #attempt(update: ModelUpdate): ModelOutcome {
     const [values, expiring] = [new Map(this.values), new Set(this.expiring)];
+    const [holds, closings] = [new Map(this.#holds), new Map(this.#closings)];
     try {
       return { status: 'applied', result: this.#run(update) };
     } catch (error) {
@@ -117,6 +152,8 @@ export class Model {
       }
       this.values = values;
       this.expiring = expiring;
+      this.#holds = holds;
+      this.#closings = closings;
       return error.outcome;
     }
   }
@@ -141,6 +178,16 @@ export class Model {
         return this.#takeAll(params['items'] as (ModelCell & { quantity: number })[]);
       case 'inventory.count':
         return this.#countStock(cell, params);
+      case 'inventory.reserve':
+        return this.#reserve(cell, params);
+      case 'inventory.extend':
+        return { held: Number(this.#open(cell, params).quantity), expiresAt: LATER };
+      case 'inventory.confirm':
+        return this.#confirm(cell, params);
+      case 'inventory.release':
+        return this.#release(cell, params);
+      case 'inventory.expire':
+        return this.#expire(cell, params['reservations'] as string[]);
       case 'xp.award':
         return this.#award(cell, params);
       case 'xp.take':
@@ -239,12 +286,98 @@ export class Model {
   }
 
   #countStock(cell: ModelCell, params: ModelParams): unknown {
-    const difference = big(params['counted']) - BigInt(this.#found(cell, params) ?? 0);
-    if (difference > LIMIT) {
+    const before = BigInt(this.#found(cell, params) ?? 0);
+    const held = this.heldOf(cell);
+    const available = params['of'] === 'onHand' ? big(params['counted']) - held : big(params['counted']);
+    if (available < 0n) {
+      refuse('BELOW_HELD', { held: Number(held) });
+    }
+    if (available - before > LIMIT) {
       failWith('OUT_OF_RANGE');
     }
-    this.#write([[cell, big(params['counted'])]]);
-    return { available: params['counted'], held: 0, difference: Number(difference) };
+    this.#write([[cell, available]]);
+    return { available: Number(available), held: Number(held), difference: Number(available - before) };
+  }
+
+  /** Sets what a reservation holds; undefined ends it. */
+  #hold(cell: ModelCell, reservation: string, hold: ModelHold | undefined): void {
+    const holds = new Map(this.#holds.get(Model.id(cell)));
+    if (hold === undefined) {
+      holds.delete(reservation);
+    } else {
+      holds.set(reservation, hold);
+    }
+    this.#holds.set(Model.id(cell), holds);
+    if (this.heldOf(cell) > LIMIT) {
+      failWith('OUT_OF_RANGE');
+    }
+  }
+
+  #reserve(cell: ModelCell, params: ModelParams): unknown {
+    const { reservation, quantity, min, replace } = params as { reservation: string } & ModelParams;
+    const [stock] = this.#read([cell]);
+    const before = this.#holds.get(Model.id(cell))?.get(reservation);
+    if (before !== undefined && !before.isOver && replace !== true) {
+      refuse('RESERVATION_EXISTS', { held: Number(before.quantity), expiresAt: LATER });
+    }
+    const there = stock! + (before?.quantity ?? 0n);
+    if (there - big(quantity) < big(min)) {
+      const available = Number(there > LIMIT ? LIMIT : there);
+      refuse('INSUFFICIENT_STOCK', { short: [{ ...named(cell), quantity, available }] });
+    }
+    this.#write([[cell, there - big(quantity)]]);
+    this.#hold(cell, reservation, { quantity: big(quantity), isOver: false });
+    this.#closings.delete(Model.id(cell) + reservation);
+    return { available: Number(there - big(quantity)), held: quantity, expiresAt: LATER };
+  }
+
+  /** The hold of a reservation, or why there is none. */
+  #open(cell: ModelCell, { reservation }: ModelParams): ModelHold {
+    this.#read([cell]);
+    const hold = this.#holds.get(Model.id(cell))?.get(reservation as string);
+    if (hold === undefined) {
+      return refuse(this.#closings.get(Model.id(cell) + String(reservation)) ?? 'UNKNOWN_RESERVATION');
+    }
+    return hold.isOver ? refuse('EXPIRED') : hold;
+  }
+
+  /** Ends a hold; what was not sold goes back. */
+  #end(cell: ModelCell, reservation: string, sold: bigint, how: string): number {
+    const { quantity } = this.#holds.get(Model.id(cell))!.get(reservation)!;
+    const [available] = this.#add([[cell, quantity - sold]]);
+    this.#hold(cell, reservation, undefined);
+    this.#closings.set(Model.id(cell) + reservation, how);
+    return Number(available);
+  }
+
+  #confirm(cell: ModelCell, params: ModelParams): unknown {
+    const { quantity: held } = this.#open(cell, params);
+    const sold = params['quantity'] === undefined ? held : big(params['quantity']);
+    if (sold > held) {
+      const short = [{ ...named(cell), quantity: Number(sold), available: Number(held) }];
+      refuse('INSUFFICIENT_STOCK', { short });
+    }
+    const available = this.#end(cell, params['reservation'] as string, sold, 'ALREADY_CONFIRMED');
+    return { confirmed: Number(sold), available };
+  }
+
+  #release(cell: ModelCell, params: ModelParams): unknown {
+    const { quantity } = this.#open(cell, params);
+    const available = this.#end(cell, params['reservation'] as string, 0n, 'ALREADY_RELEASED');
+    return { released: Number(quantity), available };
+  }
+
+  #expire(cell: ModelCell, reservations: readonly string[]): unknown {
+    let [available, released] = [this.#read([cell])[0]!, 0n];
+    for (const reservation of reservations) {
+      const hold = this.#holds.get(Model.id(cell))?.get(reservation);
+      if (hold?.isOver === true) {
+        available += hold.quantity;
+        released += hold.quantity;
+        this.#end(cell, reservation, 0n, 'EXPIRED');
+      }
+    }
+    return { released: Number(released), available: Number(available) };
   }
 
   #takeXp(cell: ModelCell, { amount, min, levels = [] }: ModelParams): unknown {
