@@ -41,7 +41,7 @@ function readContracts(file: string): Contract[] {
         cells: line('cells'),
         args: line('args'),
         result: line('result'),
-        rejected: (/^--   rejected(.*)/ms.exec(lines.join('\n'))?.[1] ?? '').match(/\b[A-Z_]{5,}\b/g) ?? [],
+        rejected: (/^-- {3}rejected(.*)/ms.exec(lines.join('\n'))?.[1] ?? '').match(/\b[A-Z_]{5,}\b/g) ?? [],
       };
     });
 }

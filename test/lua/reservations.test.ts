@@ -63,8 +63,12 @@ describe.each(CELL_KINDS)('of a %s', (kind) => {
     expect(await available()).toBe('6');
     const namespace = keys.partitionCounts.replace(/:partitions$/, '');
     const tag = /^\{.*?\}/.exec(key('stock'))![0];
-    const id = { string: `s${cell.key}`, 'hash field': `h${cell.key.length}:${cell.key}points` }[kind as 'string'];
-    const name = id ?? `z${cell.key.length}:${cell.key}points`;
+    const names: Readonly<Record<CellKind, string>> = {
+      string: `s${cell.key}`,
+      'hash field': `h${cell.key.length}:${cell.key}points`,
+      'sorted-set member': `z${cell.key.length}:${cell.key}points`,
+    };
+    const name = names[kind];
     expect(await client.get(`${namespace}:${tag}:held:${name}`)).toBe('4');
     expect(await client.hgetall(`${namespace}:${tag}:holds:${name}`)).toEqual({ r: '4' });
     expect(await client.zscore(`${namespace}:${tag}:hold-ends:${name}`, 'r')).toBe(String(Date.parse(expiresAt)));

@@ -19,13 +19,13 @@ const ENDS = ['confirm', 'release', 'extend', 'expire', 'confirm', 'release', 'n
  * is down for twice the time of a hold. Meanwhile stock, held and sold are looked at, at one moment each.
  */
 export async function raceReservations(here: Place, holds: number): Promise<void> {
-  const { client, key } = here;
-  const [stock, sold] = [key('stock'), key('sold')];
+  const { client } = here;
+  const [stock, sold] = [here.key('stock'), here.key('sold')];
   const total = createKeys(here).hold(new HoldCell({ key: stock }, 'total')).key;
   const start = holds * 3;
   await client.set(stock, start);
   const [first] = await Promise.all([1, 2, 3].map(() => startWorkerProcess(here, undefined, TIMING)));
-  const { inventory, submit } = boundProducer(here);
+  const { inventory, send } = senderOf(here);
 
   let [samples, isOver] = [0, false];
   const sampler = (async () => {
@@ -49,7 +49,7 @@ export async function raceReservations(here: Place, holds: number): Promise<void
     await wait(TTL_SECONDS * 1_000 - 400 + (number % 80) * 10); // from 400 ms before its end to 400 ms after
     const attempts = [number, number + 1].map((shift) => ENDS[shift % ENDS.length] ?? 'nothing');
     const submissions = attempts.flatMap((verb) => {
-      const sent = submit(verb, { key: stock, reservation, quantity, sold });
+      const sent = send(verb, { key: stock, reservation, quantity, sold });
       return sent === undefined ? [] : [{ verb, sent }];
     });
     for (const { verb, sent } of submissions) {
@@ -92,11 +92,17 @@ function judge(outcomes: readonly { verb: string; reservation: string; outcome: 
   expect(new Set(ended.values())).toEqual(new Set(['confirm', 'release']));
 }
 
-function boundProducer(here: Place) {
+interface Ends {
+  readonly key: string;
+  readonly reservation: string;
+  readonly quantity: number;
+  readonly sold: string;
+}
+
+function senderOf(here: Place) {
   const producer = here.producer();
   const { inventory } = producer;
-  type Ends = { key: string; reservation: string; quantity: number; sold: string };
-  const submit = (verb: string, { key, reservation, quantity, sold }: Ends) => {
+  const send = (verb: string, { key, reservation, quantity, sold }: Ends) => {
     switch (verb) {
       case 'confirm':
         return producer.submit({
@@ -118,5 +124,5 @@ function boundProducer(here: Place) {
         return undefined;
     }
   };
-  return { inventory, submit };
+  return { inventory, send };
 }
