@@ -8,6 +8,7 @@ import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
+import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -141,6 +142,15 @@ program
   .command('prepare-cluster')
   .description('rename what one server remembers to where a Cluster looks for it, before its keys are moved there')
   .action(async () => (await import('./prepare-cluster.js')).prepareCluster());
+
+program
+  .command('inventory')
+  .description('stock that is held by reservations')
+  .command('check')
+  .description('compare what is held of each stock with its open reservations')
+  .option('--mend', 'make it right, and give back what is over')
+  .option('--json', 'print JSON, a line for each stock that is not right')
+  .action(async (flags: CheckFlags) => (await import('./inventory.js')).checkInventory(flags));
 
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),

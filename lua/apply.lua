@@ -39,8 +39,9 @@
 -- request.steps           of transactions: the number of steps of each update; absent when each has one
 -- request.shapes          what steps are like: { operation = name, cells = how many, args = how many, ttl = seconds or false,
 --                         renew = true to set that ttl at every update; absent when only at one that creates a cell,
---                         late = true when they are rejected, TOO_LATE; absent when not }. The ttl of a field or member is that
---                         of its key, which is a bucket
+--                         late = true when they are rejected, TOO_LATE; absent when not,
+--                         ttlFrom = the first of its cells that gets the ttl; absent when all do }. The ttl of a field or member is
+--                         that of its key, which is a bucket
 -- request.shapeOfStep     the number of the shape of each step; absent when all have the first
 -- request.cells           the cells of all steps, one after the other
 -- request.args            the arguments of all steps, one after the other
@@ -464,12 +465,14 @@ local function plan_of(operation)
   return plan
 end
 
-local function keep_value(cell, value, shape)
+-- `n` is the place of the cell within its step.
+local function keep_value(cell, value, shape, n)
+  local has_life = n >= (shape.ttlFrom or 1)
   if missing[cell] then
     missing[cell] = nil
-    created_ttl[cell] = shape.ttl
+    created_ttl[cell] = has_life and shape.ttl
   end
-  if shape.renew then
+  if shape.renew and has_life then
     renewed_ttl[cell] = shape.ttl
   end
   values[cell] = value
@@ -535,7 +538,7 @@ local function accept(shape, first_cell, new_values, results)
       end
       values[cell], missing[cell], created_ttl[cell], renewed_ttl[cell] = 0, true, nil, nil
     elseif value ~= nil then
-      keep_value(cell, value, shape)
+      keep_value(cell, value, shape, n)
     end
   end
   return #texts == 1 and texts[1] or concat(texts, ',')
@@ -596,7 +599,7 @@ local function run_steps(outcomes, first, last, all_or_nothing)
       if text then
         outcome = text
         if missing[cell] or shape.renew then
-          keep_value(cell, value, shape)
+          keep_value(cell, value, shape, 1)
         else
           values[cell] = value
         end

@@ -2,7 +2,7 @@ import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../../src/bullmq/commands.j
 import type { Namespace } from '../../src/redis/keys.js';
 
 /** What a Redis user is for. */
-export type Role = 'producer' | 'reader' | 'api' | 'worker' | 'dashboard' | 'access' | 'load' | 'doctor';
+export type Role = 'producer' | 'reader' | 'api' | 'worker' | 'dashboard' | 'access' | 'inventory' | 'load' | 'doctor';
 
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
@@ -11,6 +11,7 @@ export const ROLES: Readonly<Record<Role, string>> = {
   worker: 'tally worker',
   dashboard: 'tally dashboard',
   access: 'tally keys; tally users',
+  inventory: 'tally inventory',
   load: 'tally load',
   doctor: 'tally doctor',
 };
@@ -51,6 +52,8 @@ const LOOK_AT_QUEUES: Need = {
   keys: ['%R~tally-queues:*'],
 };
 
+const WRITE_CELLS = words('GET MGET SET INCRBY EXPIRE PTTL DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM');
+
 const READ_CELLS = words('TYPE PTTL GET HGET ZSCORE');
 
 /** What a reader asks. */
@@ -70,6 +73,19 @@ const RECEIPTS: readonly KeyPattern[] = [
   ...(['~tally:job:*', '~tally:{*}:job:*'] as const),
   ...(['~tally:idem:*', '~tally:{*}:idem:*'] as const),
 ];
+
+/** What is held of a stock: in all; of each reservation how much and until when; and how it ended. */
+const HOLDS: readonly KeyPattern[] = [
+  '~tally:{*}:held:*',
+  '~tally:{*}:holds:*',
+  '~tally:{*}:hold-ends:*',
+  '~tally:{*}:hold-closed:*',
+];
+
+const READ_HOLDS: Need = {
+  commands: words('GET HMGET ZCOUNT ZRANGEBYSCORE'),
+  keys: ['%R~tally:{*}:held:*', '%R~tally:{*}:holds:*', '%R~tally:{*}:hold-ends:*'],
+};
 
 /** The largest window and the latest time, in a Cluster beside the cells. */
 const ANNOUNCED: readonly KeyPattern[] = ['~tally:announced', '~tally:{*}:announced'];
@@ -96,6 +112,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: ['CLIENT|LIST'], keys: [] },
     { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
     ...READ,
+    READ_HOLDS,
   ],
   worker: [
     { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION, 'CLIENT|LIST'], keys: [] },
@@ -106,10 +123,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
-    {
-      commands: words('GET MGET SET INCRBY EXPIRE PTTL DEL EXISTS HMGET HINCRBY HDEL ZMSCORE ZADD ZREM'),
-      keys: ['~cells'],
-    },
+    { commands: WRITE_CELLS, keys: ['~cells'] },
+    { commands: WRITE_CELLS, keys: HOLDS },
   ],
   dashboard: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
@@ -123,12 +138,23 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
     { commands: ['HGETALL'], keys: ['%R~tally:schedules', '%R~tally:schedule-runs'] },
     { commands: READ_CELLS, keys: ['%R~cells'] },
+    READ_HOLDS,
   ],
   access: [
     { commands: CONNECTION, keys: [] },
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
   ],
-  load: [...PRODUCE, LOOK_AT_QUEUES, { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] }],
+  inventory: [
+    ...PRODUCE,
+    { commands: ['SCAN'], keys: [] },
+    { commands: words('GET HGETALL ZRANGE INCRBY DEL ZADD ZREM'), keys: HOLDS },
+  ],
+  load: [
+    ...PRODUCE,
+    LOOK_AT_QUEUES,
+    { commands: words('GET MGET HMGET ZMSCORE UNLINK'), keys: ['~load:*'] },
+    READ_HOLDS,
+  ],
   doctor: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN', 'CLIENT|LIST'], keys: [] },
     { commands: words('LLEN ZCARD ZRANGE HGET HMGET'), keys: ['%R~tally-queues:*'] },

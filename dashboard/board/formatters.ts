@@ -7,6 +7,7 @@ import { digestOfJob, formOfJob } from '../../src/jobs/job-data.js';
 import { endOf, isRequeuedAt, outcomeAt } from '../../src/jobs/job-end.js';
 import { requeuedJobId } from '../../src/jobs/job-id.js';
 import { settledRecord } from '../../src/jobs/queues.js';
+import { HoldCell } from '../../src/redis/cell.js';
 import type { Cell } from '../../src/redis/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
@@ -122,7 +123,7 @@ function ownerAndKey(held: StoredData['idempotencyKeys'][string] | undefined): r
 
 /** The cells of an update and its plain params, e.g. `views (by 5)`. */
 function describeParams(operation: Operation, params: unknown): string {
-  const cells = operation.steps(params).flatMap((step) => step.cells);
+  const cells = operation.steps(params).flatMap((step) => step.cells.filter((cell) => !(cell instanceof HoldCell)));
   const names = cells.slice(0, SHOWN_CELLS).map(cellWords).join(', ');
   const more = cells.length > SHOWN_CELLS ? ` and ${cells.length - SHOWN_CELLS} more` : '';
   const amounts = Object.entries(params as object)

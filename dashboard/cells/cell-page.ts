@@ -9,16 +9,20 @@ import { historyAdvice } from './history-advice.js';
 import type { InspectedCell } from './inspect-cell.js';
 import type { WaitingJobs } from './waiting-jobs.js';
 import { waitingTable } from './waiting-table.js';
+import { reservationsTable } from './reservations-table.js';
+import type { Reservations } from '../../src/readers/read-reservations.js';
 
 export interface KnownOfCell {
   readonly inspected: InspectedCell;
+  readonly reservations: Reservations;
   readonly waiting: WaitingJobs;
   /** Of the jobs that changed it. */
   readonly boardNames: BoardNames;
 }
 
 /** What is known of a cell. */
-export function cellContent({ inspected, waiting, boardNames }: KnownOfCell, registry: Registry): Html {
+export function cellContent(known: KnownOfCell, registry: Registry): Html {
+  const { inspected, reservations, waiting, boardNames } = known;
   const { cell, changes, value } = inspected;
   return html`<h2 class="code">${describeCell(cell)}</h2>
     ${facts(inspected)}
@@ -26,6 +30,7 @@ export function cellContent({ inspected, waiting, boardNames }: KnownOfCell, reg
     <div class="stack">
       ${chart(inspected, Date.now())} ${changesTable(changes, value, boardNames)} ${historyAdvice(registry)}
     </div>
+    ${reservations.total > 0 && reservationsTable(reservations)}
     <h2>Jobs that may still change it</h2>
     ${waitingTable(waiting)}`;
 }

@@ -3,6 +3,7 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
 import type { Cell } from '../../src/redis/cell.js';
+import { readReservations } from '../../src/readers/read-reservations.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { askMasterOf, MasterUnreachableError } from '../master-unreachable.js';
@@ -102,10 +103,11 @@ function sendUnreachable(
 
 /** All that is known of a cell. */
 async function readAll(deps: FindDeps, cell: Cell): Promise<KnownOfCell> {
-  const { registry, queues } = deps;
-  const [inspected, waiting] = await Promise.all([
+  const { redis, keys, registry, queues } = deps;
+  const [inspected, reservations, waiting] = await Promise.all([
     inspectCell(deps, cell),
+    readReservations(redis, keys, cell),
     queues.look().then((shown) => findWaiting(shown, touches(cell, registry))),
   ]);
-  return { inspected, waiting, boardNames: await boardNamesOf(deps, inspected.changes) };
+  return { inspected, reservations, waiting, boardNames: await boardNamesOf(deps, inspected.changes) };
 }

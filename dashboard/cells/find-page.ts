@@ -1,6 +1,7 @@
 import type { Registry } from '../../src/operations/registry.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import type { Outcome } from '../../src/operations/outcome.js';
+import { HoldCell } from '../../src/redis/cell.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { BoardNames } from './board-names.js';
@@ -84,7 +85,7 @@ function describeUpdate(found: FoundUpdate, { registry, boardNames }: Context): 
 function cellsOf(operation: string, params: unknown, registry: Registry): Html[] {
   try {
     const steps = registry.find(operation)?.steps(params) ?? [];
-    return steps.flatMap(({ cells }) => cells.map(cellLink));
+    return steps.flatMap(({ cells }) => cells.filter((cell) => !(cell instanceof HoldCell)).map(cellLink));
   } catch {
     return [];
   }

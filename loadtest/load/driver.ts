@@ -49,7 +49,7 @@ export class Driver {
    * Sends the next updates.
    *
    * @param dueAtMs when they were due, by `performance.now()`: their times count from then
-   * @returns undefined when none is left
+   * @returns undefined when none is left, or has to wait for the outcomes of others
    */
   sendNext(dueAtMs: number): Sending | undefined {
     const { traffic, batch } = this.deps;
@@ -70,7 +70,7 @@ export class Driver {
   }
 
   #send(events: readonly LoadEvent[], dueAtMs: number): Sending {
-    const { target, ledger, meter, answersFirst } = this.deps;
+    const { target, traffic, ledger, meter, answersFirst } = this.deps;
     this.#open += 1;
     for (const event of events) {
       ledger.sent(event);
@@ -86,6 +86,7 @@ export class Driver {
         meter.notAccepted(events.length, isKnown, answer.message);
         for (const event of events) {
           ledger.notAccepted(event, isKnown);
+          traffic.decided(event, false);
         }
         return;
       }
@@ -110,14 +111,16 @@ export class Driver {
   }
 
   async #follow(event: LoadEvent, coming: Promise<Outcome>, dueAtMs: number): Promise<void> {
-    const { ledger, meter } = this.deps;
+    const { traffic, ledger, meter } = this.deps;
     try {
       const outcome = await coming;
+      traffic.decided(event, outcome.status === 'applied');
       if (!this.#gaveUp) {
         meter.completed(event.update.operation, outcome, performance.now() - dueAtMs);
         ledger.ended(event, outcome);
       }
     } catch (error) {
+      traffic.decided(event, false);
       if (!this.#gaveUp) {
         meter.error((error as Error).message);
       }

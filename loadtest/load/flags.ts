@@ -32,7 +32,7 @@ export function withLoadFlags(command: Command): Command {
     .description('put a load on Tally and compare all totals with what was acknowledged')
     .argument(
       '[scenario]',
-      'flash-sale, blog-spike, tournament, redelivery or slow-worker; without one, the flags say all',
+      'flash-sale, blog-spike, tournament, redelivery, checkout or slow-worker; without one, the flags say all',
     )
     .option('--target <kind>', 'queue (the library) or http', 'queue')
     .option('--url <origin>', 'where the API is, with --target http (default: http:// HOST : PORT)')

@@ -133,8 +133,8 @@ function effectOf({ outcome, wasAccepted, mayBeAccepted, update }: LoadEvent, { 
     return outcome.status === 'unknown' ? zeroOrOne : NOTHING;
   }
   if (wasAccepted) {
-    // What is taken depends on the stock of the moment, so only the outcome tells.
-    return update.operation === 'inventory.take' ? zeroOrOne : { low: by, high: by };
+    // What is taken or held depends on the stock of the moment, so only the outcome tells.
+    return /^inventory\.(take|reserve|release)$/.test(update.operation) ? zeroOrOne : { low: by, high: by };
   }
   return mayBeAccepted ? zeroOrOne : NOTHING;
 }

@@ -5,6 +5,7 @@ import type { PartitionCount } from '../../src/layout/layout.js';
 import { openStore } from '../../src/layout/store.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import type { Keys } from '../../src/redis/keys.js';
 import type { Durability } from '../../src/redis/replicas.js';
 import { describeTarget, isCluster } from '../../src/redis/target.js';
 import type { RedisTarget } from '../../src/redis/target.js';
@@ -70,9 +71,10 @@ export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): P
       requireMastersHere(redis);
     }
     deps.view.say(`the cells of this load are load:${runId}:…, and removed at its end`);
-    const tally = await runTally({ plan, runId, setUp, redis, ...deps });
+    const { keys } = store;
+    const tally = await runTally({ plan, runId, setUp, redis, keys, ...deps });
     const mayCompare = plan.compare && !deps.stopping.submitting.aborted;
-    const compared = mayCompare ? await runPlain({ plan, runId, setUp, redis, ...deps }) : undefined;
+    const compared = mayCompare ? await runPlain({ plan, runId, setUp, redis, keys, ...deps }) : undefined;
     return {
       settings: settingsOf(plan, runId, setUp, topology),
       machine: readMachine(facts),
@@ -115,6 +117,7 @@ interface Run extends LoadDeps {
   readonly runId: string;
   readonly setUp: SetUp;
   readonly redis: RedisClient;
+  readonly keys: Keys;
 }
 
 function runTally(run: Run): Promise<SideResult> {
@@ -160,14 +163,14 @@ async function runPlain(run: Run): Promise<SideResult> {
 }
 
 async function runAndRemove(
-  { plan, runId, redis, view, stopping }: Run,
+  { plan, runId, redis, keys, view, stopping }: Run,
   side: Pick<SideDeps, 'name' | 'target' | 'workers'>,
   keysPrefix: string,
 ): Promise<SideResult> {
   const cells = new Cells(keysPrefix, plan.work.keys, plan.work.leaderboard);
   const ledger = new Ledger(cells.size);
   try {
-    const result = await runSide({ ...side, plan, runId, cells, ledger, redis, view, stopping });
+    const result = await runSide({ ...side, plan, runId, cells, ledger, redis, keys, view, stopping });
     if (result.verdict.undrained + result.verdict.uncertain > 0) {
       view.say(`updates that are applied after the load make cells ${keysPrefix}… again: remove them then`);
     }

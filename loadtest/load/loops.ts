@@ -82,7 +82,7 @@ export async function closedLoop(driver: Driver, options: ClosedOptions): Promis
         continue;
       }
       const sending = driver.sendNext(performance.now());
-      await (options.waitsForOutcome ? sending?.ended : sending?.answered);
+      await (sending === undefined ? pause(TICK_MS) : options.waitsForOutcome ? sending.ended : sending.answered);
     }
   };
   const over = new AbortController();

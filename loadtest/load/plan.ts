@@ -91,6 +91,10 @@ function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, targe
       flags.compare !== undefined && target === 'http',
       '--compare sets one queue beside the other: leave out --target http',
     ],
+    [
+      flags.compare !== undefined && scenario?.fixed.checkout !== undefined,
+      'a plain queue has no reservations to compare with: leave out --compare',
+    ],
     [p99 !== undefined && !search, '--p99 is the limit of --search: add --search'],
     [nemesis !== undefined && !self, '--nemesis strikes only what the load started itself: add --self'],
     [url !== undefined && self, '--self starts an API of its own: leave out --url'],

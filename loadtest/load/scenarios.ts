@@ -1,3 +1,4 @@
+import type { Checkout } from './checkout.js';
 import type { Family } from './result.js';
 import type { Taking } from './traffic.js';
 
@@ -18,6 +19,8 @@ export interface Workload {
   /** Times that each update is sent. */
   readonly sendings: number;
   readonly taking: Taking;
+  /** What buyers do who reserve in place of taking. @defaultValue they take */
+  readonly checkout?: Checkout;
   /** Whether the scores are members of one sorted set. */
   readonly leaderboard: boolean;
   /** Whether the callers of a closed loop wait for outcomes, or only until they are accepted. */
@@ -96,6 +99,19 @@ export const SCENARIOS: readonly Scenario[] = [
     text: 'Every update is sent twice, with the same idempotency key, as a broker does that redelivers: each counts once.',
     usual: {},
     fixed: { idempotentShare: 1, sendings: 2 },
+  },
+  {
+    name: 'checkout',
+    text: '10,000 buyers reserve an article: 60 % pay, 20 % give it back, 20 % walk away. What is not sold is there in the end.',
+    usual: { rate: undefined, callers: 200, durationMs: 60_000 },
+    fixed: {
+      updates: 10_000,
+      mix: { ...ONLY, inventory: 1 },
+      keys: 1,
+      skew: 0,
+      taking: { stock: 10_000, quantity: 1, whenShort: 'floor' },
+      checkout: { pay: 0.6, giveBack: 0.2 },
+    },
   },
   {
     name: 'slow-worker',

@@ -4,6 +4,8 @@ import type { Cells } from './cells.js';
 import { Driver } from './driver.js';
 import type { Ledger } from './ledger.js';
 import type { LiveView } from './live-view.js';
+import type { Keys } from '../../src/redis/keys.js';
+import { untilNothingHeld } from './checkout.js';
 import { closedLoop, openLoop } from './loops.js';
 import { Meter } from './meter.js';
 import type { Plan } from './plan.js';
@@ -27,6 +29,7 @@ export interface SideDeps {
   readonly ledger: Ledger;
   /** A connection of the load's own, to compare the totals and to strike. */
   readonly redis: RedisClient;
+  readonly keys: Pick<Keys, 'hold'>;
   /** Those that nemeses may strike. */
   readonly workers: readonly OwnProcess[];
   readonly view: LiveView;
@@ -54,8 +57,9 @@ export async function runSide(deps: SideDeps): Promise<SideResult> {
   const driver = new Driver({ target, traffic, ledger, meter, batch: work.batch, answersFirst });
   const { submittedAtMs, search, nemeses } = await submit(deps, { driver, meter });
   traffic.end();
-  while (!driver.isOver) {
-    await driver.sendNext(performance.now())?.answered; // what is to be sent twice
+  const endsAt = performance.now() + plan.drainMs;
+  while (!driver.isOver && performance.now() < endsAt) {
+    await (driver.sendNext(performance.now())?.answered ?? pause(LOOK_MS)); // what is to be sent twice, or follows
   }
   const submittingMs = submittedAtMs - meter.startedAtMs;
   view.drain();
@@ -63,7 +67,8 @@ export async function runSide(deps: SideDeps): Promise<SideResult> {
   driver.giveUp();
   meter.close();
   ledger.closeAll();
-  const verdict = await judge(redis, cells, ledger, complaintsOf(deps, meter, stocked));
+  const complaints = [...complaintsOf(deps, meter, stocked), ...(await complaintsOfHolds(deps))];
+  const verdict = await judge(redis, cells, ledger, complaints);
   const tookMs = meter.lastOutcomeAtMs - meter.startedAtMs;
   const counts = meter.counts;
   return {
@@ -174,6 +179,16 @@ async function drain(driver: Driver, timeoutMs: number, signal: AbortSignal): Pr
   }
 }
 
+/** What buyers walked away from goes back by itself. */
+async function complaintsOfHolds({ plan, redis, keys, cells }: SideDeps): Promise<string[]> {
+  if (plan.work.checkout === undefined) {
+    return [];
+  }
+  const stock = cells.cell(cells.numberOf('inventory', 0));
+  const held = await untilNothingHeld(redis, keys, stock, plan.drainMs);
+  return held === 0 ? [] : [`${held} units are still held, though nobody comes for them`];
+}
+
 /** What is wrong with the load as a whole, beside single totals. */
 function complaintsOf({ ledger, plan }: SideDeps, meter: Meter, stocked: number): string[] {
   const complaints: string[] = [];
@@ -181,7 +196,7 @@ function complaintsOf({ ledger, plan }: SideDeps, meter: Meter, stocked: number)
     complaints.push('not one update was accepted');
   }
   const { whenShort, quantity } = plan.work.taking;
-  if (plan.work.mix.inventory === 1 && whenShort === 'reject' && quantity === 1) {
+  if (plan.work.checkout === undefined && plan.work.mix.inventory === 1 && whenShort === 'reject' && quantity === 1) {
     const { unitsTaken, takings, uncertain } = ledger;
     const toSell = Math.min(stocked, takings);
     if (unitsTaken > stocked || (unitsTaken < toSell && uncertain === 0)) {

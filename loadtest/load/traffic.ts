@@ -1,7 +1,9 @@
+import { drawBuyer, FollowUps } from './checkout.js';
+import type { Checkout, Drawn } from './checkout.js';
 import type { Cells } from './cells.js';
 import { FAMILIES } from './cells.js';
 import { createEvent } from './event.js';
-import type { Change, LoadEvent } from './event.js';
+import type { LoadEvent } from './event.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
 import type { Family } from './result.js';
@@ -20,6 +22,8 @@ export interface TrafficShape {
   /** Sendings at most. */
   readonly updateLimit: number;
   readonly taking: Taking;
+  /** What buyers do who reserve in place of taking; one counts as one of the updates, whatever he sends. */
+  readonly checkout?: Checkout | undefined;
 }
 
 /** How stock is taken. */
@@ -40,6 +44,7 @@ export class Traffic {
   readonly #random: Random;
   readonly #nextIndex: () => number;
   readonly #repeats: LoadEvent[] = [];
+  readonly #followUps = new FollowUps();
   #drawn = 0;
   #sent = 0;
   #ended = false;
@@ -54,7 +59,7 @@ export class Traffic {
 
   /** Whether nothing is left to send. */
   get isOver(): boolean {
-    return this.#repeats.length === 0 && !this.#mayDraw;
+    return this.#repeats.length === 0 && !this.#mayDraw && this.#followUps.isOver;
   }
 
   /** No further update is drawn; what has been sent is still repeated. */
@@ -62,8 +67,18 @@ export class Traffic {
     this.#ended = true;
   }
 
-  /** The event to send next; undefined when it is over. */
+  /** Tells what became of an event: what is sent next may depend on it. */
+  decided(event: LoadEvent, isApplied: boolean): void {
+    this.#followUps.decide(event, isApplied);
+  }
+
+  /** The event to send next; undefined when it is over, or until more is decided. */
   next(): LoadEvent | undefined {
+    const followUp = this.#followUps.next();
+    if (followUp !== undefined) {
+      followUp.sendingsLeft -= 1;
+      return followUp;
+    }
     const waiting = this.#repeats.length;
     const repeat = waiting > 0 && (!this.#mayDraw || waiting >= MAX_REPEATS_WAITING || this.#random.int(0, 1) === 1);
     const event = repeat ? this.#takeRepeat() : this.#mayDraw ? this.#draw() : undefined;
@@ -104,12 +119,21 @@ export class Traffic {
   #draw(): LoadEvent {
     const { idempotentShare, sendings, runId } = this.shape;
     const family = this.#family();
-    const { operation, params, changes } = this.#updateOf(family);
     this.#drawn += 1;
+    const { operation, params, changes, then } = this.#updateOf(family);
     const isKeyed = sendings > 1 || this.#random.fraction() < idempotentShare;
     // No colon: a plain BullMQ queue takes the key as the job's id.
     const idempotencyKey = isKeyed ? `load-${runId}-${this.#drawn}` : undefined;
-    return createEvent({ family, update: { operation, params, idempotencyKey }, changes }, sendings);
+    const event = createEvent({ family, update: { operation, params, idempotencyKey }, changes }, sendings);
+    if (operation === 'inventory.reserve') {
+      const next = then && {
+        family,
+        update: { operation: then.operation, params: then.params },
+        changes: then.changes,
+      };
+      this.#followUps.expect(event, next && createEvent(next, 1));
+    }
+    return event;
   }
 
   #family(): Family {
@@ -123,7 +147,7 @@ export class Traffic {
     return FAMILIES.find((family) => this.shape.mix[family] > 0) ?? 'counter';
   }
 
-  #updateOf(family: Family): { operation: string; params: unknown; changes: Change[] } {
+  #updateOf(family: Family): Drawn & { readonly then?: Drawn | undefined } {
     const index = this.#nextIndex();
     switch (family) {
       case 'counter': {
@@ -132,7 +156,14 @@ export class Traffic {
         return { operation: 'counter.increment', params: { ...cell, by }, changes: [change] };
       }
       case 'inventory': {
-        const { quantity: most, whenShort } = this.shape.taking;
+        const { taking, checkout, runId } = this.shape;
+        if (checkout !== undefined) {
+          const number = this.cells.numberOf(family, index);
+          const at = { cell: this.cells.cell(number), number };
+          const { reserve, then } = drawBuyer(this.#random, checkout, at, `${runId}-${this.#drawn}`);
+          return { ...reserve, then };
+        }
+        const { quantity: most, whenShort } = taking;
         const quantity = this.#random.int(1, most);
         const { cell, change } = this.#cell(family, index, -quantity);
         const how = whenShort === 'mixed' ? (['floor', 'reject'] as const)[this.#random.int(0, 1)] : whenShort;

@@ -13,11 +13,12 @@
 --   result    available of each item
 --   rejected  INSUFFICIENT_STOCK, details: number of the item and what is available, for each short item
 -- inventory.count
---   cells     1 the stock
---   args      1 counted, 2 expected or false
+--   cells     1 the stock, 2 all that is held of it
+--   args      1 counted, 2 true when what is held was counted, too, 3 expected or false
 --             true is expected of one that must be missing
---   result    1 available, 2 difference
+--   result    1 available, 2 difference, 3 held
 --   rejected  CHANGED, detail: what is available, none when it is missing
+--             BELOW_HELD, detail: what is held
 
 local function take(cells, args)
   local stock, quantity, reject_when_short = cells[1], args[1], args[2]
@@ -51,15 +52,19 @@ local function take_all(cells, args)
 end
 
 local function count(cells, args, _, missing)
-  local stock, counted, expected = cells[1], args[1], args[2]
+  local stock, held, counted, is_on_hand, expected = cells[1], cells[2], args[1], args[2], args[3]
   if expected and (missing[1] and expected ~= true or not missing[1] and expected ~= stock) then
     return nil, 'CHANGED', { not missing[1] and stock or nil }
   end
-  local difference = counted - stock
+  if is_on_hand and counted < held then
+    return nil, 'BELOW_HELD', { held }
+  end
+  local available = is_on_hand and counted - held or counted
+  local difference = available - stock
   if difference > 9007199254740991 then
     return { difference }, {} -- no integer in range: the frame refuses it as one
   end
-  return { counted }, { counted, difference }
+  return { available }, { available, difference, held }
 end
 
 return {

@@ -13,6 +13,7 @@ import { docsPage } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { eventsEndpoints } from './events.js';
+import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
 import type { HealthDeps } from '../web/health.js';
 import { openApiEndpoint } from './openapi.js';
@@ -93,6 +94,7 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
     ...manyCellsEndpoints(deps),
     ...sumsEndpoints(deps),
     ...leaderboardsEndpoints(deps),
+    ...reservationsEndpoints(deps),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];

@@ -27,7 +27,13 @@ export const shownShape = {
   found: z.int().nullable().optional().meta({
     description: 'Of an update with `expected`: what the cell holds instead, null when it is missing.',
   }),
-  short: z.array(shortItem).optional().meta({ description: 'The items of a cart that are short.' }),
+  held: z.int().optional().meta({
+    description: 'Of a reservation under a name that is taken: what it holds. Of a stock-take: all that is held.',
+  }),
+  expiresAt: z.string().optional().meta({
+    description: 'Of a reservation under a name that is taken: until when it is held, in UTC.',
+  }),
+  short: z.array(shortItem).optional().meta({ description: 'What is short.' }),
 };
 
 export const acceptedAnswer = z.object({

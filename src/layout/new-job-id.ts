@@ -1,3 +1,4 @@
+import * as crypto from 'node:crypto';
 import { v7 } from 'uuid';
 import { NO_SLOT, SLOTS } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
@@ -13,7 +14,22 @@ const SLOT_DIGITS = 4;
  */
 export function newJobId(slot: Slot): string {
   const id = v7();
-  return slot === NO_SLOT ? id : id.slice(0, -SLOT_DIGITS) + slot.toString(16).padStart(SLOT_DIGITS, '0');
+  return slot === NO_SLOT ? id : withSlot(id, slot);
+}
+
+/**
+ * The id of a job that follows from another one, the same whenever it is made. It is in the partition of that one.
+ *
+ * @param source tells that job from all others, and what follows from it from what else does
+ * @param dueMs when it is due: the time that the id tells
+ */
+export function followingJobId(source: string, sourceId: string, dueMs: number): string {
+  const random = crypto.hash('sha256', `${source} ${dueMs}`, 'buffer');
+  return withSlot(v7({ msecs: dueMs, random }), slotOfJobId(sourceId));
+}
+
+function withSlot(id: string, slot: number): string {
+  return id.slice(0, -SLOT_DIGITS) + slot.toString(16).padStart(SLOT_DIGITS, '0');
 }
 
 /** When an id was made, in ms, by the clock of its producer; undefined for one that does not tell. */

@@ -9,8 +9,8 @@ const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 const MAX_KEY_BYTES = 512;
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;
 
-function isShort(text: string): boolean {
-  return text.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(text) <= MAX_KEY_BYTES; // UTF-8 takes 3 bytes at most
+function isShort(text: string, maxBytes = MAX_KEY_BYTES): boolean {
+  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes; // UTF-8 takes 3 bytes at most
 }
 
 /** Whether a text can be the name of a key, field or member. */
@@ -22,11 +22,12 @@ export function isTtlSeconds(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= MAX_TTL_SECONDS;
 }
 
-function name(what: string) {
+/** A text that names something in Redis. @param what it is called in errors */
+export function name(what: string, maxBytes = MAX_KEY_BYTES) {
   return z
     .string({ error: `${what} must be a string` })
     .min(1, `${what} must not be empty`)
-    .refine(isShort, `${what} must not be longer than ${MAX_KEY_BYTES} bytes`)
+    .refine((text) => isShort(text, maxBytes), `${what} must not be longer than ${maxBytes} bytes`)
     .refine((text) => text.isWellFormed(), `${what} must be valid Unicode, without lone surrogates`);
 }
 
@@ -74,15 +75,20 @@ const cellShape = {
  * Unknown properties are refused.
  */
 export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
-  const schema = z
-    .strictObject({ ...cellShape, ...shape })
-    .refine(isOneKind, { path: ['member'], error: 'give field (a hash) or member (a sorted set), not both' })
+  const schema = heldCellObject(shape)
     .refine(canExpire, {
       path: ['ttlSeconds'],
       error: 'only a plain key can expire: leave out ttlSeconds, or field and member',
     })
     .refine(hasLife, { path: ['renewTtl'], error: 'give ttlSeconds too: the life that each update sets anew' });
   return 'bucket' in shape ? schema.superRefine(refuseLooseBucketParams) : schema;
+}
+
+/** The same where `ttlSeconds` is the life of something else than the cell. */
+export function heldCellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return z
+    .strictObject({ ...cellShape, ...shape })
+    .refine(isOneKind, { path: ['member'], error: 'give field (a hash) or member (a sorted set), not both' });
 }
 
 function isOneKind(value: object): boolean {

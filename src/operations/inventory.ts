@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cellObject, changed, distinctCells, expected, expectedArgument, wholeNumber } from './cell-schema.js';
-import { cellName, describeCell } from '../redis/cell.js';
+import { cellName, describeCell, HoldCell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
 
@@ -65,11 +65,14 @@ export const inventoryTakeAll = defineOperation({
   },
 });
 
-/** Corrects stock after a stock-take. With `expected` only if that is available; else rejected with `CHANGED`. */
+/**
+ * Corrects stock after a stock-take: what is in the shelf (`onHand`) less what is held, or what can be sold (`available`). With
+ * `expected` only if that is available; else rejected with `CHANGED`. Less than what is held is rejected with `BELOW_HELD`.
+ */
 export const inventoryCount = defineOperation({
   name: 'inventory.count',
   queue: 'inventory',
-  description: 'Sets stock to what was counted; with `expected` only if that is available.',
+  description: 'Sets stock to what was counted, less what is held; with `expected` only if that is available.',
   params: cellObject({
     counted: wholeNumber({ min: 0 }),
     of: z.enum(['onHand', 'available'], {
@@ -77,9 +80,17 @@ export const inventoryCount = defineOperation({
     }),
     expected: expected(),
   }),
-  cells: (params) => [params],
-  args: ({ counted, expected }) => [counted, expectedArgument(expected)],
+  cells: (params) => [params, new HoldCell(cellName(params), 'total')],
+  args: ({ counted, of, expected }) => [counted, of === 'onHand', expectedArgument(expected)],
   lua,
-  result: ([available = 0, difference = 0]) => ({ available, held: 0, difference }), // nothing can be held so far
-  rejections: { CHANGED: changed },
+  result: ([available = 0, difference = 0, held = 0]) => ({ available, held, difference }),
+  rejections: {
+    CHANGED: changed,
+    BELOW_HELD: ([held = 0], params) => ({
+      message:
+        `${params.counted} of ${describeCell(params)} were counted, but ${held} are held: ` +
+        'release reservations, or count again',
+      held,
+    }),
+  },
 });

@@ -32,6 +32,8 @@ export interface Step {
   readonly ofBucket?: boolean | undefined;
   /** Whether it came later than its bucket takes anything. */
   readonly late?: boolean | undefined;
+  /** The place of the first cell that gets that life: those before it stay. @defaultValue 0 */
+  readonly ttlFrom?: number | undefined;
   readonly history: History;
   /** What the rejections of this step are put into words with. */
   readonly params: unknown;
@@ -98,6 +100,8 @@ export interface OperationDefinition<
   renewTtl?: (params: z.output<Schema>) => boolean | undefined;
   /** Whether its params are those of `bucketShape`, and its cells are named by `inBucket`. @internal */
   inBuckets?: boolean;
+  /** The place among the cells of the first one that gets that life: those before it stay. @defaultValue 0 */
+  ttlFrom?: (params: z.output<Schema>) => number;
   /** Entries of history kept of each cell, 1 to 1,000; see {@link History}. @defaultValue `false`, none */
   history?: History;
   /**
@@ -132,7 +136,7 @@ export function defineOperation<
   definition: OperationDefinition<Name, Schema, Result, Code>,
 ): Operation<Name, z.output<Schema>, Result, z.input<Schema>, Code> {
   type Params = z.output<Schema>;
-  const { name, cells, args, ttlSeconds, renewTtl, result, history = false } = definition;
+  const { name, cells, args, ttlSeconds, renewTtl, ttlFrom, result, history = false } = definition;
   const rejections: Rejections = definition.rejections ?? {};
   const { inBuckets = false } = definition;
   if (!NAME.test(name)) {
@@ -150,6 +154,7 @@ export function defineOperation<
     ttlSeconds: ttlSeconds?.(params),
     ...(renewTtl?.(params) === true && { renewTtl: true }),
     ...(inBuckets && bucketOf(params)),
+    ...(ttlFrom && { ttlFrom: ttlFrom(params) }),
     history,
     params,
     rejections,

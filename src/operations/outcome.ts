@@ -30,7 +30,11 @@ export interface Reason<Code extends string = string> {
   readonly update?: number;
   /** Of an update with `expected`: what the cell holds instead, null when it is missing. */
   readonly found?: number | null;
-  /** Of `inventory.takeAll`: the items that are short. */
+  /** Of `inventory.reserve` under a name that is taken: the quantity that it holds; of `inventory.count`: all that is held. */
+  readonly held?: number;
+  /** Of `inventory.reserve` under a name that is taken: until when it is held, e.g. `2026-11-27T10:00:00.000Z`. */
+  readonly expiresAt?: string;
+  /** Of updates that take stock, reserve it or confirm what is reserved: what is short. */
   readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
 }
 
@@ -108,6 +112,11 @@ export function isUndone(outcome: string): boolean {
   return outcome.startsWith(SIGN.failed) || outcome.startsWith(SIGN.unknown);
 }
 
+/** The result numbers of each step of an update that was applied. */
+export function numbersOf(outcome: string): number[][] {
+  return outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
+}
+
 /** Reads one outcome in the script's form, described at the head of `lua/apply.lua`. */
 export function decodeOutcome<Params, Result>(
   outcome: string,
@@ -137,8 +146,7 @@ export function decodeOutcome<Params, Result>(
     case SIGN.unknown:
       return { status: 'unknown', ...decodeReason(outcome.slice(1), operation, params) };
     default: {
-      const numbers = outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
-      return { status: 'applied', result: operation.result(numbers, params) };
+      return { status: 'applied', result: operation.result(numbersOf(outcome), params) };
     }
   }
 }

@@ -2,6 +2,13 @@ import { nearest } from '../lib/nearest.js';
 import { counterDecrement, counterIncrement, counterRemove, counterSet } from './counter.js';
 import { inventoryCount, inventoryRestock, inventoryTake, inventoryTakeAll } from './inventory.js';
 import type { History, Operation } from './operation.js';
+import {
+  inventoryConfirm,
+  inventoryExpire,
+  inventoryExtend,
+  inventoryRelease,
+  inventoryReserve,
+} from './reservations.js';
 import { scoresAdd, scoresBest } from './scores.js';
 import type { TransactionInput, TransactionParams, TransactionResult } from './transaction.js';
 import { TRANSACTION, transactionOf } from './transaction.js';
@@ -16,6 +23,11 @@ const builtIn = [
   inventoryRestock,
   inventoryTakeAll,
   inventoryCount,
+  inventoryReserve,
+  inventoryExtend,
+  inventoryConfirm,
+  inventoryRelease,
+  inventoryExpire,
   xpAward,
   xpTake,
   scoresAdd,

@@ -49,6 +49,11 @@ export interface Shortcuts {
     readonly restock: Shortcut<'inventory.restock'>;
     readonly takeAll: Shortcut<'inventory.takeAll'>;
     readonly count: Shortcut<'inventory.count'>;
+    readonly reserve: Shortcut<'inventory.reserve'>;
+    readonly extend: Shortcut<'inventory.extend'>;
+    readonly confirm: Shortcut<'inventory.confirm'>;
+    readonly release: Shortcut<'inventory.release'>;
+    readonly expire: Shortcut<'inventory.expire'>;
   };
   readonly xp: { readonly award: Shortcut<'xp.award'>; readonly take: Shortcut<'xp.take'> };
   readonly scores: { readonly add: Shortcut<'scores.add'>; readonly best: Shortcut<'scores.best'> };
@@ -71,6 +76,11 @@ export function shortcuts(
       restock: shortcut('inventory.restock'),
       takeAll: shortcut('inventory.takeAll'),
       count: shortcut('inventory.count'),
+      reserve: shortcut('inventory.reserve'),
+      extend: shortcut('inventory.extend'),
+      confirm: shortcut('inventory.confirm'),
+      release: shortcut('inventory.release'),
+      expire: shortcut('inventory.expire'),
     },
     xp: { award: shortcut('xp.award'), take: shortcut('xp.take') },
     scores: { add: shortcut('scores.add'), best: shortcut('scores.best') },

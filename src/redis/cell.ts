@@ -5,8 +5,33 @@ export interface Cell {
   readonly member?: string | undefined;
 }
 
+/** What Tally keeps of the holds on a stock: how much they are together; of each how much, until when, and how it ended. */
+export type HoldPart = 'total' | 'quantity' | 'end' | 'closing';
+
+/**
+ * A cell that Tally keeps beside the stock that an update names. `Keys.hold` tells where; until then it goes by the key of the
+ * stock, whose slot and rights it shares.
+ */
+export class HoldCell implements Cell {
+  readonly key: string;
+
+  /** @param reservation none for `total` */
+  constructor(
+    readonly stock: Cell,
+    readonly part: HoldPart,
+    readonly reservation = '',
+  ) {
+    this.key = stock.key;
+  }
+}
+
 /** A text that is the same for two cells only if they are the same cell. */
-export function cellId({ key, field, member }: Cell): string {
+export function cellId(cell: Cell): string {
+  if (cell instanceof HoldCell) {
+    const { part, reservation, stock } = cell;
+    return `${part}${reservation.length}:${reservation}${cellId(stock)}`;
+  }
+  const { key, field, member } = cell;
   if (field !== undefined) {
     return `h${key.length}:${key}${field}`;
   }
@@ -29,7 +54,12 @@ export function cellName({ key, field, member }: Cell): Cell {
 }
 
 /** How a cell is written for people: `key`, `key field f` or `key member m`. */
-export function describeCell({ key, field, member }: Cell): string {
+export function describeCell(cell: Cell): string {
+  if (cell instanceof HoldCell) {
+    const { part, reservation, stock } = cell;
+    return `${part === 'total' ? 'what is held' : `the reservation "${reservation}"`} of ${describeCell(stock)}`;
+  }
+  const { key, field, member } = cell;
   if (field !== undefined) {
     return `"${key}" field "${field}"`;
   }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { cellId } from './cell.js';
-import type { Cell } from './cell.js';
-import { NO_SLOT, tagOf } from './slots.js';
+import type { Cell, HoldCell } from './cell.js';
+import { NO_SLOT, tagBeside, tagOf } from './slots.js';
 import type { Slot } from './slots.js';
 
 /** Where Tally keeps its own keys. */
@@ -45,6 +45,14 @@ export interface Keys {
   announced(slot: Slot): string;
   /** Kept for 30 days after the latest change: a list of the last changes of a cell, see `lua/apply.lua`. */
   history(cell: Cell, slot: Slot): string;
+  /**
+   * Where a part of the holds on a stock is kept, in the slot of its key: in all a string, of each reservation the quantity in a
+   * hash, the end in ms in a sorted set; and for a day after it has ended a string that tells how, see
+   * `lua/plans/reservations.lua`. Named alike on one server and in a Cluster, since it is state, which other services read.
+   */
+  hold(cell: HoldCell): Cell;
+  /** What fits all of them, and perhaps more. */
+  readonly holdsPattern: string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/layout/layouts.ts`. */
   readonly partitionCounts: string;
   /** A hash of the schedules: id to JSON, see `src/jobs/schedule.ts`. */
@@ -92,6 +100,21 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
       `${within(slot)}:idem:${owner === '' ? '' : encodeURIComponent(owner)}:${operation}:${key}`,
     announced: (slot) => `${within(slot)}:announced`,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
+    hold: ({ stock, part, reservation }) => {
+      const within = `${namespace}:{${tagBeside(stock.key)}}`;
+      const id = cellId(stock);
+      switch (part) {
+        case 'total':
+          return { key: `${within}:held:${id}` };
+        case 'quantity':
+          return { key: `${within}:holds:${id}`, field: reservation };
+        case 'end':
+          return { key: `${within}:hold-ends:${id}`, member: reservation };
+        case 'closing':
+          return { key: `${within}:hold-closed:${reservation.length}:${reservation}:${id}` };
+      }
+    },
+    holdsPattern: `${namespace.replace(/[*?[\]\\]/g, '\\$&')}:{*}:h[eo]l*`,
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,

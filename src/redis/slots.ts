@@ -23,14 +23,18 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
  * that are no UTF-8. Real servers agree with this (`test/cluster/keyslot.test.ts`).
  */
 export function slotOf(key: string): number {
+  return checksum(hashedPart(key)) % SLOTS;
+}
+
+function hashedPart(key: string): string {
   const open = key.indexOf('{');
   if (open !== -1) {
     const close = key.indexOf('}', open + 1);
     if (close > open + 1) {
-      return checksum(key.slice(open + 1, close)) % SLOTS;
+      return key.slice(open + 1, close);
     }
   }
-  return checksum(key) % SLOTS;
+  return key;
 }
 
 /** Of the bytes that Redis sees; those of ASCII are the character codes. */
@@ -52,6 +56,16 @@ function checksumOfBytes(bytes: Uint8Array): number {
 
 function addByte(crc: number, byte: number): number {
   return ((crc << 8) ^ (CRC_TABLE[((crc >> 8) ^ byte) & 0xff] ?? 0)) & 0xffff;
+}
+
+/**
+ * A hash tag by which other services can tell where a key's neighbours lie: `{tagBeside(key)}` puts a key into the slot of this
+ * one. It is what decides on that slot, so the key itself or what it has in braces; of a key with a brace that would
+ * end the tag too soon, the tag of its slot.
+ */
+export function tagBeside(key: string): string {
+  const part = hashedPart(key);
+  return part.includes('}') ? tagOf(slotOf(key)) : part;
 }
 
 let tags: readonly string[] | undefined;

@@ -13,6 +13,7 @@ import type { Script, ScriptRunner } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
+import { addExpiries } from './expiries.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
@@ -54,6 +55,7 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
   try {
     attempt = attemptAt(job, place);
     record = await recordOf(attempt, disconnectsBefore, deps);
+    await addExpiries(attempt, record, deps);
     await requeueUnapplied(attempt, record, deps);
     return record;
   } catch (error) {
@@ -209,9 +211,9 @@ async function mendCall(
   { message }: Error,
   deps: ApplyDeps,
 ): Promise<ScriptCall | undefined> {
-  const { clock, announcedClock, redis } = deps;
+  const { clock, announcedClock, redis, keys } = deps;
   if (message.startsWith('NOPERM')) {
-    const allowed = await refuseForbidden(redis, group);
+    const allowed = await refuseForbidden(redis, group, keys);
     return allowed && callFor(attempt, allowed, order, deps);
   }
   if (message.startsWith('LEASE_EXPIRED')) {

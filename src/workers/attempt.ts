@@ -22,6 +22,8 @@ export type TallyJob = Job<JobData, JobResult>;
 /** Where a worker has its jobs from. */
 export interface JobPlace {
   readonly queue: TallyQueue;
+  /** In the same partition: where jobs go that give back what was held for too long. */
+  readonly expiries: TallyQueue;
   readonly partition: Partition;
   /** Where those that were applied have receipts, for when they are settled. */
   readonly slots: JobSlots;

@@ -1,6 +1,9 @@
 import type { CheckedUpdate } from '../operations/update.js';
 import { TRANSACTION } from '../operations/transaction.js';
+import { HoldCell } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 import type { RedisClient } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
 import { failedOutcome } from '../operations/outcome.js';
 import type { JobGroup, JobUpdate } from './script-call.js';
 
@@ -12,18 +15,23 @@ const NOTHING = 'return 1';
  *
  * @returns the group with these refused; undefined when it is not because of such keys that Redis refused the call
  */
-export async function refuseForbidden(redis: RedisClient, group: JobGroup): Promise<JobGroup | undefined> {
-  const keys = new Set(group.updates.flatMap((update) => keysOf(update)));
-  const answers = await Promise.all([...keys].map(async (key) => [key, await isForbidden(redis, key)] as const));
+export async function refuseForbidden(
+  redis: RedisClient,
+  group: JobGroup,
+  keys: Pick<Keys, 'hold'>,
+): Promise<JobGroup | undefined> {
+  const keyOf = (cell: Cell) => (cell instanceof HoldCell ? keys.hold(cell).key : cell.key);
+  const all = new Set(group.updates.flatMap((update) => keysOf(update, keyOf)));
+  const answers = await Promise.all([...all].map(async (key) => [key, await isForbidden(redis, key)] as const));
   const forbidden = new Set(answers.flatMap(([key, isSo]) => (isSo ? [key] : [])));
   if (forbidden.size === 0) {
     return undefined;
   }
-  return group.map((update) => refuse(update, forbidden));
+  return group.map((update) => refuse(update, (cell) => forbidden.has(keyOf(cell))));
 }
 
-function keysOf(update: JobUpdate): string[] {
-  return 'refusal' in update ? [] : update.steps.flatMap(({ cells }) => cells.map(({ key }) => key));
+function keysOf(update: JobUpdate, keyOf: (cell: Cell) => string): string[] {
+  return 'refusal' in update ? [] : update.steps.flatMap(({ cells }) => cells.map(keyOf));
 }
 
 async function isForbidden(redis: RedisClient, key: string): Promise<boolean> {
@@ -38,13 +46,13 @@ async function isForbidden(redis: RedisClient, key: string): Promise<boolean> {
   }
 }
 
-function refuse(update: JobUpdate, forbidden: ReadonlySet<string>): JobUpdate {
+function refuse(update: JobUpdate, isForbiddenCell: (cell: Cell) => boolean): JobUpdate {
   if ('refusal' in update) {
     return update;
   }
   const { operation, steps, ...rest } = update satisfies CheckedUpdate;
   for (const [step, { cells }] of steps.entries()) {
-    const cell = cells.findIndex(({ key }) => forbidden.has(key));
+    const cell = cells.findIndex(isForbiddenCell);
     if (cell !== -1) {
       const where = operation.name === TRANSACTION ? `${step + 1}:` : '';
       return { ...rest, refusal: failedOutcome(`${where}NOPERM`, cell + 1) };

@@ -50,7 +50,8 @@ export async function requeueUnapplied(attempt: Attempt, record: JobResult, read
   );
 }
 
-function inPlace(groups: JobGroups): JobUpdate[] {
+/** The updates of a job in their places. */
+export function inPlace(groups: JobGroups): JobUpdate[] {
   const updates: JobUpdate[] = [];
   for (const group of groups) {
     for (const [place, update] of group.updates.entries()) {

@@ -102,7 +102,7 @@ function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, hist
   const [{ slot, isPart }] = groups;
   const { name, stamp, ranBefore, lockDurationMs, keys } = settings;
   const updates = groups.length === 1 ? groups[0].updates : groups.flatMap((group) => group.updates);
-  const { steps, refused, operation } = readSteps(updates);
+  const { steps, refused, operation } = readSteps(updates, keys);
   const scriptKeys = [keys.jobReceipt(name, slot), ...steps.cells.strings];
   const encodeGroups = (ofKind: Map<string, Group>) =>
     [...ofKind.values()].map(({ key, cells, names }) => [scriptKeys.push(key), cells, names]);
@@ -133,8 +133,8 @@ function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, hist
 }
 
 /** The steps of all updates that this worker can apply, and the outcomes of the others. */
-function readSteps(updates: readonly JobUpdate[]) {
-  const steps = new StepList();
+function readSteps(updates: readonly JobUpdate[], keys: Keys) {
+  const steps = new StepList(keys);
   const refused: [place: number, outcome: string][] = [];
   let operation = '';
   for (const [place, update] of updates.entries()) {

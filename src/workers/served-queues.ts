@@ -9,6 +9,7 @@ import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { forgiving } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
+import { inventoryExpire } from '../operations/reservations.js';
 import type { Script } from '../redis/scripts.js';
 import { withinTime } from '../lib/timeouts.js';
 import { applyJob } from './apply.js';
@@ -124,16 +125,19 @@ export class ServedQueues {
     this.#settlers.push(settler);
     const opened = queues.map((name) => openQueue(name, partition.prefix, redis, logger));
     this.queues.push(...opened);
-    const workers = opened.map((queue) => this.#work(queue, partition, settler));
+    const { queue: name } = inventoryExpire;
+    const expiries = opened.find((queue) => queue.name === name) ?? openQueue(name, partition.prefix, redis, logger);
+    const workers = opened.map((queue) => this.#work({ queue, expiries, partition }, settler));
     this.#workers.push(...workers);
     return workers;
   }
 
-  #work(queue: TallyQueue, partition: Partition, settler: Settler): QueueWorker {
+  #work(from: Omit<JobPlace, 'slots'>, settler: Settler): QueueWorker {
     const { redis, layouts, apply, registry, options, completed, logger } = this.deps;
     const { concurrency, lockDurationMs, stalledIntervalMs, telemetry } = options;
+    const { queue, partition } = from;
     const { name } = queue;
-    const place: JobPlace = { queue, partition, slots: layouts.receipts.newJobSlots() };
+    const place: JobPlace = { ...from, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>
       nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => this.#note(applyJob(job, token, place, apply)), {

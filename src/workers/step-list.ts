@@ -1,5 +1,7 @@
 import type { Argument, History, Step } from '../operations/operation.js';
+import { HoldCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
+import type { Keys } from '../redis/keys.js';
 
 /** The steps of a job, laid out as the script reads them. One pass over them: a busy worker does little else. */
 export class StepList {
@@ -8,18 +10,22 @@ export class StepList {
   readonly args: Argument[] = [];
   readonly shapes = new ShapeList();
 
-  add({ operation, cells, args, ttlSeconds, renewTtl = false, late = false, history }: Step): void {
+  constructor(private readonly keys: Pick<Keys, 'hold'>) {}
+
+  add(step: Step): void {
+    const { operation, cells, args, ttlSeconds, renewTtl = false, late = false, ttlFrom = 0, history } = step;
     for (const cell of cells) {
-      const number = this.cells.number(cell);
+      const isHold = cell instanceof HoldCell;
+      const number = this.cells.number(isHold ? this.keys.hold(cell) : cell);
       this.cellNumbers.push(number);
-      if (history !== false) {
+      if (history !== false && !isHold) {
         this.cells.keepHistory(number, history);
       }
     }
     for (const argument of args) {
       this.args.push(argument);
     }
-    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl, late);
+    this.shapes.add(operation, cells.length, args.length, ttlSeconds ?? false, renewTtl, late, ttlFrom);
   }
 }
 
@@ -31,6 +37,7 @@ interface Shape {
   readonly ttl: number | false;
   readonly renew?: true;
   readonly late?: true;
+  readonly ttlFrom?: number;
 }
 
 /** The shapes of all steps, each once: most jobs have a single one. */
@@ -41,7 +48,15 @@ class ShapeList {
   #latest: Shape = { operation: '', cells: 0, args: 0, ttl: false };
   #latestNumber = 0;
 
-  add(operation: string, cells: number, args: number, ttl: number | false, renew: boolean, late: boolean): void {
+  add(
+    operation: string,
+    cells: number,
+    args: number,
+    ttl: number | false,
+    renew: boolean,
+    late: boolean,
+    ttlFrom: number,
+  ): void {
     const latest = this.#latest;
     if (
       operation !== latest.operation ||
@@ -49,9 +64,11 @@ class ShapeList {
       args !== latest.args ||
       ttl !== latest.ttl ||
       renew !== (latest.renew === true) ||
-      late !== (latest.late === true)
+      late !== (latest.late === true) ||
+      ttlFrom !== (latest.ttlFrom ?? 1) - 1
     ) {
-      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }), ...(late && { late }) };
+      const from = ttlFrom > 0 && { ttlFrom: ttlFrom + 1 };
+      this.#latest = { operation, cells, args, ttl, ...(renew && { renew }), ...(late && { late }), ...from };
       this.#latestNumber = this.#numberOf(this.#latest);
     }
     this.#ofSteps.push(this.#latestNumber);

@@ -43,8 +43,8 @@ test('other names take the place of those in the list, whatever they are', () =>
       '~tally-queues:idem:*',
       '~tally-queues:job:*',
     ],
-    ...['~tally-queues:partitions', '~tally-queues:schedule-runs'],
-    ...['~tally-queues:{*}:announced', '~tally-queues:{*}:history:*'],
+    ...['~tally-queues:partitions', '~tally-queues:schedule-runs', '~tally-queues:{*}:announced'],
+    ...['held', 'history', 'hold-closed', 'hold-ends', 'holds'].map((name) => `~tally-queues:{*}:${name}:*`),
     ...['~tally-queues:{*}:idem:*', '~tally-queues:{*}:job:*', '~tally:*'],
   ]);
 });

@@ -18,6 +18,8 @@ import { run as redisAway } from '../../examples/11-redis-away.js';
 import { run as leaderboard } from '../../examples/16-leaderboard.js';
 import { run as dailyViews } from '../../examples/17-daily-views.js';
 import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
+import { run as reserveStock } from '../../examples/14-reserve-stock.js';
+import { run as reserveCart } from '../../examples/15-reserve-cart.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
 import { QueueUnavailableError } from '../../src/index.js';
@@ -193,6 +195,32 @@ test('at midnight counters start anew, on the first a season, and on Mondays XP 
   expect(await here.client.mget(key('views:today'), key('season'), key('xp:ann'))).toEqual(['0', '5', '70']);
 });
 
+test('stock is held, sold, and goes back when its time is over', async () => {
+  const here = place();
+  expect(await answersOf(here, reserveStock)).toEqual([
+    applied({ available: 3, held: 2, expiresAt: '(in 10 minutes)' }),
+    expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
+    applied({ confirmed: 2, available: 3 }),
+    '0',
+    '3',
+    expect.objectContaining({ status: 'rejected', reason: 'EXPIRED' }),
+  ]);
+});
+
+test('a cart is held and sold', async () => {
+  const here = place();
+  expect(await answersOf(here, reserveCart)).toEqual([
+    'applied',
+    applied({
+      results: [
+        { confirmed: 1, available: 0 },
+        { confirmed: 3, available: 7 },
+        { value: 1, applied: 1 },
+      ],
+    }),
+  ]);
+});
+
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
   const here = place();
   const [failure, ...rest] = await answersOf(here, redisAway);
@@ -250,6 +278,18 @@ test('every piece of code in the guide to custom operations is code of the examp
   expect(blocks[0]).toBe(readFileSync(`${ROOT}examples/energy-spend.ts`, 'utf8'));
   for (const block of blocks) {
     expect(sources.some((source) => source.includes(unindented(block)))).toBe(true);
+  }
+});
+
+test('every piece of code in the page for shops is code of the examples', () => {
+  const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
+  const blocks = guideBlocks('ts', 'shop');
+  expect(blocks.length).toBeGreaterThan(2);
+  for (const block of blocks) {
+    expect(
+      sources.some((source) => source.includes(unindented(block))),
+      block,
+    ).toBe(true);
   }
 });
 

@@ -95,6 +95,13 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('get', '/v1/cells', `/v1/cells?key=${key}`);
   await call('get', '/v1/cells', '/v1/cells?key=none');
   await call('get', '/v1/cells', '/v1/cells');
+  const reserve = { key, quantity: 1, reservation: 'r', ttlSeconds: 600 };
+  await call('post', '/v1/updates', '/v1/updates?wait=5000', [
+    { operation: 'inventory.reserve', params: reserve },
+    { operation: 'inventory.reserve', params: reserve },
+  ]);
+  await call('get', '/v1/cells/reservations', `/v1/cells/reservations?key=${key}`);
+  await call('get', '/v1/cells/reservations', '/v1/cells/reservations?key=a&limit=0');
   await here.client.rpush('list', '1');
   await call('get', '/v1/cells', '/v1/cells?key=list');
   await here.client.set('half', '1.5');

@@ -48,7 +48,7 @@ test('what is missing, of another type, not an integer or reserved is told apart
 test('the operations are listed with their queues and the schemas of their params', async () => {
   const { get } = await startApi(place());
   const { body } = await get<{ operations: { name: string }[] }>('/v1/operations');
-  expect(body.operations).toHaveLength(13);
+  expect(body.operations).toHaveLength(18);
   expect(body.operations.find(({ name }) => name === 'inventory.take')).toMatchObject({
     queue: 'inventory',
     description: expect.stringContaining('never below zero') as string,

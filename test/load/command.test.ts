@@ -166,6 +166,7 @@ test.each<[string, LoadFlags, string]>([
     { target: 'http' },
     'slow-worker needs jobs of one update, and the API makes batches: use --target queue',
   ],
+  ['checkout', { compare: 'plain-bullmq' }, 'a plain queue has no reservations to compare with: leave out --compare'],
   ['slow-worker', { search: true }, 'slow-worker has no rate to search for'],
 ])('%s with %o is refused', (scenario, flags, message) => {
   expect(() => readPlan(scenario, flags)).toThrow(message);

@@ -40,6 +40,20 @@ test('of updates that are delivered twice, each counts once', async () => {
   expect(repeats).toBe(tally.counts.submitted / 2);
 });
 
+test('of 10,000 who reserve some pay, and what is not sold is there in the end', async () => {
+  const here = place();
+  await here.worker();
+  const { tally } = await runHere(here, 'checkout', {});
+  const counts = Object.fromEntries(
+    tally.outcomes.map(({ operation, status, count }) => [`${operation} ${status}`, count]),
+  );
+  expect(tally.verdict).toMatchObject({ exact: true, cells: 1, complaints: [] });
+  expect(counts['inventory.reserve applied']).toBe(10_000);
+  expect(counts['inventory.confirm applied']).toBeGreaterThan(5_700);
+  expect(counts['inventory.release applied']).toBeGreaterThan(1_700);
+  expect(Object.keys(counts)).toHaveLength(3);
+});
+
 test('behind slow workers a backlog grows, and drains', async () => {
   const here = place();
   await here.worker({ concurrency: 1 });
@@ -57,6 +71,7 @@ test('every scenario says what it does', () => {
     'blog-spike',
     'tournament',
     'redelivery',
+    'checkout',
     'slow-worker',
   ]);
   expect(SCENARIOS.every(({ text }) => text.endsWith('.'))).toBe(true);

@@ -8,11 +8,13 @@ import { CELL_KINDS, cellOf, store, stored } from './cells.js';
 import type { CellKind } from './cells.js';
 import { allWithHistory } from './histories.js';
 import { redisOfThisFile } from './redis-of-this-file.js';
-import { pointsMove, SAMPLES } from './samples.js';
+import { NEEDS_HOLD, pointsMove, SAMPLES } from './samples.js';
 import { setup } from './setup.js';
 import { takeSnapshot } from './snapshot.js';
 
-const operations = createRegistry([pointsMove]).operations.map(({ name }) => name);
+const operations = createRegistry([pointsMove])
+  .operations.map(({ name }) => name)
+  .filter((name) => !NEEDS_HOLD.has(name));
 
 const redis = redisOfThisFile();
 

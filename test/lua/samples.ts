@@ -33,7 +33,12 @@ export interface Sample {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-/** One update of each operation, each of which applies when all cells are missing or 0, unless poisoned. */
+/** What changes nothing unless stock is held: see test/lua/reservations.test.ts. */
+export const NEEDS_HOLD: ReadonlySet<string> = new Set(
+  ['extend', 'confirm', 'release', 'expire'].map((verb) => `inventory.${verb}`),
+);
+
+/** One update of each other operation, each of which applies when all cells are missing or 0, unless poisoned. */
 export const SAMPLES: Readonly<Record<string, Sample>> = {
   'counter.increment': {
     update: (cell) => ({ operation: 'counter.increment', params: { ...cell, by: 2 } }),
@@ -64,6 +69,12 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   'inventory.count': {
     update: (cell) => ({ operation: 'inventory.count', params: { ...cell, counted: 2, of: 'onHand' } }),
     outOfRangeFrom: -MAX,
+  },
+  'inventory.reserve': {
+    update: (cell) => ({
+      operation: 'inventory.reserve',
+      params: { ...cell, quantity: 2, reservation: 'r', ttlSeconds: 60, min: -MAX },
+    }),
   },
   'xp.award': {
     update: (cell) => ({ operation: 'xp.award', params: { ...cell, amount: 2, levels: [1, 10] } }),

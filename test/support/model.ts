@@ -1,90 +1,28 @@
+import { big, failWith, LIMIT, LATER, ModelCells, named, Refusal, refuse } from './model-cells.js';
+import type { ModelCell, ModelOutcome, ModelParams, ModelUpdate } from './model-cells.js';
+
+export { LATER } from './model-cells.js';
+export type { ModelCell, ModelOutcome, ModelUpdate, Poison } from './model-cells.js';
+
 /**
  * What Tally should do, in the plainest form: one Map of integers, one update at a time. Written from DESIGN.md,
  * not from the Lua, so that the two check each other.
  */
 
-export interface ModelCell {
-  readonly key: string;
-  readonly field?: string;
-  readonly member?: string;
-}
-
-type ModelParams = Readonly<Record<string, unknown>>;
-
-export interface ModelUpdate {
-  readonly operation: string;
-  readonly params: ModelParams;
-  readonly idempotencyKey?: string;
-}
-
-/** An outcome without its words. */
-export interface ModelOutcome {
-  readonly status: 'applied' | 'rejected' | 'conflict' | 'cancelled' | 'failed' | 'unknown';
-  readonly result?: unknown;
-  readonly reason?: string;
-  readonly update?: number;
-  readonly short?: readonly unknown[];
-  readonly found?: number | null;
-  readonly duplicate?: true;
-}
-
-export type Poison = 'WRONG_TYPE' | 'NOT_AN_INTEGER';
-
-const LIMIT = 2n ** 53n - 1n;
 const DEFAULTS: Readonly<Record<string, ModelParams>> = {
   'counter.increment': { by: 1, whenOver: 'reject', renewTtl: false },
   'counter.decrement': { by: 1, whenOver: 'reject', renewTtl: false },
   'counter.set': { renewTtl: false },
   'inventory.take': { whenShort: 'floor' },
+  'inventory.reserve': { min: 0, replace: false },
   'xp.take': { min: 0 },
   'scores.best': { keep: 'highest' },
 };
 
-/** Ends an update without effect. */
-class Refusal extends Error {
-  constructor(readonly outcome: ModelOutcome) {
-    super(outcome.reason);
-  }
-}
-
-const refuse = (reason: string, more: Partial<ModelOutcome> = {}): never => {
-  throw new Refusal({ status: 'rejected', reason, ...more });
-};
-
-const failWith = (reason: string): never => {
-  throw new Refusal({ status: 'failed', reason });
-};
-
-const big = (value: unknown): bigint => BigInt(value as number);
-const named = ({ key, field, member }: ModelCell): ModelCell => ({
-  key,
-  ...(field !== undefined && { field }),
-  ...(member !== undefined && { member }),
-});
-
-export class Model {
-  values = new Map<string, bigint>();
+export class Model extends ModelCells {
   /** Keys that an update created with a TTL. */
   expiring = new Set<string>();
-  readonly #poisons = new Map<string, Poison>();
   readonly #recorded = new Map<string, { what: string; outcome: ModelOutcome }>();
-
-  static id(cell: ModelCell): string {
-    return JSON.stringify([cell.key, cell.field ?? null, cell.member ?? null]);
-  }
-
-  poison(cell: ModelCell, poison: Poison): void {
-    this.#poisons.set(Model.id(cell), poison);
-  }
-
-  set(cell: ModelCell, value: number): void {
-    this.values.set(Model.id(cell), BigInt(value));
-  }
-
-  /** The text that a plain GET, HGET or ZSCORE reads. */
-  stored(cell: ModelCell): string | null {
-    return this.values.get(Model.id(cell))?.toString() ?? null;
-  }
 
   apply(update: ModelUpdate): ModelOutcome {
     const { idempotencyKey } = update;
@@ -109,6 +47,7 @@ export class Model {
   /** Applies an update whole, or leaves everything as it was. */
   #attempt(update: ModelUpdate): ModelOutcome {
     const [values, expiring] = [new Map(this.values), new Set(this.expiring)];
+    const [holds, closings] = [new Map(this.holds), new Map(this.closings)];
     try {
       return { status: 'applied', result: this.#run(update) };
     } catch (error) {
@@ -117,6 +56,8 @@ export class Model {
       }
       this.values = values;
       this.expiring = expiring;
+      this.holds = holds;
+      this.closings = closings;
       return error.outcome;
     }
   }
@@ -136,11 +77,21 @@ export class Model {
       case 'inventory.take':
         return this.#take(cell, params);
       case 'inventory.restock':
-        return { available: Number(this.#add([[cell, big(params['quantity'])]])[0]) };
+        return { available: Number(this.add([[cell, big(params['quantity'])]])[0]) };
       case 'inventory.takeAll':
         return this.#takeAll(params['items'] as (ModelCell & { quantity: number })[]);
       case 'inventory.count':
         return this.#countStock(cell, params);
+      case 'inventory.reserve':
+        return this.reserve(cell, params);
+      case 'inventory.extend':
+        return { held: Number(this.open(cell, params).quantity), expiresAt: LATER };
+      case 'inventory.confirm':
+        return this.confirm(cell, params);
+      case 'inventory.release':
+        return this.release(cell, params);
+      case 'inventory.expire':
+        return this.expire(cell, params['reservations'] as string[]);
       case 'xp.award':
         return this.#award(cell, params);
       case 'xp.take':
@@ -149,7 +100,7 @@ export class Model {
         return this.#best(cell, params);
       case 'scores.add': {
         const entries = params['entries'] as (ModelCell & { by: number })[];
-        const values = this.#add(entries.map((entry) => [entry, big(entry.by)]));
+        const values = this.add(entries.map((entry) => [entry, big(entry.by)]));
         return { scores: entries.map((entry, n) => ({ ...named(entry), value: Number(values[n]) })) };
       }
       case 'points.move':
@@ -169,31 +120,9 @@ export class Model {
     }
   }
 
-  #read(cells: readonly ModelCell[]): bigint[] {
-    return cells.map((cell) => {
-      const poison = this.#poisons.get(Model.id(cell));
-      return poison === undefined ? (this.values.get(Model.id(cell)) ?? 0n) : failWith(poison);
-    });
-  }
-
-  #write(changes: readonly (readonly [ModelCell, bigint])[]): bigint[] {
-    return changes.map(([cell, value]) => {
-      if (value > LIMIT || value < -LIMIT) {
-        failWith('OUT_OF_RANGE');
-      }
-      this.values.set(Model.id(cell), value);
-      return value;
-    });
-  }
-
-  #add(changes: readonly (readonly [ModelCell, bigint])[]): bigint[] {
-    const values = this.#read(changes.map(([cell]) => cell));
-    return this.#write(changes.map(([cell, by], n) => [cell, values[n]! + by]));
-  }
-
   #count(cell: ModelCell, params: ModelParams, sign: bigint): unknown {
     const { min, max, whenOver } = params;
-    const [value] = this.#read([cell]);
+    const [value] = this.read([cell]);
     let by = big(params['by']);
     const isOver = () => (max !== undefined && value! + by > big(max)) || (min !== undefined && value! - by < big(min));
     if (isOver()) {
@@ -209,7 +138,7 @@ export class Model {
 
   #writeWithLife(cell: ModelCell, value: bigint, { ttlSeconds, renewTtl }: ModelParams): void {
     const created = !this.values.has(Model.id(cell));
-    this.#write([[cell, value]]);
+    this.write([[cell, value]]);
     if ((created || renewTtl === true) && ttlSeconds !== undefined) {
       this.expiring.add(cell.key);
     }
@@ -217,7 +146,7 @@ export class Model {
 
   /** What the cell holds, null when it is missing; refuses when something else is expected. */
   #found(cell: ModelCell, { expected }: ModelParams): number | null {
-    this.#read([cell]);
+    this.read([cell]);
     const value = this.values.get(Model.id(cell));
     const found = value === undefined ? null : Number(value);
     return expected === undefined || expected === found ? found : refuse('CHANGED', { found });
@@ -239,19 +168,24 @@ export class Model {
   }
 
   #countStock(cell: ModelCell, params: ModelParams): unknown {
-    const difference = big(params['counted']) - BigInt(this.#found(cell, params) ?? 0);
-    if (difference > LIMIT) {
+    const before = BigInt(this.#found(cell, params) ?? 0);
+    const held = this.heldOf(cell);
+    const available = params['of'] === 'onHand' ? big(params['counted']) - held : big(params['counted']);
+    if (available < 0n) {
+      refuse('BELOW_HELD', { held: Number(held) });
+    }
+    if (available - before > LIMIT) {
       failWith('OUT_OF_RANGE');
     }
-    this.#write([[cell, big(params['counted'])]]);
-    return { available: params['counted'], held: 0, difference: Number(difference) };
+    this.write([[cell, available]]);
+    return { available: Number(available), held: Number(held), difference: Number(available - before) };
   }
 
   #takeXp(cell: ModelCell, { amount, min, levels = [] }: ModelParams): unknown {
-    const [before] = this.#read([cell]);
+    const [before] = this.read([cell]);
     const room = before! - big(min);
     const taken = room < 0n ? 0n : room < big(amount) ? room : big(amount);
-    const [xp] = this.#write([[cell, before! - taken]]);
+    const [xp] = this.write([[cell, before! - taken]]);
     const levelAt = (value: bigint) => (levels as number[]).filter((threshold) => BigInt(threshold) <= value).length;
     const level = levelAt(xp!);
     return {
@@ -262,26 +196,26 @@ export class Model {
   }
 
   #best(cell: ModelCell, { value, keep }: ModelParams): unknown {
-    const [score] = this.#read([cell]);
+    const [score] = this.read([cell]);
     const isMissing = !this.values.has(Model.id(cell));
     const improved = isMissing || (keep === 'lowest' ? big(value) < score! : big(value) > score!);
-    const [best] = this.#write([[cell, improved ? big(value) : score!]]);
+    const [best] = this.write([[cell, improved ? big(value) : score!]]);
     return { value: Number(best), improved };
   }
 
   #take(cell: ModelCell, { quantity, whenShort }: ModelParams): unknown {
-    const [stock] = this.#read([cell]);
+    const [stock] = this.read([cell]);
     const isShort = stock! < big(quantity);
     if (isShort && whenShort === 'reject') {
       refuse('INSUFFICIENT_STOCK', { short: [{ ...named(cell), quantity, available: Number(stock) }] });
     }
     const taken = !isShort ? big(quantity) : stock! > 0n ? stock! : 0n;
-    this.#write([[cell, stock! - taken]]);
+    this.write([[cell, stock! - taken]]);
     return { available: Number(stock! - taken), taken: Number(taken) };
   }
 
   #takeAll(items: readonly (ModelCell & { quantity: number })[]): unknown {
-    const stocks = this.#read(items);
+    const stocks = this.read(items);
     const short = items.flatMap((item, n) =>
       stocks[n]! < big(item.quantity)
         ? [{ ...named(item), quantity: item.quantity, available: Number(stocks[n]) }]
@@ -290,12 +224,12 @@ export class Model {
     if (short.length > 0) {
       refuse('INSUFFICIENT_STOCK', { short });
     }
-    const left = this.#add(items.map((item) => [item, -big(item.quantity)]));
+    const left = this.add(items.map((item) => [item, -big(item.quantity)]));
     return { items: items.map((item, n) => ({ ...named(item), available: Number(left[n]) })) };
   }
 
   #award(cell: ModelCell, { amount, levels }: ModelParams): unknown {
-    const [xp] = this.#add([[cell, big(amount)]]);
+    const [xp] = this.add([[cell, big(amount)]]);
     if (levels === undefined) {
       return { xp: Number(xp) };
     }
@@ -306,11 +240,11 @@ export class Model {
   }
 
   #move({ from, to, amount }: { from: ModelCell; to: ModelCell; amount: number }): unknown {
-    const [stock, target] = this.#read([from, to]);
+    const [stock, target] = this.read([from, to]);
     if (stock! < big(amount)) {
       refuse('NOT_ENOUGH');
     }
-    const [left, moved] = this.#write([
+    const [left, moved] = this.write([
       [from, stock! - big(amount)],
       [to, target! + big(amount)],
     ]);

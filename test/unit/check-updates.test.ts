@@ -27,6 +27,12 @@ const fine = increment({ key: 'a' });
 const set = (params: object) => ({ operation: 'counter.set', params: { key: 'a', ...params } });
 const remove = (params: object) => ({ operation: 'counter.remove', params: { key: 'a', ...params } });
 const count = (params: object) => ({ operation: 'inventory.count', params: { key: 'a', ...params } });
+const hold = (verb: string, params: object) => {
+  return { operation: `inventory.${verb}`, params: { key: 'a', reservation: 'r', ...params } };
+};
+const reserve = (params: object) => hold('reserve', { quantity: 1, ttlSeconds: 60, ...params });
+const expire = (reservations: unknown[]) => ({ operation: 'inventory.expire', params: { key: 'a', reservations } });
+
 const MAX = Number.MAX_SAFE_INTEGER;
 
 describe('refused params', () => {
@@ -102,6 +108,25 @@ describe('refused params', () => {
     ['a count without what is counted', count({ of: 'onHand' }), 'params.counted'],
     ['a count of no one knows what', count({ counted: 1 }), 'params.of'],
     ['a count of something else', count({ counted: 1, of: 'all' }), 'params.of'],
+    ['a reservation without a name', reserve({ reservation: undefined }), 'params.reservation'],
+    ['a reservation with an empty name', reserve({ reservation: '' }), 'params.reservation'],
+    ['a reservation with a name of 129 bytes', reserve({ reservation: 'é'.repeat(64) + 'x' }), 'params.reservation'],
+    ['a reservation with a lone surrogate', reserve({ reservation: '\ud800' }), 'params.reservation'],
+    ['a reservation of nothing', reserve({ quantity: 0 }), 'params.quantity'],
+    ['a reservation without an end', reserve({ ttlSeconds: undefined }), 'params.ttlSeconds'],
+    ['a reservation for no time', reserve({ ttlSeconds: 0 }), 'params.ttlSeconds'],
+    ['a reservation for more than 30 days', reserve({ ttlSeconds: 2_592_001 }), 'params.ttlSeconds'],
+    ['a reservation with a min that is a text', reserve({ min: '0' }), 'params.min'],
+    ['a reservation that replaces maybe', reserve({ replace: 1 }), 'params.replace'],
+    ['a reservation of a field and a member', reserve({ field: 'f', member: 'm' }), 'params.member'],
+    ['a reservation that is extended for no time', hold('extend', { ttlSeconds: 0 }), 'params.ttlSeconds'],
+    ['a confirmation of nothing', hold('confirm', { quantity: 0 }), 'params.quantity'],
+    ['a confirmation of a reservation without a name', hold('confirm', { reservation: 5 }), 'params.reservation'],
+    ['a release of a quantity', hold('release', { quantity: 1 }), 'params'],
+    ['an expiry of none', expire([]), 'params.reservations'],
+    ['an expiry of 101', expire(Array.from({ length: 101 }, (_, n) => `${n}`)), 'params.reservations'],
+    ['an expiry of one twice', expire(['r', 's', 'r']), 'params.reservations'],
+    ['an expiry of one without a name', expire(['r', '']), 'params.reservations[1]'],
     ['XP of 0 to take', { operation: 'xp.take', params: { key: 'a', amount: 0 } }, 'params.amount'],
     [
       'a min of XP that is no number',

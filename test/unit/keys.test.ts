@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { ConfigurationError } from '../../src/errors.js';
+import { HoldCell } from '../../src/redis/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { NO_SLOT, slotOf, tagOf } from '../../src/redis/slots.js';
 
@@ -45,6 +47,33 @@ test('another namespace and prefix reserve their keys instead', () => {
 const job = { prefix: 'tally-queues', queue: 'counters', jobId: '1' };
 const idempotency = { owner: '', operation: 'counter.increment', key: 'a b:c' };
 
+/** Keys of stocks whose braces, or colons, might be taken for those of others. */
+const STOCKS = ['a', 'a:r', '{a}', '{a}b', 'a}b', 'a{b', '{}{a}', 'foo{}{bar}', 'a{b}c}', '{a{b}', 'ä}{', 'job'];
+const HOLDS = STOCKS.flatMap((key) =>
+  [{ key }, { key, field: 'f' }, { key, member: 'f' }].flatMap((stock) => [
+    new HoldCell(stock, 'total'),
+    new HoldCell(stock, 'quantity'),
+    new HoldCell(stock, 'end'),
+    ...['r', 'r:s', '1:r'].map((reservation) => new HoldCell(stock, 'closing', reservation)),
+  ]),
+);
+
+test('what is held lies in the slot of its stock, whatever the braces in its key', () => {
+  for (const hold of HOLDS) {
+    expect(slotOf(keys.hold(hold).key), hold.key).toBe(slotOf(hold.key));
+  }
+});
+
+test('other services can tell where the holds of a stock are', () => {
+  const at = (stock: Cell) => keys.hold(new HoldCell(stock, 'quantity', 'cart-1'));
+
+  expect(at({ key: 'stock:lamp' })).toEqual({ key: 'tally:{stock:lamp}:holds:sstock:lamp', field: 'cart-1' });
+  expect(at({ key: '{shop}:lamp', field: 'n' })).toEqual({
+    key: 'tally:{shop}:holds:h11:{shop}:lampn',
+    field: 'cart-1',
+  });
+});
+
 test('every key that Tally writes by itself is reserved, and no two are the same', () => {
   const written = [
     keys.jobReceipt(job, NO_SLOT),
@@ -56,6 +85,7 @@ test('every key that Tally writes by itself is reserved, and no two are the same
     keys.idempotencyReceipt({ ...idempotency, owner: 'me' }, NO_SLOT),
     keys.announced(NO_SLOT),
     keys.history({ key: '1' }, NO_SLOT),
+    ...HOLDS.map((hold) => keys.hold(hold).key),
     keys.partitionCounts,
     keys.queuesNamespace,
     keys.apiKeys,

@@ -1,0 +1,67 @@
+import { HoldCell, parseCellId } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
+import type { Connection } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { luaSource } from '../redis/lua-source.js';
+
+/** What is held of a stock, compared with its reservations. */
+export interface CheckedHolds {
+  readonly stock: Cell;
+  /** As the cell says that keeps it. */
+  readonly held: number;
+  /** By all reservations together. */
+  readonly sum: number;
+  readonly withoutEnd: number;
+  readonly endsWithoutReservation: number;
+  /** Those that are over for longer than workers need, and still held: up to 4,000. */
+  readonly over: readonly string[];
+}
+
+/** Workers give back within 2 s. */
+const GRACE_MS = 10_000;
+
+const script = luaSource('check-holds');
+
+/** The stocks of which something is held, or was left behind. */
+export async function* stocksWithHolds(redis: Connection, keys: Pick<Keys, 'holdsPattern'>): AsyncGenerator<Cell> {
+  const seen = new Set<string>();
+  for (const master of redis.masters()) {
+    for await (const found of master.scanStream({ match: keys.holdsPattern, count: 1_000 }) as AsyncIterable<
+      string[]
+    >) {
+      for (const key of found) {
+        const [, id = ''] = /^[^{]*\{[^}]*\}:(?:held|holds|hold-ends):(.*)$/s.exec(key) ?? [];
+        const stock = parseCellId(id);
+        if (stock !== undefined && stock.key !== '' && !seen.has(id)) {
+          seen.add(id);
+          yield stock;
+        }
+      }
+    }
+  }
+}
+
+/** @param mend whether to make it right. What is over then has an end, and `inventory.expire` gives it back */
+export async function checkHolds(
+  redis: Connection,
+  keys: Pick<Keys, 'hold'>,
+  stock: Cell,
+  mend: boolean,
+): Promise<CheckedHolds> {
+  const names = (['total', 'quantity', 'end'] as const).map((part) => keys.hold(new HoldCell(stock, part)).key);
+  const answer = await redis.eval(script, names.length, ...names, mend ? 'mend' : 'look', GRACE_MS);
+  const [held, sum, withoutEnd, endsWithoutReservation, ...over] = answer as string[];
+  return {
+    stock,
+    held: Number(held),
+    sum: Number(sum),
+    withoutEnd: Number(withoutEnd),
+    endsWithoutReservation: Number(endsWithoutReservation),
+    over,
+  };
+}
+
+/** Whether cell and reservations agree, and nothing is held for too long. */
+export function isRight({ held, sum, withoutEnd, endsWithoutReservation, over }: CheckedHolds): boolean {
+  return held === sum && withoutEnd === 0 && endsWithoutReservation === 0 && over.length === 0;
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { HoldCell } from '../../src/redis/cell.js';
+import { createKeys } from '../../src/redis/keys.js';
+import { tally } from '../support/command.js';
+import { place, until } from '../support/tally.js';
+
+test('tally inventory check finds what does not fit, and mends it', async () => {
+  const here = place();
+  const { client } = here;
+  const environment = {
+    REDIS_URL: here.redis,
+    TALLY_NAMESPACE: here.namespace,
+    TALLY_PREFIX: here.prefix,
+  };
+  const check = (...flags: string[]) => tally(environment, 'inventory', 'check', ...flags);
+  const { inventory } = here.producer();
+  await here.worker();
+  const stock = { key: here.key('stock'), field: 'lamp' };
+  await client.hset(stock.key, stock.field, 10);
+  for (const reservation of ['open', 'over', 'endless']) {
+    await (await inventory.reserve({ ...stock, quantity: 2, reservation, ttlSeconds: 600 })).outcome();
+  }
+  const keyOf = (part: 'total' | 'quantity' | 'end') => createKeys(here).hold(new HoldCell(stock, part)).key;
+  const right = await check();
+
+  await client.incrby(keyOf('total'), 5);
+  await client.zadd(keyOf('end'), 1, 'over');
+  await client.zrem(keyOf('end'), 'endless');
+  await client.zadd(keyOf('end'), 5, 'stray');
+  const wrong = await check();
+  const asJson = await check('--json');
+  const held = await client.get(keyOf('total'));
+  const mended = await check('--mend');
+
+  expect(right).toMatchObject({ code: 0, stdout: '' });
+  expect(right.stderr).toContain('Checked 1 stock with reservations: 0 not right.');
+  expect(wrong.code).toBe(1);
+  expect(wrong.stdout).toBe(
+    `"${stock.key}" field "lamp": 11 held in all, but 6 by its reservations; 1 reservations without an end; ` +
+      '1 ends without a reservation; 1 reservations over and not given back\n',
+  );
+  expect(JSON.parse(asJson.stdout)).toMatchObject({ stock, held: 11, sum: 6, over: ['over'] });
+  expect(held).toBe('11');
+  expect(mended).toMatchObject({ code: 0, stdout: expect.stringContaining(': mended') as string });
+  await until('what is over is back', async () => (await client.hget(stock.key, stock.field)) === '8');
+  expect(await client.hgetall(keyOf('quantity'))).toEqual({ open: '2' });
+  expect(await client.get(keyOf('total'))).toBe('2');
+  expect(await client.zrange(keyOf('end'), '0', '-1')).toEqual(['open']);
+  expect(await check()).toMatchObject({ code: 0 });
+});
