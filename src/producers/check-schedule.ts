@@ -55,7 +55,7 @@ export const rhythmShape = {
 };
 
 const requestSchema = z
-  .strictObject({ id: scheduleIdSchema, ...rhythmShape, update: z.unknown() })
+  .strictObject({ id: scheduleIdSchema, ...rhythmShape, update: z.unknown().optional() }) // it is checked by itself
   .superRefine(({ cron, timeZone, everyMs }, context) => {
     const refuse = (path: string, message: string) => {
       context.addIssue({ code: 'custom', path: [path], message });

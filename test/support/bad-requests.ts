@@ -57,6 +57,15 @@ function path(name: string, method: string, path: string, code = 'NOT_FOUND'): B
   return { name, method, path, status: 404, code };
 }
 
+function schedule(
+  name: string,
+  body: string,
+  at?: string,
+  { status = 422, code = 'INVALID_SCHEDULE' }: { status?: number; code?: string } = {},
+): BadRequest {
+  return { name, method: 'PUT', path: '/v1/schedules/a', body, status, code, ...(at !== undefined && { at }) };
+}
+
 /** Requests that are refused, whatever is in the body. */
 export const badRequests: readonly BadRequest[] = [
   // Sizes
@@ -225,7 +234,9 @@ export const badRequests: readonly BadRequest[] = [
   method('GET of updates', 'GET', '/v1/updates', 'POST'),
   method('PUT of updates', 'PUT', '/v1/updates', 'POST'),
   method('OPTIONS', 'OPTIONS', '/v1/updates', 'POST'),
-  method('DELETE of an update', 'DELETE', '/v1/updates/x', 'GET, HEAD'),
+  method('PATCH of an update', 'PATCH', '/v1/updates/x', 'GET, HEAD, DELETE'),
+  method('POST of schedules', 'POST', '/v1/schedules', 'GET, HEAD'),
+  method('POST of a schedule', 'POST', '/v1/schedules/a', 'GET, HEAD, PUT, DELETE'),
   method('POST of cells', 'POST', '/v1/cells?key=k', 'GET, HEAD'),
   path('another path', 'POST', '/v1/update'),
   path('another version', 'POST', '/v2/updates'),
@@ -236,5 +247,20 @@ export const badRequests: readonly BadRequest[] = [
   path('a way up to the files', 'GET', '/docs/..%2f..%2fpackage.json'),
   path('an id with a null byte', 'GET', '/v1/updates/%00', 'UPDATE_NOT_FOUND'),
   path('an id with a way up', 'GET', '/v1/updates/..%2f..%2fetc%2fpasswd', 'UPDATE_NOT_FOUND'),
+  path('to cancel what is not there', 'DELETE', '/v1/updates/x', 'UPDATE_NOT_FOUND'),
+  path('to cancel an id with a null byte', 'DELETE', '/v1/updates/%00', 'UPDATE_NOT_FOUND'),
+  path('to remove a schedule that is not there', 'DELETE', '/v1/schedules/%00', 'SCHEDULE_NOT_FOUND'),
+  schedule('a schedule without a time', `{"update":${good}}`, 'cron'),
+  schedule('a schedule that is not JSON', '{', undefined, { status: 400, code: 'INVALID_JSON' }),
+  schedule('a schedule that is a list', '[]'),
+  schedule('a schedule without an update', '{"everyMs":5000}', 'update', { code: 'INVALID_UPDATE' }),
+  schedule(
+    'a schedule with a time zone of nowhere',
+    `{"cron":"0 0 * * *","timeZone":"A/B","update":${good}}`,
+    'timeZone',
+  ),
+  schedule('a schedule every fraction', `{"everyMs":5000.5,"update":${good}}`, 'everyMs'),
+  schedule('a schedule with a name it does not know', `{"everyMs":5000,"limit":1,"update":${good}}`, ''),
+  { ...schedule('a schedule of another id', `{"everyMs":5000,"update":${good}}`, 'id'), path: '/v1/schedules/%00' },
   { ...path('a path that can not be decoded', 'GET', '/v1/updates/%zz', 'BAD_REQUEST'), status: 400 },
 ];
