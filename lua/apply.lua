@@ -102,7 +102,8 @@ local now_ms = now[1] * 1000 + floor(now[2] / 1000)
 local lease_ms = tonumber(ARGV[1])
 local request = cjson.decode(ARGV[2])
 
--- What has a receipt of its own: the job, or what it has in one slot.
+-- What has a receipt of its own: the job, or what it has in one slot. With all that it will have, since a table that grows is
+-- dearer.
 local places
 local slots = request.slots
 local records_of_slots
@@ -116,7 +117,21 @@ if slots then
   local first = 1
   for n, slot in ipairs(slots) do
     local last = first + slot[1] - 1
-    places[n] = { first = first, last = last, receipt = slot[2], announced = slot[3], clock_ms = slot[4], other = slot[5] }
+    places[n] = {
+      first = first,
+      last = last,
+      receipt = slot[2],
+      announced = slot[3],
+      clock_ms = slot[4],
+      other = slot[5],
+      announced_window_ms = 0,
+      announced_clock_ms = 0,
+      time_ms = 0,
+      receipt_seconds = 0,
+      is_kept_on = false,
+      record = false,
+      is_new = false,
+    }
     first = last + 1
   end
   records_of_slots = function()
@@ -127,7 +142,6 @@ if slots then
     return records
   end
 else
-  -- With all that it will have, since a table that grows is dearer.
   places = {
     {
       first = 1,
@@ -147,12 +161,17 @@ else
   }
 end
 
+-- In most slots of a Cluster nothing is announced, and a first attempt finds no receipt: one command tells both.
+local expects_nothing = slots and not request.keyed and not request.ranBefore
+local NOTHING = {}
+
 -- The receipts, if an earlier attempt applied it.
 local answered, lease_is_over, is_too_old = 0, false, false
 for n = 1, #places do
   local place = places[n]
+  local finds_nothing = expects_nothing and call('EXISTS', KEYS[place.receipt], KEYS[place.announced]) == 0
   -- The time that ages are reckoned in: Redis' own, but never set back.
-  local scores = call('ZMSCORE', KEYS[place.announced], 'window-ms', 'clock-ms')
+  local scores = finds_nothing and NOTHING or call('ZMSCORE', KEYS[place.announced], 'window-ms', 'clock-ms')
   local announced_clock_ms = tonumber(scores[2] or 0)
   local time_ms = math.max(now_ms, announced_clock_ms)
   place.announced_window_ms, place.announced_clock_ms = tonumber(scores[1] or 0), announced_clock_ms
@@ -163,7 +182,7 @@ for n = 1, #places do
     and now_ms >= lease_ms - 2 * request.leaseLengthMs
     and announced_clock_ms <= math.max(lease_ms, place.clock_ms or 0)
 
-  local record = call('GET', KEYS[place.receipt])
+  local record = not finds_nothing and call('GET', KEYS[place.receipt])
   place.is_kept_on = record and within_lease
   if not record and place.other then
     record = call('GET', KEYS[place.other])

@@ -12,6 +12,7 @@ import { environmentLine, readEnvironment, redisVersion } from './environment.js
 import type { Environment } from './environment.js';
 import { measureHttp } from './http/measure.js';
 import { httpSides } from './http/sides.js';
+import { measureIdle } from './idle.js';
 import { measureKept } from './kept-outcomes.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
@@ -22,6 +23,7 @@ import {
   clusterTables,
   cpuTable,
   httpTable,
+  idleTable,
   keptTable,
   latencyTable,
   memoryTable,
@@ -71,6 +73,18 @@ program
       const kept = await measureKept(url, { report: run.report });
       run.done();
       print(run, keptTable(kept));
+    }),
+  );
+program
+  .command('idle')
+  .description('What a worker with nothing to do costs Redis each second, on one server and on a Cluster.')
+  .action(() =>
+    inOwnFolder(async (dataDir, run) => {
+      const early = interrupted();
+      early.catch(() => undefined); // also while servers are being started
+      const idle = await measureIdle({ report: run.report, dataDir, interrupted: early });
+      run.done();
+      print(run, idleTable(idle));
     }),
   );
 await program.parseAsync().catch((error: unknown) => {

@@ -3,6 +3,7 @@ import type { SpreadResult, SpreadWorkload } from './cluster.js';
 import type { Contender, Program } from './contender.js';
 import type { Cost } from './cpu.js';
 import type { HttpFigures, HttpSide } from './http/sides.js';
+import type { Idle } from './idle.js';
 import type { Kept } from './kept-outcomes.js';
 import type { Latency } from './latency.js';
 import type { Memory } from './memory.js';
@@ -104,6 +105,16 @@ export function keptTable(kept: readonly Kept[]): string {
   return table(['completed updates, bytes of Redis each', 'updates', 'kept', 'as reckoned', "its key's receipt"], rows);
 }
 
+export function idleTable(idle: readonly Idle[]): string {
+  const rows = idle.map(({ masters, partitions, connections, commandsPerSecond, microsPerSecond }) => [
+    placeOf(masters, partitions),
+    connections.toFixed(0),
+    commandsPerSecond.toFixed(1),
+    microsPerSecond.toFixed(0),
+  ]);
+  return table(['an idle worker of all queues', 'connections', 'commands/s', 'us of Redis a second'], rows);
+}
+
 export function backlogTable(backlogs: readonly Backlog[]): string {
   const rows = backlogs.map(({ waiting, maxBatch, perSecond, addMicros, totalMicros, ratio }) => [
     `${waiting.toLocaleString('en')} waiting, ${maxBatch} in a job`,
@@ -126,12 +137,16 @@ export function clusterTables(workloads: readonly SpreadWorkload[], results: rea
     .join('\n\n');
 }
 
-function clusterRow({ masters, partitions, ...cost }: SpreadResult): string[] {
+function placeOf(masters: number | undefined, partitions: number | undefined): string {
   const where = masters === undefined ? 'one server' : `Cluster, ${masters} ${masters === 1 ? 'master' : 'masters'}`;
   const split =
     partitions === undefined ? 'not split' : `${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`;
+  return `${where}, ${split}`;
+}
+
+function clusterRow({ masters, partitions, ...cost }: SpreadResult): string[] {
   return [
-    `${where}, ${split}`,
+    placeOf(masters, partitions),
     ...[cost.redisMicros, cost.commands, cost.workerMicros, cost.producerMicros].map((value) => value.toFixed(1)),
     cost.receiptBytes.toFixed(0),
     cost.perCall.toFixed(1),

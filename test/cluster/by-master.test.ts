@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeKeyReceipt } from '../../src/jobs/key-receipt.js';
-import { withHistory } from '../../src/operations/registry.js';
+import { newJobId } from '../../src/layout/new-job-id.js';
+import { SplitReceipts } from '../../src/layout/split-receipts.js';
+import { applyScript } from '../../src/operations/apply-script.js';
+import { createRegistry, withHistory } from '../../src/operations/registry.js';
+import { checkUpdates } from '../../src/operations/update.js';
 import { CrossSlotScripts, crossSlotScript, refusalOfCrossSlot } from '../../src/redis/cross-slot-scripts.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { createScript } from '../../src/redis/scripts.js';
 import { slotOf, tagOf } from '../../src/redis/slots.js';
+import { buildCrossSlotCall } from '../../src/workers/script-call.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -132,6 +137,41 @@ describe('on three masters', () => {
     expect(receipts.map((receipt) => decodeKeyReceipt(receipt))).toMatchObject(
       [0, 2, 3].map((n) => ({ slot: slotOf(keys[n]!), updateId: submissions[n]!.id, outcome: String(n + 1) })),
     );
+  });
+
+  test('a call that is run twice, as it may be when its answer was lost, applies once', async () => {
+    const here = place(cluster.url);
+    await here.client.ping();
+    const [registry, ownKeys, receipts] = [createRegistry([]), createKeys(here), new SplitReceipts()];
+    const keys = keysOnFirst(here, 4);
+    const updates = checkUpdates(
+      keys.map((key) => ({ operation: 'counter.increment', params: { key } })),
+      { registry, isReservedKey: ownKeys.isReserved, slotOf: (steps) => receipts.slotOf(steps), idempotencyOwner: '' },
+    );
+    const groups = receipts.groups(updates, () => expect.fail('it has a slot'));
+    const settings = { form: 2, digest: 'Digest-0', ranBefore: false, stamp: { sentAtMs: Date.now() }, keys: ownKeys };
+    const lease = { leaseMs: Date.now() + 60_000, lockDurationMs: 60_000 };
+    const name = { prefix: here.partition.prefix, queue: 'counters', jobId: newJobId(groups[0].slot) };
+    const call = buildCrossSlotCall(groups, { ...settings, ...lease, name }, () => undefined);
+    const scripts = new CrossSlotScripts(here.client);
+    const [[master] = []] = [...scripts.byMaster(groups)];
+    const run = () => scripts.run(master!, crossSlotScript(applyScript(registry)), call.keys[0]!, call.args);
+
+    const records = await run();
+    expect(records).toHaveLength(4);
+    expect(await run()).toEqual(records);
+    expect(await valuesOf(here, keys)).toEqual(['1', '1', '1', '1']);
+  });
+
+  test('a time that is announced in one slot, past the lease, is found by the first call, and nothing is written before', async () => {
+    const here = place(cluster.url);
+    const { calls } = await countedWorker(here, LONG_LOCK);
+    const keys = keysOnFirst(here, 3);
+    const [before, ahead, behind] = keys as [string, string, string];
+    await here.client.zadd(createKeys(here).announced(slotOf(ahead)), Date.now() + 600_000, 'clock-ms');
+
+    expect(await outcomesOf(await submit(here, [before, ahead, behind]))).toEqual(keys.map(() => applied(1)));
+    expect([await calls('answered'), await calls('fell back')]).toEqual([1, 1]); // the next attempt knows of it
   });
 
   test('a server that does not know such scripts is asked by slot from then on', async () => {

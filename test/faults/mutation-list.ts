@@ -30,7 +30,11 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the receipt of a job is not checked',
     edits: [
-      { file: 'lua/apply.lua', from: "local record = call('GET', KEYS[place.receipt])", to: 'local record = false' },
+      {
+        file: 'lua/apply.lua',
+        from: "local record = not finds_nothing and call('GET', KEYS[place.receipt])",
+        to: 'local record = false',
+      },
     ],
   },
   {

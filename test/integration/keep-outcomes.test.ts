@@ -31,7 +31,7 @@ test(
     await here.worker({ queues: ['counters'] });
     const [first = ''] = await submitAlone(here, 12_000);
     await setTimeout(6_000); // the janitor comes every 5 s
-    expect(await here.producer().find(first)).toMatchObject({ outcome: { status: 'applied', result: { value: 1 } } });
+    expect(await here.producer().find(first)).toMatchObject({ outcome: { status: 'applied' } });
   },
 );
 
