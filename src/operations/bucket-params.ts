@@ -107,7 +107,7 @@ export function refuseLooseBucketParams(value: object, context: z.core.$Refineme
 }
 
 /** The cell in which an update counts: that of its bucket, if it names one. */
-export function inBucket<Named extends Cell>(cell: Named, { placed }: BucketParams): Cell {
+export function inBucket(cell: Cell, { placed }: BucketParams): Cell {
   return placed === undefined
     ? cell
     : { key: keyInBucket(cell.key, placed.bucket), field: cell.field, member: cell.member };

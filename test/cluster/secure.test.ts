@@ -142,7 +142,7 @@ async function produce({ url, security }: SecureRedis): Promise<void> {
   const again = await producer.submit(one, { idempotencyKey: 'once' });
   expect(await again.outcome()).toMatchObject({ status: 'applied', duplicate: true });
   const wrong = await producer.submit([one, { operation: 'xp.award', params: { key: 'stock:hash', amount: 1 } }]);
-  expect(await wrong[1]!.outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'failed' });
+  expect(await wrong[1].outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'failed' });
   expect(await producer.find(submissions[0]!.id)).toMatchObject({ outcome: { status: 'applied' } });
 }
 

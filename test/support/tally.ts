@@ -62,7 +62,7 @@ export function place(redis: string = inject('redisUrl')): Place {
   const { redis: client } = store;
   const opened: { close(): Promise<void> | void }[] = [];
   onTestFinished(async () => {
-    await Promise.all(opened.map((it) => it.close()));
+    await Promise.all(opened.map(async (it) => it.close()));
     if (client.status === 'ready') {
       await removeKeys(client, id);
     }
