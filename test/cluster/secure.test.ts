@@ -129,6 +129,10 @@ async function produce({ url, security }: SecureRedis): Promise<void> {
       { operation: 'scores.add', params: { entries: [{ key: 'xp:board', member: 'ann', by: 3 }] } },
       { operation: 'xp.award', params: { key: 'xp:ann', amount: 2 } },
       {
+        operation: 'scores.best',
+        params: { key: 'xp:season', member: 'ann', value: 3, bucket: 'week', keepBuckets: 2 },
+      },
+      {
         operation: 'transaction',
         params: { updates: [one, { operation: 'xp.award', params: { key: 'xp:{ann}', amount: 2 } }] },
       },
