@@ -9,7 +9,8 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 /** Whether Node knows a time zone of this name, e.g. `Europe/Berlin`. */
 export function isTimeZone(name: string): boolean {
   try {
-    return /^[A-Za-z][\w/+-]*$/.test(name) && formatOf(name) !== undefined;
+    formatOf(name);
+    return /^[A-Za-z]/.test(name); // not an offset, which some versions take, too
   } catch {
     return false;
   }

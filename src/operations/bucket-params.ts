@@ -81,33 +81,31 @@ export const bucketShape = {
   placed: derived(placed) as unknown as z.ZodOptional<z.ZodType<Placed, never>>,
 };
 
-const ALONE_MEANINGLESS = ['timeZone', 'at', 'keepBuckets', 'lateBySeconds', 'placed'] as const;
+const OF_A_BUCKET = ['timeZone', 'at', 'keepBuckets', 'lateBySeconds', 'placed'] as const;
 
-/** What is wrong with params that name no bucket, or give it a life that can't be. */
-export function refuseLooseBucketParams(value: object, context: z.core.$RefinementCtx): void {
-  const params = value as BucketParams & { readonly ttlSeconds?: number };
-  const refuse = (name: keyof BucketParams, message: string) => {
-    context.addIssue({ code: 'custom', path: [name], message });
-  };
-  const { bucket, keepBuckets } = params;
-  if (bucket === undefined) {
-    for (const name of ALONE_MEANINGLESS) {
-      if (params[name] !== undefined) {
-        refuse(name, 'needs bucket: hour, day, week, month or year');
-      }
-    }
-    return;
-  }
-  if (keepBuckets !== undefined && params.ttlSeconds !== undefined) {
-    refuse('keepBuckets', 'is the life of a bucket: leave out ttlSeconds');
-  }
-  if (keepBuckets !== undefined && keepBuckets * SECONDS[bucket] > MAX_SECONDS) {
-    refuse('keepBuckets', `must be ten years at most: ${Math.floor(MAX_SECONDS / SECONDS[bucket])} times a ${bucket}`);
-  }
+/** Refuses params of a bucket where none is named, and a life that can't be. By predicates, as those of each update are checked. */
+export function checkBucketParams<Schema extends z.ZodObject>(schema: Schema): Schema {
+  return OF_A_BUCKET.reduce(
+    (checked, name) =>
+      checked.refine((value) => (value as BucketParams)[name] === undefined || value['bucket'] !== undefined, {
+        path: [name],
+        error: 'needs bucket: hour, day, week, month or year',
+      }),
+    schema,
+  )
+    .refine(({ keepBuckets, ttlSeconds }) => keepBuckets === undefined || ttlSeconds === undefined, {
+      path: ['keepBuckets'],
+      error: 'is the life of a bucket: leave out ttlSeconds',
+    })
+    .refine(livesTenYearsAtMost, { path: ['keepBuckets'], error: 'must be ten years at most' });
+}
+
+function livesTenYearsAtMost({ bucket, keepBuckets }: BucketParams): boolean {
+  return bucket === undefined || keepBuckets === undefined || keepBuckets * SECONDS[bucket] <= MAX_SECONDS;
 }
 
 /** The cell in which an update counts: that of its bucket, if it names one. */
-export function inBucket<Named extends Cell>(cell: Named, { placed }: BucketParams): Cell {
+export function inBucket(cell: Cell, { placed }: BucketParams): Cell {
   return placed === undefined
     ? cell
     : { key: keyInBucket(cell.key, placed.bucket), field: cell.field, member: cell.member };
@@ -131,7 +129,8 @@ interface PlaceFault {
 export type SentAt = () => number;
 
 /**
- * Says in which bucket an update counts.
+ * Says in which bucket an update counts, in its params: they are what its schema put out, and nobody else has them. A copy by spread would
+ * cost all who look at it.
  *
  * @param sentAt undefined for the update of a job, which has it said already
  * @returns undefined when there is nothing to be said
@@ -160,7 +159,7 @@ export function placeInBucket<Params extends BucketParams>(
     ...(keepBuckets !== undefined && !isLate && { ttlSeconds: lifeUntil(endMs, sentAtMs) }),
     ...(isLate && { late: true }),
   };
-  return { params: { ...params, placed }, byNow: at === undefined };
+  return { params: Object.assign(params, { placed }), byNow: at === undefined };
 }
 
 /** In whole minutes, so that updates which are sent together have the same: the script is told of each life that differs. */

@@ -28,9 +28,10 @@ export function keyInBucket(key: string, bucket: string): string {
   return `${key}:${bucket}`;
 }
 
-/** The opposite of {@link keyInBucket}. */
+/** The opposite of {@link keyInBucket}; a key that ends in no name of a bucket stays as it is. */
 export function keyOfBucket(key: string): string {
-  return key.slice(0, key.lastIndexOf(':'));
+  const colon = key.lastIndexOf(':');
+  return isBucketName(key.slice(colon + 1)) ? key.slice(0, Math.max(0, colon)) : key;
 }
 
 /** The latest of each size and zone: many updates in a row have the same. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cellId, describeCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
-import { refuseLooseBucketParams } from './bucket-params.js';
+import { checkBucketParams } from './bucket-params.js';
 
 /** The largest magnitude of a value: 2^53 - 1, up to which both JavaScript and Lua numbers are exact. */
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
@@ -81,7 +81,7 @@ export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
       error: 'only a plain key can expire: leave out ttlSeconds, or field and member',
     })
     .refine(hasLife, { path: ['renewTtl'], error: 'give ttlSeconds too: the life that each update sets anew' });
-  return 'bucket' in shape ? schema.superRefine(refuseLooseBucketParams) : schema;
+  return 'bucket' in shape ? checkBucketParams(schema) : schema;
 }
 
 /** The same where `ttlSeconds` is the life of something else than the cell. */

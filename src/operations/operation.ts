@@ -114,7 +114,7 @@ export interface OperationDefinition<
   /** Builds the result from the numbers that the plan returned. */
   result: (numbers: readonly number[], params: z.output<Schema>) => Result;
   /** The words for each rejection code. @defaultValue the code itself */
-  rejections?: { readonly [Each in Code]: (details: readonly number[], params: z.output<Schema>) => Rejection };
+  rejections?: Readonly<Record<Code, (details: readonly number[], params: z.output<Schema>) => Rejection>>;
 }
 
 const historySchema = z.union([z.int().min(1).max(1000), z.literal(false)]);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
 import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
-import { bucketShape, inBucket, refuseLooseBucketParams, TOO_LATE } from './bucket-params.js';
+import { bucketShape, checkBucketParams, inBucket, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
 const lua = luaSource('plans/scores');
@@ -12,9 +12,9 @@ export const scoresAdd = defineOperation({
   name: 'scores.add',
   queue: 'scores',
   description: 'Changes the scores of several players in one atomic step.',
-  params: z
-    .strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })), ...bucketShape })
-    .superRefine(refuseLooseBucketParams),
+  params: checkBucketParams(
+    z.strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })), ...bucketShape }),
+  ),
   cells: (params) => params.entries.map((entry) => inBucket(entry, params)),
   inBuckets: true,
   args: ({ entries }) => entries.map((entry) => entry.by),

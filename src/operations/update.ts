@@ -261,7 +261,7 @@ function tryParams(
     const path = placeOfKey(complete, slot.other);
     return { issues: [{ path, code: 'CROSS_SLOT', message: crossSlotMessage(slot) }] };
   }
-  if (placement?.byNow && idempotencyKey !== undefined && slot !== slotOf(operation.steps(parsed.data))) {
+  if (placement?.byNow && idempotencyKey !== undefined && slot !== slotOf(steps.map(withoutBucket))) {
     return { issues: [{ path: 'params.at', code: 'INVALID_PARAMS', message: MOVING_KEY }] };
   }
   return { operation, params: complete, steps, idempotencyKey, idempotencyOwner, slot };
@@ -277,6 +277,11 @@ function crossSlotMessage({ first, other }: CrossSlot): string {
     `"${other}" and "${first}" lie in different slots of the Redis Cluster, so one update can't change both: put the same ` +
     `text in braces into the keys that change together, for example "{order-7}:${first}" and "{order-7}:${other}"`
   );
+}
+
+/** The step with the keys that its buckets have in common. */
+function withoutBucket(step: Step): Step {
+  return step.ofBucket ? { ...step, cells: step.cells.map((cell) => ({ ...cell, key: keyOfBucket(cell.key) })) } : step;
 }
 
 const FINGERPRINT_LENGTH = 16;

@@ -9,16 +9,14 @@ export type OperationNamed<Known, Name extends string> = Extract<Known, { readon
 /** The params as a caller writes them, without what has a default. */
 export type InputOf<Known> = Known extends Operation<string, infer _Params, infer _Result, infer Input> ? Input : never;
 
-export type ResultOf<Known> = Known extends Operation<string, infer _Params, infer Result> ? Result : never;
+type ResultOf<Known> = Known extends Operation<string, infer _Params, infer Result> ? Result : never;
 
 /** The codes with which an operation can be rejected. */
-export type CodeOf<Known> =
+type CodeOf<Known> =
   Known extends Operation<string, infer _Params, infer _Result, infer _Input, infer Code> ? Code : never;
 
-type NameOf<Known extends Operation> = Known['name'];
-
 /** The operations that a transaction may contain. */
-export type SingleName<Known extends Operation> = Exclude<NameOf<Known>, typeof TRANSACTION>;
+export type SingleName<Known extends Operation> = Exclude<Known['name'], typeof TRANSACTION>;
 
 /** What a transaction holds of an update: it has no idempotency key of its own. */
 type StepNamed<Known extends Operation, Name extends string> = Name extends string
@@ -43,9 +41,6 @@ type UpdateNamed<Known extends Operation, Name extends string> = Name extends st
 export type UpdatesNamed<Known extends Operation, Names extends readonly string[]> = {
   readonly [Place in keyof Names]: UpdateNamed<Known, Names[Place]>;
 };
-
-/** An update of one of these operations. */
-export type UpdateOf<Known extends Operation> = UpdateNamed<Known, NameOf<Known>>;
 
 type ResultNamed<Known extends Operation, Name extends string> = Name extends typeof TRANSACTION
   ? { readonly results: readonly ResultOf<OperationNamed<Known, SingleName<Known>>>[] }

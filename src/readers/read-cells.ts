@@ -22,7 +22,7 @@ interface Unreadable {
 }
 
 /** An answer of a pipeline. */
-type Reply = readonly [error: Error | null, text: unknown];
+type Reply = readonly [error: Error | null, text: string | null];
 
 /**
  * Reads many cells, in their order, with one round trip to each master.
@@ -40,8 +40,10 @@ export async function readCells(redis: Connection, cells: readonly Cell[]): Prom
       places.flatMap((place) => cells[place] ?? []),
     );
     for (const [index, place] of places.entries()) {
-      const cell = cells[place] as Cell;
-      readings[place] = readingOf(cell, replies[index] ?? NO_REPLY) ?? (await readAlone(redis, cell));
+      const cell = cells[place];
+      if (cell !== undefined) {
+        readings[place] = readingOf(cell, replies[index] ?? NO_REPLY) ?? (await readAlone(redis, cell));
+      }
     }
   };
   await Promise.all([...byMaster(redis, cells)].map(read));
@@ -50,7 +52,7 @@ export async function readCells(redis: Connection, cells: readonly Cell[]): Prom
 
 type Reader = Pick<Connection, 'pipeline'>;
 
-const NO_REPLY: Reply = [new Error('no answer'), null];
+const NO_REPLY = [new Error('no answer'), null] as const;
 
 /** The places of the cells by the master to ask: its own connection, as a Cluster's would lead all astray that goes with one that moves. */
 function byMaster(redis: Connection, cells: readonly Cell[]): Map<Reader, number[]> {
@@ -69,7 +71,7 @@ async function readTogether(master: Reader, cells: readonly Cell[]): Promise<rea
   for (const cell of cells) {
     read(pipeline, cell);
   }
-  return (await pipeline.exec()) ?? [];
+  return ((await pipeline.exec()) ?? []) as Reply[];
 }
 
 /** Of a slot that moves, or a master that went away: the Cluster's connection asks wherever the key is. */
@@ -102,7 +104,7 @@ function readingOf(cell: Cell, [error, text]: Reply): CellReading | undefined {
   if (text === null) {
     return { ...name, value: null };
   }
-  const value = integerIn(cell, String(text));
+  const value = integerIn(cell, text);
   const message = `${describeCell(cell)} holds something other than an integer within +-(2^53 - 1)`;
   return value === undefined ? { ...name, code: 'NOT_AN_INTEGER', message } : { ...name, value };
 }

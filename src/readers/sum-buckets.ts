@@ -31,13 +31,17 @@ const time = z.union([day, instant()], {
   error: 'must be a day, "2026-11-27", or a time with its offset from UTC, "2026-11-27T14:05:00Z", or ms since 1970',
 });
 
-/** What can be asked of the buckets of a cell. */
-export const sumShape = { from: time, to: time, timeZone: timeZone.default('UTC') };
-
 const { key, field, member } = cellObject({}).shape;
 
+/** What can be asked of the buckets of a cell. */
 export const sumSchema = z
-  .strictObject({ ...{ key, field, member }, bucket: bucketSize, ...sumShape })
+  .strictObject({
+    ...{ key, field, member },
+    bucket: bucketSize,
+    from: time,
+    to: time,
+    timeZone: timeZone.default('UTC'),
+  })
   .superRefine(({ field: ofHash, member: ofSet, bucket: size, ...range }, context) => {
     const refuse = (name: string, message: string) => {
       context.addIssue({ code: 'custom', path: [name], message });

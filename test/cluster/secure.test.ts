@@ -127,6 +127,10 @@ async function produce({ url, security }: SecureRedis): Promise<void> {
       { operation: 'scores.add', params: { entries: [{ key: 'xp:board', member: 'ann', by: 3 }] } },
       { operation: 'xp.award', params: { key: 'xp:ann', amount: 2 } },
       {
+        operation: 'scores.best',
+        params: { key: 'xp:season', member: 'ann', value: 3, bucket: 'week', keepBuckets: 2 },
+      },
+      {
         operation: 'transaction',
         params: { updates: [one, { operation: 'xp.award', params: { key: 'xp:{ann}', amount: 2 } }] },
       },
@@ -140,7 +144,7 @@ async function produce({ url, security }: SecureRedis): Promise<void> {
   const again = await producer.submit(one, { idempotencyKey: 'once' });
   expect(await again.outcome()).toMatchObject({ status: 'applied', duplicate: true });
   const wrong = await producer.submit([one, { operation: 'xp.award', params: { key: 'stock:hash', amount: 1 } }]);
-  expect(await wrong[1]!.outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'failed' });
+  expect(await wrong[1].outcome({ timeoutMs: 20_000 })).toMatchObject({ status: 'failed' });
   expect(await producer.find(submissions[0]!.id)).toMatchObject({ outcome: { status: 'applied' } });
 }
 

@@ -130,7 +130,7 @@ test('a worker whose clock is days ahead puts a keyed update back with its own t
   const [first] = await producer.submit([keyed(here.stock), increment(here.key('other'))]);
   const back = shiftWallClock(3 * DAY);
   const ahead = await here.worker(QUICK);
-  expect(await first!.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+  expect(await first.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
   await ahead.close();
   back();
   await here.client.del(here.stock);
@@ -139,7 +139,7 @@ test('a worker whose clock is days ahead puts a keyed update back with its own t
 
   here.clock.advance(25 * HOUR);
 
-  expect(await retry(here, first!.id)).toMatch(/^tally\/2 unknown TOO_OLD: /);
+  expect(await retry(here, first.id)).toMatch(/^tally\/2 unknown TOO_OLD: /);
   expect(await here.client.get(here.stock)).toBe('5');
 });
 

@@ -27,7 +27,8 @@ test('counters, XP and scores count in the buckets of their time, of all three k
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
   expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'applied'));
 
-  const { client, key } = here;
+  const { client } = here;
+  const key = (name: string) => here.key(name);
   expect(await client.get(key('views:2026-11-27'))).toBe('3');
   expect(await client.get(key('views:2026-11-28'))).toBe('2');
   expect(await client.get(key('left:2026-11-27T23'))).toBe('-1');

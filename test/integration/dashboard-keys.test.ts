@@ -267,14 +267,14 @@ describe('an update is found', () => {
       { operation: 'counter.increment', params: { key, by: 3 } },
       { operation: 'inventory.take', params: { key: here.key('none'), quantity: 2, whenShort: 'reject' } },
     ]);
-    await Promise.all([applied!.outcome(), rejected!.outcome()]);
+    await Promise.all([applied.outcome(), rejected.outcome()]);
 
-    const first = await findPage(applied!.id);
-    const second = await findPage(rejected!.id);
+    const first = await findPage(applied.id);
+    const second = await findPage(rejected.id);
 
-    expect(first.text).toContain(`Update ${applied!.id} Operation counter.increment`);
+    expect(first.text).toContain(`Update ${applied.id} Operation counter.increment`);
     expect(first.text).toContain('Outcome applied: {"value":3,"applied":3} Attempts 1');
-    expect(first.source).toContain(boardPath(here, 'counters', applied!.jobId));
+    expect(first.source).toContain(boardPath(here, 'counters', applied.jobId));
     expect(first.source).toContain(`href="/ops/keys?${new URLSearchParams({ key }).toString()}"`);
     expect(second.text).toContain('Outcome rejected, INSUFFICIENT_STOCK: ');
   });

@@ -178,8 +178,8 @@ test('a result that throws spoils its own outcome only', async () => {
   const first = await producer.submit(keyed);
   await expect(first.outcome()).rejects.toThrow('a fault of the result');
   const [again, other] = await producer.submit([keyed, { operation: 'fragile.add', params: { key: here.key('n') } }]);
-  await expect(again!.outcome()).rejects.toThrow('a fault of the result');
-  await expect(other!.outcome()).rejects.toThrow('a fault of the result');
+  await expect(again.outcome()).rejects.toThrow('a fault of the result');
+  await expect(other.outcome()).rejects.toThrow('a fault of the result');
   expect(await here.client.get(here.key('n'))).toBe('2');
 });
 

@@ -196,7 +196,7 @@ test('the failed update of a batch becomes a job of its own, which can be retrie
   expect(outcomes[1]).toMatchObject({ reason: 'NOT_AN_INTEGER' });
   expect(await here.client.get(bad)).toBe('not a number');
 
-  const putBack = await getJob(here, submissions[1]!.id);
+  const putBack = await getJob(here, submissions[1].id);
   expect(await putBack.getState()).toBe('failed');
   expect(putBack.failedReason).toMatch(/^tally\/2 failed NOT_AN_INTEGER: .*nothing was applied$/);
   await here.client.set(bad, '7');
@@ -204,13 +204,13 @@ test('the failed update of a batch becomes a job of its own, which can be retrie
   await until('the retry has completed', async () => (await putBack.getState()) === 'completed');
   expect(await here.client.get(bad)).toBe('8');
   // The batch may put it back once more at any time, so its receipt is never cut.
-  await settledJob(here, submissions[1]!.id);
-  expect(await here.client.ttl(here.jobReceipt(submissions[1]!.id))).toBeGreaterThan(399 * 24 * 3600);
+  await settledJob(here, submissions[1].id);
+  expect(await here.client.ttl(here.jobReceipt(submissions[1].id))).toBeGreaterThan(399 * 24 * 3600);
 
   // The batch itself once more: its receipt answers, and nothing is put back or applied a second time.
-  await (await settledJob(here, submissions[0]!.jobId)).retry('completed');
+  await (await settledJob(here, submissions[0].jobId)).retry('completed');
   await until('the batch has completed again', async () => {
-    return (await (await getJob(here, submissions[0]!.jobId)).getState()) === 'completed';
+    return (await (await getJob(here, submissions[0].jobId)).getState()) === 'completed';
   });
   expect(await here.client.mget(good, bad)).toEqual(['2', '8']);
 });

@@ -102,11 +102,11 @@ test('a newer worker answers jobs of this form so that their producer can read i
     increment(here.key('bad')),
   ]);
 
-  expect(await submissions[0]!.outcome()).toEqual(APPLIED);
-  expect(await submissions[1]!.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+  expect(await submissions[0].outcome()).toEqual(APPLIED);
+  expect(await submissions[1].outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
   const [again] = await producer.submit([{ ...increment(here.key('a')), idempotencyKey: 'k' }]);
-  expect(await again!.outcome()).toEqual({ ...APPLIED, duplicate: true });
-  expect((await producer.find(submissions[0]!.id))?.outcome).toEqual(APPLIED);
+  expect(await again.outcome()).toEqual({ ...APPLIED, duplicate: true });
+  expect((await producer.find(submissions[0].id))?.outcome).toEqual(APPLIED);
 });
 
 test('this worker applies jobs of an older form and answers in it, and keys are remembered across', async () => {
@@ -119,7 +119,7 @@ test('this worker applies jobs of an older form and answers in it, and keys are 
   expect(await older.next()).toEqual([APPLIED, APPLIED]);
 
   const [again] = await here.producer().submit([keyed]);
-  expect(await again!.outcome()).toEqual({ ...APPLIED, duplicate: true });
+  expect(await again.outcome()).toEqual({ ...APPLIED, duplicate: true });
 });
 
 test('an older worker leaves jobs of this form to this one', async () => {
@@ -150,11 +150,11 @@ test('a key that a newer version has recorded is left to a worker that can read 
   const worker = await here.worker();
   const [second] = await here.producer().submit([keyed]);
   const queue = openQueue(here);
-  await until('it is put off', async () => (await queue.getJobState(second!.jobId)) === 'delayed');
+  await until('it is put off', async () => (await queue.getJobState(second.jobId)) === 'delayed');
   await worker.close();
   await startWorker(newer, here);
-  await (await jobOf(queue, second!.jobId)).promote();
+  await (await jobOf(queue, second.jobId)).promote();
 
-  expect(await second!.outcome()).toEqual({ ...APPLIED, duplicate: true });
+  expect(await second.outcome()).toEqual({ ...APPLIED, duplicate: true });
   expect(await here.client.get(here.key('a'))).toBe('5');
 });

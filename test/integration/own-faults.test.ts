@@ -181,8 +181,8 @@ test('what somebody else wrote where the receipt of a key lies fails that update
     .producer()
     .submit([{ ...increment({ key: mine }), idempotencyKey: 'taken' }, increment({ key: other })]);
 
-  expect(await submissions[0]!.outcome()).toMatchObject({ status: 'failed', reason: 'UNREADABLE_RECEIPT' });
-  expect(await submissions[1]!.outcome()).toMatchObject({ status: 'applied' });
+  expect(await submissions[0].outcome()).toMatchObject({ status: 'failed', reason: 'UNREADABLE_RECEIPT' });
+  expect(await submissions[1].outcome()).toMatchObject({ status: 'applied' });
   expect(await here.client.exists(mine)).toBe(0);
 });
 

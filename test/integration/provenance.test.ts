@@ -163,7 +163,7 @@ test.each([
   const submissions = await here.producer().submit([increment(good), increment(bad)]);
   await until('the worker died', () => died);
   const queue = openQueue(here);
-  const job = await jobOf(queue, submissions[0]!.jobId);
+  const job = await jobOf(queue, submissions[0].jobId);
   const { updates, ...data } = job.data as { updates: object[] };
   await job.updateData({ ...head(data), updates: [...updates].reverse() });
   await here.worker();

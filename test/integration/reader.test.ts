@@ -143,14 +143,15 @@ test('ranks are those that all scores in order give', async () => {
 
 test('a leaderboard of a million members is read without a look at all of them', async () => {
   const redis = await ownRedis();
-  const { client, reader } = place(redis.url);
+  const here = place(redis.url);
+  const { client } = here;
   const fill = "for n = 1, 1000000 do redis.call('ZADD', KEYS[1], n % 1000, 'member-' .. n) end";
   await client.eval(fill, 1, 'board');
   const seen: string[] = [];
   await monitor(client.masters()[0]!, ([name], source) => source !== 'lua' && seen.push(name));
   await client.config('RESETSTAT');
 
-  const reading = reader();
+  const reading = here.reader();
   expect((await reading.top('board')).entries).toHaveLength(10);
   expect((await reading.top('board', { offset: 499_999, limit: 2 })).entries.map(({ rank }) => rank)).toEqual([
     499_001, 500_001,
@@ -183,7 +184,7 @@ test.each([
   [{ offset: -1 }, 'top: offset: must be a whole number from 0 to 1000000000'],
   [{ order: 'up' as 'asc' }, 'top: order: must be "desc"'],
   [{ ranking: 'dense' as 'shared' }, 'top: ranking: must be "shared"'],
-  [{ size: 3 } as object, 'top: unknown option "size"'],
+  [{ size: 3 }, 'top: unknown option "size"'],
 ])('an option of a leaderboard that is not valid is named: %#', async (options, message) => {
   await expect(place().reader().top('board', options)).rejects.toThrow(message);
 });

@@ -117,14 +117,14 @@ test('those of a batch, which it put back, are told one by one, and one can be t
   const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
   expect(outcomes.map(({ status }) => status)).toEqual(['unknown', 'unknown', 'applied']);
 
-  const one = await readmit(here, '--job', submissions[0]!.id);
-  await ended(openQueue(here), submissions[0]!.id);
+  const one = await readmit(here, '--job', submissions[0].id);
+  await ended(openQueue(here), submissions[0].id);
   const rest = await readmit(here, '--queue', 'counters');
   await until('both are applied', async () => (await here.client.get(here.key('b'))) === '5');
 
-  expect(one.lines).toMatchObject([{ jobId: submissions[0]!.id, action: 'stamped' }]);
+  expect(one.lines).toMatchObject([{ jobId: submissions[0].id, action: 'stamped' }]);
   expect(rest.lines).toMatchObject([{ jobId: submissions[1]!.id, action: 'stamped' }]);
-  expect(await submissions[0]!.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
+  expect(await submissions[0].outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.mget(here.key('a'), here.key('b'), here.key('c'))).toEqual(['5', '5', '5']);
 });
 

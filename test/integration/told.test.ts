@@ -15,18 +15,18 @@ test('a put-back update that was retried and applied is told as applied, also wh
   const producer = here.producer();
   await here.client.lpush(here.key('bad'), 'x');
   const [update] = await producer.submit([increment(here.key('bad')), increment(here.key('good'))]);
-  expect(await update!.outcome()).toMatchObject({ status: 'failed' });
+  expect(await update.outcome()).toMatchObject({ status: 'failed' });
   await here.client.del(here.key('bad'));
   const queue = openQueue(here);
-  await (await ended(queue, update!.id)).retry('failed');
-  await until('it is completed', async () => (await queue.getJobState(update!.id)) === 'completed');
-  await until('it is settled', async () => (await jobOf(queue, update!.id)).progress !== 0);
-  expect((await producer.find(update!.id))?.outcome).toEqual(APPLIED);
+  await (await ended(queue, update.id)).retry('failed');
+  await until('it is completed', async () => (await queue.getJobState(update.id)) === 'completed');
+  await until('it is settled', async () => (await jobOf(queue, update.id)).progress !== 0);
+  expect((await producer.find(update.id))?.outcome).toEqual(APPLIED);
 
-  await (await jobOf(queue, update!.id)).remove();
+  await (await jobOf(queue, update.id)).remove();
 
-  expect(await update!.outcome()).toEqual(APPLIED);
-  expect((await producer.find(update!.id))?.outcome).toEqual(APPLIED);
+  expect(await update.outcome()).toEqual(APPLIED);
+  expect((await producer.find(update.id))?.outcome).toEqual(APPLIED);
 });
 
 test('a put-back update whose job was removed before it could be applied is told as failed', async () => {
@@ -35,14 +35,14 @@ test('a put-back update whose job was removed before it could be applied is told
   const producer = here.producer();
   await here.client.lpush(here.key('bad'), 'x');
   const [update] = await producer.submit([increment(here.key('bad')), increment(here.key('good'))]);
-  const outcome = await update!.outcome();
+  const outcome = await update.outcome();
   const queue = openQueue(here);
-  await (await ended(queue, update!.id)).remove();
+  await (await ended(queue, update.id)).remove();
 
   const failed = { status: 'failed', reason: 'WRONG_TYPE' };
   expect(outcome).toMatchObject(failed);
-  expect(await update!.outcome()).toMatchObject(failed);
-  expect((await producer.find(update!.id))?.outcome).toMatchObject(failed);
+  expect(await update.outcome()).toMatchObject(failed);
+  expect((await producer.find(update.id))?.outcome).toMatchObject(failed);
 });
 
 test('an idempotency key is one of its operation and of its owner', async () => {

@@ -75,7 +75,7 @@ export function place(redis: string = inject('redisUrl')): Place {
   const opened: { close(): Promise<void> | void }[] = [];
   const isShared = redis === inject('redisUrl');
   const close = async () => {
-    await Promise.all(opened.map((it) => it.close()));
+    await Promise.all(opened.map(async (it) => it.close()));
     if (isShared && client.status === 'ready') {
       await removeKeys(client, id); // what is in a Redis of the test's own goes with it
     }

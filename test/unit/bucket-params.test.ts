@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ValidationError } from '../../src/errors.js';
+import type { ValidationError } from '../../src/errors.js';
 import { paramsSchema } from '../../src/api/operations.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { commonSlot } from '../../src/operations/step.js';
