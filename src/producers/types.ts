@@ -42,6 +42,9 @@ export type UpdatesNamed<Known extends Operation, Names extends readonly string[
   readonly [Place in keyof Names]: UpdateNamed<Known, Names[Place]>;
 };
 
+/** An update of one of these operations. */
+export type UpdateOf<Known extends Operation> = UpdateNamed<Known, Known['name']>;
+
 type ResultNamed<Known extends Operation, Name extends string> = Name extends typeof TRANSACTION
   ? { readonly results: readonly ResultOf<OperationNamed<Known, SingleName<Known>>>[] }
   : ResultOf<OperationNamed<Known, Name>>;

@@ -141,7 +141,7 @@ describe('what can not be cancelled is told why, and with its outcome if it has 
     const producer = here.producer();
     const queue = openQueue(here);
     const [shared] = await producer.submit([increment(here.key('n')), increment(here.key('n'))]);
-    expect((await refusalOf(producer.cancel(shared!.id))).message).toMatch(/shares job .* with 1 others/);
+    expect((await refusalOf(producer.cancel(shared.id))).message).toMatch(/shares job .* with 1 others/);
 
     const begun = await producer.submit(increment(here.key('n')), { delay: HOUR });
     await here.client.hset(`${here.partition.prefix}:counters:${begun.jobId}`, 'ats', '1');

@@ -107,8 +107,8 @@ test('the library takes runAt beside delay, for a call and for each update', asy
     runAt: in5Hours(),
     priority: 3,
   });
-  expect(await optionsOf(here, own!.id)).toEqual({ delay: HOUR, priority: 3 });
-  const { delay } = await optionsOf(here, ofCall!.id);
+  expect(await optionsOf(here, own.id)).toEqual({ delay: HOUR, priority: 3 });
+  const { delay } = await optionsOf(here, ofCall.id);
   expect(Math.round(delay / HOUR)).toBe(5);
   const single = await producer.counters.increment({ key: here.key('n') }, { runAt: in5Hours().toISOString() });
   expect(Math.round((await optionsOf(here, single.id)).delay / HOUR)).toBe(5);

@@ -184,7 +184,7 @@ test.each([
   [{ offset: -1 }, 'top: offset: must be a whole number from 0 to 1000000000'],
   [{ order: 'up' as 'asc' }, 'top: order: must be "desc"'],
   [{ ranking: 'dense' as 'shared' }, 'top: ranking: must be "shared"'],
-  [{ size: 3 }, 'top: unknown option "size"'],
+  [{ size: 3 } as { limit?: number }, 'top: unknown option "size"'],
 ])('an option of a leaderboard that is not valid is named: %#', async (options, message) => {
   await expect(place().reader().top('board', options)).rejects.toThrow(message);
 });
