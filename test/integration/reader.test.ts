@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
+import type { TopOptions } from '../../src/index.js';
 import { monitor } from '../support/monitor.js';
 import { ownRedis, place } from '../support/tally.js';
 
@@ -186,7 +187,11 @@ test.each([
   [{ ranking: 'dense' as 'shared' }, 'top: ranking: must be "shared"'],
   [{ size: 3 } as { limit?: number }, 'top: unknown option "size"'],
 ])('an option of a leaderboard that is not valid is named: %#', async (options, message) => {
-  await expect(place().reader().top('board', options)).rejects.toThrow(message);
+  await expect(
+    place()
+      .reader()
+      .top('board', options as TopOptions),
+  ).rejects.toThrow(message);
 });
 
 test('the history of a cell is told, the latest change first', async () => {
