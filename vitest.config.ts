@@ -9,6 +9,7 @@ export const LONG = [
   'test/load/self.test.ts',
   'test/load/scenarios.test.ts',
   'test/load/report.test.ts',
+  'test/deploy/image.test.ts',
   'test/integration/bench.test.ts',
   'test/integration/close.test.ts',
   'test/integration/failover.test.ts',

@@ -82,23 +82,24 @@ export function checkSchedule(request: unknown, context: CheckContext): CheckedS
   );
   const { update } = (request ?? {}) as { update?: unknown };
   let checked: CheckedUpdate | undefined;
-  try {
-    checked = checkUpdate(update, context);
-  } catch (error) {
-    if (!(error instanceof ValidationError)) {
-      throw error;
+  if (namesBucket(update)) {
+    const message = 'leave it out: all runs would count in the bucket of the time at which the schedule is put';
+    issues.push(issue('update.params.bucket', 'INVALID_SCHEDULE', message));
+  } else {
+    try {
+      checked = checkUpdate(update, context);
+    } catch (error) {
+      if (!(error instanceof ValidationError)) {
+        throw error;
+      }
+      issues.push(
+        ...error.issues.map((of) => issue(of.path === '' ? 'update' : `update.${of.path}`, of.code, of.message)),
+      );
     }
-    issues.push(
-      ...error.issues.map((of) => issue(of.path === '' ? 'update' : `update.${of.path}`, of.code, of.message)),
-    );
   }
   if (checked?.idempotencyKey !== undefined) {
     const message = 'leave it out: each run of a schedule is an update of its own, and takes effect once';
     issues.push(issue('update.idempotencyKey', 'INVALID_SCHEDULE', message));
-  }
-  if (namesBucket(update)) {
-    const message = 'leave it out: all runs would count in the bucket of the time at which the schedule is put';
-    issues.push(issue('update.params.bucket', 'INVALID_SCHEDULE', message));
   }
   if (checked?.timing !== undefined) {
     issues.push(

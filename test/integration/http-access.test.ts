@@ -250,7 +250,7 @@ test('cells are read, updates found and operations listed as far as the key goes
     'xp.award',
     'transaction',
   ]);
-  expect(await named(free)).toHaveLength(13);
+  expect(await named(free)).toHaveLength(18);
 });
 
 test('an update whose job was edited beyond sense is shown to no API key, but found by the library', async () => {

@@ -231,9 +231,8 @@ export const badRequests: readonly BadRequest[] = [
   binary('an event as text', { 'content-type': 'text/plain' }, 415, 'UNSUPPORTED_MEDIA_TYPE'),
 
   // Methods and paths
-  method('GET of updates', 'GET', '/v1/updates', 'POST'),
-  method('PUT of updates', 'PUT', '/v1/updates', 'POST'),
-  method('OPTIONS', 'OPTIONS', '/v1/updates', 'POST'),
+  method('PUT of updates', 'PUT', '/v1/updates', 'POST, GET, HEAD'),
+  method('OPTIONS', 'OPTIONS', '/v1/updates', 'POST, GET, HEAD'),
   method('PATCH of an update', 'PATCH', '/v1/updates/x', 'GET, HEAD, DELETE'),
   method('POST of schedules', 'POST', '/v1/schedules', 'GET, HEAD'),
   method('POST of a schedule', 'POST', '/v1/schedules/a', 'GET, HEAD, PUT, DELETE'),
