@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Cell } from '../../src/index.js';
 import { FORM } from '../../src/jobs/form.js';
+import { HoldCell } from '../../src/redis/cell.js';
+import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import type { Acts } from './acts.js';
 import { BAD_CELLS, STOCK } from './cells.js';
 import type { Submission } from './journal.js';
@@ -32,6 +34,7 @@ export async function collectEvidence(
   return {
     start: new Map(START.map(([cell, value]) => [nameOf(cell), value])),
     cells: await readCells(redis, submissions, jobs),
+    held: await readHeld(redis),
     badCells: await readBadCells(redis),
     submissions,
     jobs,
@@ -85,6 +88,16 @@ async function readCells(
     return batch.map(([name], place) => [name, values[place] ?? null] as const);
   });
   return new Map(found.filter((entry): entry is readonly [string, string] => entry[1] !== null));
+}
+
+async function readHeld(redis: Redis): Promise<Map<string, { total: number; sum: number }>> {
+  const keys = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
+  const found = STOCK.map(async (stock) => {
+    const total = Number(await redis.get(keys.hold(new HoldCell(stock, 'total')).key));
+    const quantities = await redis.hvals(keys.hold(new HoldCell(stock, 'quantity')).key);
+    return [nameOf(stock), { total, sum: quantities.reduce((sum, quantity) => sum + Number(quantity), 0) }] as const;
+  });
+  return new Map(await Promise.all(found));
 }
 
 async function readBadCells(redis: Redis): Promise<string> {

@@ -71,6 +71,7 @@ function evidence({ cells, ...rest }: { cells: [string, string][] } & Partial<Om
   return {
     start: new Map([['"stock:0"', STOCK_AT_START]]),
     cells: new Map([['"stock:0"', String(STOCK_AT_START)], ...cells]),
+    held: new Map(),
     badCells: BAD_CELLS_AT_START,
     submissions: [],
     jobs: [],

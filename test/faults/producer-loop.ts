@@ -7,7 +7,7 @@ import { createRandom } from './random.js';
 import type { Random } from './random.js';
 import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawOther, drawScoresOf, drawUpdate } from './traffic.js';
+import { drawNumbered, drawOther, drawScoresOf, drawUpdate } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -109,7 +109,7 @@ export class ProducerLoop {
     const { name, incarnation, keyedOnly } = this.settings;
     const updates = Array.from({ length: this.#random.int(1, MAX_BURST) }, () => {
       this.#updates += 1;
-      return drawUpdate(this.#random, `${name}.${incarnation}.${this.#updates}`, { keyed: keyedOnly });
+      return drawNumbered(this.#random, `${name}.${incarnation}.${this.#updates}`, { keyed: keyedOnly });
     });
     if (this.#random.chance(25)) {
       this.#submitTogether(updates);

@@ -1,12 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { STOCK } from './cells.js';
+import { HoldCell } from '../../src/redis/cell.js';
+import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { nameOf } from './oracle/evidence.js';
+import { NAMESPACE } from './settings.js';
+
+const KEYS = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
+const PARTS = ['total', 'quantity', 'end'] as const;
 
 const EVERY_MS = 5;
 const KEPT = 20;
 
-/** Reads all stock every few ms, as another service would, and notes each time that it is below zero. */
+/**
+ * Reads all stock every few ms, as another service would, and notes each time that it is below zero, or that what is held of it
+ * is not what its reservations hold.
+ */
 export class Sampler {
   readonly sightings: string[] = [];
   samples = 0;
@@ -50,11 +59,29 @@ export class Sampler {
       }
     }
     const replies = (await pipeline.exec()) ?? [];
+    await this.#sampleHolds();
     this.samples += 1;
     for (const [place, cell] of STOCK.entries()) {
       const value = Number(replies[place]?.[1] ?? 0);
       if (value < 0 && this.sightings.length < KEPT) {
         this.sightings.push(`${nameOf(cell)} was ${value} at ${new Date().toISOString()}: stock is never below zero`);
+      }
+    }
+  }
+
+  async #sampleHolds(): Promise<void> {
+    for (const stock of STOCK) {
+      const [total, quantity, end] = PARTS.map((part) => KEYS.hold(new HoldCell(stock, part)).key) as [
+        string,
+        string,
+        string,
+      ];
+      const found = await this.#redis.multi().get(total).hvals(quantity).zcard(end).exec();
+      const [[, held], [, quantities], [, ends]] = found as [[null, string | null], [null, string[]], [null, number]];
+      const sum = quantities.reduce((all, each) => all + Number(each), 0);
+      if ((sum !== Number(held) || ends !== quantities.length) && this.sightings.length < KEPT) {
+        const words = `${sum} by ${quantities.length} reservations with ${ends} ends`;
+        this.sightings.push(`${held} of ${nameOf(stock)} were held, but ${words}, at ${new Date().toISOString()}`);
       }
     }
   }

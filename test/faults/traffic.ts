@@ -22,6 +22,11 @@ type Operation =
   | 'inventory.take'
   | 'inventory.restock'
   | 'inventory.takeAll'
+  | 'inventory.reserve'
+  | 'inventory.extend'
+  | 'inventory.confirm'
+  | 'inventory.release'
+  | 'inventory.expire'
   | 'xp.award'
   | 'xp.take'
   | 'scores.add'
@@ -45,6 +50,7 @@ const KINDS: readonly Kind[] = [
   { weight: 8, needsKey: true, draw: take },
   { weight: 5, needsKey: true, draw: restock },
   { weight: 4, needsKey: true, draw: takeAll },
+  { weight: 14, needsKey: true, draw: changeHold },
   { weight: 10, draw: award },
   { weight: 5, draw: takeXp },
   { weight: 20, draw: addScores },
@@ -59,7 +65,15 @@ const KEYED_PERCENT = 40;
 
 /** Draws the update that has this id. */
 export function drawUpdate(random: Random, id: string, { keyed = false } = {}): DrawnUpdate {
-  const kind = random.weighted(KINDS);
+  return drawOfKind(random, id, random.weighted(KINDS), keyed);
+}
+
+/** The same, of those that a producer numbers: every so many of them one reserves stock. */
+export function drawNumbered(random: Random, id: string, { keyed = false } = {}): DrawnUpdate {
+  return drawOfKind(random, id, isReserving(id) ? RESERVING : random.weighted(KINDS), keyed);
+}
+
+function drawOfKind(random: Random, id: string, kind: Kind, keyed: boolean): DrawnUpdate {
   const isKeyed = random.chance(KEYED_PERCENT) || keyed || kind.needsKey === true;
   const drawn = kind.draw(random, id);
   return { id, ...drawn, ...(isKeyed && { idempotencyKey: `key-${id}` }), ...drawOptions(random) };
@@ -67,6 +81,9 @@ export function drawUpdate(random: Random, id: string, { keyed = false } = {}): 
 
 /** An update of the same operation, that has another id. Keys are remembered for each operation. */
 export function drawOther(random: Random, { operation }: DrawnUpdate, id: string): DrawnUpdate {
+  if (operation === RESERVING_OPERATION) {
+    return { id, ...reserve(random, `${id}.${RESERVE_EVERY}`) };
+  }
   for (;;) {
     const drawn = drawUpdate(random, id);
     if (drawn.operation === operation) {
@@ -131,6 +148,55 @@ function takeAll(random: Random): Drawn {
     operation: 'inventory.takeAll',
     params: { items: items.map((cell) => ({ ...cell, quantity: random.int(1, 8) })) },
   };
+}
+
+/** Every so many updates of a producer one reserves stock, so that those after it know what is held. */
+const RESERVE_EVERY = 10;
+const RESERVING_OPERATION = 'inventory.reserve';
+const RESERVING: Kind = { weight: 0, draw: reserve };
+
+function isReserving(id: string): boolean {
+  const { producer, number } = partsOf(id);
+  return producer !== undefined && number % RESERVE_EVERY === 0;
+}
+
+function partsOf(id: string): { producer: string | undefined; number: number } {
+  const [, producer, number] = /^(.*\.)(\d+)$/.exec(id) ?? [];
+  return { producer, number: Number(number) };
+}
+
+/** What an update with this id reserves. Told by the id, for those that come after it and for the oracle. */
+function holdOf(producer: string, number: number): Cell & { reservation: string; quantity: number } {
+  const quantity = 1 + ((number / RESERVE_EVERY) % 4);
+  const cell = STOCK[(number / RESERVE_EVERY) % STOCK.length]!;
+  return { ...cell, quantity, reservation: `cart-${producer}${number}-of-${quantity}` };
+}
+
+function reserve(random: Random, id: string): Drawn {
+  const { producer = '', number } = partsOf(id);
+  const params = { ...holdOf(producer, number), ttlSeconds: random.int(1, 6) };
+  return { operation: RESERVING_OPERATION, params };
+}
+
+/** Of one of the last reservations of this producer. */
+function changeHold(random: Random, id: string): Drawn {
+  const { producer = '', number } = partsOf(id);
+  const last = (Number.isNaN(number) ? 0 : number) - (number % RESERVE_EVERY || 0);
+  const { quantity, ...hold } = holdOf(producer, Math.max(0, last - RESERVE_EVERY * random.int(0, 8)));
+  switch (random.pick(['confirm', 'confirm', 'release', 'extend', 'expire'])) {
+    case 'confirm': {
+      const part = random.chance(30) && { quantity: random.int(1, quantity) };
+      return { operation: 'inventory.confirm', params: { ...hold, ...part } };
+    }
+    case 'release':
+      return { operation: 'inventory.release', params: hold };
+    case 'extend':
+      return { operation: 'inventory.extend', params: { ...hold, ttlSeconds: random.int(1, 6) } };
+    default: {
+      const { reservation, ...cell } = hold;
+      return { operation: 'inventory.expire', params: { ...cell, reservations: [reservation] } };
+    }
+  }
 }
 
 function award(random: Random): Drawn {

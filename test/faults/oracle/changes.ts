@@ -15,7 +15,7 @@ interface Wish {
   /** By how much it changes, as asked for, or as the numbers of the result tell. */
   readonly by: number | ((numbers: readonly number[]) => number);
   /** What it leaves, where that is no number of the result. */
-  readonly after?: number;
+  readonly after?: number | ((numbers: readonly number[]) => number);
 }
 
 /** The cells that an update of this operation touches. */
@@ -31,7 +31,7 @@ export function changesOf(operation: string, params: object, outcome: string): C
     return wishes.map(({ cell, by, after }, place) => ({
       cell: nameOf(cell),
       by: typeof by === 'number' ? by : by(numbers),
-      after: after ?? numbers[place] ?? NaN,
+      after: (typeof after === 'function' ? after(numbers) : after) ?? numbers[place] ?? NaN,
     }));
   });
 }
@@ -63,6 +63,15 @@ function wishesOf(operation: string, params: object): Wish[] {
       return [{ cell: cellName(one), by: one.quantity }];
     case 'xp.award':
       return [{ cell: cellName(one), by: one.amount }];
+    case 'inventory.reserve':
+      return [{ cell: cellName(one), by: -one.quantity }]; // its name is new, so that nothing goes back for it
+    case 'inventory.extend':
+      return [];
+    case 'inventory.confirm':
+      return [{ cell: cellName(one), by: ([sold = NaN]) => heldBy(params) - sold, after: ([, after = NaN]) => after }];
+    case 'inventory.release':
+    case 'inventory.expire':
+      return [{ cell: cellName(one), by: ([released = NaN]) => released, after: ([, after = NaN]) => after }];
     case 'inventory.takeAll':
       return (params as { items: (Cell & { quantity: number })[] }).items.map((item) => ({
         cell: cellName(item),
@@ -83,5 +92,27 @@ function wishesOf(operation: string, params: object): Wish[] {
     }
     default:
       throw new RangeError(`the oracle does not know the operation "${operation}": add it to changes.ts`);
+  }
+}
+
+/** What a reservation held: its name tells. */
+function heldBy(params: object): number {
+  const { reservation } = params as { reservation: string };
+  return Number(/-of-(\d+)$/.exec(reservation)?.[1]);
+}
+
+/** By how much an applied update changed what is held of its stock. */
+export function heldChange(operation: string, params: object, outcome: string): number {
+  const [first = NaN] = outcome.split(',').map(Number);
+  switch (operation) {
+    case 'inventory.reserve':
+      return (params as { quantity: number }).quantity;
+    case 'inventory.confirm':
+      return -heldBy(params);
+    case 'inventory.release':
+    case 'inventory.expire':
+      return -first;
+    default:
+      return 0;
   }
 }

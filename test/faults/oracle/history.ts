@@ -2,6 +2,7 @@ import { stringify } from 'safe-stable-stringify';
 import { decodeFailure, decodeRecord, isFailure } from '../../../src/jobs/form.js';
 import { isRequeued, requeuedJobId } from '../../../src/jobs/job-id.js';
 import { isUndone } from '../../../src/operations/outcome.js';
+import { inventoryExpire } from '../../../src/operations/reservations.js';
 import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
 import type { Change } from './changes.js';
@@ -76,9 +77,9 @@ export class History {
     return this.updates.filter(({ changes }) => changes.length > 0);
   }
 
-  /** The jobs that producers made, without those that batches put back. */
+  /** The jobs that producers made, without those that batches put back, and those for what is over, which workers make, too. */
   get submitted(): readonly JobUpdate[] {
-    return this.updates.filter(({ job }) => !isRequeued(job.id));
+    return this.updates.filter(({ job }) => !isRequeued(job.id) && job.operation !== inventoryExpire.name);
   }
 
   private get updatesByPlace(): ReadonlyMap<string, JobUpdate> {

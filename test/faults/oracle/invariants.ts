@@ -1,5 +1,6 @@
 import { cellsAddUp, wholeOrAbsent } from './cells.js';
 import { missingIsSuffix } from './cut.js';
+import { holdsAddUp } from './holds.js';
 import type { Evidence, Violation } from './evidence.js';
 import { History } from './history.js';
 import { everyJobEnded, oneOutcomeEach } from './outcomes.js';
@@ -9,7 +10,7 @@ import type { Submission } from '../journal.js';
 
 /** What must hold whatever breaks. */
 export const INVARIANTS: Readonly<Record<number, string>> = {
-  1: 'every cell equals its start plus its applied updates, and stock is never below zero',
+  1: 'every cell equals its start plus its applied updates, stock is never below zero, and stock, held and sold add up',
   2: 'every accepted update has one outcome, every unknown one was applied once or not at all',
   3: 'the outcome returned, the result of the job and the receipts agree',
   4: 'updates over several cells are whole or absent',
@@ -24,6 +25,7 @@ export function judge(evidence: Evidence): Violation[] {
   const history = new History(evidence);
   return [
     ...violations(1, cellsAddUp(evidence, history)),
+    ...violations(1, holdsAddUp(evidence, history)),
     ...violations(2, oneOutcomeEach(evidence, history)),
     ...violations(3, recordsAgree(evidence, history)),
     ...violations(4, wholeOrAbsent(evidence)),

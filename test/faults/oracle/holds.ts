@@ -1,0 +1,29 @@
+import { cellName } from '../../../src/redis/cell.js';
+import type { Cell } from '../../../src/index.js';
+import { heldChange } from './changes.js';
+import { nameOf } from './evidence.js';
+import type { Evidence } from './evidence.js';
+import type { History } from './history.js';
+
+/**
+ * What is held of each stock is what was reserved and neither sold nor given back since, and as much as its reservations hold. So
+ * stock, held and sold make what there was at the start and what was added.
+ */
+export function* holdsAddUp({ held }: Evidence, history: History): Generator<string> {
+  const expected = new Map<string, number>();
+  for (const { job, index, outcome = '', changes } of history.updates) {
+    const params = job.updates[index]?.params ?? {};
+    if (changes.length > 0 && job.operation.startsWith('inventory.')) {
+      const stock = nameOf(cellName(params as Cell));
+      expected.set(stock, (expected.get(stock) ?? 0) + heldChange(job.operation, params, outcome));
+    }
+  }
+  for (const [stock, { total, sum }] of held) {
+    if (total !== (expected.get(stock) ?? 0)) {
+      yield `${total} of ${stock} are held, but the updates applied to it make ${expected.get(stock) ?? 0}`;
+    }
+    if (total !== sum) {
+      yield `${total} of ${stock} are held, but ${sum} by its reservations`;
+    }
+  }
+}
