@@ -23,6 +23,9 @@ const DOCUMENT = 'see docs/redis-acl.md';
 /** So few missing rights are a slip rather than a user that is meant for something else. */
 const SLIP = 2;
 
+/** What users of other roles may do as well: who lacks next to nothing of another role is meant for that one. */
+const PART_OF_OTHERS: readonly Role[] = ['reader'];
+
 const roles = Object.keys(ROLES) as Role[];
 
 /** @throws ConfigurationError when there is no such role */
@@ -71,7 +74,8 @@ function judge(user: string, missing: ReadonlyMap<Role, readonly MissingRight[]>
     .filter(([, rights]) => rights.length > 0)
     .sort(([, one], [, other]) => one.length - other.length);
   const [nearest] = lacking;
-  if (may.length === 0 && nearest !== undefined) {
+  const isMeantForMore = nearest !== undefined && nearest[1].length <= SLIP && may.every(isPartOfOthers);
+  if (nearest !== undefined && (may.length === 0 || isMeantForMore)) {
     const [, fewest] = nearest;
     return lacking
       .filter(([, rights]) => rights.length === fewest.length)
@@ -82,6 +86,10 @@ function judge(user: string, missing: ReadonlyMap<Role, readonly MissingRight[]>
     ok(SUBJECT, `${user} may do all that ${listOf(may)}`),
     ...slips.map(([role, rights]) => warning(SUBJECT, `${user} lacks for ${role}: ${describe(rights)}; ${DOCUMENT}`)),
   ];
+}
+
+function isPartOfOthers(role: Role): boolean {
+  return PART_OF_OTHERS.includes(role);
 }
 
 function listOf(may: readonly Role[]): string {
