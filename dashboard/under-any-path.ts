@@ -1,10 +1,16 @@
 import type { RequestHandler, Response } from 'express';
 
-/** A path of the dashboard where it stands as a link, an address of a form, or a text of a script. */
-const OWN_PATH = /(["'(=])\/ops(?=[/"'?#&)\s>])/g;
+/**
+ * A path of the dashboard where a page leads to it, or has it in the settings of the board. Nowhere else: a key of somebody's may be
+ * called `/ops` too.
+ */
+const IN_PAGE = /((?:href|src|action|data-url)=|":)"\/ops(?=[/"?#])/g;
 
-/** What a path may consist of so that it can stand in a page as it is. */
-const PLAIN_PATH = /^[\w./~%-]+$/;
+/** The same as a text of a script. */
+const IN_SCRIPT = /(["'`])\/ops(?=[/"'`?#])/g;
+
+/** What a path may consist of so that it can stand in a page as it is, and leads nowhere else. */
+const PLAIN_PATH = /^(?:\/[\w.~%-]+)+$/;
 
 /**
  * Lets the dashboard stand under any path of somebody's app: `app.use('/tools/tally', dashboard.app)`. Inside all paths begin with
@@ -27,9 +33,16 @@ export const underAnyPath: RequestHandler = (request, response, next) => {
 function placeBody(response: Response, base: string): void {
   const send = response.send.bind(response);
   response.send = (body: unknown) => {
-    const isPage = typeof body === 'string' && /html|javascript|^undefined$/.test(String(response.get('Content-Type')));
-    return send(isPage ? body.replace(OWN_PATH, `$1${base}/ops`) : body);
+    const type = response.get('Content-Type') ?? 'text/html'; // what Express takes a text for
+    return send(typeof body === 'string' ? placed(body, type, base) : body);
   };
+}
+
+function placed(text: string, type: string, base: string): string {
+  if (type.includes('javascript')) {
+    return text.replace(IN_SCRIPT, `$1${base}/ops`);
+  }
+  return type.includes('html') ? text.replace(IN_PAGE, `$1"${base}/ops`) : text;
 }
 
 function placeHeaders(response: Response, base: string): void {
