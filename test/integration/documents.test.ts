@@ -70,7 +70,7 @@ test('the snippet of the README runs as it stands against npm start, ends, and p
 });
 
 test('the program of docs/library.md runs, ends, and prints what its comments say', async () => {
-  const own = await startTally({ worker: false });
+  const own = await startTally();
   onTestFinished(() => own.stop());
   const program = programOf('docs/library.md', 'js');
   const folder = project();
@@ -117,7 +117,7 @@ test('the guide to operations of one’s own is followed word for word, to the r
       }
     }
   };
-  const [first, ...others] = before.split(/(?=^Somebody has|^Then, in another)/m);
+  const [first, ...others] = before.split(/(?=Then, in another terminal)/);
   await run(first ?? '');
   const up = await startUp(environment);
   for (const part of others) {
@@ -136,14 +136,15 @@ test('the guide to operations of one’s own is followed word for word, to the r
 });
 
 test('what has no folder to keep its data in says which setting names another', async () => {
-  const { code, stderr } = await tally({ TALLY_DATA_DIR: '/proc/tally', PORT: '0' }, 'up');
+  const file = join(ROOT, 'package.json'); // no folder, not even for root
+  const { code, stderr } = await tally({ TALLY_DATA_DIR: join(file, 'data'), PORT: '0' }, 'up');
   expect(code).toBe(2);
-  expect(stderr).toMatch(/can't keep its data in the folder \/proc\/tally .*set TALLY_DATA_DIR/);
+  expect(stderr).toMatch(/can't keep its data in the folder .*package\.json\/data \(ENOTDIR\): set TALLY_DATA_DIR/);
 });
 
 test('tally get of a Redis that is away says so in words of its own', async () => {
   const { code, stderr } = await tally({ REDIS_URL: 'redis://127.0.0.1:1' }, 'get', 'visits');
   expect(code).toBe(1);
-  expect(stderr).toMatch(/Redis did not answer \(127\.0\.0\.1:1: .*ECONNREFUSED/);
+  expect(stderr).toMatch(/Redis did not answer \(redis:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/);
   expect(stderr).not.toContain('max retries');
 });
