@@ -1,4 +1,5 @@
 import { withoutUser } from '../src/redis/refusal.js';
+import { createRegistry } from '../src/operations/registry.js';
 import type { Finding } from '../src/redis/requirements.js';
 import { createContext, durabilityOptions, findRedis } from './context.js';
 import { checkClocks } from './doctor/check-clocks.js';
@@ -60,15 +61,17 @@ async function checkMasters(
   if (nodes.length === 0) {
     return [];
   }
+  const registry = createRegistry(context.operations);
+  const { queues } = registry;
   const layouts = layoutsOf(masters, { ...rights, partitions: context.config.TALLY_PARTITIONS });
   const checks: [string, () => Promise<Finding[]>][] = [
     ['server', () => checkServers(nodes, { isCluster, ...durabilityOptions(context) })],
-    ['scripts', () => checkScripts(nodes, isCluster)],
+    ['scripts', () => checkScripts(nodes, isCluster, registry)],
     ['clock', () => checkClocks(nodes)],
-    ['partitions', () => checkPartitions(masters, layouts)],
-    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],
-    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts))],
-    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts))],
+    ['partitions', () => checkPartitions(masters, layouts, queues)],
+    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts, queues))],
+    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts, queues))],
+    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts, queues))],
     ['permissions', () => checkRights(nodes, rights)],
   ];
   const findings: Finding[] = [];

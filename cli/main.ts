@@ -10,6 +10,7 @@ import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { withOperations } from './operations.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
@@ -264,6 +265,8 @@ users
   .description('remove a user')
   .argument('<name>')
   .action(async (name: string) => (await import('./users.js')).removeUser(name));
+
+withOperations(program);
 
 try {
   await program.parseAsync();

@@ -28,6 +28,7 @@ import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js'
 import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { underAnyPath } from './under-any-path.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
@@ -37,7 +38,10 @@ export interface DashboardOptions extends CommonOptions, MetricsOption {
 }
 
 export interface Dashboard {
-  /** Serves the dashboard; hand it to `http.createServer`. */
+  /**
+   * Serves the dashboard: hand it to `http.createServer`, or mount it under a path of an Express app of yours,
+   * `app.use('/tools/tally', dashboard.app)`; then it stands at `/tools/tally/ops`.
+   */
   readonly app: Express;
   /** Closes the connections to Redis. Close the HTTP server first. */
   close(): Promise<void>;
@@ -80,6 +84,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
+  app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());

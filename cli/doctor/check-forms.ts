@@ -6,7 +6,6 @@ import { formOfJob } from '../../src/jobs/job-data.js';
 import { distinctPartitions } from '../../src/layout/layouts.js';
 import type { Layouts } from '../../src/layout/layouts.js';
 import type { Partition } from '../../src/layout/partitions.js';
-import { createRegistry } from '../../src/operations/registry.js';
 import type { Finding } from '../../src/redis/requirements.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
@@ -18,9 +17,9 @@ const SUBJECT = 'forms';
 const LOOKED_AT = 100;
 
 /** Whether jobs wait that a newer version of Tally has written, and which workers of this version leave alone. */
-export async function checkForms(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+export async function checkForms(masters: Masters, layouts: Layouts, queues: readonly string[]): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
-  const places = partitions.flatMap((partition) => createRegistry().queues.map((queue) => ({ partition, queue })));
+  const places = partitions.flatMap((partition) => queues.map((queue) => ({ partition, queue })));
   const newer = (await Promise.all(places.map(async (place) => await readNewer(masters, place)))).flat();
   return [
     newer.length === 0
