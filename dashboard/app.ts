@@ -35,6 +35,8 @@ import { ShownQueues } from './board/shown-queues.js';
 export interface DashboardOptions extends CommonOptions, MetricsOption {
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
+  /** Whether people must sign in also while there are no users: a function is asked at each request. @defaultValue false */
+  requireSignIn?: boolean | (() => boolean);
 }
 
 export interface Dashboard {
@@ -58,7 +60,12 @@ const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: proxySchema.optional() });
+const optionsSchema = z.strictObject({
+  ...commonShape,
+  ...metricsShape,
+  proxy: proxySchema.optional(),
+  requireSignIn: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
+});
 
 /**
  * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.
@@ -66,7 +73,7 @@ const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: p
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
+  const { proxy, requireSignIn, ...checked } = checkOptions('createDashboard', optionsSchema, options);
   const registry = createRegistry(checked.operations);
   const storeOptions = { timeoutMs: ANSWER_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
@@ -78,7 +85,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     metrics.refusals.count(code);
   };
   const audit = new AuditLog(store);
-  const access = createAccessControl({ ...store, proxy });
+  const isClosed = typeof requireSignIn === 'function' ? requireSignIn : () => requireSignIn;
+  const access = createAccessControl({ ...store, proxy, isClosed });
 
   const app = express();
   app.disable('x-powered-by');

@@ -61,6 +61,10 @@ export interface Keys {
   readonly scheduleRuns: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
+  /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
+  readonly installation: string;
+  /** A hash of the processes that are connected: host, process and role to JSON, see `src/metrics/processes.ts`. */
+  readonly processes: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
@@ -119,6 +123,8 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
     queuesNamespace: `${prefix}:namespace`,
+    installation: `${namespace}:installation`,
+    processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,

@@ -1,5 +1,5 @@
-import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../../src/bullmq/commands.js';
-import type { Namespace } from '../../src/redis/keys.js';
+import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../bullmq/commands.js';
+import type { Namespace } from '../redis/keys.js';
 
 /** What a Redis user is for. */
 export type Role = 'producer' | 'reader' | 'api' | 'worker' | 'dashboard' | 'access' | 'inventory' | 'load' | 'doctor';
@@ -90,6 +90,12 @@ const READ_HOLDS: Need = {
 /** The largest window and the latest time, in a Cluster beside the cells. */
 const ANNOUNCED: readonly KeyPattern[] = ['~tally:announced', '~tally:{*}:announced'];
 
+/** That a process says that it is there. */
+const ANNOUNCE: Need = { commands: words('HDEL HGETALL HSET'), keys: ['~tally:processes'] };
+
+/** The mark by which a loss of all data is noticed. */
+const INSTALLATION: Need = { commands: words('HGETALL HSET HSETNX'), keys: ['~tally:installation'] };
+
 const PRODUCE: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
@@ -111,6 +117,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     LOOK_AT_QUEUES,
     { commands: ['CLIENT|LIST'], keys: [] },
     { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
+    INSTALLATION,
+    ANNOUNCE,
     ...READ,
     READ_HOLDS,
   ],
@@ -123,6 +131,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
+    ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
   ],
@@ -131,6 +140,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: LOOK_AND_MEND, keys: QUEUES },
     LOOK_AT_QUEUES,
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
+    INSTALLATION,
+    ANNOUNCE,
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
     { commands: ['GET'], keys: READ_RECEIPTS },
@@ -143,6 +154,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   access: [
     { commands: CONNECTION, keys: [] },
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
+    INSTALLATION,
   ],
   inventory: [
     ...PRODUCE,
@@ -157,8 +169,9 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   ],
   doctor: [
     { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN', 'CLIENT|LIST'], keys: [] },
-    { commands: words('LLEN ZCARD ZRANGE HGET HMGET'), keys: ['%R~tally-queues:*'] },
+    { commands: words('LINDEX LLEN LRANGE ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE HGET HMGET'), keys: ['%R~tally-queues:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
+    { commands: ['HGETALL'], keys: ['%R~tally:processes'] },
   ],
 };
 

@@ -1,8 +1,8 @@
-import { distinctPartitions } from '../../src/layout/layouts.js';
-import type { Layouts } from '../../src/layout/layouts.js';
-import { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
-import { sourceOf } from '../../src/redis/client-list.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import { distinctPartitions } from '../layout/layouts.js';
+import type { Layouts } from '../layout/layouts.js';
+import { ConnectedWorkers } from '../metrics/connected-workers.js';
+import { sourceOf } from '../redis/client-list.js';
+import type { Finding } from '../redis/requirements.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';

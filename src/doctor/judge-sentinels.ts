@@ -1,5 +1,5 @@
-import type { Finding } from '../../src/redis/requirements.js';
-import type { SentinelAnswer } from '../../src/redis/sentinels.js';
+import type { Finding } from '../redis/requirements.js';
+import type { SentinelAnswer } from '../redis/sentinels.js';
 import { count, fault, ok, warning } from './finding.js';
 
 /** What the Sentinels say of themselves and of the servers that they watch. */

@@ -1,8 +1,8 @@
-import { countJobs } from '../../src/bullmq/queue-state.js';
-import type { Layout } from '../../src/layout/layout.js';
-import type { Layouts } from '../../src/layout/layouts.js';
-import type { Partition } from '../../src/layout/partitions.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import { countJobs } from '../bullmq/queue-state.js';
+import type { Layout } from '../layout/layout.js';
+import type { Layouts } from '../layout/layouts.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Finding } from '../redis/requirements.js';
 import { count, ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';

@@ -1,9 +1,9 @@
-import type { Node } from '../../src/redis/connect-once.js';
-import { judgeServer, mergeFindings } from '../../src/redis/requirements.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import type { Node } from '../redis/connect-once.js';
+import { judgeServer, mergeFindings } from '../redis/requirements.js';
+import type { Finding } from '../redis/requirements.js';
 import { mayCall } from './missing-acl.js';
-import { readServerFacts } from '../../src/redis/server-facts.js';
-import type { ServerFacts } from '../../src/redis/server-facts.js';
+import { readServerFacts } from '../redis/server-facts.js';
+import type { ServerFacts } from '../redis/server-facts.js';
 import { count, fault, ok, warning } from './finding.js';
 import { judgeDefaultUser } from './judge-default-user.js';
 
@@ -26,8 +26,10 @@ export async function checkServers(nodes: readonly Node[], expected: Expected): 
         ...judgeServer(facts, expected),
         judgeMemory(facts),
         ...judgeReplicas(facts, expected),
-        ...(facts.appendOnly ? [await judgeDefaultUser({ address, redis })] : []),
-        ...(expected.isCluster ? [await judgeCoverage({ address, redis })] : []),
+        ...(facts.appendOnly
+          ? [await judgeDefaultUser({ address, redis }), judgeFsync(await readSetting(redis, FSYNC))]
+          : []),
+        ...(expected.isCluster ? [judgeCoverage(await readSetting(redis, COVERAGE))] : []),
       ];
       return [address, own] as const;
     }),
@@ -38,7 +40,10 @@ export async function checkServers(nodes: readonly Node[], expected: Expected): 
 function judgeMemory({ usedMemoryBytes, maxmemoryBytes }: ServerFacts): Finding {
   const used = `${(usedMemoryBytes / 1024 ** 2).toFixed(1)} MiB used`;
   if (maxmemoryBytes === 0) {
-    return ok('memory', `${used}, no limit`);
+    return warning(
+      'memory',
+      `${used}, no limit: past what its machine has, the system ends it; set maxmemory, with room to spare`,
+    );
   }
   const message = `${used} of ${(maxmemoryBytes / 1024 ** 2).toFixed(1)} MiB`;
   return usedMemoryBytes > MUCH * maxmemoryBytes
@@ -76,12 +81,36 @@ function judgeConfirmed(subject: string, replicas: number, replicasToConfirm: nu
     : ok(subject, `${waits}: no failover loses any; while one of them is unreachable, no update ends`);
 }
 
+const FSYNC = 'appendfsync';
+
+/** How much of the append-only file a crash of the machine may lose; one of Redis alone loses none of it. */
+function judgeFsync(value: string | undefined): Finding {
+  const subject = 'append-only file';
+  switch (value) {
+    case undefined:
+      return ok(subject, `${FSYNC} can't be checked: this user may not run CONFIG GET`);
+    case 'no':
+      return warning(
+        subject,
+        `${FSYNC} is no: a crash of the machine loses what the system has not written by itself, up to half a minute; run CONFIG SET ${FSYNC} everysec`,
+      );
+    case 'always':
+      return ok(subject, 'is written to disk with every update');
+    default:
+      return ok(subject, 'is written to disk every second: a crash of the machine loses as much');
+  }
+}
+
 const COVERAGE = 'cluster-require-full-coverage';
 
-async function judgeCoverage({ redis }: Node): Promise<Finding> {
-  const may = await mayCall(redis, [['CONFIG', 'GET', COVERAGE]]).catch(() => [false]);
-  const reply = may?.[0] === false ? undefined : await redis.config('GET', COVERAGE).catch(() => undefined);
-  const value = (reply as [string, string] | undefined)?.[1];
+/** @returns undefined where this user may not ask */
+async function readSetting(redis: Node['redis'], name: string): Promise<string | undefined> {
+  const may = await mayCall(redis, [['CONFIG', 'GET', name]]).catch(() => [false]);
+  const reply = may?.[0] === false ? undefined : await redis.config('GET', name).catch(() => undefined);
+  return (reply as [string, string] | undefined)?.[1];
+}
+
+function judgeCoverage(value: string | undefined): Finding {
   if (value === undefined) {
     return ok('coverage', `${COVERAGE} can't be checked: this user may not run CONFIG GET`);
   }

@@ -1,11 +1,11 @@
-import { ConfigurationError } from '../../src/errors.js';
-import type { Node } from '../../src/redis/connect-once.js';
-import type { Namespace } from '../../src/redis/keys.js';
-import { withoutUser } from '../../src/redis/refusal.js';
+import { ConfigurationError } from '../errors.js';
+import type { Node } from '../redis/connect-once.js';
+import type { Namespace } from '../redis/keys.js';
+import { withoutUser } from '../redis/refusal.js';
 import { ROLES } from './acl-needs.js';
 import type { Role } from './acl-needs.js';
-import { mergeFindings } from '../../src/redis/requirements.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import { mergeFindings } from '../redis/requirements.js';
+import type { Finding } from '../redis/requirements.js';
 import { findMissing } from './missing-acl.js';
 import type { MissingRight } from './missing-acl.js';
 import { fault, ok, warning } from './finding.js';

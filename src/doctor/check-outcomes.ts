@@ -1,9 +1,9 @@
-import { keptForMs, readKept } from '../../src/jobs/kept-outcomes.js';
-import { distinctPartitions } from '../../src/layout/layouts.js';
-import type { Layouts } from '../../src/layout/layouts.js';
-import type { Partition } from '../../src/layout/partitions.js';
-import type { Finding } from '../../src/redis/requirements.js';
-import { toMs } from '../../src/redis/server-time.js';
+import { keptForMs, readKept } from '../jobs/kept-outcomes.js';
+import { distinctPartitions } from '../layout/layouts.js';
+import type { Layouts } from '../layout/layouts.js';
+import type { Partition } from '../layout/partitions.js';
+import type { Finding } from '../redis/requirements.js';
+import { toMs } from '../redis/server-time.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';

@@ -1,8 +1,8 @@
-import { Layouts } from '../../src/layout/layouts.js';
-import type { Layout, PartitionCount } from '../../src/layout/layout.js';
-import { createKeys } from '../../src/redis/keys.js';
-import type { Namespace } from '../../src/redis/keys.js';
-import { slotOf } from '../../src/redis/slots.js';
+import { Layouts } from '../layout/layouts.js';
+import type { Layout, PartitionCount } from '../layout/layout.js';
+import { createKeys } from '../redis/keys.js';
+import type { Namespace } from '../redis/keys.js';
+import { slotOf } from '../redis/slots.js';
 import type { Masters } from './masters.js';
 
 export interface LayoutSettings extends Namespace {

@@ -1,8 +1,8 @@
-import { connectOnce } from '../../src/redis/connect-once.js';
-import type { Finding } from '../../src/redis/requirements.js';
-import { askSentinels } from '../../src/redis/sentinels.js';
-import { describeTarget, readTarget } from '../../src/redis/target.js';
-import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
+import { connectOnce } from '../redis/connect-once.js';
+import type { Finding } from '../redis/requirements.js';
+import { askSentinels } from '../redis/sentinels.js';
+import { describeTarget, readTarget } from '../redis/target.js';
+import type { RedisTarget, ServerOptions } from '../redis/target.js';
 import { findClusterMasters } from './find-cluster-masters.js';
 import { fault, ok } from './finding.js';
 import { judgeSentinels } from './judge-sentinels.js';

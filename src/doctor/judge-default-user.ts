@@ -1,5 +1,5 @@
-import type { Node } from '../../src/redis/connect-once.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import type { Node } from '../redis/connect-once.js';
+import type { Finding } from '../redis/requirements.js';
 import { mayCall } from './missing-acl.js';
 import { fault, ok } from './finding.js';
 

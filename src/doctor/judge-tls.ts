@@ -1,6 +1,6 @@
-import type { Finding } from '../../src/redis/requirements.js';
-import { readTarget } from '../../src/redis/target.js';
-import type { RedisTarget } from '../../src/redis/target.js';
+import type { Finding } from '../redis/requirements.js';
+import { readTarget } from '../redis/target.js';
+import type { RedisTarget } from '../redis/target.js';
 import { warning } from './finding.js';
 
 /** Warns when any certificate of Redis is taken, which is for tests. */

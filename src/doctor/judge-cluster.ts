@@ -1,8 +1,8 @@
-import { readClusterInfo } from '../../src/redis/cluster-nodes.js';
-import type { ClusterNode } from '../../src/redis/cluster-nodes.js';
-import type { Node } from '../../src/redis/connect-once.js';
-import type { Finding } from '../../src/redis/requirements.js';
-import { SLOTS } from '../../src/redis/slots.js';
+import { readClusterInfo } from '../redis/cluster-nodes.js';
+import type { ClusterNode } from '../redis/cluster-nodes.js';
+import type { Node } from '../redis/connect-once.js';
+import type { Finding } from '../redis/requirements.js';
+import { SLOTS } from '../redis/slots.js';
 import { count, fault, ok, warning } from './finding.js';
 
 /** Masters, their slots and their replicas. */

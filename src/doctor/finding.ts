@@ -1,4 +1,4 @@
-import type { Finding } from '../../src/redis/requirements.js';
+import type { Finding } from '../redis/requirements.js';
 
 export function ok(subject: string, message: string): Finding {
   return { level: 'ok', subject, message };

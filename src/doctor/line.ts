@@ -1,4 +1,4 @@
-import type { Finding } from '../../src/redis/requirements.js';
+import type { Finding } from '../redis/requirements.js';
 
 const SIGNS: Readonly<Record<Finding['level'], string>> = { ok: 'ok  ', warning: 'WARN', error: 'FAIL' };
 

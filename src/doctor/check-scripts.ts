@@ -1,10 +1,10 @@
-import type { Registry } from '../../src/operations/registry.js';
-import type { Node } from '../../src/redis/connect-once.js';
-import { mergeFindings } from '../../src/redis/requirements.js';
-import type { Finding } from '../../src/redis/requirements.js';
-import { settleScript } from '../../src/bullmq/scripts.js';
-import { applyScript } from '../../src/operations/apply-script.js';
-import { refusalOfCrossSlot } from '../../src/redis/cross-slot-scripts.js';
+import type { Registry } from '../operations/registry.js';
+import type { Node } from '../redis/connect-once.js';
+import { mergeFindings } from '../redis/requirements.js';
+import type { Finding } from '../redis/requirements.js';
+import { settleScript } from '../bullmq/scripts.js';
+import { applyScript } from '../operations/apply-script.js';
+import { refusalOfCrossSlot } from '../redis/cross-slot-scripts.js';
 import { fault, ok } from './finding.js';
 
 /** Loads Tally's scripts on each master. */

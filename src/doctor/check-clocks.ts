@@ -1,6 +1,6 @@
-import type { Node } from '../../src/redis/connect-once.js';
-import { toExactMs } from '../../src/redis/server-time.js';
-import type { Finding } from '../../src/redis/requirements.js';
+import type { Node } from '../redis/connect-once.js';
+import { readClockOffset } from '../redis/server-time.js';
+import type { Finding } from '../redis/requirements.js';
 import { fault, ok, warning } from './finding.js';
 
 /** Leases are reckoned in Redis' time, so that this does no harm; it only makes logs hard to compare. */
@@ -11,7 +11,7 @@ const HARMFUL_MS = 5 * 60_000;
 
 /** How far the clocks of the masters are from that of this machine, and from each other. */
 export async function checkClocks(nodes: readonly Node[]): Promise<Finding[]> {
-  const offsets = await Promise.all(nodes.map(async (node) => ({ node, offsetMs: await offsetOf(node) })));
+  const offsets = await Promise.all(nodes.map(async (node) => ({ node, offsetMs: await readClockOffset(node.redis) })));
   const worst = offsets.reduce((one, other) => (Math.abs(other.offsetMs) > Math.abs(one.offsetMs) ? other : one));
   const { address } = worst.node;
   const which = nodes.length === 1 ? 'Redis' : address;
@@ -35,12 +35,6 @@ function judgeSpread(offsetsMs: readonly number[]): Finding[] {
       ? fault('clocks', `${message}: a job could take effect twice after a crash; set them by NTP before going on`)
       : ok('clocks', message),
   ];
-}
-
-async function offsetOf({ redis }: Node): Promise<number> {
-  const before = Date.now();
-  const nowMs = toExactMs(await redis.time());
-  return Math.round(nowMs - (before + Date.now()) / 2);
 }
 
 function durationOf(ms: number): string {
