@@ -17,6 +17,8 @@ import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
 import type { HealthDeps } from '../web/health.js';
 import { openApiEndpoint } from './openapi.js';
+import { failuresEndpoints } from './failures.js';
+import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -28,7 +30,7 @@ import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -89,6 +91,7 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
     ...schedulesEndpoints(deps),
+    ...failuresEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...manyCellsEndpoints(deps),
