@@ -7,6 +7,7 @@ import { ConfigurationError, ValidationError } from '../src/errors.js';
 import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
+import { withFailuresCommands } from './failures-command.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
@@ -211,6 +212,8 @@ schedules
   .description('let a paused schedule go on; what it missed is not made up for')
   .argument('<id>')
   .action(async (id: string) => (await import('./schedules.js')).pauseSchedule(id, false));
+
+withFailuresCommands(program.command('failures'));
 
 const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
 

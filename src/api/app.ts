@@ -20,6 +20,8 @@ import type { HealthDeps } from '../web/health.js';
 import { queuesEndpoints } from './queues.js';
 import type { QueuesDeps } from './queues.js';
 import { openApiEndpoint } from './openapi.js';
+import { failuresEndpoints } from './failures.js';
+import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
@@ -33,7 +35,7 @@ import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, QueuesDeps, HealthDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -113,6 +115,7 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
     ...schedulesEndpoints(deps),
+    ...failuresEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...manyCellsEndpoints(deps),
