@@ -136,11 +136,11 @@ test('the guide to operations of one’s own is followed word for word, to the r
 });
 
 test('an example runs alone, against the Redis of REDIS_URL, where no server program is installed', async () => {
-  const { redis, stop } = await startTally({ worker: false });
-  onTestFinished(stop);
+  const own = await startTally({ worker: false });
+  onTestFinished(() => own.stop());
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'examples/01-counter.ts'], {
     cwd: ROOT,
-    env: { REDIS_URL: redis, PATH: '/nowhere' },
+    env: { REDIS_URL: own.redis, PATH: '/nowhere' },
   });
   expect(stdout).toMatch(/^01-counter: Increment .*\n.*-> applied \{ value: 5, applied: 5 \}\n.*value: 10/);
 });
