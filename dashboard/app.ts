@@ -3,9 +3,9 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
-import { commonShape } from '../src/options.js';
+import { commonShape, durabilityShape, idempotencyWindow } from '../src/options.js';
 import { checkOptions } from '../src/lib/check-options.js';
-import type { CommonOptions } from '../src/options.js';
+import type { CommonOptions, DurabilityOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics, metricsShape } from '../src/metrics/metrics.js';
 import type { MetricsOption } from '../src/metrics/metrics.js';
@@ -26,12 +26,16 @@ import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { keysPages } from './cells/cells-pages.js';
+import { revertAction } from './cells/revert.js';
+import { Reverter } from './cells/reverter.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
-export interface DashboardOptions extends CommonOptions, MetricsOption {
+export interface DashboardOptions extends CommonOptions, MetricsOption, DurabilityOptions {
+  /** How long idempotency keys are remembered, as producers have it: reverts are submitted here. @defaultValue 24 h */
+  idempotencyWindowMs?: number;
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
 }
@@ -54,7 +58,13 @@ const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: proxySchema.optional() });
+const optionsSchema = z.strictObject({
+  ...commonShape,
+  ...metricsShape,
+  ...durabilityShape,
+  idempotencyWindowMs: idempotencyWindow().optional(),
+  proxy: proxySchema.optional(),
+});
 
 /**
  * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.
@@ -62,7 +72,7 @@ const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: p
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
+  const { proxy, idempotencyWindowMs, ...checked } = checkOptions('createDashboard', optionsSchema, options);
   const registry = createRegistry(checked.operations);
   const storeOptions = { timeoutMs: ANSWER_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
@@ -73,6 +83,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   redis.onRefusal = (code) => {
     metrics.refusals.count(code);
   };
+  const window = idempotencyWindowMs !== undefined && { idempotencyWindowMs };
+  const reverter = new Reverter({ ...checked, logger, metrics, ...window });
   const audit = new AuditLog(store);
   const access = createAccessControl({ ...store, proxy });
 
@@ -93,6 +105,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(AUDIT_PATH, auditPage(audit));
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
+  app.use(revertAction(reverter.revert));
   app.get(METRICS_PATH, answerMetrics(metrics));
   app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));
   app.use(answerErrors(logger));
@@ -101,7 +114,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     app,
     close: async () => {
       access.close();
-      const closed = [audit.written(), queues.close()];
+      const closed = [audit.written(), queues.close(), reverter.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       store.close();
       await (metrics === checked.metrics ? undefined : metrics.close());

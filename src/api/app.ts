@@ -26,7 +26,7 @@ import type { Drain } from '../web/drain.js';
 import { sumsEndpoints } from './sums.js';
 import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
-import type { UpdatesDeps } from './updates.js';
+import type { UpdatesDeps } from './find-visible.js';
 
 export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */

@@ -17,6 +17,7 @@ export const PROBLEMS = {
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   WRONG_TYPE: { status: 409, title: 'The key holds another type of value' },
   NOT_CANCELLABLE: { status: 409, title: 'The update can not be cancelled' },
+  NOT_REVERTIBLE: { status: 409, title: 'The update can not be reverted' },
   NOT_AN_INTEGER: { status: 409, title: 'The cell does not hold an integer' },
   OUT_OF_RANGE: { status: 409, title: 'The sum leaves the range of integers' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
