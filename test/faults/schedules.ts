@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createProducer } from '../../src/index.js';
+import type { Producer } from '../../src/index.js';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { tickAt, runsWereMade } from './oracle/ticks.js';
 import { scanKeys } from './read-redis.js';
@@ -57,10 +58,7 @@ export async function watchRuns({ server, operator }: Pick<World, 'server' | 'op
   return runs.length < 2 ? [...missing, `only ${runs.length} runs were made in ${WATCHED_MS} ms`] : missing;
 }
 
-async function withProducer(
-  url: string,
-  work: (producer: ReturnType<typeof createProducer>) => Promise<unknown>,
-): Promise<void> {
+async function withProducer(url: string, work: (producer: Producer) => Promise<unknown>): Promise<void> {
   const logger = pino({ level: 'silent' });
   const producer = createProducer({ redis: url, namespace: NAMESPACE, prefix: PREFIX, logger });
   try {

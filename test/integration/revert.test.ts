@@ -9,8 +9,8 @@ import type { Place } from '../support/tally.js';
 const HOUR = 3_600_000;
 
 /** An update of any operation, whatever the compiler knows of it. */
-const send = (producer: Producer, operation: string, params: object, options: object = {}): Promise<Submission> =>
-  producer.submit({ operation, params } as never, options) as Promise<Submission>;
+const send = (producer: { submit: unknown }, operation: string, params: object): Promise<Submission> =>
+  (producer as Producer).submit({ operation, params } as never) as Promise<Submission>;
 
 /** Why an update can't be reverted. */
 async function refusalOf(reverting: Promise<unknown>): Promise<NotRevertibleError> {
