@@ -13,6 +13,7 @@ import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { withOperations } from './operations.js';
+import type { WaitFlags } from './print-submission.js';
 import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -78,6 +79,15 @@ program
   .argument('<id>', 'as tally submit prints it')
   .option('--json', 'print JSON')
   .action(async (id: string, flags: CancelFlags) => (await import('./cancel.js')).cancel(id, flags));
+
+program
+  .command('revert')
+  .description('take back what an applied update did, once, by its exact inverse; exit codes as of submit')
+  .argument('<id>', 'as tally submit prints it')
+  .option('--wait', 'wait for the outcome of the inverse')
+  .option('--timeout <ms>', 'how long to wait at most', '30000')
+  .option('--json', 'print JSON')
+  .action(async (id: string, flags: WaitFlags) => (await import('./revert.js')).revert(id, flags));
 
 program
   .command('get')

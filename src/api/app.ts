@@ -33,7 +33,7 @@ import { heldUpdates } from './submit.js';
 import { sumsEndpoints } from './sums.js';
 import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
-import type { UpdatesDeps } from './updates.js';
+import type { UpdatesDeps } from './find-visible.js';
 
 export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
