@@ -17,6 +17,7 @@ const LADDER = [
   ['src/readers'],
   ['src/producers'],
   ['src/workers'],
+  ['src/subscribers'],
   ['src/index.ts'],
   ['src/web'],
   ['src/api'],

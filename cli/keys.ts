@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../src/errors.js';
-import { fits } from '../src/api/access/pattern.js';
+import { fits } from '../src/lib/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
