@@ -92,7 +92,10 @@ describe('with outcomes: true', () => {
     ]);
     expect(told[4]!.data).toMatchObject({ reason: 'LIMIT_REACHED', message: expect.stringContaining(n) as string });
     expect(told.slice(7).map(short)).toEqual(['counter.increment.failed: text']); // of its own job, once
-    expect(told[7]).toMatchObject({ id: `${submissions[5]!.id}:failed:1`, data: { reason: 'NOT_AN_INTEGER', attempt: 1 } });
+    expect(told[7]).toMatchObject({
+      id: `${submissions[5]!.id}:failed:1`,
+      data: { reason: 'NOT_AN_INTEGER', attempt: 1 },
+    });
   });
 
   test('operations on several cells, transactions and reservations are told by their cells', async () => {
@@ -105,8 +108,24 @@ describe('with outcomes: true', () => {
     for (const update of [
       { operation: 'inventory.restock', params: { key: a, quantity: 5 } },
       { operation: 'inventory.restock', params: { key: b, quantity: 2 } },
-      { operation: 'inventory.takeAll', params: { items: [{ key: a, quantity: 1 }, { key: b, quantity: 2 }] } },
-      { operation: 'inventory.takeAll', params: { items: [{ key: a, quantity: 1 }, { key: b, quantity: 1 }] } },
+      {
+        operation: 'inventory.takeAll',
+        params: {
+          items: [
+            { key: a, quantity: 1 },
+            { key: b, quantity: 2 },
+          ],
+        },
+      },
+      {
+        operation: 'inventory.takeAll',
+        params: {
+          items: [
+            { key: a, quantity: 1 },
+            { key: b, quantity: 1 },
+          ],
+        },
+      },
       { operation: 'inventory.take', params: { key: a, quantity: 9 } },
       {
         operation: 'transaction',
@@ -302,7 +321,18 @@ describe('where the stream can not be written, nothing is', () => {
     await here.client.call('ACL', 'SETUSER', 'w', `-${command}`);
     if (command === 'xadd') {
       // BullMQ's own scripts need it as well: on its keys only.
-      await here.client.call('ACL', 'SETUSER', 'w', 'resetkeys', `~${here.prefix}*`, `~${here.namespace}:job*`, `~${here.namespace}:ann*`, `%R~${here.namespace}*`, '~{*', '+xadd');
+      await here.client.call(
+        'ACL',
+        'SETUSER',
+        'w',
+        'resetkeys',
+        `~${here.prefix}*`,
+        `~${here.namespace}:job*`,
+        `~${here.namespace}:ann*`,
+        `%R~${here.namespace}*`,
+        '~{*',
+        '+xadd',
+      );
     }
     await expectNothingUntilMended(here, () => here.client.call('ACL', 'SETUSER', 'w', '~*', '+@all'));
   });

@@ -27,7 +27,14 @@ async function subscribe(
   options: Partial<SubscriberOptions> & Pick<SubscriberOptions, 'onOutcome'>,
 ): Promise<TallySubscriber> {
   const { redis, namespace, prefix, logger } = here;
-  const subscriber = createSubscriber({ redis, namespace, prefix, logger, group: 'g', ...options } as SubscriberOptions<never>);
+  const subscriber = createSubscriber({
+    redis,
+    namespace,
+    prefix,
+    logger,
+    group: 'g',
+    ...options,
+  } as SubscriberOptions<never>);
   onTestFinished(() => subscriber.close());
   await subscriber.ready();
   return subscriber;
@@ -340,7 +347,11 @@ describe('a gap', () => {
     await submit('a');
     await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'STREAMS', outcomes, '>');
     await here.client.xtrim(outcomes, 'MAXLEN', 0);
-    await subscribe(here, { onOutcome: listener.hear, onGap: (gap) => listener.gaps.push(gap), takeOverAfterMs: 1_000 });
+    await subscribe(here, {
+      onOutcome: listener.hear,
+      onGap: (gap) => listener.gaps.push(gap),
+      takeOverAfterMs: 1_000,
+    });
     await until('the gap is told', () => listener.gaps.length === 1);
     expect(await pendingOf(here)).toBe(0);
   });
@@ -370,5 +381,7 @@ test('options are checked, by their names', () => {
   expect(() => createSubscriber({ ...options, group: 'a b' })).toThrow(/createSubscriber: group: must be 1 to 100/);
   expect(() => createSubscriber({ ...options, start: 'later' as 'now' })).toThrow(/start: must be "now"/);
   expect(() => createSubscriber({ ...options, onOutcome: 'x' as never })).toThrow(/onOutcome: give a function/);
-  expect(() => createSubscriber({ ...options, filter: { statuses: ['done' as 'applied'] } })).toThrow(/filter\.statuses/);
+  expect(() => createSubscriber({ ...options, filter: { statuses: ['done' as 'applied'] } })).toThrow(
+    /filter\.statuses/,
+  );
 });
