@@ -63,8 +63,12 @@ async function readCells(
   jobs: readonly JobRecord[],
   told?: Told,
 ): Promise<Map<string, string>> {
-  const changed = told?.events.flatMap(({ data }) => data.cells.map(({ key, field, member }) => ({ key, field, member })));
-  const cells = new Map<string, Cell>([...START.map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]));
+  const changed = told?.events.flatMap(({ data }) =>
+    data.cells.map(({ key, field, member }) => ({ key, field, member })),
+  );
+  const cells = new Map<string, Cell>(
+    [...START.map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+  );
   const asked = [
     ...submissions.map(({ update }) => update),
     ...jobs.flatMap(({ operation, updates }) => updates.map(({ params }) => ({ operation, params }))),
