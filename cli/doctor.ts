@@ -9,6 +9,7 @@ import { checkPartitions } from './doctor/check-partitions.js';
 import { checkRights, roleOf } from './doctor/check-acl.js';
 import { checkScripts } from './doctor/check-scripts.js';
 import { checkServers } from './doctor/check-servers.js';
+import { checkSubscribers } from './doctor/check-subscribers.js';
 import { findMasters } from './doctor/find-masters.js';
 import type { Masters } from './doctor/masters.js';
 import { fault, ok } from './doctor/finding.js';
@@ -69,6 +70,7 @@ async function checkMasters(
     ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],
     ['forms', () => unlessForbidden('forms', checkForms(masters, layouts))],
     ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts))],
+    ['subscribers', () => unlessForbidden('subscribers', checkSubscribers(masters, rights))],
     ['permissions', () => checkRights(nodes, rights)],
   ];
   const findings: Finding[] = [];
