@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { checkSubscribers } from '../../cli/doctor/check-subscribers.js';
-import type { Masters } from '../../cli/doctor/masters.js';
+import { checkSubscribers } from '../../src/doctor/check-subscribers.js';
+import type { Masters } from '../../src/doctor/masters.js';
 import { createMetrics, createSubscriber } from '../../src/index.js';
 import type { Gap, OutcomeEvent, SubscriberOptions, TallySubscriber } from '../../src/index.js';
 import { createKeys } from '../../src/redis/keys.js';
