@@ -59,6 +59,12 @@ export interface Keys {
   readonly schedules: string;
   /** A hash of the runs of schedules that ended last: id to JSON, see there. */
   readonly scheduleRuns: string;
+  /** A stream of the outcomes of all updates, if workers tell them, see `src/jobs/told.ts`. */
+  readonly outcomes: string;
+  /** A hash of a group of subscribers: how far it has read, see `lua/read-group.lua`. */
+  outcomeGroup(group: string): string;
+  /** A list of the events that a group has set aside since its handler failed, the latest first. */
+  deadOutcomes(group: string): string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
   /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
@@ -124,6 +130,9 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
+    outcomes: `${namespace}:outcomes`,
+    outcomeGroup: (group) => `${namespace}:outcomes:group:${group}`,
+    deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
     queuesNamespace: `${prefix}:namespace`,
     installation: `${namespace}:installation`,
     processes: `${namespace}:processes`,

@@ -33,6 +33,9 @@ import type { PartitionShare } from './partition-share.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
+import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
+import type { TellOutcomes } from './tell-outcomes.js';
+import { Telling } from './telling.js';
 
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
@@ -65,6 +68,8 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
+  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
+  outcomes?: boolean | TellOutcomes | undefined;
   /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
    * each slot, as with older servers, at several times the cost. @defaultValue true
@@ -101,6 +106,7 @@ const optionsSchema = z.strictObject({
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   keepOutcomes: keepOutcomesSchema.prefault({}),
+  outcomes: tellOutcomesSchema,
   callByMaster: z.boolean().default(true),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
@@ -150,6 +156,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
+  #trimmer: { close(): void } | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -180,6 +187,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
+        telling: options.outcomes && new Telling({ ...this.#store, registry: this.#registry }),
       },
       settle,
       registry: this.#registry,
@@ -222,10 +230,12 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
+      this.#trimmer = await keepTelling(this.#store, this.options.outcomes);
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();
     } catch (error) {
+      this.#trimmer?.close();
       this.#store.close();
       throw error;
     }
@@ -320,6 +330,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
+    this.#trimmer?.close();
     this.#store.close();
   }
 
