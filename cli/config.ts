@@ -4,6 +4,7 @@ import { nearest } from '../src/lib/nearest.js';
 import { MAX_PARTITIONS } from '../src/layout/partitions.js';
 import { DEFAULT_NAMESPACE } from '../src/redis/keys.js';
 import { shownValue } from '../src/redis/redis-url.js';
+import { basePathSchema } from '../src/web/base-path.js';
 import { readTarget } from '../src/redis/target.js';
 
 /** A variable's schema with an example for the message when it does not fit. */
@@ -119,6 +120,15 @@ const variables = {
   /** Address on which the API and the dashboard listen; which ones they may is decided in `cli/host.ts`. */
   HOST: { schema: host, example: '127.0.0.1' },
   PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
+  /** The path of a site below which browsers and callers find the dashboard and the API, behind a proxy. */
+  TALLY_BASE_PATH: {
+    schema: z
+      .string()
+      .transform((path) => path.replace(/\/$/, ''))
+      .pipe(basePathSchema)
+      .optional(),
+    example: '/tools/tally',
+  },
   LOG_LEVEL: {
     schema: z
       .enum(
@@ -164,7 +174,7 @@ const variables = {
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
   /** The API key that `tally load --target http` uses. */
   TALLY_API_KEY: { schema: z.string().optional(), example: 'tally_…' },
-  /** Proxies in front of the dashboard: what they say of a caller's address and of TLS is believed. */
+  /** Proxies in front of the dashboard and the API: what they say of a caller's address, of TLS and of the path is believed. */
   TALLY_DASHBOARD_PROXY_ADDRESSES: {
     schema: z
       .string()

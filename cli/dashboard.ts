@@ -49,7 +49,8 @@ export async function serveDashboard(): Promise<void> {
 export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
   const operations = operationsWithHistory(config);
-  return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config) };
+  const basePath = config.TALLY_BASE_PATH ?? '';
+  return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config), basePath };
 }
 
 function proxyOf(config: Config): ProxyOptions | undefined {

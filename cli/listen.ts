@@ -18,6 +18,11 @@ export function listen(listener: RequestListener, { config }: Context): Promise<
   return listenAt(config.HOST, config.PORT, listener, 'PORT');
 }
 
+/** Where the API lies for its callers. */
+export function behindProxy({ config }: Context) {
+  return { basePath: config.TALLY_BASE_PATH ?? '', proxies: config.TALLY_DASHBOARD_PROXY_ADDRESSES };
+}
+
 /** A scrape that is cut off is made again: none is worth a longer stop. */
 const CLOSE_METRICS_MS = 100;
 

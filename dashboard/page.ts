@@ -2,6 +2,7 @@ import type { Response, RequestHandler } from 'express';
 import type { SignedIn } from './access/signed-in.js';
 import { html } from '../src/web/html.js';
 import type { Html } from '../src/web/html.js';
+import { basePathOf, rebasePage } from '../src/web/base-path.js';
 import { LOOK } from '../src/web/theme.js';
 
 /** Where the stylesheet of the pages is served. */
@@ -38,7 +39,8 @@ const CONTENT_SECURITY_POLICY = [
 /** Answers with a page of Tally's own. Only one that loads scripts may run any, and those from here. */
 export function sendPage(response: Response, page: Page): void {
   const policy = CONTENT_SECURITY_POLICY + (page.assets === undefined ? '' : "; script-src 'self'");
-  response.set('Content-Security-Policy', policy).type('html').send(renderPage(page));
+  response.set('Content-Security-Policy', policy).type('html');
+  response.send(rebasePage(renderPage(page), basePathOf(response.req)));
 }
 
 /** A whole page: header with sections and user, heading, content. */

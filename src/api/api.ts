@@ -15,6 +15,7 @@ import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
+import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
 
 export { restrictAccess } from './access/access.js';
@@ -30,6 +31,13 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** The path of the site below which callers find the API, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
+  /**
+   * Addresses of proxies in front of the API, or networks of them: what they say of a caller's address and of the path is
+   * believed. @defaultValue none
+   */
+  proxies?: readonly string[] | undefined;
   /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
   requireKey?: boolean | (() => boolean);
 }
@@ -55,6 +63,8 @@ const MAX_AT_WORK = 10_000;
 const optionsSchema = z.strictObject({
   ...producerShape,
   authorize: z.custom<RequestHandler>().optional(),
+  basePath: basePathSchema.default(''),
+  proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
   requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -64,7 +74,13 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, requireKey: mustHaveKey, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const {
+    authorize,
+    requireKey: mustHaveKey,
+    basePath,
+    proxies,
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
@@ -89,6 +105,8 @@ export function createApi(options: ApiOptions): Api {
       prefix: producing.prefix,
       authorize: authorize ?? guard.handler,
       metrics: producing.metrics,
+      basePath,
+      proxies,
     }),
     drain: () => {
       drain.begin();

@@ -21,6 +21,8 @@ import { queuesEndpoints } from './queues.js';
 import type { QueuesDeps } from './queues.js';
 import { openApiEndpoint } from './openapi.js';
 import { operationsEndpoints } from './operations.js';
+import { enterBasePath } from '../web/base-path.js';
+import type { BasePathOptions } from '../web/base-path.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -33,7 +35,7 @@ import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, QueuesDeps, HealthDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, QueuesDeps, HealthDeps, BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -72,6 +74,8 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', parseQuery);
+  app.set('trust proxy', deps.proxies === undefined ? false : [...deps.proxies]);
+  app.use(enterBasePath(deps));
   const endpoints = endpointsOf(deps);
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
