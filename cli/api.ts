@@ -3,7 +3,7 @@ import { connectionOptions, createContext, producerOptions, findRedis } from './
 import { requireKeysOrLoopback } from './host.js';
 import { announce } from './announce.js';
 import { watchInstallation } from './installation.js';
-import { behindProxy, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { stopAll } from './worker.js';
 import type { Stop } from './worker.js';
@@ -24,7 +24,7 @@ export async function serveApi(): Promise<void> {
     ...producerOptions(context),
     metrics,
     requireKey,
-    ...behindProxy(context),
+    ...servedAs(context),
   });
   stops.push(() => api.close());
   try {

@@ -27,6 +27,16 @@ function wholeNumber(min: number, max: number, fallback: number) {
   return wholeNumberOrNone(min, max).default(fallback);
 }
 
+/** A number from 0 to 1. */
+function shareOf(fallback: number) {
+  const error = 'must be a number from 0 to 1';
+  return z
+    .string()
+    .regex(/^(0|1|0?\.\d{1,6}|1\.0+)$/, error)
+    .transform(Number)
+    .default(fallback);
+}
+
 function trueOrFalse(fallback: 'true' | 'false') {
   return z
     .enum(['true', 'false'], 'must be true or false')
@@ -140,6 +150,20 @@ const variables = {
   },
   /** Folder of the private Redis, and of what is remembered of an installation, see `cli/installation.ts`. */
   TALLY_DATA_DIR: { schema: text('.tally'), example: '.tally' },
+  /** The user's own operations: a file, or a package, that exports them. */
+  TALLY_OPERATIONS: { schema: z.string().optional(), example: './operations.js' },
+  /**
+   * Port of the private Redis on 127.0.0.1, 0 for a free one. Unset: `DEFAULT_PORT` of `src/redis/embedded-record.ts`, or a free one
+   * when that is taken.
+   */
+  TALLY_REDIS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '6390' },
+  /** What the clients of the private Redis have to know; letters, digits, `-` and `_`. Unset: nothing, it is for this machine only. */
+  TALLY_REDIS_PASSWORD: {
+    schema: z.string().regex(/^[\w-]{8,128}$/, 'must be 8 to 128 letters, digits, - and _').optional(),
+    example: 'a-long-random-text',
+  },
+  /** The share of the API's ordinary request lines that is logged: 0 none, 1 all. */
+  TALLY_LOG_REQUESTS: { schema: shareOf(1), example: '0.01' },
   /** First part of Tally's own keys. */
   TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
   /** First part of BullMQ's keys. */

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../src/errors.js';
-import { fits } from '../src/api/access/pattern.js';
+import { fits } from '../src/lib/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
@@ -102,6 +102,7 @@ function describe({ id, name, operations, keys, rate, updateRate, readOnly, owne
     `${rate.requests} requests a ${windowOf(rate)}`,
     ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
+    ...(rest.metricsOnly ? ['metrics only'] : []),
     ...(rest.requireIdempotencyKey ? ['idempotency keys required'] : []),
     `owner ${owner}`,
   ];

@@ -19,16 +19,22 @@ export function listen(listener: RequestListener, { config }: Context): Promise<
 }
 
 /** Where the API lies for its callers. */
-export function behindProxy({ config }: Context) {
-  return { basePath: config.TALLY_BASE_PATH ?? '', proxies: config.TALLY_DASHBOARD_PROXY_ADDRESSES };
+export function servedAs({ config }: Context) {
+  const {
+    TALLY_BASE_PATH: basePath = '',
+    TALLY_DASHBOARD_PROXY_ADDRESSES: proxies,
+    TALLY_LOG_REQUESTS: logRequests,
+  } = config;
+  return { basePath, proxies, logRequests };
 }
 
 /** A scrape that is cut off is made again: none is worth a longer stop. */
 const CLOSE_METRICS_MS = 100;
 
 /** Metrics of this process, and of its queues and Redis. */
-export function metricsWithRedis({ config, logger }: Context, redis: RedisTarget): Metrics {
-  return createMetrics({ redis, namespace: config.TALLY_NAMESPACE, prefix: config.TALLY_PREFIX, logger });
+export function metricsWithRedis({ config, logger, operations }: Context, redis: RedisTarget): Metrics {
+  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = config;
+  return createMetrics({ redis, namespace, prefix, operations, logger });
 }
 
 /**

@@ -7,10 +7,12 @@ import { ConfigurationError, ValidationError } from '../src/errors.js';
 import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
+import { withFailuresCommands } from './failures-command.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { withOperations } from './operations.js';
 import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -211,6 +213,8 @@ schedules
   .argument('<id>')
   .action(async (id: string) => (await import('./schedules.js')).pauseSchedule(id, false));
 
+withFailuresCommands(program.command('failures'));
+
 const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
 
 keys
@@ -225,6 +229,7 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--metrics-only', 'it may read metrics, as Prometheus does, and nothing else')
   .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(
@@ -278,6 +283,8 @@ users
   .description('remove a user')
   .argument('<name>')
   .action(async (name: string) => (await import('./users.js')).removeUser(name));
+
+withOperations(program);
 
 try {
   await program.parseAsync();

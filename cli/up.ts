@@ -14,7 +14,7 @@ import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { watchInstallation } from './installation.js';
-import { behindProxy, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
@@ -65,7 +65,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
     ...producerOptions(context),
     metrics,
     requireKey,
-    ...behindProxy(context),
+    ...servedAs(context),
   });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app, context), context);
@@ -81,7 +81,10 @@ async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget>
   if (config.REDIS_URL !== undefined) {
     return findRedis(context);
   }
-  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger);
+  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger, {
+    port: config.TALLY_REDIS_PORT,
+    password: config.TALLY_REDIS_PASSWORD,
+  });
   let stopping = false;
   stops.push(() => {
     stopping = true;
@@ -100,7 +103,8 @@ function onOnePort(dashboard: Express, api: Express, context: Context): Express 
   const app = express();
   app.disable('x-powered-by');
   app.set('env', 'production'); // what no part answers, such as /ops/%zz, gets no stack trace
-  app.use(enterBasePath(behindProxy(context)));
+  const { basePath, proxies } = servedAs(context);
+  app.use(enterBasePath({ basePath, proxies }));
   app.all(['/', '/ops', '/ops/*path'], dashboard);
   app.use(api);
   return app;

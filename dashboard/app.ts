@@ -19,6 +19,7 @@ import { createAccessControl } from './access/access-control.js';
 import { proxySchema, trustOf } from './access/proxy.js';
 import type { ProxyOptions } from './access/proxy.js';
 import { AuditLog } from './audit/audit-log.js';
+import { CHANGED_JOBS_PATH, ChangedJobs } from './audit/changed-jobs.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
 import { changeBoardPage } from './board/board-page.js';
@@ -26,9 +27,13 @@ import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
+import { failuresPages } from './failures/failures-pages.js';
+import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.js';
 import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { underAnyPath } from './under-any-path.js';
+import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
@@ -42,7 +47,10 @@ export interface DashboardOptions extends CommonOptions, MetricsOption {
 }
 
 export interface Dashboard {
-  /** Serves the dashboard; hand it to `http.createServer`. */
+  /**
+   * Serves the dashboard: hand it to `http.createServer`, or mount it under a path of an Express app of yours,
+   * `app.use('/tools/tally', dashboard.app)`; then it stands at `/tools/tally/ops`.
+   */
   readonly app: Express;
   /** Closes the connections to Redis. Close the HTTP server first. */
   close(): Promise<void>;
@@ -93,6 +101,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(enterBasePath({ basePath, proxies: proxy?.addresses }));
+  app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
@@ -103,7 +112,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(['/', '/ops'], (_request, response) => {
     response.redirect(BOARD_PATH);
   });
+  const changedJobs = new ChangedJobs(store);
+  app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(AUDIT_PATH, auditPage(audit));
+  app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
+  app.use(failuresPages({ ...store, registry, changedJobs }));
+  app.use(removePages({ ...store, queues, changedJobs }));
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
   app.get(METRICS_PATH, answerMetrics(metrics));

@@ -1,13 +1,7 @@
 import type { RequestHandler, Response } from 'express';
-import { basePathOf, rebasePage } from '../../src/web/base-path.js';
 import { UNREACHABLE_STYLE } from './unreachable.js';
 
 const OUTSIDE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/g;
-
-/** Its settings are JSON in the page, with paths of the dashboard among them. */
-function rebaseBoard(page: string, base: string): string {
-  return base === '' ? page : rebasePage(page, base).replaceAll('":"/ops', `":"${base}/ops`);
-}
 
 type Rendered = (error: Error | null, page: string) => void;
 
@@ -21,10 +15,7 @@ export const changeBoardPage: RequestHandler = (_request, response, next) => {
   response.render = ((view: string, params: object) => {
     render(view, params, (error, page) => {
       if (error === null) {
-        const changed = page
-          .replace(OUTSIDE_FONTS, '')
-          .replace('</head>', `<style>${UNREACHABLE_STYLE}</style></head>`);
-        response.send(rebaseBoard(changed, basePathOf(response.req)));
+        response.send(page.replace(OUTSIDE_FONTS, '').replace('</head>', `<style>${UNREACHABLE_STYLE}</style></head>`));
       } else {
         next(error);
       }

@@ -38,6 +38,11 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * believed. @defaultValue none
    */
   proxies?: readonly string[] | undefined;
+  /**
+   * The share of the log's lines on requests that were answered as usual, 0 (none) to 1 (all). Of what failed, and who was turned
+   * away (401, 403), there is a line in any case. @defaultValue 1
+   */
+  logRequests?: number;
   /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
   requireKey?: boolean | (() => boolean);
 }
@@ -64,6 +69,7 @@ const optionsSchema = z.strictObject({
   ...producerShape,
   authorize: z.custom<RequestHandler>().optional(),
   basePath: basePathSchema.default(''),
+  logRequests: z.number().min(0).max(1).default(1),
   proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
   requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
@@ -79,6 +85,7 @@ export function createApi(options: ApiOptions): Api {
     requireKey: mustHaveKey,
     basePath,
     proxies,
+    logRequests,
     ...producing
   } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
@@ -107,6 +114,7 @@ export function createApi(options: ApiOptions): Api {
       metrics: producing.metrics,
       basePath,
       proxies,
+      logRequests,
     }),
     drain: () => {
       drain.begin();

@@ -9,6 +9,7 @@ import type { CellsDeps } from './cells.js';
 import { leaderboardsEndpoints } from './leaderboards.js';
 import { manyCellsEndpoints } from './many-cells.js';
 import type { ReadingDeps } from './many-cells.js';
+import { accessOf } from './access/access.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
@@ -20,6 +21,8 @@ import type { HealthDeps } from '../web/health.js';
 import { queuesEndpoints } from './queues.js';
 import type { QueuesDeps } from './queues.js';
 import { openApiEndpoint } from './openapi.js';
+import { failuresEndpoints } from './failures.js';
+import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
 import { enterBasePath } from '../web/base-path.js';
 import type { BasePathOptions } from '../web/base-path.js';
@@ -35,9 +38,12 @@ import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, QueuesDeps, HealthDeps, BasePathOptions {
+export interface AppDeps
+  extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps, BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
+  /** The share of ordinary request lines that is logged. */
+  readonly logRequests: number;
   /** Served to those who may use the API. */
   readonly metrics: Metrics | undefined;
 }
@@ -80,12 +86,12 @@ export function createApp(deps: AppDeps): Express {
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
   }
-  app.use(logRequests(deps.logger));
+  app.use(logRequests(deps.logger, deps.logRequests));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', deps.authorize);
+  app.use('/v1', deps.authorize, refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -117,6 +123,7 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
     ...schedulesEndpoints(deps),
+    ...failuresEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...manyCellsEndpoints(deps),
@@ -143,6 +150,13 @@ function parseQuery(text: string | undefined): unknown {
 const refuseOtherSites: RequestHandler = (request, _response, next) => {
   if (isCrossSite(request)) {
     throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
+  }
+  next();
+};
+
+const refuseMetricsOnly: RequestHandler = (_request, response, next) => {
+  if (accessOf(response)?.metricsOnly === true) {
+    throw new Problem('FORBIDDEN', 'this API key may only read /metrics', { accepted: 'none' });
   }
   next();
 };

@@ -9,7 +9,7 @@ export const ROLES: Readonly<Record<Role, string>> = {
   reader: 'a service with a reader of its own; tally get; tally top',
   api: 'tally api',
   worker: 'tally worker',
-  dashboard: 'tally dashboard',
+  dashboard: 'tally dashboard; tally failures',
   access: 'tally keys; tally users',
   inventory: 'tally inventory',
   load: 'tally load',
@@ -115,6 +115,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   api: [
     ...PRODUCE,
     LOOK_AT_QUEUES,
+    { commands: LOOK_AND_MEND, keys: QUEUES }, // of failed updates
     { commands: ['CLIENT|LIST'], keys: [] },
     { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
     INSTALLATION,
@@ -144,6 +145,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ANNOUNCE,
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
+    { commands: words('RPUSH EXPIRE LRANGE'), keys: ['~tally:audit-jobs:*'] },
     { commands: ['GET'], keys: READ_RECEIPTS },
     { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },

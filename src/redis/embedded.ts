@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
@@ -33,8 +33,12 @@ export interface EmbeddedRedisOptions {
   readonly dataDir: string;
   /** Port on 127.0.0.1. @defaultValue a free one */
   readonly port?: number;
+  /** What its clients have to know; it stands in a file that this user alone can read, not among the arguments. @defaultValue none */
+  readonly password?: string;
   /** Further settings as arguments of redis-server, e.g. `['--maxmemory', '8mb']`. */
   readonly settings?: readonly string[];
+  /** Further variables of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Called as soon as the server process exists, before it answers. */
   readonly onSpawn?: (server: { url: string; pid: number }) => void;
 }
@@ -47,7 +51,9 @@ export interface EmbeddedRedisOptions {
 export async function startEmbeddedRedis({
   dataDir,
   port,
+  password,
   settings = [],
+  environment,
   onSpawn,
 }: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const program = findServerProgram();
@@ -58,9 +64,11 @@ export async function startEmbeddedRedis({
   }
   mkdirSync(dataDir, { recursive: true });
   const chosenPort = port ?? (await freePort());
-  const command = [program, ...serverArguments(dataDir, chosenPort), ...settings];
+  const file = password === undefined ? [] : [writeSettings(dataDir, password)];
+  const command = [program, ...file, ...serverArguments(dataDir, chosenPort), ...settings];
   const server = spawn('sh', ['-c', WATCHED, 'sh', ...command], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
     detached: true, // Ctrl-C must stop the program first, then the server
   });
   const watcher = server.stdio[3] as Writable;
@@ -70,7 +78,7 @@ export async function startEmbeddedRedis({
   const ended = once(server, 'exit').then(
     ([code, signal]) => `${program} ended (${String(signal ?? code)}): ${output()}`,
   );
-  const url = `redis://127.0.0.1:${chosenPort}`;
+  const url = `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${chosenPort}`;
   const pid = server.pid ?? 0;
   onSpawn?.({ url, pid });
   try {
@@ -80,6 +88,14 @@ export async function startEmbeddedRedis({
     throw error;
   }
   return { url, pid, ended, stop: () => stopServer(server, ended) };
+}
+
+/** @returns the path of the file, where other users of this machine can't read the password */
+function writeSettings(dataDir: string, password: string): string {
+  const file = resolve(dataDir, 'redis.conf');
+  rmSync(file, { force: true });
+  writeFileSync(file, `requirepass ${password}\n`, { mode: 0o600 });
+  return file;
 }
 
 /** The first of the two server programs that runs here. */
@@ -113,7 +129,7 @@ async function waitUntilReady(url: string, ended: Promise<string>): Promise<void
   const failure = Promise.race([
     ended,
     new Promise<string>((resolveLate) => {
-      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${url} within ${START_TIMEOUT_MS} ms`);
+      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${new URL(url).host} within ${START_TIMEOUT_MS} ms`);
     }),
   ]).then((reason) => {
     throw new ConfigurationError(`the embedded Redis did not start: ${reason}`);
@@ -134,9 +150,19 @@ async function stopServer(server: ChildProcess, ended: Promise<string>): Promise
   clearTimeout(timer);
 }
 
-/** A port on 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+/** Whether nothing listens on this port of 127.0.0.1. */
+export async function isFree(port: number): Promise<boolean> {
+  try {
+    await freePort(port);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A port on 127.0.0.1 that nothing listens on: this one, or any. */
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

@@ -77,6 +77,8 @@ export interface Keys {
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly anonymousAudit: string;
+  /** Kept for 90 days: a list of the jobs that an action of the audit has removed or retried. */
+  auditJobs(id: string): string;
   /** Whether no update may write this key. */
   readonly isReserved: (key: string) => boolean;
 }
@@ -131,6 +133,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
+    auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
 }

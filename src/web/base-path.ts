@@ -15,6 +15,9 @@ const BASE_PATH = /^(\/[\w.~-]+){0,10}$/;
 
 const MAX_LENGTH = 200;
 
+/** What a path may consist of so that it can stand in a page and a header as it is. */
+const PLAIN_PATH = /^[\w./~%-]*$/;
+
 export const basePathSchema = z
   .string()
   .max(MAX_LENGTH)
@@ -49,13 +52,17 @@ export function enterBasePath({ basePath = '', proxies = [] }: BasePathOptions) 
       next();
       return;
     }
-    const mountedAt = request.baseUrl ?? '';
+    const mountedAt = PLAIN_PATH.test(request.baseUrl ?? '') ? request.baseUrl : '';
     const forwarded = isProxy(request.socket.remoteAddress ?? '', 0) ? forwardedPrefix(request) : undefined;
-    const base = (forwarded ?? basePath) + mountedAt;
+    const base = `${forwarded ?? basePath}${mountedAt}`;
     basePaths.set(request, base);
     if (base !== '') {
       request.url = withoutBase(request.url ?? '', forwarded ?? basePath);
+      const { originalUrl } = request;
       request.originalUrl = request.url; // what is kept of it is compared with paths of the app
+      response.once('prefinish', () => {
+        request.originalUrl = originalUrl; // logs of an app around get it as it was
+      });
       prefixHeaders(response, base);
     }
     next();
@@ -91,9 +98,4 @@ function prefixed(name: string, value: HeaderValue, base: string): HeaderValue {
     return typeof value === 'object' ? value.map(below) : below(String(value));
   }
   return value;
-}
-
-/** Puts the base before the paths of the app in a page: every value in it is escaped, so that no text passes for an attribute. */
-export function rebasePage(page: string, base: string): string {
-  return base === '' ? page : page.replace(/ (href|src|action)="\/(?!\/)/g, ` $1="${base}/`);
 }

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { fits } from './pattern.js';
+import { fits } from '../../lib/pattern.js';
 
 /** What a caller may do. In patterns `*` stands for any text, also for none. */
 export interface Access {
@@ -9,6 +9,8 @@ export interface Access {
   readonly keys: readonly string[];
   /** Whether it may only read. @defaultValue false */
   readonly readOnly?: boolean;
+  /** Whether it may read metrics, and nothing else. @defaultValue false */
+  readonly metricsOnly?: boolean | undefined;
   /** Whether each of its updates needs an idempotency key. @defaultValue false */
   readonly requireIdempotencyKey?: boolean | undefined;
   /**
