@@ -239,6 +239,7 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--metrics-only', 'it may read metrics, as Prometheus does, and nothing else')
   .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(

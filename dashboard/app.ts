@@ -9,6 +9,7 @@ import type { CommonOptions, DurabilityOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics, metricsShape } from '../src/metrics/metrics.js';
 import type { MetricsOption } from '../src/metrics/metrics.js';
+import { basePathSchema, enterBasePath } from '../src/web/base-path.js';
 import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
@@ -43,6 +44,8 @@ export interface DashboardOptions extends CommonOptions, MetricsOption, Durabili
   idempotencyWindowMs?: number;
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
+  /** The path of the site below which browsers find the dashboard, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
   /** Whether people must sign in also while there are no users: a function is asked at each request. @defaultValue false */
   requireSignIn?: boolean | (() => boolean);
 }
@@ -74,6 +77,7 @@ const optionsSchema = z.strictObject({
   ...durabilityShape,
   idempotencyWindowMs: idempotencyWindow().optional(),
   proxy: proxySchema.optional(),
+  basePath: basePathSchema.default(''),
   requireSignIn: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -83,7 +87,7 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, requireSignIn, idempotencyWindowMs, ...checked } = checkOptions(
+  const { proxy, requireSignIn, basePath, idempotencyWindowMs, ...checked } = checkOptions(
     'createDashboard',
     optionsSchema,
     options,
@@ -108,6 +112,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
+  app.use(enterBasePath({ basePath, proxies: proxy?.addresses }));
   app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
