@@ -21,6 +21,7 @@ import { AuditLog } from './audit/audit-log.js';
 import { CHANGED_JOBS_PATH, ChangedJobs } from './audit/changed-jobs.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
+import { BOARD_SCRIPT_PATH, sendBoardScript } from './board/board-script.js';
 import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
@@ -96,6 +97,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   });
   const changedJobs = new ChangedJobs(store);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
+  app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
   app.use(failuresPages({ ...store, registry, changedJobs }));

@@ -21,6 +21,12 @@ const LINKS = [
   { text: 'Sign out', url: SIGN_OUT_PATH },
 ];
 
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' } as const;
+const DAY = { year: 'numeric', month: '2-digit', day: '2-digit' } as const;
+
+/** As on the other pages: in the zone of the reader, which is named, in 24 hours. */
+const DATE_FORMATS = { short: TIME, common: { ...DAY, ...TIME }, full: { ...DAY, ...TIME } };
+
 /** Bull Board for people of one role. */
 export interface Board {
   /** To be mounted at {@link BOARD_PATH}. */
@@ -44,6 +50,7 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
         boardLogo: { path: ICON_PATH, width: 24, height: 24 },
         favIcon: { default: ICON_PATH, alternative: ICON_PATH },
         hideDocsLink: true,
+        dateFormats: DATE_FORMATS,
         miscLinks: LINKS,
         overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
       },

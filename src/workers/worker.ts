@@ -22,6 +22,7 @@ import { ScriptRunner } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
 import { untilUnreachable } from '../redis/until-unreachable.js';
 import { withinTime } from '../lib/timeouts.js';
+import type { WorkerOrder } from '../metrics/pulse-form.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
@@ -29,6 +30,7 @@ import type { KeepOutcomes } from './keep-outcomes.js';
 import { ForeignWorkers } from './foreign-workers.js';
 import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
+import { Pulse } from './pulse.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
@@ -131,7 +133,8 @@ export interface CompletedJob {
   readonly updates: number;
 }
 
-export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
+/** `stopped`: an operator has ended it from the dashboard. */
+export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopped: [] }> {
   readonly #store: Store;
   readonly #registry: Registry;
   readonly #scripts: ScriptRunner;
@@ -139,6 +142,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #served: ServedQueues;
   readonly #clockKeeper: ClockKeeper;
   readonly #otherWorkers: ForeignWorkers;
+  readonly #pulse: Pulse;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
@@ -156,6 +160,14 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     const announcedClock = new AnnouncedClock(this.#store);
+    this.#pulse = new Pulse({
+      ...this.#store,
+      queues: () => this.#queueNames(),
+      concurrency: options.concurrency,
+      running: () => this.#served.running,
+      isQuiet: () => this.#served.isQuiet,
+      obey: (order) => void this.#obey(order),
+    });
     this.#served = new ServedQueues({
       ...this.#store,
       apply: {
@@ -176,6 +188,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
       registry: this.#registry,
       queues: this.#queueNames(),
       options,
+      pulse: this.#pulse,
       completed: (job) => this.emit('completed', job),
     });
     this.#clockKeeper = new ClockKeeper(layouts.receipts, announcedClock, clock);
@@ -238,7 +251,17 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
+      this.#pulse.start();
       logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
+    }
+  }
+
+  async #obey(order: WorkerOrder): Promise<void> {
+    this.#store.logger.warn({ order }, 'an operator has said so in the dashboard');
+    this.#served.setQuiet(order !== 'resume');
+    if (order === 'stop') {
+      await this.close();
+      this.emit('stopped');
     }
   }
 
@@ -303,6 +326,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     clearInterval(this.#following);
     this.#otherWorkers.close();
     await this.#closeQueues(away);
+    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), closeTimeoutMs);
     await withinTime(Promise.race([this.#served.expireReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
     this.#served.end();
     closed.abort();
