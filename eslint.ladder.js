@@ -14,6 +14,7 @@ const LADDER = [
   ['src/bullmq'],
   ['src/jobs'],
   ['src/metrics'],
+  ['src/doctor'],
   ['src/readers'],
   ['src/producers'],
   ['src/workers'],

@@ -32,6 +32,8 @@ import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.js';
 import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { OVERVIEW_PATH } from './overview/links.js';
+import { overviewPages } from './overview/overview-pages.js';
 import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
 
@@ -39,6 +41,8 @@ import { ShownQueues } from './board/shown-queues.js';
 export interface DashboardOptions extends CommonOptions, MetricsOption {
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
+  /** Whether people must sign in also while there are no users: a function is asked at each request. @defaultValue false */
+  requireSignIn?: boolean | (() => boolean);
 }
 
 export interface Dashboard {
@@ -59,7 +63,12 @@ const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: proxySchema.optional() });
+const optionsSchema = z.strictObject({
+  ...commonShape,
+  ...metricsShape,
+  proxy: proxySchema.optional(),
+  requireSignIn: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
+});
 
 /**
  * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.
@@ -67,7 +76,7 @@ const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: p
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
+  const { proxy, requireSignIn, ...checked } = checkOptions('createDashboard', optionsSchema, options);
   const registry = createRegistry(checked.operations);
   const storeOptions = { timeoutMs: ANSWER_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
@@ -79,7 +88,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     metrics.refusals.count(code);
   };
   const audit = new AuditLog(store);
-  const access = createAccessControl({ ...store, proxy });
+  const isClosed = typeof requireSignIn === 'function' ? requireSignIn : () => requireSignIn;
+  const access = createAccessControl({ ...store, proxy, isClosed });
 
   const app = express();
   app.disable('x-powered-by');
@@ -92,9 +102,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);
   // From here on, whoever asks has signed in, and may do what is asked.
-  app.get(['/', '/ops'], (_request, response) => {
-    response.redirect(BOARD_PATH);
+  app.get('/', (_request, response) => {
+    response.redirect(OVERVIEW_PATH);
   });
+  const { partitions } = checked;
+  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations }));
   const changedJobs = new ChangedJobs(store);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);

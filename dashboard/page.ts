@@ -9,6 +9,7 @@ export const STYLESHEET_PATH = '/ops/pages.css';
 
 /** The parts of the dashboard, as the header of every page lists them. */
 export const SECTIONS = [
+  { name: 'Overview', path: '/ops' },
   { name: 'Failures', path: '/ops/failures' },
   { name: 'Queues', path: '/ops/queues' },
   { name: 'Keys', path: '/ops/keys' },
@@ -113,7 +114,7 @@ a { color: var(--primary); }
 }
 .bar a { text-decoration: none; }
 .brand { display: flex; align-items: center; gap: .5rem; color: var(--foreground); font-size: 1.25rem; font-weight: 600; }
-nav { display: flex; gap: .25rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem; }
 nav a { padding: .375rem .75rem; border-radius: var(--radius); color: var(--foreground); }
 nav a:hover { background: var(--muted); }
 nav a[aria-current] { background: var(--muted); color: var(--primary); font-weight: 600; }
@@ -165,6 +166,23 @@ a.button.quiet { padding: .25rem .75rem; color: var(--foreground); font-weight: 
 .tag.bad { background: var(--bad); color: var(--destructive); }
 .tag.warn { background: var(--warn); color: var(--warn-foreground); }
 .tag.good { background: var(--good); color: var(--good-foreground); }
+dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .5rem; margin: 1rem 0; }
+.tiles dd { margin: 0; font-size: 1.5rem; font-weight: 600; }
+.verdict { margin: 0; padding: 1rem; border-radius: var(--radius); }
+.verdict p { margin: 0; }
+.verdict ul { margin: .5rem 0 0; padding-left: 1.25rem; }
+.verdict.good { background: var(--good); color: var(--good-foreground); }
+.verdict.warn { background: var(--warn); color: var(--warn-foreground); }
+.verdict.bad { background: var(--bad); color: var(--destructive); }
+.verdict a { color: inherit; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 0 1rem; }
+.columns > section { min-width: 0; }
+ol.keys { margin: 0; padding: .75rem 1rem .75rem 2.5rem; }
+.scroll.plain { border: 0; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+figure svg { max-height: 6rem; }
+figcaption { font-size: .8125rem; }
+th[scope="row"] { font-weight: 400; }
 details { margin-top: .5rem; }
 summary { cursor: pointer; color: var(--muted-foreground); }
 pre { margin: .5rem 0 0; overflow-x: auto; white-space: pre-wrap; }

@@ -21,7 +21,7 @@ import type { ChangedJobs } from '../audit/changed-jobs.js';
 import { boardName } from '../board/board-name.js';
 import { sendPage } from '../page.js';
 import { PAGE_ASSETS } from '../page-script.js';
-import { countWords } from '../time.js';
+import { countWords } from '../words.js';
 import { failuresContent, removeContent } from './failures-page.js';
 import type { ShownFailure } from './latest-table.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';

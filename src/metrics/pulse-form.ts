@@ -9,9 +9,6 @@ import type { Keys } from '../redis/keys.js';
 /** How often each worker tells. */
 export const PULSE_EVERY_MS = 5_000;
 
-/** A worker that has told nothing for so long is gone. */
-export const WORKER_GONE_MS = 20_000;
-
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
@@ -46,32 +43,38 @@ export function hotKey(keys: Keys, atMs: number): string {
   return keys.hotKeys(Math.floor(atMs / MINUTE_MS));
 }
 
-/** What an operator has told a worker: to take no more jobs, to take them again, or to end. */
+/** What an operator tells a worker: to take no more jobs, to take them again, or to end. */
 export const ORDERS = ['quiet', 'resume', 'stop'] as const;
 
 export type WorkerOrder = (typeof ORDERS)[number];
 
-const workerSchema = z.object({
-  host: z.string(),
-  pid: z.int(),
-  version: z.string(),
-  startedAtMs: z.number(),
-  atMs: z.number(),
-  queues: z.array(z.string()),
-  concurrency: z.int(),
-  running: z.int(),
-  memoryBytes: z.number(),
-  isQuiet: z.boolean(),
-});
+const orderSchema = z.object({ order: z.enum(ORDERS), id: z.string() });
 
-/** A worker as it tells of itself. */
-export type WorkerFacts = z.output<typeof workerSchema>;
+/** @param id of this order, by which a worker knows whether it has obeyed */
+export function encodeOrder(order: WorkerOrder, id: string): string {
+  return JSON.stringify({ order, id } satisfies z.input<typeof orderSchema>);
+}
 
-/** @returns undefined for what is none, or of another version */
-export function decodeWorker(text: string): WorkerFacts | undefined {
+/** @returns undefined for none, or one of another version */
+export function decodeOrder(text: string | null): z.output<typeof orderSchema> | undefined {
   try {
-    return workerSchema.parse(JSON.parse(text));
+    return orderSchema.parse(JSON.parse(text ?? 'null'));
   } catch {
     return undefined;
   }
+}
+
+/** What a worker says of itself beside what every process does, see `processes.ts`. */
+const workerSchema = z.object({
+  queues: z.array(z.string()),
+  concurrency: z.int(),
+  running: z.int(),
+  isQuiet: z.boolean(),
+});
+
+export type WorkerFacts = z.output<typeof workerSchema>;
+
+/** @returns undefined of a process that is no worker, or one of another version */
+export function workerFactsOf(described: object): WorkerFacts | undefined {
+  return workerSchema.safeParse(described).data;
 }

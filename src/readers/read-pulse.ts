@@ -1,20 +1,8 @@
-import {
-  decodeWorker,
-  hotKey,
-  LATENCY_ENDS_MS,
-  RATE_UNITS,
-  ratesKey,
-  WORKER_GONE_MS,
-} from '../metrics/pulse-form.js';
-import type { RateUnit, WorkerFacts } from '../metrics/pulse-form.js';
+import { hotKey, LATENCY_ENDS_MS, RATE_UNITS, ratesKey } from '../metrics/pulse-form.js';
+import type { RateUnit } from '../metrics/pulse-form.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Keys } from '../redis/keys.js';
 import type { RedisClient } from '../redis/connection.js';
-
-/** A worker that lives. */
-export interface LivingWorker extends WorkerFacts {
-  readonly id: string;
-}
 
 /** What workers did within a minute or an hour, or several. */
 export interface Rates {
@@ -35,15 +23,6 @@ const HOT_MINUTES = 5;
 interface From {
   readonly redis: RedisClient;
   readonly keys: Keys;
-}
-
-/** The workers that live, by host and process. */
-export async function readWorkers({ redis, keys }: From, nowMs: number): Promise<LivingWorker[]> {
-  const workers = Object.entries(await redis.hgetall(keys.workers)).flatMap(([id, text]) => {
-    const facts = decodeWorker(text);
-    return facts !== undefined && nowMs - facts.atMs < WORKER_GONE_MS ? [{ ...facts, id }] : [];
-  });
-  return workers.sort((one, other) => one.host.localeCompare(other.host) || one.pid - other.pid);
 }
 
 /** What was done in each of the last minutes or hours, the current one last. */

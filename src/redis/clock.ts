@@ -70,6 +70,12 @@ export class RedisClock {
     return Math.floor(monotonicMs + this.#latestMs);
   }
 
+  /** How far each master's clock is ahead of that of this machine, in ms, by its address. */
+  wallOffsetsMs(): Map<string, number> {
+    const sinceEpochMs = performance.now() - Date.now();
+    return new Map([...this.#offsetsMs].map(([address, offsets]) => [address, sinceEpochMs + Math.max(...offsets)]));
+  }
+
   /** Whether there is a sample. */
   get isKnown(): boolean {
     return this.#latestMs !== -Infinity;
@@ -78,6 +84,7 @@ export class RedisClock {
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+    this.#offsetsMs.clear();
   }
 
   #goOn(): void {

@@ -61,14 +61,17 @@ export interface Keys {
   readonly scheduleRuns: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
+  /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
+  readonly installation: string;
+  /** A hash of the processes that are connected: host, process and role to JSON, see `src/metrics/processes.ts`. */
+  readonly processes: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
   readonly users: string;
   /** Kept for 12 hours: who signed in to the dashboard. By the digest of the session's id. */
   session(digest: string): string;
-  /** A hash of the workers that live: id to JSON, see `src/metrics/pulse-form.ts`; and one of what an operator has told them. */
-  readonly workers: string;
+  /** A hash of what an operator has told workers: process to JSON, see `src/metrics/pulse-form.ts`. */
   readonly workerOrders: string;
   /** A hash of what workers did in a minute or hour since 1970, kept for hours; see there. */
   rates(unit: 'minute' | 'hour', number: number): string;
@@ -128,10 +131,11 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
     queuesNamespace: `${prefix}:namespace`,
+    installation: `${namespace}:installation`,
+    processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
-    workers: `${namespace}:workers`,
     workerOrders: `${namespace}:worker-orders`,
     rates: (unit, number) => `${namespace}:rates:${unit}:${number}`,
     hotKeys: (minute) => `${namespace}:hot-keys:${minute}`,

@@ -1,23 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import type { Logger } from 'pino';
 import { countByKind } from '../metrics/update-counters.js';
+import { Announcement } from '../metrics/processes.js';
 import {
-  decodeWorker,
+  decodeOrder,
   HOT_KEPT,
   HOT_KEPT_SECONDS,
   hotKey,
   latencyClass,
-  ORDERS,
   PULSE_EVERY_MS,
   RATE_UNITS,
   ratesKey,
 } from '../metrics/pulse-form.js';
 import type { RateUnit, WorkerFacts, WorkerOrder } from '../metrics/pulse-form.js';
-import { decodeFailure, decodeRecord } from '../jobs/form.js';
+import { decodeFailure } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { Store } from '../layout/store.js';
-import { joinOutcomes } from '../operations/outcome.js';
+import { areAllApplied } from '../operations/outcome.js';
 import { refusalOf } from '../redis/refusal.js';
 import type { TallyJob } from './attempt.js';
 import { HotKeys } from './hot-keys.js';
@@ -25,15 +22,9 @@ import { HotKeys } from './hot-keys.js';
 /** Told of each time. */
 const HOT_TOLD = 20;
 
-/** How often those are taken off that went without a word. */
-const TIDY_EVERY = 60;
-const TIDY_AFTER_MS = 3600_000;
-
 interface PulseDeps extends Pick<Store, 'redis' | 'keys' | 'clock' | 'logger'> {
-  readonly queues: () => readonly string[];
-  readonly concurrency: number;
-  readonly running: () => number;
-  readonly isQuiet: () => boolean;
+  /** What it says of itself. */
+  readonly facts: () => WorkerFacts;
   /** What an operator has told this worker. */
   readonly obey: (order: WorkerOrder) => void;
 }
@@ -43,22 +34,23 @@ interface PulseDeps extends Pick<Store, 'redis' | 'keys' | 'clock' | 'logger'> {
  * updates took, which keys they changed most. Some 60 small commands in 5 s, however many jobs there were.
  */
 export class Pulse {
-  readonly #id = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  readonly #startedAtMs = Date.now();
   readonly #counts = new Map<string, number>();
   /** Updates by the minute in which they were added. */
   readonly #added = new Map<number, number>();
   readonly #hot = new HotKeys();
+  #announcement: Announcement | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #beats = 0;
   #beating = false;
+  /** The order that was obeyed last, or stood there from before. */
+  #obeyed: string | undefined;
 
   constructor(private readonly deps: PulseDeps) {}
 
+  /** Begins to tell. */
   start(): void {
+    this.#announcement = new Announcement(this.deps, 'worker', this.deps.facts);
     this.#timer = setInterval(() => void this.#beat(), PULSE_EVERY_MS);
     this.#timer.unref();
-    void this.#beat();
   }
 
   /** Counts a job that was completed, unless it had been before. */
@@ -67,8 +59,13 @@ export class Pulse {
       return;
     }
     const { updates } = job.data;
-    for (const [kind, count] of Object.entries(countByKind(joinOutcomes(decodeRecord(record)?.outcomes ?? [])))) {
-      this.#count(kind, count);
+    const outcomes = record.slice(record.indexOf(' ', record.indexOf(' ') + 1) + 1);
+    if (areAllApplied(outcomes)) {
+      this.#count('applied', updates.length);
+    } else {
+      for (const [kind, count] of Object.entries(countByKind(outcomes))) {
+        this.#count(kind, kind === 'failed' || kind === 'unknown' ? 0 : count); // each is a job of its own now
+      }
     }
     const { timestamp, finishedOn = timestamp, opts } = job;
     const latencyMs = Math.max(0, finishedOn - timestamp - (opts.delay ?? 0));
@@ -84,14 +81,15 @@ export class Pulse {
     this.#count(decodeFailure(job.failedReason).status, Array.isArray(updates) ? updates.length : 1);
   }
 
-  /** Says that this worker is gone. */
+  /** Tells the rest, and that this worker is gone. */
   async end(): Promise<void> {
     const { redis, keys, clock } = this.deps;
+    const announcement = this.#announcement;
     this.#stop();
-    if (clock.isKnown) {
+    if (announcement !== undefined) {
       await this.#tell(clock.latestAt(performance.now()));
+      await Promise.all([announcement.close(), redis.hdel(keys.workerOrders, announcement.field)]);
     }
-    await Promise.all([redis.hdel(keys.workers, this.#id), redis.hdel(keys.workerOrders, this.#id)]);
   }
 
   #stop(): void {
@@ -112,53 +110,39 @@ export class Pulse {
     this.#beating = true;
     try {
       await this.#tell(this.deps.clock.latestAt(performance.now()));
+      await this.#listen();
     } catch (error) {
-      this.#giveUpIfForbidden(error as Error, this.deps.logger);
+      this.#giveUpIfForbidden(error as Error);
     } finally {
       this.#beating = false;
     }
   }
 
   async #tell(nowMs: number): Promise<void> {
-    const { redis, keys } = this.deps;
+    const { keys } = this.deps;
     const counts = [...this.#counts];
     const added = [...this.#added];
     this.#counts.clear();
     this.#added.clear();
     const hot = this.#hot.take(HOT_TOLD);
     const units = Object.keys(RATE_UNITS) as RateUnit[];
-    const [order] = await Promise.all([
-      redis.hget(keys.workerOrders, this.#id),
-      redis.hset(keys.workers, this.#id, JSON.stringify(this.#facts(nowMs))),
+    await Promise.all([
       ...(counts.length === 0 ? [] : units.map((unit) => this.#tellCounts(unit, nowMs, counts))),
       ...units.map((unit) => this.#tellAdded(unit, nowMs, added)),
       ...(hot.length === 0 ? [] : [this.#tellHot(hotKey(keys, nowMs), hot)]),
     ]);
-    const known = ORDERS.find((each) => each === order);
-    if (known !== undefined) {
-      await redis.hdel(keys.workerOrders, this.#id);
-      this.deps.obey(known);
-    }
-    this.#beats += 1;
-    if (this.#beats % TIDY_EVERY === 0) {
-      await this.#tidy(nowMs);
-    }
   }
 
-  #facts(nowMs: number): WorkerFacts {
-    const { queues, concurrency, running, isQuiet } = this.deps;
-    return {
-      host: hostname(),
-      pid: process.pid,
-      version: '0.1.0',
-      startedAtMs: this.#startedAtMs,
-      atMs: nowMs,
-      queues: [...queues()],
-      concurrency,
-      running: running(),
-      memoryBytes: process.memoryUsage.rss(),
-      isQuiet: isQuiet(),
-    };
+  /** All workers of a process hear the same. What stands there when it begins was for another one. */
+  async #listen(): Promise<void> {
+    const { redis, keys, obey } = this.deps;
+    const told = decodeOrder(await redis.hget(keys.workerOrders, this.#announcement?.field ?? ''));
+    const isFirst = this.#obeyed === undefined;
+    if (told?.id !== this.#obeyed && !isFirst && told !== undefined) {
+      obey(told.order);
+      this.#announcement?.say();
+    }
+    this.#obeyed = told?.id ?? 'none';
   }
 
   async #tellCounts(unit: RateUnit, nowMs: number, counts: readonly (readonly [string, number])[]): Promise<void> {
@@ -192,19 +176,9 @@ export class Pulse {
     await redis.expire(key, HOT_KEPT_SECONDS);
   }
 
-  /** Takes off those that ended without a word. */
-  async #tidy(nowMs: number): Promise<void> {
-    const { redis, keys } = this.deps;
-    for (const [id, text] of Object.entries(await redis.hgetall(keys.workers))) {
-      const atMs = decodeWorker(text)?.atMs ?? 0;
-      if (nowMs - atMs > TIDY_AFTER_MS) {
-        await Promise.all([redis.hdel(keys.workers, id), redis.hdel(keys.workerOrders, id)]);
-      }
-    }
-  }
-
   /** A user of Redis from before may not do so: then it is not tried again, since each try counts as a refusal. */
-  #giveUpIfForbidden(error: Error, logger: Logger): void {
+  #giveUpIfForbidden(error: Error): void {
+    const { logger } = this.deps;
     if (refusalOf(error)?.code === 'NOPERM') {
       this.#stop();
       logger.warn({ err: error }, 'the dashboard will not see this worker: give its Redis user the rights of docs/redis-acl.md');

@@ -86,19 +86,14 @@ export class ServedQueues {
     return this.#expirer.flush();
   }
 
-  /** Attempts at jobs that are under way. */
-  get running(): number {
-    return this.#attempts.size;
+  /** How many attempts at jobs are under way, and whether no more are begun for now. */
+  get state(): { running: number; isQuiet: boolean } {
+    return { running: this.#attempts.size, isQuiet: this.#isQuiet };
   }
 
   /** Whether no job is running. */
   get isIdle(): boolean {
-    return this.running === 0;
-  }
-
-  /** Whether no jobs are taken for now. */
-  get isQuiet(): boolean {
-    return this.#isQuiet;
+    return this.#attempts.size === 0;
   }
 
   /** Takes no more jobs until it is told otherwise; running ones go on. */

@@ -155,6 +155,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     this.#store = openStore({ ...options, connectionName: 'tally-worker' });
     const { redis, layouts, clock, logger } = this.#store;
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
+    options.metrics?.clocks.watch(clock);
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
@@ -162,10 +163,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     const announcedClock = new AnnouncedClock(this.#store);
     this.#pulse = new Pulse({
       ...this.#store,
-      queues: () => this.#queueNames(),
-      concurrency: options.concurrency,
-      running: () => this.#served.running,
-      isQuiet: () => this.#served.isQuiet,
+      facts: () => ({ queues: [...this.#queueNames()], concurrency: options.concurrency, ...this.#served.state }),
       obey: (order) => void this.#obey(order),
     });
     this.#served = new ServedQueues({
