@@ -128,7 +128,7 @@ h2 { margin: 2rem 0 .75rem; font-size: 1.125rem; font-weight: 600; }
 .tag { padding: .0625rem .5rem; border-radius: 1rem; background: var(--muted); color: var(--muted-foreground); font-size: .8125rem; }
 .error { color: var(--destructive); }
 code, .code { font-family: var(--font-mono); font-size: .875em; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
+.scroll { position: relative; overflow-x: auto; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
 table { width: 100%; border-collapse: collapse; font-size: .9375rem; }
 th, td { padding: .5rem .75rem; border-bottom: 1px solid var(--border); text-align: left; vertical-align: top; }
 tr:last-child > td { border-bottom: 0; }
@@ -198,7 +198,15 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   .bar, main { padding-left: 1rem; padding-right: 1rem; }
   .user { margin-left: 0; width: 100%; justify-content: space-between; }
   dl { grid-template-columns: 1fr; gap: 0; }
+  dl.tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   dd { margin-bottom: .75rem; }
+  .tiles dd { margin: 0; font-size: 1.25rem; }
+  table { font-size: .8125rem; }
+  th, td { padding: .375rem; }
+  th, .nowrap { white-space: normal; }
+  td { overflow-wrap: anywhere; }
+  td .code { display: inline-block; max-width: 5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
+  .side { align-items: flex-start; }
 }
 `;
 

@@ -11,9 +11,14 @@ export const BOARD_STYLE = `
 ul[class*="jobActions-"] > li:has(.lucide-files, .lucide-pencil) { display: none }
 [role="menu"]:has([class*="danger-"]) > [role="menuitem"]:is(:has(.lucide-plus), [class*="danger-"]) { display: none }
 .tally-sections { display: flex; flex-direction: column; padding: .5rem 0 .75rem; border-bottom: 1px solid var(--sidebar-border, var(--border)) }
+body > .tally-sections { display: none }
+@media (max-width: 767px) { body > .tally-sections { display: flex; flex-flow: row wrap; padding: .25rem .5rem; background: var(--card) } }
 .tally-sections a { padding: .4rem 1.2rem; color: inherit; text-decoration: none }
 .tally-sections a:hover { background: var(--sidebar-state-hover, var(--muted)) }
 .tally-sections a[aria-current] { font-weight: 600; color: var(--primary) }
+[class*="hljs-title"] { color: var(--status-failed) }
+.tally-unseen { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%) }
+p[class*="description-"], small, time, [class*="timeline"] * { opacity: 1; color: var(--muted-foreground) }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
 `;
 
@@ -45,9 +50,8 @@ const BOARD_SCRIPT = `(() => {
 const SECTIONS = ${JSON.stringify(SECTIONS)};
 const ICONS = ${JSON.stringify(ICONS)};
 
-function addSections() {
-  const sidebar = document.getElementById('bull-board-sidebar');
-  if (sidebar === null || sidebar.querySelector('.tally-sections') !== null) return;
+function addSections(place) {
+  if (place === null || place.querySelector(':scope > .tally-sections') !== null) return;
   const nav = document.createElement('nav');
   nav.className = 'tally-sections';
   nav.setAttribute('aria-label', 'Sections');
@@ -58,7 +62,12 @@ function addSections() {
     if (path === '${BOARD_PATH}') link.setAttribute('aria-current', 'page');
     nav.append(link);
   }
-  sidebar.prepend(nav);
+  place.prepend(nav);
+  if (place === document.body) return;
+  const heading = document.createElement('h1');
+  heading.className = 'tally-unseen';
+  heading.textContent = 'Queues';
+  place.prepend(heading);
 }
 
 function nameIcons() {
@@ -72,6 +81,21 @@ function nameIcons() {
       button.title = name;
     }
   }
+}
+
+// Marks that say to screen readers what is not so.
+function mendMarks() {
+  for (const icon of document.querySelectorAll('svg[role="img"]:not([aria-hidden])')) {
+    icon.removeAttribute('role');
+    icon.setAttribute('aria-hidden', 'true');
+  }
+  document.querySelectorAll('a[class*="schedulersLink"]').forEach((link) => link.removeAttribute('aria-label'));
+  document.querySelectorAll('h5:not([aria-level])').forEach((heading) => {
+    heading.setAttribute('role', 'heading');
+    heading.setAttribute('aria-level', '2');
+  });
+  document.querySelectorAll('ul[role="navigation"]').forEach((list) => list.removeAttribute('role'));
+  document.querySelectorAll('header a > img[alt="Tally"]').forEach((image) => image.setAttribute('alt', ''));
 }
 
 function nameOfQueue(element) {
@@ -111,8 +135,10 @@ const refresh = () => {
   isDue = true;
   requestAnimationFrame(() => {
     isDue = false;
-    addSections();
+    addSections(document.getElementById('bull-board-sidebar'));
+    addSections(document.body); // for phones, which have no sidebar
     nameIcons();
+    mendMarks();
   });
 };
 new MutationObserver(refresh).observe(document.body, { childList: true, subtree: true });

@@ -24,7 +24,7 @@ export function ratesSection({ minutes, hour, day, queues }: Overview): Html {
         <table>
           <thead>
             <tr>
-              <th></th>
+              <td></td>
               <th class="number">Last hour</th>
               <th class="number">Last day</th>
             </tr>

@@ -96,7 +96,7 @@ export class ServedQueues {
     return this.#attempts.size === 0;
   }
 
-  /** Takes no more jobs until it is told otherwise; running ones go on. */
+  /** Takes no more jobs, but for one of each queue for which it waits already, until it is told otherwise; running ones go on. */
   setQuiet(isQuiet: boolean): void {
     this.#isQuiet = isQuiet;
     for (const worker of this.#workers) {

@@ -91,7 +91,10 @@ test('an operator lets a worker rest, go on and end; a viewer can not', async ()
 
   expect(await order('quiet', operator)).toBe(303);
   await until('it rests', async () => (await overviewOf(dashboard, operator)).includes('1 worker told to take no jobs'));
-  const sent = await here.producer().counters.increment({ key: here.key('n') });
+  const producer = here.producer({ maxBatch: 1 });
+  await producer.counters.increment({ key: here.key('n') }); // it is waiting for one already
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const sent = await producer.counters.increment({ key: here.key('n') });
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(await openQueue(here).getJobState(sent.jobId)).toBe('waiting');
   expect(await order('resume', operator)).toBe(303);
