@@ -18,7 +18,7 @@ const LADDER = [
   ['src/readers'],
   ['src/producers'],
   ['src/workers'],
-  ['src/index.ts'],
+  ['src/index.ts', 'src/testing'],
   ['src/web'],
   ['src/api'],
   ['loadtest/plain-bullmq'],

@@ -130,6 +130,13 @@ const variables = {
   },
   /** Folder of the private Redis, and of what is remembered of an installation, see `cli/installation.ts`. */
   TALLY_DATA_DIR: { schema: text('.tally'), example: '.tally' },
+  /** The user's own operations: a file, or a package, that exports them. */
+  TALLY_OPERATIONS: { schema: z.string().optional(), example: './operations.js' },
+  /**
+   * Port of the private Redis on 127.0.0.1, 0 for a free one. Unset: `DEFAULT_PORT` of `src/redis/embedded-record.ts`, or a free one
+   * when that is taken.
+   */
+  TALLY_REDIS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '6390' },
   /** First part of Tally's own keys. */
   TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
   /** First part of BullMQ's keys. */

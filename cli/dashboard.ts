@@ -48,7 +48,7 @@ export async function serveDashboard(): Promise<void> {
  */
 export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
-  const operations = operationsWithHistory(config);
+  const operations = operationsWithHistory(config, context.operations);
   return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config) };
 }
 

@@ -16,7 +16,7 @@ export async function doctor({ as, key, json }: DoctorFlags): Promise<void> {
   const findings = await examine({
     ...connectionOptions(context, findRedis(context)),
     ...durabilityOptions(context),
-    operations: operationsWithHistory(context.config),
+    operations: operationsWithHistory(context.config, context.operations),
     role: roleOf(as),
     cells: key ?? [],
   });

@@ -12,6 +12,7 @@ import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { withOperations } from './operations.js';
 import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -281,6 +282,8 @@ users
   .description('remove a user')
   .argument('<name>')
   .action(async (name: string) => (await import('./users.js')).removeUser(name));
+
+withOperations(program);
 
 try {
   await program.parseAsync();

@@ -74,7 +74,7 @@ async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget>
   if (config.REDIS_URL !== undefined) {
     return findRedis(context);
   }
-  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger);
+  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger, config.TALLY_REDIS_PORT);
   let stopping = false;
   stops.push(() => {
     stopping = true;

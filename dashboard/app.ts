@@ -34,6 +34,7 @@ import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
 import { OVERVIEW_PATH } from './overview/links.js';
 import { overviewPages } from './overview/overview-pages.js';
+import { underAnyPath } from './under-any-path.js';
 import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
 
@@ -46,7 +47,10 @@ export interface DashboardOptions extends CommonOptions, MetricsOption {
 }
 
 export interface Dashboard {
-  /** Serves the dashboard; hand it to `http.createServer`. */
+  /**
+   * Serves the dashboard: hand it to `http.createServer`, or mount it under a path of an Express app of yours,
+   * `app.use('/tools/tally', dashboard.app)`; then it stands at `/tools/tally/ops`.
+   */
   readonly app: Express;
   /** Closes the connections to Redis. Close the HTTP server first. */
   close(): Promise<void>;
@@ -95,6 +99,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
+  app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());

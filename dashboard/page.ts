@@ -204,7 +204,7 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   table { font-size: .8125rem; }
   th, td { padding: .375rem; }
   th, .nowrap { white-space: normal; }
-  td { overflow-wrap: anywhere; }
+  td { overflow-wrap: break-word; }
   td .code { display: inline-block; max-width: 5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
   .side { align-items: flex-start; }
 }

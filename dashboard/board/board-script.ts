@@ -11,8 +11,8 @@ export const BOARD_STYLE = `
 ul[class*="jobActions-"] > li:has(.lucide-files, .lucide-pencil) { display: none }
 [role="menu"]:has([class*="danger-"]) > [role="menuitem"]:is(:has(.lucide-plus), [class*="danger-"]) { display: none }
 .tally-sections { display: flex; flex-direction: column; padding: .5rem 0 .75rem; border-bottom: 1px solid var(--sidebar-border, var(--border)) }
-body > .tally-sections { display: none }
-@media (max-width: 767px) { body > .tally-sections { display: flex; flex-flow: row wrap; padding: .25rem .5rem; background: var(--card) } }
+main > .tally-sections { display: none }
+@media (max-width: 767px) { main > .tally-sections { display: flex; flex-flow: row wrap; padding: .25rem .5rem; background: var(--card) } }
 .tally-sections a { padding: .4rem 1.2rem; color: inherit; text-decoration: none }
 .tally-sections a:hover { background: var(--sidebar-state-hover, var(--muted)) }
 .tally-sections a[aria-current] { font-weight: 600; color: var(--primary) }
@@ -63,7 +63,7 @@ function addSections(place) {
     nav.append(link);
   }
   place.prepend(nav);
-  if (place === document.body) return;
+  if (place.tagName === 'MAIN') return;
   const heading = document.createElement('h1');
   heading.className = 'tally-unseen';
   heading.textContent = 'Queues';
@@ -136,7 +136,7 @@ const refresh = () => {
   requestAnimationFrame(() => {
     isDue = false;
     addSections(document.getElementById('bull-board-sidebar'));
-    addSections(document.body); // for phones, which have no sidebar
+    addSections(document.querySelector('#root main')); // for phones, which have no sidebar
     nameIcons();
     mendMarks();
   });

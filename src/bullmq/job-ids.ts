@@ -12,6 +12,11 @@ export function nextDelayed(redis: RedisClient, place: QueuePlace, limit: number
   return redis.zrange(jobSetKey(place, 'delayed'), '0', String(limit - 1));
 }
 
+/** The delayed jobs that are due at this time, by the clock of whoever delayed them. */
+export function dueUntil(redis: RedisClient, place: QueuePlace, untilMs: number): Promise<string[]> {
+  return redis.zrangebyscore(jobSetKey(place, 'delayed'), 0, `(${(untilMs + 1) * SCORES_PER_MS}`);
+}
+
 /** Delayed jobs that are due at this time or later, the next first. */
 export function delayedUntil(redis: RedisClient, place: QueuePlace, fromMs: number, limit: number): Promise<string[]> {
   return redis.zrangebyscore(jobSetKey(place, 'delayed'), fromMs * SCORES_PER_MS, '+inf', 'LIMIT', 0, limit);

@@ -2,7 +2,6 @@ import { distinctPartitions } from '../layout/layouts.js';
 import type { Layouts } from '../layout/layouts.js';
 import { ConnectedWorkers } from '../metrics/connected-workers.js';
 import { sourceOf } from '../redis/client-list.js';
-import { createRegistry } from '../operations/registry.js';
 import type { Finding } from '../redis/requirements.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
@@ -12,7 +11,7 @@ import { mayCall } from './missing-acl.js';
 const SUBJECT = 'other programs';
 
 /** Whether workers that are not Tally's are connected to its queues: what they take is not applied. */
-export async function checkOthers(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+export async function checkOthers(masters: Masters, layouts: Layouts, queues: readonly string[]): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
   const nodes = masters.nodes.map(({ redis }) => redis);
   const may = await Promise.all(nodes.map((redis) => mayCall(redis, [['CLIENT', 'LIST']])));
@@ -21,7 +20,7 @@ export async function checkOthers(masters: Masters, layouts: Layouts): Promise<F
   }
   const workers = await ConnectedWorkers.read({ masterOf: (slot) => masters.masterOf(slot)?.redis }, nodes);
   const found = partitions.flatMap((partition) =>
-    createRegistry().queues.flatMap((queue) => {
+    queues.flatMap((queue) => {
       if (masters.masterOf(partition.slot) === undefined) {
         return []; // its master is down, which has a line of its own
       }

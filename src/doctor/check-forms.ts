@@ -6,7 +6,6 @@ import { formOfJob } from '../jobs/job-data.js';
 import { distinctPartitions } from '../layout/layouts.js';
 import type { Layouts } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
-import { createRegistry } from '../operations/registry.js';
 import type { Finding } from '../redis/requirements.js';
 import { ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
@@ -18,9 +17,9 @@ const SUBJECT = 'forms';
 const LOOKED_AT = 100;
 
 /** Whether jobs wait that a newer version of Tally has written, and which workers of this version leave alone. */
-export async function checkForms(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+export async function checkForms(masters: Masters, layouts: Layouts, queues: readonly string[]): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
-  const places = partitions.flatMap((partition) => createRegistry().queues.map((queue) => ({ partition, queue })));
+  const places = partitions.flatMap((partition) => queues.map((queue) => ({ partition, queue })));
   const newer = (await Promise.all(places.map(async (place) => await readNewer(masters, place)))).flat();
   return [
     newer.length === 0

@@ -2,7 +2,6 @@ import { keptForMs, readKept } from '../jobs/kept-outcomes.js';
 import { distinctPartitions } from '../layout/layouts.js';
 import type { Layouts } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
-import { createRegistry } from '../operations/registry.js';
 import type { Finding } from '../redis/requirements.js';
 import { toMs } from '../redis/server-time.js';
 import { ok, warning } from './finding.js';
@@ -12,9 +11,9 @@ import type { Masters } from './masters.js';
 const SUBJECT = 'outcomes';
 
 /** Whether outcomes can be asked for as long as the workers were told to keep them. */
-export async function checkOutcomes(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+export async function checkOutcomes(masters: Masters, layouts: Layouts, queues: readonly string[]): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
-  const places = partitions.flatMap((partition) => createRegistry().queues.map((queue) => ({ partition, queue })));
+  const places = partitions.flatMap((partition) => queues.map((queue) => ({ partition, queue })));
   const short = (await Promise.all(places.map((place) => readShort(masters, place)))).flat();
   const shortest = [...short].sort((a, b) => a.keptMs - b.keptMs)[0];
   if (shortest === undefined) {

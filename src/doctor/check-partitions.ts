@@ -2,7 +2,6 @@ import { countJobs } from '../bullmq/queue-state.js';
 import type { Layout } from '../layout/layout.js';
 import type { Layouts } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
-import { createRegistry } from '../operations/registry.js';
 import type { Finding } from '../redis/requirements.js';
 import { count, ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
@@ -14,7 +13,11 @@ const MANY_CONNECTIONS = 500;
 const SUBJECT = 'partitions';
 
 /** How queues are and were split, where jobs still wait, and how the partitions lie on the masters. */
-export async function checkPartitions(masters: Masters, layouts: Layouts): Promise<Finding[]> {
+export async function checkPartitions(
+  masters: Masters,
+  layouts: Layouts,
+  queues: readonly string[],
+): Promise<Finding[]> {
   const { configured } = layouts;
   try {
     const [, ...others] = await allLayouts(layouts);
@@ -22,18 +25,18 @@ export async function checkPartitions(masters: Masters, layouts: Layouts): Promi
       return [warning(SUBJECT, 'not checked: the master that knows them is unreachable')];
     }
     return [
-      ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countAll(masters, configured))}`),
-      ...(await Promise.all(others.map((layout) => judgeOther(masters, layout)))).flat(),
+      ok(SUBJECT, `${configured.describe()}; ${jobsOf(await countAll(masters, configured, queues))}`),
+      ...(await Promise.all(others.map((layout) => judgeOther(masters, layout, queues)))).flat(),
       ...judgePlaces(masters, configured),
-      ...judgeConnections(configured),
+      ...judgeConnections(configured, queues),
     ];
   } catch (error) {
     return [ok(SUBJECT, `can't be checked: ${(error as Error).message}`)];
   }
 }
 
-async function judgeOther(masters: Masters, layout: Layout): Promise<Finding[]> {
-  const jobs = await countAll(masters, layout);
+async function judgeOther(masters: Masters, layout: Layout, queues: readonly string[]): Promise<Finding[]> {
+  const jobs = await countAll(masters, layout, queues);
   if (jobs.unfinished + jobs.failed === 0) {
     return layout.count === undefined ? [] : [ok(SUBJECT, `${layout.describe()} before; no job is left there`)];
   }
@@ -51,9 +54,9 @@ interface Jobs {
   readonly failed: number;
 }
 
-async function countAll(masters: Masters, { partitions }: Layout): Promise<Jobs> {
+async function countAll(masters: Masters, { partitions }: Layout, queues: readonly string[]): Promise<Jobs> {
   const counts = await Promise.all(
-    partitions.flatMap((partition) => createRegistry().queues.map((queue) => countIn(masters, partition, queue))),
+    partitions.flatMap((partition) => queues.map((queue) => countIn(masters, partition, queue))),
   );
   return {
     unfinished: counts.reduce((sum, { unfinished }) => sum + unfinished, 0),
@@ -87,8 +90,8 @@ function judgePlaces(masters: Masters, { partitions }: Layout): Finding[] {
   ];
 }
 
-function judgeConnections({ partitions }: Layout): Finding[] {
-  const connections = partitions.length * createRegistry().queues.length;
+function judgeConnections({ partitions }: Layout, queues: readonly string[]): Finding[] {
+  const connections = partitions.length * queues.length;
   return connections > MANY_CONNECTIONS
     ? [
         warning(

@@ -1,4 +1,4 @@
-import { createRegistry } from '../operations/registry.js';
+import type { Registry } from '../operations/registry.js';
 import type { Node } from '../redis/connect-once.js';
 import { mergeFindings } from '../redis/requirements.js';
 import type { Finding } from '../redis/requirements.js';
@@ -8,10 +8,10 @@ import { refusalOfCrossSlot } from '../redis/cross-slot-scripts.js';
 import { fault, ok } from './finding.js';
 
 /** Loads Tally's scripts on each master. */
-export async function checkScripts(nodes: readonly Node[], isCluster: boolean): Promise<Finding[]> {
+export async function checkScripts(nodes: readonly Node[], isCluster: boolean, registry: Registry): Promise<Finding[]> {
   const findings = await Promise.all(
     nodes.map(async (node) => {
-      const loaded = await loadOn(node);
+      const loaded = await loadOn(node, registry);
       const calls = isCluster && loaded.level === 'ok' ? [await judgeCalls(node)] : [];
       return [node.address, [loaded, ...calls]] as const;
     }),
@@ -30,9 +30,9 @@ async function judgeCalls({ redis }: Node): Promise<Finding> {
       );
 }
 
-async function loadOn({ redis }: Node): Promise<Finding> {
+async function loadOn({ redis }: Node, registry: Registry): Promise<Finding> {
   try {
-    for (const { text } of [applyScript(createRegistry()), settleScript()]) {
+    for (const { text } of [applyScript(registry), settleScript()]) {
       await redis.script('LOAD', text);
     }
     return ok('scripts', 'loaded');

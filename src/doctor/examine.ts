@@ -62,17 +62,18 @@ async function checkMasters(examination: Examination, masters: Masters): Promise
   }
   const { partitions, replicasToConfirm = 0, confirmOnDisk = false, operations } = examination;
   const layouts = layoutsOf(masters, { ...examination, partitions });
-  const { queues } = createRegistry(operations);
+  const registry = createRegistry(operations);
+  const { queues } = registry;
   const checks: [string, () => Promise<Finding[]>][] = [
     ['server', () => checkServers(nodes, { isCluster, replicasToConfirm, confirmOnDisk })],
-    ['scripts', () => checkScripts(nodes, isCluster)],
+    ['scripts', () => checkScripts(nodes, isCluster, registry)],
     ['clock', () => checkClocks(nodes)],
     ['processes', () => unlessForbidden('processes', checkProcesses(masters, examination))],
-    ['partitions', () => checkPartitions(masters, layouts)],
+    ['partitions', () => checkPartitions(masters, layouts, queues)],
     ['queues', () => unlessForbidden('queues', checkQueues(masters, layouts, queues))],
-    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts))],
-    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts))],
-    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts))],
+    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts, queues))],
+    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts, queues))],
+    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts, queues))],
     ['permissions', () => checkRights(nodes, examination)],
   ];
   const findings: Finding[] = [];

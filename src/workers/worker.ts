@@ -31,6 +31,7 @@ import { ForeignWorkers } from './foreign-workers.js';
 import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { Pulse } from './pulse.js';
+import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
@@ -71,12 +72,19 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
    * each slot, as with older servers, at several times the cost. @defaultValue true
    */
   callByMaster?: boolean;
-  /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
+  /**
+   * How long `close` waits for running jobs, in ms; then at most ten seconds more until what they applied is safe.
+   * @defaultValue 10,000
+   */
   closeTimeoutMs?: number;
 }
 
 /** How long a start waits for what needs all masters of a Cluster. */
 const PARTLY_AWAY_MS = 5_000;
+
+/** How long a close waits for what shortens receipts: the disk, and a replica. */
+const PULSE_TIMEOUT_MS = 1_000;
+const EXPIRE_TIMEOUT_MS = 10_000;
 
 /** How soon partitions are served of a number that a producer begins to use. */
 const FOLLOW_EVERY_MS = 5_000;
@@ -112,16 +120,6 @@ export function createWorker(options: WorkerOptions): TallyWorker {
   const checked = checkOptions('createWorker', optionsSchema, options);
   requireReceiptsOutliveLeases(checked);
   return new TallyWorker(checked);
-}
-
-function requireReceiptsOutliveLeases({ settledReceiptMs, lockDurationMs }: CheckedOptions): void {
-  const leastMs = 2 * lockDurationMs;
-  if (settledReceiptMs < leastMs) {
-    throw new ConfigurationError(
-      `createWorker: settledReceiptMs is ${settledReceiptMs}, but receipts must outlive leases: set it to ${leastMs} or ` +
-        `more, twice lockDurationMs, or lower lockDurationMs to ${Math.floor(settledReceiptMs / 2)}`,
-    );
-  }
 }
 
 /** A job that this worker completed. */
@@ -318,14 +316,16 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
 
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
+    const endsAtMs = performance.now() + closeTimeoutMs;
     const closed = new AbortController();
     const away = untilUnreachable(this.#store.redis, closed.signal);
     await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
-    await this.#closeQueues(away);
-    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), closeTimeoutMs);
-    await withinTime(Promise.race([this.#served.expireReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
+    await this.#closeQueues(away, endsAtMs);
+    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS));
+    const expiring = Promise.race([this.#served.expireReceipts(), away]);
+    await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
@@ -333,10 +333,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
   }
 
   /** Waits for running jobs; where Redis does not answer, for nothing else. */
-  async #closeQueues(away: Promise<void>): Promise<void> {
+  async #closeQueues(away: Promise<void>, endsAtMs: number): Promise<void> {
     const { closeTimeoutMs } = this.options;
     const closing = this.#served.close();
-    await withinTime(Promise.race([closing, away.then(() => this.#served.untilIdle())]), closeTimeoutMs);
+    const ended = Promise.race([closing, away.then(() => this.#served.untilIdle())]);
+    await withinTime(ended, Math.max(0, endsAtMs - performance.now()));
     if (!(await withinTime(closing, 0))) {
       if (!this.#served.isIdle) {
         this.#store.logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');

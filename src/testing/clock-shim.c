@@ -1,5 +1,5 @@
 /*
- * Moves the wall clock of one process. Preloaded (LD_PRELOAD) into redis-server by `redis-with-clock.ts`.
+ * Moves the wall clock of one process. Preloaded (LD_PRELOAD) into redis-server by `redis-with-clock.ts` and `test-redis.ts`.
  *
  * CLOCK_SHIM_FILE names a file of 8 bytes: by how many ms the wall clock is ahead (behind, if negative), a signed
  * integer in the machine's byte order. It is mapped, so that a change counts from the next look at the clock on.
