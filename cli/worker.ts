@@ -19,6 +19,7 @@ export async function work(): Promise<void> {
   const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
+  worker.once('stopped', () => process.kill(process.pid, 'SIGTERM'));
   const stopping = onStop(context, async () => {
     await worker.close();
     await stopMetrics?.();
