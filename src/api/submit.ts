@@ -69,6 +69,16 @@ export async function submitAndAnswer(
     place?.leave(); // others may come in while this request waits for outcomes
   });
   noteJobs(response, submissions);
+  await answerOutcomes(submissions, waitMs, deps, response);
+}
+
+/** Answers with what is known of some updates. */
+export async function answerOutcomes(
+  submissions: readonly Submission[],
+  waitMs: number | undefined,
+  deps: Pick<SubmitDeps, 'drain' | 'logger'>,
+  response: Response,
+): Promise<void> {
   const outcomes = await outcomesOf(submissions, waitMs, deps);
   response.status(waitMs === undefined ? 202 : 200).json({
     updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
@@ -150,7 +160,7 @@ function renamedPath(path: string, names: Readonly<Record<string, string>>): str
 async function outcomesOf(
   submissions: readonly Submission[],
   waitMs: number | undefined,
-  { drain, logger }: SubmitDeps,
+  { drain, logger }: Pick<SubmitDeps, 'drain' | 'logger'>,
 ): Promise<(Outcome | undefined)[]> {
   const outcomes: (Outcome | undefined)[] = submissions.map(() => undefined);
   const asked = submissions.map(async (submission, index) => {

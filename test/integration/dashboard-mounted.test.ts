@@ -45,9 +45,9 @@ function pathsOf(page: string): string[] {
 
 test('under a path of somebody’s app, all that a page leads to is under that path, and is there', async () => {
   const { get, logged } = await startMounted(place());
-  expect((await get(`${MOUNT}/ops`)).headers.get('location')).toBe(`${MOUNT}/ops/queues`);
-  expect(logged).toContain(`${MOUNT}/ops`);
-  for (const page of ['/ops/keys', '/ops/audit', '/ops/schedules', '/ops/queues']) {
+  expect((await get(`${MOUNT}/`)).headers.get('location')).toBe(`${MOUNT}/ops`);
+  expect(logged).toContain(`${MOUNT}/`);
+  for (const page of ['/ops', '/ops/failures', '/ops/keys', '/ops/audit', '/ops/schedules', '/ops/queues']) {
     const answer = await get(MOUNT + page);
     expect(answer.status).toBe(200);
     const paths = pathsOf(await answer.text());
