@@ -1,5 +1,5 @@
 import { createApi } from '../src/api/api.js';
-import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { apiOptions, connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
@@ -12,7 +12,7 @@ export async function serveApi(): Promise<void> {
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
   const metrics = metricsWithRedis(context, redis);
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context), metrics });
   const stops = [() => metrics.close(), () => api.close()];
   try {
     stops.push(await listenForMetrics(metrics, context));

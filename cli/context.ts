@@ -6,6 +6,7 @@ import { ConfigurationError } from '../src/errors.js';
 import { createLogger } from './logger.js';
 import { readRecord } from '../src/redis/embedded-record.js';
 import type { RedisTarget, UrlTarget } from '../src/redis/target.js';
+import type { WebhookOptions } from '../src/subscribers/webhooks/webhook-options.js';
 
 /** What every command starts from. */
 export interface Context {
@@ -34,6 +35,18 @@ export function durabilityOptions({ config }: Context) {
 /** What the producers of a command need beside that. */
 export function producerOptions(context: Context) {
   return { ...durabilityOptions(context), idempotencyWindowMs: context.config.TALLY_IDEMPOTENCY_WINDOW_MS };
+}
+
+/** What webhooks are added and delivered with; undefined when there are none. */
+export function webhookOptions({ config }: Context): WebhookOptions | undefined {
+  const { TALLY_WEBHOOK_KEY: sealingKeys, TALLY_WEBHOOK_ORIGIN: origin, TALLY_WEBHOOK_ALLOW_HTTP: allowHttp } = config;
+  const { TALLY_WEBHOOK_ALLOW_NETWORKS: allowedNetworks } = config;
+  return sealingKeys && { sealingKeys, origin, allowHttp, allowedNetworks };
+}
+
+/** What the API of a command needs beside what producers do. */
+export function apiOptions(context: Context) {
+  return { webhooks: webhookOptions(context) };
 }
 
 /**

@@ -98,6 +98,7 @@ function describe({ id, name, operations, keys, rate, updateRate, readOnly, owne
     ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
     ...(rest.requireIdempotencyKey ? ['idempotency keys required'] : []),
+    ...(rest.webhooks ? ['webhooks'] : []),
     `owner ${owner}`,
   ];
   return parts.join('; ');

@@ -7,7 +7,7 @@ import { describeTarget } from '../src/redis/target.js';
 import type { RedisTarget } from '../src/redis/target.js';
 import { claimEmbeddedRedis } from '../src/redis/embedded-record.js';
 import { withinTime } from '../src/lib/timeouts.js';
-import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { apiOptions, connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
@@ -53,7 +53,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   await worker.ready();
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context), metrics });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {

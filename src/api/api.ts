@@ -16,6 +16,11 @@ import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
 import { Drain } from '../web/drain.js';
+import { LiveFeed } from '../subscribers/live-feed.js';
+import { createOutcomeReader } from '../subscribers/outcome-reader.js';
+import { openWebhooks } from '../subscribers/webhooks/open-webhooks.js';
+import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
+import type { WebhookOptions } from '../subscribers/webhooks/webhook-options.js';
 
 export { restrictAccess } from './access/access.js';
 export type { Access } from './access/access.js';
@@ -30,6 +35,10 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** Whether workers tell outcomes. Without it, `GET /v1/outcomes` looks whether any were told. @defaultValue false */
+  outcomes?: boolean | undefined;
+  /** What webhooks are added with. @defaultValue `/v1/webhooks` says that there are none */
+  webhooks?: WebhookOptions | undefined;
 }
 
 export interface Api {
@@ -50,7 +59,12 @@ const MASTER_PATIENCE_MS = 1_000;
 /** Updates that are read, checked or on their way to Redis at a time: more would not be faster. */
 const MAX_AT_WORK = 10_000;
 
-const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
+const optionsSchema = z.strictObject({
+  ...producerShape,
+  authorize: z.custom<RequestHandler>().optional(),
+  outcomes: z.boolean().default(false),
+  webhooks: webhookOptionsSchema.optional(),
+});
 
 /**
  * The HTTP API: submits updates, tells what became of them and reads cells.
@@ -58,7 +72,7 @@ const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<Req
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const { authorize, outcomes, webhooks: webhookOptions, ...producing } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
@@ -70,9 +84,17 @@ export function createApi(options: ApiOptions): Api {
   const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
+  const outcomeReader = createOutcomeReader({ store, registry, namespace: producing.namespace });
+  const opened = webhookOptions && openWebhooks({ ...store, registry, reader: outcomeReader }, webhookOptions);
   return {
     app: createApp({
       ...store,
+      outcomes,
+      namespace: producing.namespace,
+      outcomeReader,
+      feed: new LiveFeed(outcomeReader, logger),
+      mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
+      webhooks: opened?.webhooks,
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },
@@ -89,6 +111,8 @@ export function createApi(options: ApiOptions): Api {
     close: async () => {
       drain.begin();
       guard.close();
+      outcomeReader.close();
+      await opened?.close();
       await producer.close();
       store.close();
     },

@@ -18,6 +18,13 @@ import { healthEndpoints } from '../web/health.js';
 import type { HealthDeps } from '../web/health.js';
 import { openApiEndpoint } from './openapi.js';
 import { operationsEndpoints } from './operations.js';
+import { asyncApiEndpoint } from './asyncapi.js';
+import { COME_AGAIN } from './event-stream.js';
+import { outcomesEndpoint } from './outcomes.js';
+import type { OutcomesDeps } from './outcomes.js';
+import { OUTCOMES_PATH, orToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
+import { webhooksEndpoints } from './webhooks.js';
+import type { WebhooksDeps } from './webhooks.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
 import { Problem } from '../web/problems.js';
@@ -28,7 +35,8 @@ import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps {
+export interface AppDeps
+  extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps, OutcomesDeps, WebhooksDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -71,8 +79,9 @@ export function createApp(deps: AppDeps): Express {
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
+  app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', deps.authorize);
+  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize));
   app.use(routerOf(endpointsOf(deps)));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -95,10 +104,14 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
     ...sumsEndpoints(deps),
     ...leaderboardsEndpoints(deps),
     ...reservationsEndpoints(deps),
+    outcomesEndpoint(deps),
+    outcomesTokensEndpoint(deps),
+    ...webhooksEndpoints(deps),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];
-  return [...endpoints, openApiEndpoint(endpoints, deps.registry)];
+  const described = [...endpoints, asyncApiEndpoint(deps)];
+  return [...described, openApiEndpoint(described, deps.registry)];
 }
 
 /** Without a text that is not UTF-8, which would be read as another key. */
@@ -123,6 +136,17 @@ const forbidCaching: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();
 };
+
+/** A browser that follows outcomes would give up on any status but 200. */
+function sendAwayWhenStopping(drain: Drain): RequestHandler {
+  return (_request, response, next) => {
+    if (drain.begun) {
+      response.set('Connection', 'close').type('text/event-stream').send(COME_AGAIN);
+    } else {
+      next();
+    }
+  };
+}
 
 function refuseWhenStopping(drain: Drain): RequestHandler {
   return (_request, response, next) => {

@@ -37,10 +37,15 @@ export function logRequests(logger: Logger): RequestHandler {
     customSuccessObject: (_request, response: Response, line: object) => ({ ...line, ...notesOf(response) }),
     customErrorObject: (_request, response: Response, _error, line: object) => ({ ...line, ...notesOf(response) }),
     serializers: {
-      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({ id, method, url }),
+      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({ id, method, url: withoutToken(url) }),
       res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
     },
   });
+}
+
+/** Whoever reads the log could use it before the page does that it was made for. */
+function withoutToken(url: string): string {
+  return url.replace(/([?&]token=)[^&]*/g, '$1***');
 }
 
 /** What Redis refuses, or does not answer, is no fault of this process; a fault of ours is. */
@@ -59,6 +64,11 @@ export function noteJobs(response: Response, submissions: readonly Submission[])
 /** Has the API key that a request came with logged with it, by its id. */
 export function noteApiKey(response: Response, id: string): void {
   response.locals['keyId'] = id;
+}
+
+/** The one that was noted; undefined when the request came with none. */
+export function apiKeyIdOf({ locals }: Response): string | undefined {
+  return locals['keyId'] as string | undefined;
 }
 
 /** Notes made while a request was handled. */
