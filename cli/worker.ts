@@ -47,6 +47,10 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
       updates: config.TALLY_KEEP_OUTCOMES_UPDATES,
       bytes: config.TALLY_KEEP_OUTCOMES_BYTES,
     },
+    outcomes: config.TALLY_OUTCOMES && {
+      keepMs: config.TALLY_OUTCOMES_KEEP_MS,
+      keepUpdates: config.TALLY_OUTCOMES_KEEP_UPDATES,
+    },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });
 }

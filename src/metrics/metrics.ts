@@ -8,8 +8,10 @@ import { createRegistry } from '../operations/registry.js';
 import { commonShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import type { RedisTarget } from '../redis/target.js';
+import { OutcomeGauges } from './outcome-gauges.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RefusalCounter } from './refusal-counter.js';
+import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
@@ -58,12 +60,15 @@ export class Metrics {
   readonly #register = new Registry();
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
+  readonly #outcomes: OutcomeGauges | undefined;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
   /** @internal what workers count jobs with */
   readonly jobs: WorkerMetrics;
   /** @internal what Redis refuses */
   readonly refusals: RefusalCounter;
+  /** @internal what subscribers count with */
+  readonly subscribers: SubscriberMetrics;
   /** @internal what the API turns away */
   readonly turnedAway: TurnedAwayCounter;
 
@@ -73,6 +78,7 @@ export class Metrics {
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
+    this.subscribers = new SubscriberMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
     const { redis, operations } = options;
     if (redis !== undefined) {
@@ -83,6 +89,7 @@ export class Metrics {
         this.refusals.count(code);
       };
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, queues });
+      this.#outcomes = this.#store.redis.isCluster ? undefined : new OutcomeGauges(this.#register, this.#store);
     }
   }
 
@@ -93,7 +100,7 @@ export class Metrics {
 
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
-    await this.#gauges?.refresh();
+    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh()]);
     return this.#register.metrics();
   }
 

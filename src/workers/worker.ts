@@ -31,7 +31,11 @@ import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
+import type { OutcomeTrimmer } from './outcome-trimmer.js';
 import { ServedQueues } from './served-queues.js';
+import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
+import type { TellOutcomes } from './tell-outcomes.js';
+import { Telling, tellScript } from './telling.js';
 
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
@@ -65,6 +69,11 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
   /**
+   * Tells all outcomes in a stream, for `createSubscriber`: `true`, or how much it holds. All workers of a namespace need it
+   * alike. Not on a Cluster. @defaultValue false
+   */
+  outcomes?: boolean | TellOutcomes | undefined;
+  /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
    * each slot, as with older servers, at several times the cost. @defaultValue true
    */
@@ -94,6 +103,7 @@ const optionsSchema = z.strictObject({
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   keepOutcomes: keepOutcomesSchema.prefault({}),
+  outcomes: tellOutcomesSchema,
   callByMaster: z.boolean().default(true),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
@@ -142,6 +152,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
+  #trimmer: OutcomeTrimmer | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -152,9 +163,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const { redis, layouts, clock, logger } = this.#store;
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
     const script = applyScript(this.#registry);
-    const settle = settleScript();
+    const [settle, tell] = [settleScript(), tellScript()];
     const metrics = options.metrics?.jobs;
-    this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
+    this.#scripts = new ScriptRunner(redis, [script, settle, tell, this.#retire], () => metrics?.scriptsReloaded());
+    const telling =
+      options.outcomes && new Telling({ ...this.#store, registry: this.#registry, scripts: this.#scripts, tell });
     const announcedClock = new AnnouncedClock(this.#store);
     this.#served = new ServedQueues({
       ...this.#store,
@@ -171,6 +184,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
+        telling,
       },
       settle,
       registry: this.#registry,
@@ -213,10 +227,13 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
+      const { outcomes: bounds } = this.options;
+      this.#trimmer = bounds && (await keepTelling({ ...this.#store, bounds }));
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();
     } catch (error) {
+      this.#trimmer?.close();
       this.#store.close();
       throw error;
     }
@@ -307,6 +324,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
+    this.#trimmer?.close();
     this.#store.close();
   }
 
