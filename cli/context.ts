@@ -46,7 +46,7 @@ export function webhookOptions({ config }: Context): WebhookOptions | undefined 
 
 /** What the API of a command needs beside what producers do. */
 export function apiOptions(context: Context) {
-  return { webhooks: webhookOptions(context) };
+  return { outcomes: context.config.TALLY_OUTCOMES, webhooks: webhookOptions(context) };
 }
 
 /**

@@ -16,9 +16,7 @@ import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
 import { Drain } from '../web/drain.js';
-import { LiveFeed } from '../subscribers/live-feed.js';
-import { createOutcomeReader } from '../subscribers/outcome-reader.js';
-import { openWebhooks } from '../subscribers/webhooks/open-webhooks.js';
+import { openTold } from './open-told.js';
 import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
 import type { WebhookOptions } from '../subscribers/webhooks/webhook-options.js';
 
@@ -84,17 +82,14 @@ export function createApi(options: ApiOptions): Api {
   const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
-  const outcomeReader = createOutcomeReader({ store, registry, namespace: producing.namespace });
-  const opened = webhookOptions && openWebhooks({ ...store, registry, reader: outcomeReader }, webhookOptions);
+  const { namespace } = producing;
+  const told = redis.isCluster ? undefined : openTold({ store, registry, namespace, webhooks: webhookOptions });
   return {
     app: createApp({
       ...store,
-      outcomes,
-      namespace: producing.namespace,
-      outcomeReader,
-      feed: new LiveFeed(outcomeReader, logger),
+      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes, namespace },
+      webhooks: told?.webhooks,
       mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
-      webhooks: opened?.webhooks,
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },
@@ -111,8 +106,7 @@ export function createApi(options: ApiOptions): Api {
     close: async () => {
       drain.begin();
       guard.close();
-      outcomeReader.close();
-      await opened?.close();
+      await told?.close();
       await producer.close();
       store.close();
     },

@@ -27,13 +27,19 @@ export const MAX_FOLLOWERS = 5_000;
 /** A client, and whatever stands between, hears from the server at least so often; and so often it is looked whether it still may. */
 export const HEARTBEAT_MS = 15_000;
 
-export interface OutcomesDeps extends Pick<Store, 'redis' | 'keys' | 'logger'> {
-  /** Whether this server was told that outcomes are told; else it is looked whether any were. */
-  readonly outcomes: boolean;
+/** What is told of outcomes. */
+interface Told {
+  /** Whether this server knows that outcomes are told; else it looks whether any were. */
+  readonly areOn: boolean;
   readonly namespace: string;
-  readonly registry: Registry;
-  readonly outcomeReader: OutcomeReader;
+  readonly reader: OutcomeReader;
   readonly feed: LiveFeed;
+}
+
+export interface OutcomesDeps extends Pick<Store, 'redis' | 'keys'> {
+  /** Undefined where nothing can be told, as on a Cluster. */
+  readonly told: Told | undefined;
+  readonly registry: Registry;
   readonly drain: Drain;
   readonly timeoutMs: number;
   /** Whether the caller of a request would still be let in. */
@@ -68,16 +74,16 @@ export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
     handlers: [
       async (request, response) => {
         const query = queryOf(outcomesQuery, request);
-        await requireOutcomes(deps);
+        const told = await requireOutcomes(deps);
         requireKnown(query, deps.registry);
-        const cursor = await cursorOf(request, query, deps);
-        if (deps.feed.clients >= MAX_FOLLOWERS) {
+        const cursor = await cursorOf(request, query, told.reader, deps);
+        if (told.feed.clients >= MAX_FOLLOWERS) {
           throw new Problem('TOO_MANY_FOLLOWERS', `${MAX_FOLLOWERS} clients follow outcomes here: ask another server`);
         }
         const stream = new EventStream(response);
         stream.begin(cursor);
         if (request.method !== 'HEAD') {
-          await follow(deps, { cursor, filter: filterOf(query), access: accessOf(response) }, stream, response);
+          await follow(deps, told, { cursor, filter: filterOf(query), access: accessOf(response) }, stream, response);
         }
         response.end();
       },
@@ -86,10 +92,14 @@ export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
 }
 
 /** @throws Problem `OUTCOMES_OFF` */
-export async function requireOutcomes({ outcomes, redis, keys, timeoutMs }: OutcomesDeps): Promise<void> {
-  if (!outcomes && (await askRedis(redis, timeoutMs, redis.exists(keys.outcomes))) === 0) {
+async function requireOutcomes({ told, redis, keys, timeoutMs }: OutcomesDeps): Promise<Told> {
+  if (told === undefined) {
+    throw new Problem('OUTCOMES_OFF', 'outcomes are not told on a Redis Cluster');
+  }
+  if (!told.areOn && (await askRedis(redis, timeoutMs, redis.exists(keys.outcomes))) === 0) {
     throw new Problem('OUTCOMES_OFF', 'outcomes are not told: set TALLY_OUTCOMES=true for the workers and for this server');
   }
+  return told;
 }
 
 function requireKnown({ operation = [] }: OutcomesQuery, registry: Registry): void {
@@ -99,14 +109,18 @@ function requireKnown({ operation = [] }: OutcomesQuery, registry: Registry): vo
   }
 }
 
-async function cursorOf(request: Request, query: OutcomesQuery, deps: OutcomesDeps): Promise<string> {
-  const { outcomeReader, redis, timeoutMs } = deps;
+async function cursorOf(
+  request: Request,
+  query: OutcomesQuery,
+  reader: OutcomeReader,
+  { redis, timeoutMs }: OutcomesDeps,
+): Promise<string> {
   const last = request.get('last-event-id') ?? query.lastEventId ?? '';
   const { from } = query;
   const start: Start =
     last !== '' ? { after: last } : from === undefined ? 'now' : from === 'beginning' ? from : { sinceMs: Date.parse(from) };
   try {
-    return await askRedis(redis, timeoutMs, outcomeReader.cursorAt(start));
+    return await askRedis(redis, timeoutMs, reader.cursorAt(start));
   } catch (error) {
     if (error instanceof TallyError && error.code === 'INVALID_CURSOR') {
       throw new Problem('INVALID_CURSOR', `${error.message}: begin anew, without Last-Event-ID`);
@@ -122,8 +136,13 @@ interface Following {
 }
 
 /** Until the client leaves, is dropped, may not stay any more, or the server stops. */
-async function follow(deps: OutcomesDeps, following: Following, stream: EventStream, response: Response): Promise<void> {
-  const { feed, drain, namespace } = deps;
+async function follow(
+  deps: OutcomesDeps,
+  { feed, namespace }: Told,
+  following: Following,
+  stream: EventStream,
+  response: Response,
+): Promise<void> {
   const end = new AbortController();
   const closed = new Promise<void>((resolve) => {
     response.once('close', () => {
@@ -131,7 +150,7 @@ async function follow(deps: OutcomesDeps, following: Following, stream: EventStr
       resolve();
     });
   });
-  void drain.orBegun(closed).then(() => {
+  void deps.drain.orBegun(closed).then(() => {
     end.abort();
   });
   void beat(deps, following, stream, response, end);
