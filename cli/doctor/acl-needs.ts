@@ -117,9 +117,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   subscriber: [
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
-      commands: words(
-        'XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE',
-      ),
+      commands: words('XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE'),
       keys: ['~tally:outcomes'],
     },
     { commands: words('DEL HDEL HGET HINCRBY HMGET HSET LLEN LPUSH LRANGE LTRIM'), keys: ['~tally:outcomes:*'] },

@@ -57,7 +57,15 @@ export function readTold(list: readonly string[]): ToldEntry | undefined {
   const [, form, number, atMs, updates, id = '', operation = ''] = HEAD.exec(fields['h'] ?? '') ?? [];
   return form === undefined
     ? undefined
-    : { form: Number(form), number: Number(number), atMs: Number(atMs), updates: Number(updates), id, operation, fields };
+    : {
+        form: Number(form),
+        number: Number(number),
+        atMs: Number(atMs),
+        updates: Number(updates),
+        id,
+        operation,
+        fields,
+      };
 }
 
 /** The number of the last update that was told, 0 for none. */

@@ -59,7 +59,12 @@ export class EntryDecoder {
       const cells = changes.next(outcome);
       return kindOf(outcome) === 'duplicate' || isUndone(outcome)
         ? []
-        : [{ index, event: this.#event(entry, index, this.#outcome(entry.operation, data, index, outcome), cells, data) }];
+        : [
+            {
+              index,
+              event: this.#event(entry, index, this.#outcome(entry.operation, data, index, outcome), cells, data),
+            },
+          ];
     });
   }
 

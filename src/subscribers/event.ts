@@ -3,7 +3,14 @@ import type { Outcome } from '../operations/outcome.js';
 import type { Cell } from '../redis/cell.js';
 
 /** What an update can end as. */
-export const STATUSES = ['applied', 'rejected', 'conflict', 'cancelled', 'failed', 'unknown'] as const satisfies readonly Outcome['status'][];
+export const STATUSES = [
+  'applied',
+  'rejected',
+  'conflict',
+  'cancelled',
+  'failed',
+  'unknown',
+] as const satisfies readonly Outcome['status'][];
 
 export type Status = (typeof STATUSES)[number];
 
@@ -30,8 +37,11 @@ interface AboutUpdate<Name extends string = string> {
 }
 
 /** The `data` of an event: the outcome as `GET /v1/updates/{id}` has it, and what the update changed. */
-export type OutcomeData<Name extends string = string, Result = unknown, Code extends string = string> = AboutUpdate<Name> &
-  Outcome<Result, Code>;
+export type OutcomeData<
+  Name extends string = string,
+  Result = unknown,
+  Code extends string = string,
+> = AboutUpdate<Name> & Outcome<Result, Code>;
 
 /**
  * An outcome as a CloudEvent 1.0, ready for `JSON.stringify` (structured mode).
@@ -56,12 +66,7 @@ export interface OutcomeEvent<Data extends OutcomeData = OutcomeData> {
 }
 
 /** The events of an operation, or of each of several. */
-export type OutcomeEventOf<Of extends Operation> = Of extends Operation<
-  infer Name,
-  infer _Params,
-  infer Result,
-  infer _Input,
-  infer Code
->
-  ? OutcomeEvent<OutcomeData<Name, Result, Code>>
-  : never;
+export type OutcomeEventOf<Of extends Operation> =
+  Of extends Operation<infer Name, infer _Params, infer Result, infer _Input, infer Code>
+    ? OutcomeEvent<OutcomeData<Name, Result, Code>>
+    : never;

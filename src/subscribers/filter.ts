@@ -70,5 +70,7 @@ function hasCrossed(crossing: Crossing, before: number | null | undefined, after
     return false;
   }
   const [from, to] = [before ?? 0, after ?? 0];
-  return 'below' in crossing ? from >= crossing.below && to < crossing.below : from <= crossing.above && to > crossing.above;
+  return 'below' in crossing
+    ? from >= crossing.below && to < crossing.below
+    : from <= crossing.above && to > crossing.above;
 }

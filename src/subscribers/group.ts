@@ -74,12 +74,11 @@ export class GroupMember {
    */
   async takeOver(idleMs: number, count: number): Promise<{ entries: GivenEntry[]; lost: string[] }> {
     const [stream] = this.#keys;
-    const [entries, lost] = (await this.#scripts.run(TAKE_OVER, [stream], [
-      this.group,
-      this.consumer,
-      idleMs,
-      count,
-    ])) as [RawEntry[], string[]];
+    const [entries, lost] = (await this.#scripts.run(
+      TAKE_OVER,
+      [stream],
+      [this.group, this.consumer, idleMs, count],
+    )) as [RawEntry[], string[]];
     return { entries: entries.map(givenEntry), lost };
   }
 

@@ -98,7 +98,9 @@ export class StreamTail {
 
   async #readOnce(): Promise<void> {
     const connection = (this.#connection ??= this.#open());
-    const first = [...this.#waiters].map(({ after }) => after).reduce((one, other) => (isBefore(one, other) ? one : other));
+    const first = [...this.#waiters]
+      .map(({ after }) => after)
+      .reduce((one, other) => (isBefore(one, other) ? one : other));
     const answer = await connection.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.stream, first);
     const id = answer?.[0]?.[1].at(-1)?.[0];
     if (id !== undefined && isBefore(this.#latest, id)) {

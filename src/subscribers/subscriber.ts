@@ -32,7 +32,9 @@ const RETRY_MS = 1_000;
  *
  * @throws ConfigurationError for options that don't fit
  */
-export function createSubscriber<Custom extends Operation = never>(options: SubscriberOptions<Custom>): TallySubscriber {
+export function createSubscriber<Custom extends Operation = never>(
+  options: SubscriberOptions<Custom>,
+): TallySubscriber {
   return new TallySubscriber(checkOptions('createSubscriber', subscriberSchema, options));
 }
 
