@@ -5,6 +5,7 @@ import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
 import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
 import { createRegistry } from '../src/operations/registry.js';
+import { disableWebhooksOf } from '../src/subscribers/webhooks/revoke-owner.js';
 import { createContext, findRedis } from './context.js';
 import { keySettings } from './key-flags.js';
 import type { CreateKeyFlags } from './key-flags.js';
@@ -76,13 +77,19 @@ export async function listKeys({ json }: ListKeysFlags): Promise<void> {
 /** `tally keys revoke`: nobody gets in with it any more. */
 export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
-  const left = await withKeyStore(context, findRedis(context), async (store) => {
-    if (!(await store.remove(id))) {
+  const { left, disabled } = await withKeyStore(context, findRedis(context), async (keyStore, store) => {
+    const { byId } = await keyStore.read();
+    if (!(await keyStore.remove(id))) {
       throw noKey(id);
     }
-    return store.count();
+    const owner = byId.get(id)?.owner ?? id;
+    const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
+    return { left: await keyStore.count(), disabled: isLast ? await disableWebhooksOf(owner, store) : 0 };
   });
   console.log(`revoked ${id}; servers refuse it ${SOON}`);
+  if (disabled > 0) {
+    console.error(`It was the last key of its owner, whose ${disabled} webhooks are disabled: see tally webhooks list`);
+  }
   if (left === 0) {
     console.error(
       'It was the last key: servers that run now still ask for one; those started from now on serve this machine only, and ask for none.',

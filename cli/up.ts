@@ -13,6 +13,7 @@ import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
+import { startWebhooks } from './webhook-sender.js';
 import { startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
@@ -51,6 +52,7 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const worker = startWorker(context, redis, metrics);
   stops.push(() => worker.close());
   await worker.ready();
+  stops.push(startWebhooks(context, redis));
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
   const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context), metrics });

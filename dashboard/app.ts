@@ -23,6 +23,7 @@ import { recordActions } from './audit/record-actions.js';
 import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
+import { Deliveries } from './board/deliveries.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { keysPages } from './cells/cells-pages.js';
@@ -68,6 +69,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
   const { redis, masters, logger } = store;
   const queues = new ShownQueues(store, registry.queues);
+  const deliveries = new Deliveries(store);
   const { redis: target, namespace, prefix, operations } = checked;
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
   redis.onRefusal = (code) => {
@@ -94,14 +96,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));
+  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, deliveries, registry }));
   app.use(answerErrors(logger));
 
   return {
     app,
     close: async () => {
       access.close();
-      const closed = [audit.written(), queues.close()];
+      const closed = [audit.written(), queues.close(), deliveries.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       store.close();
       await (metrics === checked.metrics ? undefined : metrics.close());

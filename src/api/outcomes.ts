@@ -96,7 +96,8 @@ async function requireOutcomes({ told, redis, keys, timeoutMs }: OutcomesDeps): 
   if (told === undefined) {
     throw new Problem('OUTCOMES_OFF', 'outcomes are not told on a Redis Cluster');
   }
-  if (!told.areOn && (await askRedis(redis, timeoutMs, redis.exists(keys.outcomes))) === 0) {
+  const last = () => redis.xrevrange(keys.outcomes, '+', '-', 'COUNT', 1);
+  if (!told.areOn && (await askRedis(redis, timeoutMs, last())).length === 0) {
     throw new Problem('OUTCOMES_OFF', 'outcomes are not told: set TALLY_OUTCOMES=true for the workers and for this server');
   }
   return told;

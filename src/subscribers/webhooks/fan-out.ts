@@ -51,10 +51,11 @@ export class FanOut {
     this.#running = this.#run();
   }
 
-  /** Resolves when nothing is on its way any more. */
+  /** Resolves when nothing is on its way any more, and another process may lead. */
   async close(): Promise<void> {
     this.#end.abort();
     await this.#running;
+    await this.#note('', 0);
   }
 
   async #run(): Promise<void> {
@@ -124,9 +125,9 @@ export class FanOut {
   }
 
   /** @returns the cursor, empty when there is none; undefined when another process leads */
-  async #note(cursor: string): Promise<string | undefined> {
+  async #note(cursor: string, leadMs = LEAD_MS): Promise<string | undefined> {
     const { scripts, lead, keys } = this.deps;
-    const noted = await scripts.run(lead, [keys.webhookFanOut], [this.#me, LEAD_MS, cursor]);
+    const noted = await scripts.run(lead, [keys.webhookFanOut], [this.#me, leadMs, cursor]);
     return noted === null ? undefined : String(noted);
   }
 
