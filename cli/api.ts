@@ -12,7 +12,12 @@ export async function serveApi(): Promise<void> {
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
   const metrics = metricsWithRedis(context, redis);
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context), metrics });
+  const api = createApi({
+    ...connectionOptions(context, redis),
+    ...producerOptions(context),
+    ...apiOptions(context),
+    metrics,
+  });
   const stops = [() => metrics.close(), () => api.close()];
   try {
     stops.push(await listenForMetrics(metrics, context));

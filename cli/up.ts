@@ -55,7 +55,12 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   stops.push(startWebhooks(context, redis));
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context), metrics });
+  const api = createApi({
+    ...connectionOptions(context, redis),
+    ...producerOptions(context),
+    ...apiOptions(context),
+    metrics,
+  });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {

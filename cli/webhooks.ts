@@ -89,7 +89,9 @@ export async function replayWebhook(id: string, { since, until }: ReplayFlags): 
   const { deliveries, from, to, gap, isCut } = await withWebhooks((webhooks) => webhooks.replay(id, range));
   console.log(deliveries === 0 ? 'nothing to send again' : `${deliveries} deliveries, of ${from ?? ''} to ${to ?? ''}`);
   if (gap !== undefined) {
-    console.error(`tally: what lies between ${gap.from ?? 'the beginning'} and ${gap.to ?? 'now'} is not kept any more`);
+    console.error(
+      `tally: what lies between ${gap.from ?? 'the beginning'} and ${gap.to ?? 'now'} is not kept any more`,
+    );
   }
   if (isCut) {
     console.error(`tally: too many deliveries wait; go on with --since ${to ?? since} when they are done`);

@@ -70,7 +70,12 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, outcomes, webhooks: webhookOptions, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const {
+    authorize,
+    outcomes,
+    webhooks: webhookOptions,
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };

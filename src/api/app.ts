@@ -35,8 +35,7 @@ import { schedulesEndpoints } from './schedules.js';
 import { updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps
-  extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps, OutcomesDeps, WebhooksDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps, OutcomesDeps, WebhooksDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */

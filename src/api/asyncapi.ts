@@ -68,7 +68,10 @@ function asyncApiOf({ operations }: Registry): JsonSchema {
         postedGap: { ...message('Some are missing', 'Gap'), headers: reference('components/schemas/WebhookHeaders') },
       },
       schemas: {
-        Outcome: withTypes(schemaOf(outcomeEventSchema), operations.map(({ name }) => name)),
+        Outcome: withTypes(
+          schemaOf(outcomeEventSchema),
+          operations.map(({ name }) => name),
+        ),
         Gap: schemaOf(gapEventSchema),
         WebhookHeaders: WEBHOOK_HEADERS,
       },

@@ -23,9 +23,12 @@ const eventShape = {
 /** An outcome as it is told. */
 export const outcomeEventSchema = z.object({
   ...eventShape,
-  type: z.string().regex(/^tally\.[A-Za-z0-9]+\.[A-Za-z0-9]+\.[a-z]+$|^tally\.transaction\.[a-z]+$/).meta({
-    description: '`tally.<operation>.<status>`',
-  }),
+  type: z
+    .string()
+    .regex(/^tally\.[A-Za-z0-9]+\.[A-Za-z0-9]+\.[a-z]+$|^tally\.transaction\.[a-z]+$/)
+    .meta({
+      description: '`tally.<operation>.<status>`',
+    }),
   subject: z.string().optional().meta({ description: 'The key of the first cell.' }),
   data: z.object({
     id: z.string().meta({ description: 'Of the update.' }),

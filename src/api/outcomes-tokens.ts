@@ -80,7 +80,11 @@ export function outcomesTokensEndpoint({ redis, keys, timeoutMs }: TokenDeps): E
 }
 
 /** Lets a request to follow outcomes in that comes with a token, as far as its maker could go; all others are for `authorize`. */
-export function orToken(deps: TokenDeps, mayStay: (response: Response) => Promise<boolean>, authorize: RequestHandler): RequestHandler {
+export function orToken(
+  deps: TokenDeps,
+  mayStay: (response: Response) => Promise<boolean>,
+  authorize: RequestHandler,
+): RequestHandler {
   return async (request, response, next) => {
     const token = tokenOf(request);
     if (token === undefined) {
@@ -102,7 +106,11 @@ export function orToken(deps: TokenDeps, mayStay: (response: Response) => Promis
       throw refused();
     }
     if (origin !== undefined) {
-      response.set({ 'Access-Control-Allow-Origin': origin, 'Cross-Origin-Resource-Policy': 'cross-origin', Vary: 'Origin' });
+      response.set({
+        'Access-Control-Allow-Origin': origin,
+        'Cross-Origin-Resource-Policy': 'cross-origin',
+        Vary: 'Origin',
+      });
     }
     next();
   };

@@ -98,7 +98,10 @@ async function requireOutcomes({ told, redis, keys, timeoutMs }: OutcomesDeps): 
   }
   const last = () => redis.xrevrange(keys.outcomes, '+', '-', 'COUNT', 1);
   if (!told.areOn && (await askRedis(redis, timeoutMs, last())).length === 0) {
-    throw new Problem('OUTCOMES_OFF', 'outcomes are not told: set TALLY_OUTCOMES=true for the workers and for this server');
+    throw new Problem(
+      'OUTCOMES_OFF',
+      'outcomes are not told: set TALLY_OUTCOMES=true for the workers and for this server',
+    );
   }
   return told;
 }
@@ -119,7 +122,13 @@ async function cursorOf(
   const last = request.get('last-event-id') ?? query.lastEventId ?? '';
   const { from } = query;
   const start: Start =
-    last !== '' ? { after: last } : from === undefined ? 'now' : from === 'beginning' ? from : { sinceMs: Date.parse(from) };
+    last !== ''
+      ? { after: last }
+      : from === undefined
+        ? 'now'
+        : from === 'beginning'
+          ? from
+          : { sinceMs: Date.parse(from) };
   try {
     return await askRedis(redis, timeoutMs, reader.cursorAt(start));
   } catch (error) {

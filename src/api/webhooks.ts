@@ -78,7 +78,13 @@ const replayAnswer = z.object({
   isCut: z.literal(true).optional().meta({ description: 'Too many deliveries wait: go on from `to` later.' }),
 });
 
-const ID = { in: 'path', name: 'id', description: 'Of the webhook.', schema: { type: 'string' }, required: true } as const;
+const ID = {
+  in: 'path',
+  name: 'id',
+  description: 'Of the webhook.',
+  schema: { type: 'string' },
+  required: true,
+} as const;
 
 const PROBLEMS = [
   ...(['BAD_REQUEST', 'FORBIDDEN', 'INVALID_QUERY', 'OTHER_SITE', 'WEBHOOKS_OFF'] as const),
@@ -217,7 +223,9 @@ function changes(deps: WebhooksDeps): Endpoint[] {
         async (request, response) => {
           const { since, until } = checkBody('INVALID_WEBHOOK', replayQuestion, request.body);
           const range = { sinceMs: Date.parse(since), ...(until !== undefined && { untilMs: Date.parse(until) }) };
-          response.json(await ask(deps, response, (webhooks, by) => webhooks.replay(idOf(request), range, by), REPLAY_MS));
+          response.json(
+            await ask(deps, response, (webhooks, by) => webhooks.replay(idOf(request), range, by), REPLAY_MS),
+          );
         },
       ],
     }),

@@ -78,7 +78,11 @@ export function checkQuestion<Schema extends z.ZodObject>(schema: Schema, questi
 }
 
 /** What a body says. @throws Problem with this code, which names each place */
-export function checkBody<Schema extends z.ZodObject>(code: ProblemCode, schema: Schema, body: unknown): z.output<Schema> {
+export function checkBody<Schema extends z.ZodObject>(
+  code: ProblemCode,
+  schema: Schema,
+  body: unknown,
+): z.output<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) {
     return parsed.data;

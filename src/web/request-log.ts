@@ -37,7 +37,11 @@ export function logRequests(logger: Logger): RequestHandler {
     customSuccessObject: (_request, response: Response, line: object) => ({ ...line, ...notesOf(response) }),
     customErrorObject: (_request, response: Response, _error, line: object) => ({ ...line, ...notesOf(response) }),
     serializers: {
-      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({ id, method, url: withoutToken(url) }),
+      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({
+        id,
+        method,
+        url: withoutToken(url),
+      }),
       res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
     },
   });

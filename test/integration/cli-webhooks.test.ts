@@ -41,7 +41,10 @@ test('webhooks are added, listed, rotated, replayed and removed by command; tall
   await until('it is delivered', () => receiver.posts.length === 1);
   expect(receiver.verified(secret)).toMatchObject([{ type: 'tally.xp.award.applied' }]);
   await until('it is printed', () => following.output.stdout.includes('\n'));
-  expect(JSON.parse(following.output.stdout)).toMatchObject({ type: 'tally.xp.award.applied', subject: here.key('bo') });
+  expect(JSON.parse(following.output.stdout)).toMatchObject({
+    type: 'tally.xp.award.applied',
+    subject: here.key('bo'),
+  });
 
   expect((await run('webhooks', 'rotate', webhook.id)).stdout.trim()).toMatch(/^whsec_\S+$/);
   expect(await run('webhooks', 'replay', webhook.id, '--since', '2020-01-01T00:00:00Z')).toMatchObject({

@@ -61,7 +61,11 @@ test('webhooks need an API key that was made for them, and are those of its owne
     addKey(here, { webhooks: true, owner: 'ann' }),
     addKey(here, { webhooks: true, owner: 'bo' }),
   ]);
-  const [plain, ann, bo] = keys.map(({ secret }) => as(secret)) as [ReturnType<typeof as>, ReturnType<typeof as>, ReturnType<typeof as>];
+  const [plain, ann, bo] = keys.map(({ secret }) => as(secret)) as [
+    ReturnType<typeof as>,
+    ReturnType<typeof as>,
+    ReturnType<typeof as>,
+  ];
   const added = await ann('POST', '/v1/webhooks', { url: receiver.url, crosses: 'below:5' });
   expect(added).toMatchObject({ status: 201, body: { owner: 'ann', crosses: 'below:5', hasToken: false } });
   expect(added.body.secret).toMatch(/^whsec_/);
@@ -74,7 +78,11 @@ test('webhooks need an API key that was made for them, and are those of its owne
     ['POST', `${one}/replay`, { since }],
     ['DELETE', one],
   ];
-  for (const call of [['GET', '/v1/webhooks'], ['POST', '/v1/webhooks', { url: receiver.url }], ...calls] as typeof calls) {
+  for (const call of [
+    ['GET', '/v1/webhooks'],
+    ['POST', '/v1/webhooks', { url: receiver.url }],
+    ...calls,
+  ] as typeof calls) {
     expect(await plain(...call)).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
     expect(await as()(...call)).toMatchObject({ status: 401 });
   }
@@ -86,7 +94,10 @@ test('webhooks need an API key that was made for them, and are those of its owne
   expect(JSON.stringify(await ann('GET', one))).not.toContain('ealed');
   expect((await ann('POST', `${one}/secret`)).body.secret).not.toBe(added.body.secret);
   expect((await ann('POST', `${one}/disable`)).body.disabled?.why).toBe('BY_HAND');
-  expect(await ann('POST', `${one}/replay`, { since })).toMatchObject({ status: 409, body: { code: 'WEBHOOK_DISABLED' } });
+  expect(await ann('POST', `${one}/replay`, { since })).toMatchObject({
+    status: 409,
+    body: { code: 'WEBHOOK_DISABLED' },
+  });
   expect((await ann('POST', `${one}/enable`)).body.disabled).toBeUndefined();
   expect(await ann('POST', `${one}/replay`, { since })).toMatchObject({ status: 200, body: { deliveries: 0 } });
   expect(await disableWebhooksOf('ann', { redis: here.client, keys: createKeys(here) })).toBe(1);
@@ -132,7 +143,11 @@ test('what is not valid, or leads where it may not, is refused by name', async (
   for (const url of ['http://example.com/', 'https://127.0.0.1/', 'https://[::1]/', 'https://localhost/', 'nonsense']) {
     expect(await refusal({ url }), url).toEqual([422, 'FORBIDDEN_TARGET']);
   }
-  for (const body of [{}, { url: 'https://example.com/', x: 1 }, { url: 'https://example.com/', operations: ['no.such'] }]) {
+  for (const body of [
+    {},
+    { url: 'https://example.com/', x: 1 },
+    { url: 'https://example.com/', operations: ['no.such'] },
+  ]) {
     expect(await refusal(body)).toEqual([422, 'INVALID_WEBHOOK']);
   }
   const { as: off } = await callers(here, undefined);
@@ -163,7 +178,9 @@ test('the users of docs/redis-acl.md are refused nothing on the way of webhooks 
   const own = await ownRedis();
   const here = place(own.url);
   const { port } = new URL(own.url);
-  const [, major = 0, minor = 0] = (/redis_version:(\d+)\.(\d+)/.exec(await here.client.info('server')) ?? []).map(Number);
+  const [, major = 0, minor = 0] = (/redis_version:(\d+)\.(\d+)/.exec(await here.client.info('server')) ?? []).map(
+    Number,
+  );
   const userOf = async (role: Role) => {
     const rules = aclRules([role], { ...here, cells: ['{*'], version: [major, minor] }).split(' ');
     await here.client.call('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rules);

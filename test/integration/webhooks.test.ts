@@ -15,7 +15,11 @@ import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startReceiver } from '../support/webhook-receiver.js';
 
-const HERE: Omit<WebhookOptions, 'sealingKeys'> = { allowHttp: true, allowedNetworks: ['127.0.0.1'], origin: 'tally.example' };
+const HERE: Omit<WebhookOptions, 'sealingKeys'> = {
+  allowHttp: true,
+  allowedNetworks: ['127.0.0.1'],
+  origin: 'tally.example',
+};
 
 function webhooksOf(here: Place, options: Partial<WebhookOptions> = {}) {
   const all = { ...HERE, sealingKeys: [randomBytes(32)], ...options };
@@ -68,7 +72,11 @@ async function setUp(options: Partial<WebhookSenderOptions> = {}) {
 test('an outcome is posted as a CloudEvent in structured mode, signed, to those whose filter it fits', async () => {
   const { here, receiver, webhooks, send, restock } = await setUp();
   const other = await startReceiver();
-  const { secret, webhook } = await webhooks.add({ url: receiver.url, keys: [here.key('stock:*')], token: 'let-me-in' });
+  const { secret, webhook } = await webhooks.add({
+    url: receiver.url,
+    keys: [here.key('stock:*')],
+    token: 'let-me-in',
+  });
   await webhooks.add({ url: other.url, operations: ['xp.award'] });
   send();
   await restock(here.key('other'));
@@ -114,7 +122,9 @@ test('while a secret is rotated events are signed with both, and then with the n
   expect(receiver.verified(before)).toHaveLength(1);
   expect(receiver.verified(now)).toHaveLength(1);
   const keys = createKeys(here);
-  const stored = JSON.parse((await here.client.hget(keys.webhooks, webhook.id)) ?? '') as { signing: { untilMs?: number }[] };
+  const stored = JSON.parse((await here.client.hget(keys.webhooks, webhook.id)) ?? '') as {
+    signing: { untilMs?: number }[];
+  };
   stored.signing[1]!.untilMs = Date.now() - 1; // the day is over
   await here.client.hset(keys.webhooks, webhook.id, JSON.stringify(stored));
   await new Promise((resolve) => setTimeout(resolve, 2_500)); // so long a sender goes on with what it knows
@@ -187,7 +197,10 @@ test('a target is sent to at its own pace, and no more than ten at a time', asyn
   await webhooks.add({ url: receiver.url });
   const { webhook } = await webhooks.add({ url: paced.url, perMinute: 6_000 });
   expect(webhook.perMinute).toBe(300);
-  expect(paced.asked[0]?.headers).toMatchObject({ 'webhook-request-origin': 'tally.example', 'webhook-request-rate': '6000' });
+  expect(paced.asked[0]?.headers).toMatchObject({
+    'webhook-request-origin': 'tally.example',
+    'webhook-request-rate': '6000',
+  });
   send();
   send();
   const begunAtMs = Date.now();
@@ -237,7 +250,12 @@ test('each event is delivered once although several processes share the work, an
   await closes[1]!();
   told.push(...(await restock(here.key('lamp'), 50)));
   await until('all are delivered', () => receiver.posts.length >= 150);
-  expect(receiver.verified(secret).map(({ id }) => id).sort()).toEqual(told.sort());
+  expect(
+    receiver
+      .verified(secret)
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(told.sort());
 });
 
 test('a webhook whose deliveries pile up is disabled before they fill Redis', async () => {

@@ -17,7 +17,7 @@ async function toldIds(here: Place): Promise<string[]> {
   const reader = createOutcomeReader({ store, registry: createRegistry(), namespace: here.namespace });
   const ids: string[] = [];
   let cursor = await reader.cursorAt('beginning');
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     const page = await reader.read(cursor, 100);
     ids.push(...page.events.map(({ event }) => event.id));
     ({ cursor, isLast } = page);
@@ -28,7 +28,7 @@ async function toldIds(here: Place): Promise<string[]> {
 }
 
 test('every outcome is delivered at least once, and nothing else, though workers and Redis are killed', async () => {
-  const redis = await ownRedis(['appendfsync always']);
+  const redis = await ownRedis(['--appendfsync', 'always']);
   const here = place(redis.url);
   const receiver = await startReceiver();
   const refused = new Set<unknown>();

@@ -80,7 +80,9 @@ export async function startReceiver(): Promise<Receiver> {
     answer: () => ({ status: 204 }),
     allow: { 'webhook-allowed-origin': '*', 'webhook-allowed-rate': '*' },
     verified: (secret) =>
-      posts.map(({ body, headers }) => new Webhook(secret).verify(body, headers as Record<string, string>) as OutcomeEvent),
+      posts.map(
+        ({ body, headers }) => new Webhook(secret).verify(body, headers as Record<string, string>) as OutcomeEvent,
+      ),
   };
   return receiver;
 }

@@ -30,7 +30,10 @@ test('a client that takes nothing is dropped, and never has more in memory than 
   expect(sent).toBeLessThan(10_000);
   expect(largest).toBeLessThan(200 * 1024);
   let text = '';
-  socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('error', () => undefined).resume();
+  socket
+    .on('data', (chunk: Buffer) => (text += chunk.toString()))
+    .on('error', () => undefined)
+    .resume();
   await once(socket, 'close');
   expect(text).toContain('id: c1\n'); // with what it got last it can go on
 });

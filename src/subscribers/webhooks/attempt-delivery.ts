@@ -37,7 +37,11 @@ export async function attemptDelivery(
   const body = JSON.stringify(event);
   try {
     const url = checkTarget(webhook.url, policy);
-    const { statusCode, headers, body: answer } = await request(url, {
+    const {
+      statusCode,
+      headers,
+      body: answer,
+    } = await request(url, {
       method: 'POST',
       dispatcher: agent,
       signal: AbortSignal.timeout(timeoutMs),

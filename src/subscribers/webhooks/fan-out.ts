@@ -97,7 +97,10 @@ export class FanOut {
     const webhooks = await known.all();
     const { unreadable } = known;
     if (unreadable.length > 0 && !this.#hasWarned) {
-      logger.warn({ webhooks: unreadable }, 'this version of Tally can not read these webhooks: a newer one has to serve all');
+      logger.warn(
+        { webhooks: unreadable },
+        'this version of Tally can not read these webhooks: a newer one has to serve all',
+      );
     }
     this.#hasWarned = unreadable.length > 0;
     return webhooks.length > 0 && unreadable.length === 0;

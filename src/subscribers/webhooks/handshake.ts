@@ -56,8 +56,11 @@ async function answerOf(url: URL, agent: Sending['agent'], timeoutMs: number, he
     if (cause instanceof ForbiddenTargetError) {
       throw cause;
     }
-    throw new HandshakeError(`the target could not be asked (${(cause as NodeJS.ErrnoException).code ?? 'no answer'}): ${HOW}`, {
-      cause: error,
-    });
+    throw new HandshakeError(
+      `the target could not be asked (${(cause as NodeJS.ErrnoException).code ?? 'no answer'}): ${HOW}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -31,7 +31,10 @@ export class KnownWebhooks {
   /** Sends nothing to it any more, until somebody enables it. */
   async disable(id: string, why: DisabledWhy): Promise<void> {
     try {
-      await this.store.change(id, (webhook) => ({ ...webhook, disabled: webhook.disabled ?? { why, atMs: Date.now() } }));
+      await this.store.change(id, (webhook) => ({
+        ...webhook,
+        disabled: webhook.disabled ?? { why, atMs: Date.now() },
+      }));
     } catch (error) {
       if (!(error instanceof WebhookNotFoundError)) {
         throw error;

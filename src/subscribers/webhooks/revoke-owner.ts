@@ -6,7 +6,10 @@ import type { Store } from '../../layout/store.js';
  *
  * @returns how many these were
  */
-export async function disableWebhooksOf(owner: string, { redis, keys }: Pick<Store, 'redis' | 'keys'>): Promise<number> {
+export async function disableWebhooksOf(
+  owner: string,
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+): Promise<number> {
   const store = new WebhookStore(redis, keys);
   const { webhooks } = await store.read();
   const atMs = Date.now();

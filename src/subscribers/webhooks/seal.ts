@@ -64,7 +64,8 @@ export class Seal {
   }
 }
 
-const KEY_ERROR = 'must be 32 random bytes in base64, as `openssl rand -base64 32` prints them; several with commas between';
+const KEY_ERROR =
+  'must be 32 random bytes in base64, as `openssl rand -base64 32` prints them; several with commas between';
 
 /**
  * The keys of `TALLY_WEBHOOK_KEY`, the one that seals first.

@@ -38,7 +38,9 @@ const MAX_URL_LENGTH = 2_000;
  */
 export function checkTarget(text: string, policy: TargetPolicy): URL {
   if (text.length > MAX_URL_LENGTH || !URL.canParse(text)) {
-    throw new ForbiddenTargetError(`must be a URL of up to ${MAX_URL_LENGTH} characters, e.g. https://example.com/hook`);
+    throw new ForbiddenTargetError(
+      `must be a URL of up to ${MAX_URL_LENGTH} characters, e.g. https://example.com/hook`,
+    );
   }
   const url = new URL(text);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && policy.allowHttp)) {

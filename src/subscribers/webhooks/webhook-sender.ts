@@ -90,7 +90,16 @@ export class WebhookSender {
     this.#pending = new PendingCounts(redis, keys, this.#queue);
     this.#agent = createTargetAgent(policy, answerTimeoutMs);
     const sending = { agent: this.#agent, policy, timeoutMs: answerTimeoutMs };
-    const deps = { redis, keys, scripts, takeTurn, known, seal: new Seal(sealingKeys), inFlight: new InFlight(), sending };
+    const deps = {
+      redis,
+      keys,
+      scripts,
+      takeTurn,
+      known,
+      seal: new Seal(sealingKeys),
+      inFlight: new InFlight(),
+      sending,
+    };
     const now = () => this.#now();
     this.#worker = this.#work((job, token = '') => deliver(job, token, { ...deps, now }), logger);
     const { reader, queue, pending } = { reader: this.#reader, queue: this.#queue, pending: this.#pending };

@@ -14,7 +14,10 @@ export const settingsShape = {
   url: z.string(),
   ...filterShape,
   perMinute: z.int().min(1).max(MAX_PER_MINUTE).optional(),
-  token: z.string().regex(/^[\x21-\x7e]{1,1000}$/, tokenError).optional(),
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,1000}$/, tokenError)
+    .optional(),
 };
 
 export interface WebhookSettings extends OutcomeFilter {

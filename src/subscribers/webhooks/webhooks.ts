@@ -153,7 +153,11 @@ export class Webhooks {
    * @param range from when on, and up to when, in ms. @defaultValue up to now
    * @throws WebhookNotFoundError
    */
-  async replay(id: string, range: { sinceMs: number; untilMs?: number | undefined }, by: WebhookOwner = {}): Promise<Replayed> {
+  async replay(
+    id: string,
+    range: { sinceMs: number; untilMs?: number | undefined },
+    by: WebhookOwner = {},
+  ): Promise<Replayed> {
     const webhook = await this.#find(id, by);
     if (webhook.disabled !== undefined) {
       throw new TallyError('WEBHOOK_DISABLED', `the webhook is disabled (${webhook.disabled.why}): enable it first`);
@@ -226,7 +230,12 @@ function extended(replayed: Replayed, events: readonly { readonly time: string }
   const [first, last] = [events[0], events.at(-1)];
   return first === undefined || last === undefined
     ? replayed
-    : { ...replayed, deliveries: replayed.deliveries + events.length, from: replayed.from ?? first.time, to: last.time };
+    : {
+        ...replayed,
+        deliveries: replayed.deliveries + events.length,
+        from: replayed.from ?? first.time,
+        to: last.time,
+      };
 }
 
 function shown({ signing: _, scope: __, token, createdAtMs, disabled, ...webhook }: Webhook): ShownWebhook {
@@ -237,4 +246,3 @@ function shown({ signing: _, scope: __, token, createdAtMs, disabled, ...webhook
     ...(disabled && { disabled: { why: disabled.why, at: new Date(disabled.atMs).toISOString() } }),
   };
 }
-
