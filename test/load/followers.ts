@@ -83,8 +83,11 @@ async function measure(clients: number): Promise<void> {
     for (let number = 0; number < clients; number += 1) {
       const socket = connect(port, '127.0.0.1');
       socket.write('GET /v1/outcomes HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      let rest = '';
       socket.on('data', (chunk: Buffer) => {
-        heard += chunk.toString('latin1').split('event: outcome').length - 1;
+        const parts = (rest + chunk.toString('latin1')).split('event: outcome');
+        heard += parts.length - 1;
+        rest = parts.at(-1)?.slice(-'event: outcom'.length) ?? '';
       });
       sockets.push(socket);
       await once(socket, 'data');
