@@ -592,17 +592,18 @@ local function read_cells(cells, is_missing, first_cell, count)
   end
 end
 
--- What is told of steps whose outcome does not say their new value: "step=value,value" of their cells, '' of a missing one.
-local changes, note_change
+-- What is told of steps whose outcome does not say their new value, by step: the values of its cells, '-' of a missing one.
+local after_texts, note_values
 if told then
-  changes = {}
-  note_change = function(step, first_cell, count)
-    local texts = {}
+  after_texts = {}
+  note_values = function(step, first_cell, count)
+    local text
     for n = 1, count do
       local cell = all_cells[first_cell + n]
-      texts[n] = missing[cell] and '' or integer_text(values[cell])
+      local value = missing[cell] and '-' or integer_texts[values[cell]] or integer_text(values[cell])
+      text = text and text .. ',' .. value or value
     end
-    changes[#changes + 1] = step .. '=' .. concat(texts, ',')
+    after_texts[step] = text
   end
 end
 
@@ -658,8 +659,8 @@ local function run_steps(outcomes, first, last, all_or_nothing)
         fault = rejection(results, details)
       else
         outcome, fault = accept(shape, first_cell, new_values, results)
-        if changes and not fault then
-          note_change(step, first_cell, cell_count)
+        if after_texts and not fault then
+          note_values(step, first_cell, cell_count)
         end
       end
     end
@@ -725,14 +726,16 @@ if steps_of_updates then
   -- A transaction, all or nothing: a step that can't be applied takes back the ones before it.
   local function outcome_of_transaction(step_count)
     local saved = save_cells(cells_of_steps(step_count))
-    local results, noted = {}, changes and #changes
+    local results, steps_before = {}, steps_done
     local failed = apply_steps(results, 1, step_count, true)
     if not failed then
       return concat(results, '|')
     end
     restore_cells(saved)
-    for n = noted and #changes or 0, noted and noted + 1 or 1, -1 do
-      changes[n] = nil
+    if after_texts then
+      for step = steps_before + 1, steps_done do
+        after_texts[step] = nil
+      end
     end
     skip_steps(step_count - failed)
     return string.sub(results[failed], 1, 1) .. failed .. ':' .. string.sub(results[failed], 2)
@@ -961,11 +964,18 @@ if told and (#outcomes > 1 or first ~= 61) then -- '='
   if not last then
     return redis.error_reply('OUTCOMES_UNREADABLE ' .. stream .. ' can not be read as the stream of outcomes: ' .. fault)
   end
-  if not (is_allowed('XADD', stream, 'x', 'x', 'x') and is_allowed('SET', KEYS[1], 'x', 'x')) then
-    return redis.error_reply("NOPERM the worker's user may not run XADD on the stream of outcomes, or SET on a receipt")
+  if not is_allowed('SET', KEYS[1], 'x', 'x') then
+    return redis.error_reply("NOPERM the worker's user may not run SET on the receipt of a job")
   end
   local head = format('%d %.0f %.0f %d ', told.form, last + #outcomes, now_ms, #outcomes) .. told.source
-  local before, after = concat(before_texts, ','), concat(changes, ';')
+  local after = ''
+  if next(after_texts) then
+    for step = 1, steps_done do
+      after_texts[step] = after_texts[step] or ''
+    end
+    after = concat(after_texts, ';')
+  end
+  local before = concat(before_texts, ',')
   call('XADD', stream, '*', 'h', head, 'r', record, 'b', before, 'a', after, 'c', ARGV[4], 'd', ARGV[5])
 end
 

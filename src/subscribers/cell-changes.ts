@@ -9,8 +9,8 @@ const NONE: ToldCells = { s: [], n: [], w: 0 };
 export class CellChanges {
   readonly #cells = new Map<number, Cell>();
   readonly #values = new Map<number, number | null>();
-  /** By the number of the step, from 1 on: the values that it left, where they are not its outcome. */
-  readonly #after: ReadonlyMap<number, string>;
+  /** By step: the values that it left, empty where they are its outcome. */
+  readonly #after: readonly string[];
   #update = 0;
   #step = 0;
   #place = 0;
@@ -33,12 +33,7 @@ export class CellChanges {
       const before = fields['b'].split(',');
       [...this.#cells.keys()].forEach((number, place) => this.#values.set(number, valueOf(before[place])));
     }
-    this.#after = new Map(
-      (fields['a'] ?? '').split(';').map((text) => {
-        const [step = '', values = ''] = text.split('=');
-        return [Number(step), values];
-      }),
-    );
+    this.#after = (fields['a'] ?? '').split(';');
   }
 
   /** @param isReservedKey whether a key is Tally's own: what it keeps of reservations is nobody's cell */
@@ -55,7 +50,7 @@ export class CellChanges {
     const changes = new Map<number, CellChange>();
     for (let step = 0; step < steps; step += 1) {
       const numbers = this.#nextStep();
-      const after = isApplied ? (this.#after.get(this.#step) ?? parts[step] ?? '').split(',') : undefined;
+      const after = isApplied ? (this.#after[this.#step - 1] || (parts[step] ?? '')).split(',') : undefined;
       for (const [place, number] of numbers.entries()) {
         const before = this.#values.get(number);
         if (before !== undefined && after !== undefined) {
@@ -85,5 +80,5 @@ export class CellChanges {
 }
 
 function valueOf(text: string | undefined): number | null {
-  return text === undefined || text === '' ? null : Number(text);
+  return text === undefined || text === '' || text === '-' ? null : Number(text);
 }
