@@ -7,6 +7,7 @@ import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { disableWebhooksOf } from '../src/subscribers/webhooks/revoke-owner.js';
 import { createContext, findRedis } from './context.js';
+import { noteDoor } from './installation.js';
 import { keySettings } from './key-flags.js';
 import type { CreateKeyFlags } from './key-flags.js';
 import { withKeyStore } from './stores.js';
@@ -24,7 +25,8 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
   const { replaces } = flags;
   const made = replaces === undefined ? makeApiKey(keySettings(flags)) : undefined;
   const context = createContext(process.stderr);
-  const { secret, key, before } = await withKeyStore(context, findRedis(context), async (store) => {
+  const target = findRedis(context);
+  const { secret, key, before } = await withKeyStore(context, target, async (store) => {
     const { secret, key } = made ?? makeApiKey(keySettings(flags, await keyOf(store, replaces)));
     const before = await store.count();
     await store.add(key);
@@ -34,6 +36,7 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
   console.error(`This is the secret of key ${describe(key)}.`);
   console.error(`It is shown only now. Servers know it ${SOON}.`);
   if (before === 0) {
+    await noteDoor(context, target, 'apiKeys', true);
     console.error('It is the first key: from now on the API asks everyone for one.');
   }
   if (replaces !== undefined) {
@@ -77,7 +80,8 @@ export async function listKeys({ json }: ListKeysFlags): Promise<void> {
 /** `tally keys revoke`: nobody gets in with it any more. */
 export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
-  const { left, disabled } = await withKeyStore(context, findRedis(context), async (keyStore, store) => {
+  const target = findRedis(context);
+  const { left, disabled } = await withKeyStore(context, target, async (keyStore, store) => {
     const { byId } = await keyStore.read();
     if (!(await keyStore.remove(id))) {
       throw noKey(id);
@@ -91,6 +95,7 @@ export async function revokeKey(id: string): Promise<void> {
     console.error(`It was the last key of its owner, whose ${disabled} webhooks are disabled: see tally webhooks list`);
   }
   if (left === 0) {
+    await noteDoor(context, target, 'apiKeys', false);
     console.error(
       'It was the last key: servers that run now still ask for one; those started from now on serve this machine only, and ask for none.',
     );

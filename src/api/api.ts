@@ -37,6 +37,8 @@ export interface ApiOptions extends ProducerOptions<Operation> {
   outcomes?: boolean | undefined;
   /** What webhooks are added with. @defaultValue `/v1/webhooks` says that there are none */
   webhooks?: WebhookOptions | undefined;
+  /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
+  requireKey?: boolean | (() => boolean);
 }
 
 export interface Api {
@@ -62,6 +64,7 @@ const optionsSchema = z.strictObject({
   authorize: z.custom<RequestHandler>().optional(),
   outcomes: z.boolean().default(false),
   webhooks: webhookOptionsSchema.optional(),
+  requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
 /**
@@ -74,6 +77,7 @@ export function createApi(options: ApiOptions): Api {
     authorize,
     outcomes,
     webhooks: webhookOptions,
+    requireKey: mustHaveKey,
     ...producing
   } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
@@ -84,7 +88,8 @@ export function createApi(options: ApiOptions): Api {
   redis.onRefusal = (code) => producing.metrics?.refusals.count(code);
   const producer = createProducer({ ...producing, logger });
   const drain = new Drain();
-  const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
+  const knownKeys = new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs, logger });
+  const guard = requireKey(knownKeys, typeof mustHaveKey === 'function' ? mustHaveKey : () => mustHaveKey);
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
   const { namespace } = producing;

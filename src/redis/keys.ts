@@ -67,6 +67,10 @@ export interface Keys {
   deadOutcomes(group: string): string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
+  /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
+  readonly installation: string;
+  /** A hash of the processes that are connected: host, process and role to JSON, see `src/metrics/processes.ts`. */
+  readonly processes: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
@@ -91,6 +95,8 @@ export interface Keys {
   readonly deliveriesPrefix: string;
   /** Kept for a minute: what lets a browser follow outcomes once. By the digest of the token. */
   outcomesToken(digest: string): string;
+  /** Kept for 90 days: a list of the jobs that an action of the audit has removed or retried. */
+  auditJobs(id: string): string;
   /** Whether no update may write this key. */
   readonly isReserved: (key: string) => boolean;
 }
@@ -140,6 +146,8 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     outcomeGroup: (group) => `${namespace}:outcomes:group:${group}`,
     deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
     queuesNamespace: `${prefix}:namespace`,
+    installation: `${namespace}:installation`,
+    processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
@@ -152,6 +160,7 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     webhookTurns: (id) => `${namespace}:webhook-turns:${id}`,
     deliveriesPrefix: `${prefix}:{webhooks}`,
     outcomesToken: (digest) => `${namespace}:outcomes-token:${digest}`,
+    auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
 }

@@ -7,7 +7,7 @@ import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, Reading } from './attempt.js';
-import { PartlyAppliedError } from './failures.js';
+import { NoMasterError, PartlyAppliedError } from './failures.js';
 import type { JobGroups } from './script-call.js';
 
 /** By which the lease of an attempt is reckoned. */
@@ -80,11 +80,16 @@ export async function lateRecords(
  * is set back. A Redis that takes no writes now, such as a full one, keeps no attempt from asking for its receipt.
  *
  * @returns the time, by group
+ * @throws NoMasterError when it can't be told, since a master has gone
  */
 export async function announceNow(groups: JobGroups, { redis, announcedClock }: Announcing): Promise<number[]> {
   return Promise.all(
     groups.map(async ({ slot }) => {
-      const nowMs = toMs((await redis.masterOf(slot)?.time()) ?? [0, 0]);
+      const master = redis.masterOf(slot);
+      if (master === undefined) {
+        throw new NoMasterError(`slot ${slot} has no master that is known, so that its time is not either`);
+      }
+      const nowMs = toMs(await master.time());
       await announcedClock.raise(nowMs, slot).catch(allowRefusal);
       return nowMs;
     }),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { luaSource } from '../../src/redis/lua-source.js';
-import { aclRules, NEEDS } from '../../cli/doctor/acl-needs.js';
+import { aclRules, NEEDS } from '../../src/doctor/acl-needs.js';
 import { roles } from '../support/topology/secure-redis.js';
 
 test('docs/redis-acl.md has the rules of the list', () => {
@@ -47,6 +47,10 @@ test('other names take the place of those in the list, whatever they are', () =>
       '~tally-queues:outcomes',
       '~tally-queues:partitions',
       '~tally-queues:schedule-runs',
+      '~tally-queues:webhook-fan-out',
+      '~tally-queues:webhook-pending',
+      '~tally-queues:webhook-turns:*',
+      '~tally-queues:webhooks',
       '~tally-queues:{*}:announced',
     ],
     ...['held', 'history', 'hold-closed', 'hold-ends', 'holds'].map((name) => `~tally-queues:{*}:${name}:*`),

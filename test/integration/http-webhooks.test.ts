@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { aclRules } from '../../cli/doctor/acl-needs.js';
-import type { Role } from '../../cli/doctor/acl-needs.js';
+import { aclRules } from '../../src/doctor/acl-needs.js';
+import type { Role } from '../../src/doctor/acl-needs.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { disableWebhooksOf } from '../../src/subscribers/webhooks/revoke-owner.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
@@ -167,11 +167,20 @@ test('deliveries stand on the board, with why they failed, and are sent again fr
   const { queues, request } = await board(here);
   await (await here.producer().xp.award({ key: here.key('bo'), amount: 1 })).outcome({ timeoutMs: 60_000 });
   const deliveries = async () => (await queues()).find(({ name }) => name === 'webhook-deliveries');
-  await until('it failed', async () => (await deliveries())?.counts.failed === 1);
+  await until('it failed', async () => (await deliveries())?.counts['failed'] === 1);
   const path = '/ops/queues/api/queues?activeQueue=webhook-deliveries&status=failed&page=1&jobsPerPage=10';
   const shown = JSON.stringify(await (await request(path)).json());
   expect(shown).toContain('the target answered 410');
   expect(shown).toContain('tally.xp.award.applied');
+  receiver.answer = () => ({ status: 200 });
+  const [webhook] = (await as()('GET', '/v1/webhooks')).body.webhooks;
+  await as()('POST', `/v1/webhooks/${webhook!.id}/enable`);
+  await new Promise((resolve) => setTimeout(resolve, 2_500)); // so long a sender goes on with what it knows
+  const [job] = (await queues('webhook-deliveries')).find(({ name }) => name === 'webhook-deliveries')!.jobs;
+  const retry = `/ops/queues/api/queues/webhook-deliveries/${job!.id}/retry`;
+  expect((await request(retry, { method: 'PUT' })).status).toBeLessThan(300);
+  await until('it is delivered', async () => (await deliveries())?.counts['completed'] === 1);
+  expect(receiver.posts).toHaveLength(2);
 });
 
 test('the users of docs/redis-acl.md are refused nothing on the way of webhooks and of the stream', async () => {
