@@ -97,7 +97,8 @@ export function createApi(options: ApiOptions): Api {
   return {
     app: createApp({
       ...store,
-      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes, namespace },
+      namespace,
+      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes },
       webhooks: told?.webhooks,
       mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
       producer,

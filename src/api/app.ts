@@ -13,6 +13,7 @@ import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
+import { answerHandshake } from './event-replies.js';
 import { eventsEndpoints } from './events.js';
 import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
@@ -91,6 +92,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
   app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
+  app.options('/v1/events', answerHandshake);
   app.use('/v1', refuseWhenStopping(deps.drain));
   app.use('/v1', orToken(deps, deps.mayStay, deps.authorize));
   app.use(routerOf(endpoints));

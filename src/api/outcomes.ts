@@ -31,7 +31,6 @@ export const HEARTBEAT_MS = 15_000;
 interface Told {
   /** Whether this server knows that outcomes are told; else it looks whether any were. */
   readonly areOn: boolean;
-  readonly namespace: string;
   readonly reader: OutcomeReader;
   readonly feed: LiveFeed;
 }
@@ -39,6 +38,7 @@ interface Told {
 export interface OutcomesDeps extends Pick<Store, 'redis' | 'keys'> {
   /** Undefined where nothing can be told, as on a Cluster. */
   readonly told: Told | undefined;
+  readonly namespace: string;
   readonly registry: Registry;
   readonly drain: Drain;
   readonly timeoutMs: number;
@@ -148,7 +148,7 @@ interface Following {
 /** Until the client leaves, is dropped, may not stay any more, or the server stops. */
 async function follow(
   deps: OutcomesDeps,
-  { feed, namespace }: Told,
+  { feed }: Told,
   following: Following,
   stream: EventStream,
   response: Response,
@@ -165,7 +165,7 @@ async function follow(
   });
   void beat(deps, following, stream, response, end);
   for await (const page of feed.follow(following.cursor, end.signal)) {
-    if (!(await sendPage(stream, page, following, namespace))) {
+    if (!(await sendPage(stream, page, following, deps.namespace))) {
       return;
     }
   }

@@ -165,9 +165,7 @@ export class LiveFeed {
     while (this.#kept > KEPT_EVENTS && this.#pages.length > 1) {
       this.#dropFirst();
     }
-    for (const arrived of [...this.#waiting]) {
-      arrived();
-    }
+    wakeInTurns([...this.#waiting]);
   }
 
   #dropFirst(): void {
@@ -185,6 +183,19 @@ export class LiveFeed {
     this.#byStart.clear();
     this.#kept = 0;
     this.#start = this.#end = cursor;
+  }
+}
+
+/** Clients that are told in one turn of the event loop: some 3 ms. */
+const WOKEN_A_TURN = 100;
+
+/** However many clients there are, other requests come in between. */
+function wakeInTurns(waiting: readonly (() => void)[]): void {
+  for (const arrived of waiting.slice(0, WOKEN_A_TURN)) {
+    arrived();
+  }
+  if (waiting.length > WOKEN_A_TURN) {
+    setImmediate(wakeInTurns, waiting.slice(WOKEN_A_TURN));
   }
 }
 

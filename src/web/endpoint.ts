@@ -18,7 +18,8 @@ interface Parameter {
 
 interface Answer {
   readonly description: string;
-  readonly schema: z.ZodType;
+  /** @defaultValue it has no body */
+  readonly schema?: z.ZodType;
   /** @defaultValue `application/json` */
   readonly mediaType?: string;
 }

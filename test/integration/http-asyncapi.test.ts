@@ -35,7 +35,15 @@ test('the document is one of AsyncAPI 3.0, and what is told is as it says', asyn
     { operation: 'scores.add', params: { entries: [{ key: here.key('board'), member: 'ann', by: 1 }] } },
     { operation: 'counter.increment', params: { key: here.key('list') } },
     { operation: 'inventory.reserve', params: { key, quantity: 1, reservation: 'r', ttlSeconds: 600 } },
-    { operation: 'transaction', params: { updates: [{ operation: 'counter.increment', params: { key } }, { operation: 'inventory.take', params: { key, quantity: 1 } }] } },
+    {
+      operation: 'transaction',
+      params: {
+        updates: [
+          { operation: 'counter.increment', params: { key } },
+          { operation: 'inventory.take', params: { key, quantity: 1 } },
+        ],
+      },
+    },
   ]);
   await Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 60_000 })));
   const cancelled = await producer.submit({ operation: 'xp.award', params: { key, amount: 1 } }, { delay: 600_000 });

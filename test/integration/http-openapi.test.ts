@@ -57,9 +57,13 @@ test('every documented endpoint answers as documented, when all is well and when
       ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': type } }),
     });
     const text = await answer.text();
+    called.add(`${method} ${path} ${answer.status}`);
+    if (text === '') {
+      expect(document.paths[path]![method]!.responses[answer.status]).not.toHaveProperty('content');
+      return { updates: [], id: '' };
+    }
     const contentType = answer.headers.get('content-type')!.split(';')[0]!;
     check(path, method, answer.status, contentType, JSON.parse(text));
-    called.add(`${method} ${path} ${answer.status}`);
     return JSON.parse(text) as { updates: { id: string }[]; id: string };
   };
   const key = here.key('count');
