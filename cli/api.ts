@@ -3,7 +3,7 @@ import { apiOptions, connectionOptions, createContext, producerOptions, findRedi
 import { requireKeysOrLoopback } from './host.js';
 import { announce } from './announce.js';
 import { watchInstallation } from './installation.js';
-import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { stopAll } from './worker.js';
 import type { Stop } from './worker.js';
@@ -20,7 +20,7 @@ export async function serveApi(): Promise<void> {
   announce(metrics, 'api', stops);
   const requireKey = () => installation.isClosed('apiKeys');
   const options = { ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context) };
-  const api = createApi({ ...options, metrics, requireKey });
+  const api = createApi({ ...options, metrics, requireKey, ...servedAs(context) });
   stops.push(() => api.close());
   try {
     stops.push(await listenForMetrics(metrics, context));

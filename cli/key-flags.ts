@@ -12,6 +12,7 @@ export interface CreateKeyFlags {
   readonly readOnly?: boolean;
   readonly requireIdempotencyKey?: boolean;
   readonly webhooks?: boolean;
+  readonly metricsOnly?: boolean;
   readonly owner?: string;
   readonly replaces?: string;
 }
@@ -55,6 +56,7 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
     readOnly: rest.readOnly ?? before.readOnly,
     requireIdempotencyKey: rest.requireIdempotencyKey ?? before.requireIdempotencyKey,
     webhooks: rest.webhooks ?? before.webhooks,
+    metricsOnly: rest.metricsOnly ?? before.metricsOnly,
     rate: rate === undefined ? before.rate : requestRateOf(rate),
     updateRate: updateRate === undefined ? before.updateRate : updateRateOf(updateRate),
     owner: rest.owner ?? before.owner,

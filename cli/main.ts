@@ -13,6 +13,7 @@ import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { withOperations } from './operations.js';
+import type { WaitFlags } from './print-submission.js';
 import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
@@ -80,6 +81,15 @@ program
   .argument('<id>', 'as tally submit prints it')
   .option('--json', 'print JSON')
   .action(async (id: string, flags: CancelFlags) => (await import('./cancel.js')).cancel(id, flags));
+
+program
+  .command('revert')
+  .description('take back what an applied update did, once, by its exact inverse; exit codes as of submit')
+  .argument('<id>', 'as tally submit prints it')
+  .option('--wait', 'wait for the outcome of the inverse')
+  .option('--timeout <ms>', 'how long to wait at most', '30000')
+  .option('--json', 'print JSON')
+  .action(async (id: string, flags: WaitFlags) => (await import('./revert.js')).revert(id, flags));
 
 program
   .command('get')
@@ -242,6 +252,7 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--metrics-only', 'it may read metrics, as Prometheus does, and nothing else')
   .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
   .option('--webhooks', 'it may add webhooks, and change those of its owner')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')

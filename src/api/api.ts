@@ -15,6 +15,7 @@ import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
+import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
 import { openTold } from './open-told.js';
 import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
@@ -37,6 +38,18 @@ export interface ApiOptions extends ProducerOptions<Operation> {
   outcomes?: boolean | undefined;
   /** What webhooks are added with. @defaultValue `/v1/webhooks` says that there are none */
   webhooks?: WebhookOptions | undefined;
+  /** The path of the site below which callers find the API, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
+  /**
+   * Addresses of proxies in front of the API, or networks of them: what they say of a caller's address and of the path is
+   * believed. @defaultValue none
+   */
+  proxies?: readonly string[] | undefined;
+  /**
+   * The share of the log's lines on requests that were answered as usual, 0 (none) to 1 (all). Of what failed, and who was turned
+   * away (401, 403), there is a line in any case. @defaultValue 1
+   */
+  logRequests?: number;
   /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
   requireKey?: boolean | (() => boolean);
 }
@@ -64,6 +77,9 @@ const optionsSchema = z.strictObject({
   authorize: z.custom<RequestHandler>().optional(),
   outcomes: z.boolean().default(false),
   webhooks: webhookOptionsSchema.optional(),
+  basePath: basePathSchema.default(''),
+  logRequests: z.number().min(0).max(1).default(1),
+  proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
   requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -78,6 +94,9 @@ export function createApi(options: ApiOptions): Api {
     outcomes,
     webhooks: webhookOptions,
     requireKey: mustHaveKey,
+    basePath,
+    proxies,
+    logRequests,
     ...producing
   } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
@@ -110,6 +129,9 @@ export function createApi(options: ApiOptions): Api {
       prefix: producing.prefix,
       authorize: authorize ?? guard.handler,
       metrics: producing.metrics,
+      basePath,
+      proxies,
+      logRequests,
     }),
     drain: () => {
       drain.begin();

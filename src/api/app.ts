@@ -9,6 +9,7 @@ import type { CellsDeps } from './cells.js';
 import { leaderboardsEndpoints } from './leaderboards.js';
 import { manyCellsEndpoints } from './many-cells.js';
 import type { ReadingDeps } from './many-cells.js';
+import { accessOf } from './access/access.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
@@ -31,6 +32,8 @@ import type { OutcomesDeps } from './outcomes.js';
 import { OUTCOMES_PATH, orToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
 import { webhooksEndpoints } from './webhooks.js';
 import type { WebhooksDeps } from './webhooks.js';
+import { enterBasePath } from '../web/base-path.js';
+import type { BasePathOptions } from '../web/base-path.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -41,12 +44,23 @@ import { heldUpdates } from './submit.js';
 import { sumsEndpoints } from './sums.js';
 import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
-import type { UpdatesDeps } from './updates.js';
+import type { UpdatesDeps } from './find-visible.js';
 
 export interface AppDeps
-  extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, OutcomesDeps, WebhooksDeps, HealthDeps {
+  extends
+    UpdatesDeps,
+    CellsDeps,
+    ReadingDeps,
+    FailuresDeps,
+    QueuesDeps,
+    OutcomesDeps,
+    WebhooksDeps,
+    HealthDeps,
+    BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
+  /** The share of ordinary request lines that is logged. */
+  readonly logRequests: number;
   /** Served to those who may use the API. */
   readonly metrics: Metrics | undefined;
 }
@@ -83,18 +97,20 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', parseQuery);
+  app.set('trust proxy', deps.proxies === undefined ? false : [...deps.proxies]);
+  app.use(enterBasePath(deps));
   const endpoints = endpointsOf(deps);
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
   }
-  app.use(logRequests(deps.logger));
+  app.use(logRequests(deps.logger, deps.logRequests));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
   app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
   app.options('/v1/events', answerHandshake);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize));
+  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize), refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -157,6 +173,13 @@ function parseQuery(text: string | undefined): unknown {
 const refuseOtherSites: RequestHandler = (request, _response, next) => {
   if (isCrossSite(request)) {
     throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
+  }
+  next();
+};
+
+const refuseMetricsOnly: RequestHandler = (_request, response, next) => {
+  if (accessOf(response)?.metricsOnly === true) {
+    throw new Problem('FORBIDDEN', 'this API key may only read /metrics', { accepted: 'none' });
   }
   next();
 };

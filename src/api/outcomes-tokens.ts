@@ -116,9 +116,9 @@ export function orToken(
   };
 }
 
-function tokenOf({ method, baseUrl, path, query, headers }: Request): string | undefined {
+function tokenOf({ method, path, query, headers }: Request): string | undefined {
   const { token } = query;
-  const isFollowing = method === 'GET' && `${baseUrl}${path}` === OUTCOMES_PATH;
+  const isFollowing = method === 'GET' && `/v1${path}` === OUTCOMES_PATH; // wherever the app is mounted
   return isFollowing && typeof token === 'string' && headers.authorization === undefined ? token : undefined;
 }
 

@@ -91,6 +91,16 @@ export function heldUpdates({ locals }: Response): number {
   return (locals['updates'] as number | undefined) ?? 1;
 }
 
+/** Answers with what is known of some updates. */
+export async function answerOutcomes(
+  submissions: readonly Submission[],
+  waitMs: number | undefined,
+  deps: Pick<SubmitDeps, 'drain' | 'logger'>,
+  response: Response,
+): Promise<void> {
+  answerSubmitted({ submissions, outcomes: await outcomesOf(submissions, waitMs, deps) }, waitMs, response);
+}
+
 /** Answers with what is known of updates that were submitted. */
 export function answerSubmitted(
   { submissions, outcomes }: Submitted,
@@ -172,7 +182,7 @@ function renamedPath(path: string, names: Readonly<Record<string, string>>): str
 async function outcomesOf(
   submissions: readonly Submission[],
   waitMs: number | undefined,
-  { drain, logger }: SubmitDeps,
+  { drain, logger }: Pick<SubmitDeps, 'drain' | 'logger'>,
 ): Promise<(Outcome | undefined)[]> {
   const outcomes: (Outcome | undefined)[] = submissions.map(() => undefined);
   const asked = submissions.map(async (submission, index) => {

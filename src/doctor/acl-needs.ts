@@ -113,12 +113,18 @@ const ANNOUNCE: Need = { commands: words('HDEL HGETALL HSET'), keys: ['~tally:pr
 /** The mark by which a loss of all data is noticed. */
 const INSTALLATION: Need = { commands: words('HGETALL HSET HSETNX'), keys: ['~tally:installation'] };
 
-const PRODUCE: readonly Need[] = [
+/** Jobs are added after a look at what is recorded under their keys. */
+const SUBMIT: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
-  { commands: words('GET MGET SET'), keys: RECEIPTS },
+  { commands: words('GET MGET'), keys: READ_RECEIPTS },
   { commands: words('ZADD ZSCORE ZMSCORE MGET'), keys: ANNOUNCED },
   { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+];
+
+const PRODUCE: readonly Need[] = [
+  ...SUBMIT,
+  { commands: ['SET'], keys: RECEIPTS },
   { commands: words('HGET HGETALL HSET HDEL'), keys: ['~tally:schedules', '~tally:schedule-runs'] },
 ];
 
@@ -128,7 +134,7 @@ const PRODUCE: readonly Need[] = [
  */
 export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   producer: PRODUCE,
-  reader: [{ commands: CONNECTION, keys: [] }, ...READ],
+  reader: [{ commands: CONNECTION, keys: [] }, ...READ, READ_HOLDS],
   subscriber: [
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
@@ -170,7 +176,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: WRITE_CELLS, keys: HOLDS },
   ],
   dashboard: [
-    { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
+    ...SUBMIT, // to revert
+    { commands: ['CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
     { commands: LOOK_AND_MEND, keys: QUEUES },
     LOOK_AT_QUEUES,
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
@@ -179,9 +186,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
     { commands: words('RPUSH EXPIRE LRANGE'), keys: ['~tally:audit-jobs:*'] },
-    { commands: ['GET'], keys: READ_RECEIPTS },
     { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
-    { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
     { commands: ['HGETALL'], keys: ['%R~tally:schedules', '%R~tally:schedule-runs'] },
     { commands: READ_CELLS, keys: ['%R~cells'] },
     READ_HOLDS,

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   COUNT_DIFFERS: { status: 409, title: 'There is another number of updates' },
   NOT_CANCELLABLE: { status: 409, title: 'The update can not be cancelled' },
   WEBHOOK_DISABLED: { status: 409, title: 'The webhook is disabled' },
+  NOT_REVERTIBLE: { status: 409, title: 'The update can not be reverted' },
   NOT_AN_INTEGER: { status: 409, title: 'The cell does not hold an integer' },
   OUT_OF_RANGE: { status: 409, title: 'The sum leaves the range of integers' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import { readTold } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
@@ -8,9 +7,14 @@ const EVERY_MS = 1_000;
 /** Of what is over the bound so much more is removed, that the place to cut at is seldom looked for. */
 const SPARE = 0.05;
 
-export interface TrimmerDeps extends Pick<Store, 'redis' | 'keys' | 'clock'> {
-  readonly bounds: { readonly keepMs: number; readonly keepUpdates: number };
-  readonly logger: Logger;
+/** How much the stream may hold. */
+export interface OutcomeBounds {
+  readonly keepMs: number;
+  readonly keepUpdates: number;
+}
+
+interface TrimmerDeps extends Pick<Store, 'redis' | 'keys' | 'clock' | 'logger'> {
+  readonly bounds: OutcomeBounds;
 }
 
 interface Entry {

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
+import type { Store } from '../layout/store.js';
 import { milliseconds } from '../options.js';
 import type { Connection } from '../redis/connection.js';
 import { OutcomeTrimmer } from './outcome-trimmer.js';
-import type { TrimmerDeps } from './outcome-trimmer.js';
+import type { OutcomeBounds } from './outcome-trimmer.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -30,14 +31,20 @@ export const tellOutcomesSchema = z
 const TRY_TO_WRITE = "return redis.pcall('XADD', KEYS[1], 'x', 'x', 'x').err";
 
 /**
- * Keeps the stream of outcomes within its bounds from now on.
+ * Keeps the stream of outcomes within its bounds from now on, if there are any: else outcomes are not told.
  *
  * @throws ConfigurationError when outcomes can't be told here
  */
-export async function keepTelling(deps: TrimmerDeps): Promise<OutcomeTrimmer> {
-  const { redis, keys } = deps;
+export async function keepTelling(
+  store: Store,
+  bounds: OutcomeBounds | undefined,
+): Promise<OutcomeTrimmer | undefined> {
+  if (bounds === undefined) {
+    return undefined;
+  }
+  const { redis, keys } = store;
   refuseCluster(redis);
-  const trimmer = new OutcomeTrimmer(deps);
+  const trimmer = new OutcomeTrimmer({ ...store, bounds });
   try {
     await trimmer.trim();
     const refusal = String(await redis.eval(TRY_TO_WRITE, 1, keys.outcomes));

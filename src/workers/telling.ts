@@ -7,8 +7,7 @@ import { TOLD_FORM, toldId } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
 import { CANCELLED, isUndone } from '../operations/outcome.js';
 import { luaSource } from '../redis/lua-source.js';
-import { createScript } from '../redis/scripts.js';
-import type { Script, ScriptRunner } from '../redis/scripts.js';
+import { createScript, ScriptRunner } from '../redis/scripts.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Reading, TallyJob } from './attempt.js';
 import { dataTextOf } from './queue-worker.js';
@@ -16,24 +15,20 @@ import { inPlace } from './requeue.js';
 import { readSteps, stepCounts } from './script-call.js';
 import { toldCells } from './told-cells.js';
 
-/** The script that tells what the script of a job did not decide, see `lua/tell.lua`. */
-export function tellScript(): Script {
-  return createScript('tell', `${luaSource('last-told')}${luaSource('tell')}`);
-}
+const TELL = createScript('tell', `${luaSource('last-told')}${luaSource('tell')}`);
 
 /** Whether BullMQ will try a job again after this error. */
 function endsForGood({ attemptsMade, opts }: Job, error: Error): boolean {
   return error instanceof UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
 }
 
-interface TellingDeps extends Reading, Pick<Store, 'keys'> {
-  readonly scripts: ScriptRunner;
-  readonly tell: Script;
-}
-
 /** Tells outcomes in the stream, where workers do: what the script of a job did not decide, before BullMQ hears that it ended. */
 export class Telling {
-  constructor(private readonly deps: TellingDeps) {}
+  readonly #scripts: ScriptRunner;
+
+  constructor(private readonly deps: Reading & Pick<Store, 'redis' | 'keys'>) {
+    this.#scripts = new ScriptRunner(deps.redis, [TELL]);
+  }
 
   /** What the script has to know to tell of a job. */
   forScript({ job, name }: Attempt): { readonly source: string; readonly data: string } {
@@ -86,8 +81,7 @@ export class Telling {
   }
 
   async #tell(updates: number, source: string, fields: readonly string[]): Promise<void> {
-    const { scripts, tell, keys } = this.deps;
-    await scripts.run(tell, [keys.outcomes], [TOLD_FORM, updates, source, ...fields]);
+    await this.#scripts.run(TELL, [this.deps.keys.outcomes], [TOLD_FORM, updates, source, ...fields]);
   }
 }
 

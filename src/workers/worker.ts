@@ -32,11 +32,10 @@ import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
-import type { OutcomeTrimmer } from './outcome-trimmer.js';
 import { ServedQueues } from './served-queues.js';
 import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
 import type { TellOutcomes } from './tell-outcomes.js';
-import { Telling, tellScript } from './telling.js';
+import { Telling } from './telling.js';
 
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
@@ -69,10 +68,7 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
-  /**
-   * Tells all outcomes in a stream, for `createSubscriber`: `true`, or how much it holds. All workers of a namespace need it
-   * alike. Not on a Cluster. @defaultValue false
-   */
+  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
   outcomes?: boolean | TellOutcomes | undefined;
   /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
@@ -160,7 +156,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
-  #trimmer: OutcomeTrimmer | undefined;
+  #trimmer: { close(): void } | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -172,11 +168,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
     options.metrics?.clocks.watch(clock);
     const script = applyScript(this.#registry);
-    const [settle, tell] = [settleScript(), tellScript()];
+    const settle = settleScript();
     const metrics = options.metrics?.jobs;
-    this.#scripts = new ScriptRunner(redis, [script, settle, tell, this.#retire], () => metrics?.scriptsReloaded());
-    const telling =
-      options.outcomes && new Telling({ ...this.#store, registry: this.#registry, scripts: this.#scripts, tell });
+    this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     const announcedClock = new AnnouncedClock(this.#store);
     this.#served = new ServedQueues({
       ...this.#store,
@@ -193,7 +187,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
-        telling,
+        telling: options.outcomes && new Telling({ ...this.#store, registry: this.#registry }),
       },
       settle,
       registry: this.#registry,
@@ -236,8 +230,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
-      const { outcomes: bounds } = this.options;
-      this.#trimmer = bounds && (await keepTelling({ ...this.#store, bounds }));
+      this.#trimmer = await keepTelling(this.#store, this.options.outcomes);
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();

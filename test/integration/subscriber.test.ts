@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { checkSubscribers } from '../../src/doctor/check-subscribers.js';
+import type { Masters } from '../../src/doctor/masters.js';
 import { createMetrics, createSubscriber } from '../../src/index.js';
 import type { Gap, OutcomeEvent, SubscriberOptions, TallySubscriber } from '../../src/index.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -324,6 +326,11 @@ describe('a gap', () => {
     const text = await metrics.text();
     expect(text).toContain('tally_outcomes_lost_updates{group="g"} 3');
     expect(text).toContain('tally_outcomes_gaps{group="g"} 1');
+    const said = await checkSubscribers(
+      { nodes: [{ redis: here.client.masters()[0]!, address: '' }], isCluster: false } as unknown as Masters,
+      here,
+    );
+    expect(said).toMatchObject([{ level: 'warning', message: expect.stringContaining('missed 3 updates') as string }]);
   });
 
   test('is told of the whole stream, when somebody deleted it; the group goes on', async () => {
