@@ -149,7 +149,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
-    { commands: words('XADD XRANGE XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('MEMORY|USAGE XADD XRANGE XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },

@@ -364,24 +364,30 @@ describe('a gap', () => {
   });
 });
 
-test('the stream is kept within its bounds, and numbers go on', async () => {
-  skipUnlessOneServer('outcomes are told on one server');
-  const here = place();
-  await here.worker({ outcomes: { keepUpdates: 1_000 } });
-  const producer = here.producer({ maxBatch: 50 });
-  const { outcomes } = createKeys(here);
-  const updates = Array.from({ length: 50 }, (_, n) => increment(here.key(`n${n}`)));
-  for (let round = 0; round < 60; round += 1) {
-    await Promise.all((await producer.submit(updates)).map((submission) => submission.outcome()));
-    await wait(2); // entries of one millisecond are not told apart
-  }
-  await until('it is trimmed', async () => (await here.client.xlen(outcomes)) <= 20);
-  expect(await here.client.xlen(outcomes)).toBeGreaterThan(0);
-  const reader = outcomeReader(here);
-  const page = await reader.read(await reader.cursorAt('beginning'), 1_000);
-  expect(page.events.length).toBeGreaterThanOrEqual(900);
-  expect(page.gap).toBeUndefined();
-});
+test.each([{ keepUpdates: 1_000 }, { keepBytes: 100_000 }])(
+  'the stream is kept within %o, and numbers go on',
+  async (bounds) => {
+    skipUnlessOneServer('outcomes are told on one server');
+    const here = place();
+    await here.worker({ outcomes: bounds });
+    const producer = here.producer({ maxBatch: 50 });
+    const { outcomes } = createKeys(here);
+    const updates = Array.from({ length: 50 }, (_, n) => increment(here.key(`n${n}`)));
+    for (let round = 0; round < 60; round += 1) {
+      await Promise.all((await producer.submit(updates)).map((submission) => submission.outcome()));
+      await wait(2); // entries of one millisecond are not told apart
+    }
+    await until('it is trimmed', async () =>
+      'keepBytes' in bounds
+        ? (await here.client.memory('USAGE', outcomes))! <= bounds.keepBytes
+        : (await here.client.xlen(outcomes)) <= 20,
+    );
+    const reader = outcomeReader(here);
+    const page = await reader.read(await reader.cursorAt('beginning'), 1_000);
+    expect(page.events.length).toBeGreaterThanOrEqual('keepBytes' in bounds ? 500 : 900);
+    expect(page.gap).toBeUndefined();
+  },
+);
 
 test('options are checked, by their names', () => {
   const options = { redis: 'redis://127.0.0.1:1', group: 'g', onOutcome: () => undefined };
