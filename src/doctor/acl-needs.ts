@@ -3,7 +3,8 @@ import type { Namespace } from '../redis/keys.js';
 
 /** What a Redis user is for. */
 export type Role =
-  'producer' | 'reader' | 'subscriber' | 'api' | 'worker' | 'dashboard' | 'access' | 'inventory' | 'load' | 'doctor';
+  | ('producer' | 'reader' | 'subscriber' | 'api' | 'worker')
+  | ('dashboard' | 'access' | 'webhooks' | 'inventory' | 'load' | 'doctor');
 
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
@@ -13,6 +14,7 @@ export const ROLES: Readonly<Record<Role, string>> = {
   worker: 'tally worker',
   dashboard: 'tally dashboard; tally failures',
   access: 'tally keys; tally users',
+  webhooks: 'tally webhooks; tally outcomes',
   inventory: 'tally inventory',
   load: 'tally load',
   doctor: 'tally doctor',
@@ -76,6 +78,13 @@ const READ_OUTCOMES: readonly Need[] = [
   { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
 ];
 
+/** Who adds webhooks, and adds deliveries of what is replayed. */
+const ADD_WEBHOOKS: readonly Need[] = [
+  { commands: words('HDEL HGET HGETALL HLEN HSET'), keys: ['~tally:webhooks'] },
+  { commands: ['HSET'], keys: ['~tally:webhook-fan-out'] },
+  { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+];
+
 /** To cancel an update is to write them. */
 const RECEIPTS: readonly KeyPattern[] = [
   ...(['~tally:job:*', '~tally:{*}:job:*'] as const),
@@ -104,12 +113,18 @@ const ANNOUNCE: Need = { commands: words('HDEL HGETALL HSET'), keys: ['~tally:pr
 /** The mark by which a loss of all data is noticed. */
 const INSTALLATION: Need = { commands: words('HGETALL HSET HSETNX'), keys: ['~tally:installation'] };
 
-const PRODUCE: readonly Need[] = [
+/** Jobs are added after a look at what is recorded under their keys. */
+const SUBMIT: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
-  { commands: words('GET MGET SET'), keys: RECEIPTS },
+  { commands: words('GET MGET'), keys: READ_RECEIPTS },
   { commands: words('ZADD ZSCORE ZMSCORE MGET'), keys: ANNOUNCED },
   { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+];
+
+const PRODUCE: readonly Need[] = [
+  ...SUBMIT,
+  { commands: ['SET'], keys: RECEIPTS },
   { commands: words('HGET HGETALL HSET HDEL'), keys: ['~tally:schedules', '~tally:schedule-runs'] },
 ];
 
@@ -119,7 +134,7 @@ const PRODUCE: readonly Need[] = [
  */
 export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   producer: PRODUCE,
-  reader: [{ commands: CONNECTION, keys: [] }, ...READ],
+  reader: [{ commands: CONNECTION, keys: [] }, ...READ, READ_HOLDS],
   subscriber: [
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
@@ -138,6 +153,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ANNOUNCE,
     ...READ,
     ...READ_OUTCOMES,
+    { commands: words('GETDEL SET'), keys: ['~tally:outcomes-token:*'] },
+    ...ADD_WEBHOOKS,
     READ_HOLDS,
   ],
   worker: [
@@ -149,13 +166,21 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
-    { commands: words('MEMORY|USAGE XADD XRANGE XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
+    { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
+    { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
+    { commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+    { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
+    { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+    { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
   ],
   dashboard: [
-    { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
+    ...SUBMIT, // to revert
+    { commands: ['CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
     { commands: LOOK_AND_MEND, keys: QUEUES },
     LOOK_AT_QUEUES,
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
@@ -164,18 +189,27 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
     { commands: words('RPUSH EXPIRE LRANGE'), keys: ['~tally:audit-jobs:*'] },
-    { commands: ['GET'], keys: READ_RECEIPTS },
+    { commands: ['HSET'], keys: ['~tally:worker-orders'] },
+    { commands: ['HGETALL'], keys: ['%R~tally:rates:*'] },
+    { commands: ['ZRANGE'], keys: ['%R~tally:hot-keys:*'] },
     { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
-    { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
     { commands: ['HGETALL'], keys: ['%R~tally:schedules', '%R~tally:schedule-runs'] },
     { commands: READ_CELLS, keys: ['%R~cells'] },
     READ_HOLDS,
     ...READ_OUTCOMES,
+    { commands: ['HLEN'], keys: ['%R~tally:webhooks'] },
   ],
   access: [
-    { commands: CONNECTION, keys: [] },
+    { commands: [...CONNECTION, 'EVAL'], keys: [] },
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
     INSTALLATION,
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+  ],
+  webhooks: [
+    { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
+    { commands: ADD_AND_FOLLOW, keys: ['~tally-queues:{webhooks}:*'] },
+    ...READ_OUTCOMES,
+    ...ADD_WEBHOOKS,
   ],
   inventory: [
     ...PRODUCE,

@@ -113,15 +113,17 @@ async function readBadCells(redis: Redis): Promise<string> {
   return `${(await redis.lrange(list.key, 0, -1)).join(',')} | ${await redis.get(text.key)} | ${await redis.get(edge.key)}`;
 }
 
-/** They begin with the namespace, the owner, who has no name here, and the operation. */
-const START_OF_RECEIPTS = `${NAMESPACE}:idem::`;
+/** They begin with the namespace, the owner, who has no name here unless he reverts, and the operation. */
+const START_OF_RECEIPTS = `${NAMESPACE}:idem:`;
 
 async function readIdempotencyReceipts(redis: Redis): Promise<Map<string, string>> {
   const found = await inBatches(await scanKeys(redis, `${START_OF_RECEIPTS}*`), async (batch) => {
     const receipts = await redis.mget(batch);
     return batch.map((receipt, place) => {
-      const [, operation = '', key = ''] = /^([^:]+):(.*)$/s.exec(receipt.slice(START_OF_RECEIPTS.length)) ?? [];
-      return [keyName(operation, key), receipts[place] ?? ''] as const;
+      const [, owner = '', operation = '', key = ''] =
+        /^([^:]*):([^:]+):(.*)$/s.exec(receipt.slice(START_OF_RECEIPTS.length)) ?? [];
+      const ofOwner = owner === '' ? key : `${decodeURIComponent(owner)} ${key}`;
+      return [keyName(operation, ofOwner), receipts[place] ?? ''] as const;
     });
   });
   return new Map(found);
