@@ -24,8 +24,8 @@ export const ROTATION_MS = 24 * 3600 * 1000;
 
 const ASK_TIMEOUT_MS = 10_000;
 
-/** Jobs of the stream to read at a time. */
-const JOBS_A_PAGE = 32;
+/** Jobs of the stream to read at a time: with fewer events than deliveries may wait. */
+const JOBS_A_PAGE = 8;
 
 /** Who adds webhooks, and may know of them. */
 export interface WebhookOwner {
