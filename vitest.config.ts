@@ -13,6 +13,7 @@ export const LONG = [
   'test/integration/bench.test.ts',
   'test/integration/cli-webhooks.test.ts',
   'test/integration/close.test.ts',
+  'test/integration/documents.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/secrets.test.ts',
 ];

@@ -191,6 +191,16 @@ program
   .option('--json', 'print JSON, a line for each stock that is not right')
   .action(async (flags: CheckFlags) => (await import('./inventory.js')).checkInventory(flags));
 
+program
+  .command('init')
+  .description('write a beginning')
+  .command('operation')
+  .description('write an operation of your own, and its test, into this folder')
+  .argument('<name>', 'for example energy.spend')
+  .action(async (name: string) => {
+    (await import('./init.js')).initOperation(name);
+  });
+
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),
 );

@@ -21,6 +21,7 @@ export async function work(): Promise<void> {
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
   const stopWebhooks = startWebhooks(context, redis);
+  worker.once('stopped', () => process.kill(process.pid, 'SIGTERM'));
   const stopping = onStop(context, async () => {
     await Promise.all([worker.close(), stopWebhooks()]);
     await stopMetrics?.();

@@ -22,6 +22,7 @@ import { AuditLog } from './audit/audit-log.js';
 import { CHANGED_JOBS_PATH, ChangedJobs } from './audit/changed-jobs.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
+import { BOARD_SCRIPT_PATH, sendBoardScript } from './board/board-script.js';
 import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
@@ -35,6 +36,8 @@ import { revertAction } from './cells/revert.js';
 import { Reverter } from './cells/reverter.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { OVERVIEW_PATH } from './overview/links.js';
+import { overviewPages } from './overview/overview-pages.js';
 import { underAnyPath } from './under-any-path.js';
 import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
@@ -123,11 +126,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);
   // From here on, whoever asks has signed in, and may do what is asked.
-  app.get(['/', '/ops'], (_request, response) => {
-    response.redirect(BOARD_PATH);
+  app.get('/', (_request, response) => {
+    response.redirect(OVERVIEW_PATH);
   });
+  const { partitions } = checked;
+  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations }));
   const changedJobs = new ChangedJobs(store);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
+  app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
   app.use(failuresPages({ ...store, registry, changedJobs }));

@@ -77,6 +77,12 @@ export interface Keys {
   readonly users: string;
   /** Kept for 12 hours: who signed in to the dashboard. By the digest of the session's id. */
   session(digest: string): string;
+  /** A hash of what an operator has told workers: process to JSON, see `src/metrics/pulse-form.ts`. */
+  readonly workerOrders: string;
+  /** A hash of what workers did in a minute or hour since 1970, kept for hours; see there. */
+  rates(unit: 'minute' | 'hour', number: number): string;
+  /** A sorted set of the keys that were changed most in a minute since 1970, kept for a quarter of an hour. */
+  hotKeys(minute: number): string;
   /** What the cookies of sessions are signed with. */
   readonly sessionSecret: string;
   /** A list of the last 1,000 actions in the dashboard, the latest first. */
@@ -151,6 +157,9 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
+    workerOrders: `${namespace}:worker-orders`,
+    rates: (unit, number) => `${namespace}:rates:${unit}:${number}`,
+    hotKeys: (minute) => `${namespace}:hot-keys:${minute}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
