@@ -221,15 +221,14 @@ async function beat(
   response: Response,
   end: AbortController,
 ): Promise<void> {
-  while (!end.signal.aborted) {
+  const isOver = () => end.signal.aborted;
+  while (!isOver()) {
     await wait(heartbeatMs, undefined, { signal: end.signal, ref: false }).catch(() => undefined);
-    if (end.signal.aborted) {
-      return;
-    }
-    if (!(await mayStay(response))) {
+    if (!isOver() && !(await mayStay(response))) {
       end.abort();
-      return;
     }
-    stream.beat(following.cursor);
+    if (!isOver()) {
+      stream.beat(following.cursor);
+    }
   }
 }

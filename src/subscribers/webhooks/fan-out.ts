@@ -132,7 +132,7 @@ export class FanOut {
   async #note(cursor: string, leadMs = LEAD_MS): Promise<string | undefined> {
     const { scripts, lead, keys } = this.deps;
     const noted = await scripts.run(lead, [keys.webhookFanOut], [this.#me, leadMs, cursor]);
-    return noted === null ? undefined : String(noted);
+    return (noted as string | null) ?? undefined;
   }
 
   async #pause(ms: number): Promise<void> {

@@ -69,7 +69,7 @@ export function createTargetAgent(policy: TargetPolicy, timeoutMs: number, resol
   const guarded: LookupFunction = (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       const isRefused = error === null && !addresses.every(({ address }) => isAllowed(address));
-      const [first = { address: '', family: 0 }] = addresses ?? [];
+      const [first = { address: '', family: 0 }] = error === null ? addresses : [];
       if (error !== null || isRefused) {
         // But not to where: names of the inside are no matter of others.
         callback(error ?? notPublic(`where ${hostname} leads`), '', 0);
