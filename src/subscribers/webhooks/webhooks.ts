@@ -20,7 +20,7 @@ import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
 
 /** How long events are signed with the secret before as well, when it is replaced: a day, in ms. */
-export const ROTATION_MS = 24 * 3600 * 1000;
+const ROTATION_MS = 24 * 3600 * 1000;
 
 const ASK_TIMEOUT_MS = 10_000;
 
