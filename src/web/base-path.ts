@@ -44,7 +44,7 @@ export function pathFor(request: IncomingMessage, path: string): string {
 export function enterBasePath({ basePath = '', proxies = [] }: BasePathOptions) {
   const isProxy = proxyAddr.compile([...proxies]);
   return (
-    request: IncomingMessage & { baseUrl?: string; originalUrl?: string },
+    request: IncomingMessage & { baseUrl?: string; originalUrl?: string | undefined },
     response: ServerResponse,
     next: () => void,
   ) => {
