@@ -1,8 +1,14 @@
 import type { RequestHandler } from 'express';
 import { basePathOf } from '../src/web/base-path.js';
 
-/** A path of the dashboard where it stands as a link, an address of a form, or a text of a script. */
-const OWN_PATH = /(["'(=])\/ops(?=[/"'?#&)\s>])/g;
+/**
+ * A path of the dashboard where a page leads to it, or has it in the settings of the board. Nowhere else: a key of somebody's may be
+ * called `/ops` too.
+ */
+const IN_PAGE = /((?:href|src|action|data-url)=|":)"\/ops(?=[/"?#])/g;
+
+/** The same as a text of a script. */
+const IN_SCRIPT = /(["'`])\/ops(?=[/"'`?#])/g;
 
 /**
  * Puts the base path before the paths in pages and scripts, which all begin with `/ops`. Done here, once, as a proxy in front would
@@ -13,10 +19,16 @@ export const underAnyPath: RequestHandler = (request, response, next) => {
   if (base !== '') {
     const send = response.send.bind(response);
     response.send = (body: unknown) => {
-      const isPage =
-        typeof body === 'string' && /html|javascript|^undefined$/.test(String(response.get('Content-Type')));
-      return send(isPage ? body.replace(OWN_PATH, `$1${base}/ops`) : body);
+      const type = response.get('Content-Type') ?? 'text/html'; // what Express takes a text for
+      return send(typeof body === 'string' ? placed(body, type, base) : body);
     };
   }
   next();
 };
+
+function placed(text: string, type: string, base: string): string {
+  if (type.includes('javascript')) {
+    return text.replace(IN_SCRIPT, `$1${base}/ops`);
+  }
+  return type.includes('html') ? text.replace(IN_PAGE, `$1"${base}/ops`) : text;
+}
