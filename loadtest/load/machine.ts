@@ -36,7 +36,7 @@ export function readMachine(facts: ServerFacts, appendFsync: string | undefined)
 /** @returns undefined where the user may not ask, or a provider does not tell */
 export async function readFsync(redis: RedisClient): Promise<string | undefined> {
   try {
-    const [, value] = (await redis.config('GET', 'appendfsync')) as string[];
+    const [, value] = await redis.config('GET', 'appendfsync');
     return value;
   } catch {
     return undefined;
