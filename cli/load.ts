@@ -5,10 +5,14 @@ import { runLoad } from '../loadtest/load/load.js';
 import type { Place } from '../loadtest/load/load.js';
 import { readPlan } from '../loadtest/load/plan.js';
 import { renderReport } from '../loadtest/load/report/render.js';
+import { areHeld } from '../loadtest/load/slo.js';
 import { stopOnSignals } from '../loadtest/load/stopping.js';
 import { summaryOf } from '../loadtest/load/summary.js';
 import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
+
+/** The totals are right, and a limit of `--slo` was not kept. */
+const EXIT_SLO = 3;
 
 /** `tally load`: puts a load on Tally and says whether the totals are right. */
 export async function load(
@@ -33,7 +37,7 @@ export async function load(
     if (plan.report !== undefined) {
       writeFileSync(plan.report, renderReport(result));
     }
-    process.exitCode = result.passed ? 0 : 1;
+    process.exitCode = !result.passed ? 1 : areHeld(result) ? 0 : EXIT_SLO;
   } finally {
     stopping.dispose();
   }

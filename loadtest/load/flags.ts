@@ -24,6 +24,9 @@ export interface LoadFlags {
   readonly seed?: string;
   readonly nemesis?: string;
   readonly compare?: string;
+  readonly slo?: string;
+  readonly baseline?: string;
+  readonly warmUp?: string;
   readonly json?: string;
   readonly report?: string;
 }
@@ -58,6 +61,9 @@ export function withLoadFlags(command: Command): Command {
     .option('--seed <n>', 'for the same updates in the same order (default: drawn)')
     .option('--nemesis <names>', 'with --self: kill-worker, pause-worker, flush-scripts, in turn')
     .option('--compare <side>', 'plain-bullmq: then the same load on a plain BullMQ queue and worker')
+    .option('--slo <limits>', 'for example p99<50ms,errors<0.1%,rate>5000: exit code 3 when one is not kept')
+    .option('--baseline <file>', 'what --json wrote of an earlier load: what differs by more than its noise')
+    .option('--warm-up <time>', 'of the beginning, no times count (default: a tenth, 5s at most; 0s of less than 10s)')
     .option('--json <file>', 'write all that was found as JSON')
     .option('--report <file>', 'write a page about it, one HTML file');
 }

@@ -14,7 +14,8 @@ import type { RedisTarget } from '../../src/redis/target.js';
 import { Cells } from './cells.js';
 import { Ledger } from './ledger.js';
 import type { LiveView } from './live-view.js';
-import { readMachine } from './machine.js';
+import { compareWith, readBaseline } from './baseline.js';
+import { readFsync, readMachine } from './machine.js';
 import { plainTarget } from './plain/target-plain.js';
 import type { Plan } from './plan.js';
 import { requireApiHere, requireMastersHere, requireRedisHere } from './remote.js';
@@ -24,6 +25,7 @@ import { OwnProcess } from './self/own-process.js';
 import { startOwnSetUp, TIMING, WORKERS } from './self/own-set-up.js';
 import { runSide } from './side.js';
 import type { SideDeps } from './side.js';
+import { judgeSlos } from './slo.js';
 import type { Stopping } from './stopping.js';
 import { httpTarget } from './target-http.js';
 import { queueTarget } from './target-queue.js';
@@ -66,6 +68,7 @@ const REDIS_TIMEOUT_MS = 15_000;
  * @throws ConfigurationError when it is on another machine and that was not allowed
  */
 export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): Promise<LoadResult> {
+  const baseline = plan.baseline === undefined ? undefined : readBaseline(plan.baseline); // before anything runs
   const setUp = plan.self ? await ownSetUp(plan, deps.operations) : foundSetUp(plan, place());
   const storeOptions = { connectionName: 'tally-load', timeoutMs: REDIS_TIMEOUT_MS, logger: deps.logger };
   const store = openStore({ ...setUp, ...storeOptions });
@@ -76,18 +79,24 @@ export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): P
     if (!plan.self && !plan.allowRemote) {
       requireMastersHere(redis);
     }
+    const machine = readMachine(facts, await readFsync(redis));
     deps.view.say(`the cells of this load are load:${runId}:…, and removed at its end`);
     const { keys } = store;
     const tally = await runTally({ plan, runId, setUp, redis, keys, ...deps });
     const mayCompare = plan.compare && !deps.stopping.submitting.aborted;
     const compared = mayCompare ? await runPlain({ plan, runId, setUp, redis, keys, ...deps }) : undefined;
-    return {
+    const found = {
       settings: settingsOf(plan, runId, setUp, topology),
-      machine: readMachine(facts),
+      machine,
       tally,
       ...(compared && { compared }),
       interrupted: deps.stopping.submitting.aborted,
+    };
+    return {
+      ...found,
       passed: tally.verdict.exact,
+      ...(plan.slos.length > 0 && { slo: judgeSlos(plan.slos, tally) }),
+      ...(baseline && { baseline: compareWith(baseline, found) }),
     };
   } finally {
     deps.view.done();

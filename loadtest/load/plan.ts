@@ -4,6 +4,8 @@ import type { LoadFlags } from './flags.js';
 import { MAX_SEED } from './random.js';
 import { readOwnOperation } from './own-operation.js';
 import type { NemesisName } from './result.js';
+import { readSlos } from './slo.js';
+import type { Slo } from './slo.js';
 import { DEFAULTS, SCENARIOS } from './scenarios.js';
 import type { Scenario, Workload } from './scenarios.js';
 import { NEMESES } from './self/nemesis.js';
@@ -20,6 +22,11 @@ export interface Plan {
   readonly work: Workload;
   /** Undefined without a search. */
   readonly search: { readonly p99LimitMs: number; readonly firstPerSecond: number } | undefined;
+  /** At the beginning, of which no times count. */
+  readonly warmUpMs: number;
+  readonly slos: readonly Slo[];
+  /** A file of an earlier load. */
+  readonly baseline: string | undefined;
   readonly drainMs: number;
   readonly seed: number;
   readonly nemeses: readonly NemesisName[];
@@ -59,6 +66,9 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
       p99LimitMs: durationMs('--p99', flags.p99 ?? '50ms', 1, 60_000),
       firstPerSecond: typed.rate ?? 1_000,
     },
+    warmUpMs: warmUpOf(flags, work),
+    slos: flags.slo === undefined ? [] : readSlos(flags.slo),
+    baseline: flags.baseline,
     drainMs: durationMs('--drain', flags.drain ?? '60s', 100, DAY_MS),
     seed: flags.seed === undefined ? randomInt(1, MAX_SEED) : wholeNumber('--seed', flags.seed, 1, MAX_SEED),
     nemeses: (flags.nemesis?.split(',') ?? []).map((it) => oneOf('--nemesis', it.trim(), NEMESES)),
@@ -66,6 +76,17 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
     json: flags.json,
     report: flags.report,
   };
+}
+
+/** So short a load is all warm-up, and whoever asks for it knows. */
+const SHORT_MS = 10_000;
+const MAX_WARM_UP_MS = 5_000;
+
+function warmUpOf({ warmUp, search, ramp }: LoadFlags, work: Workload): number {
+  if (warmUp !== undefined) {
+    return durationMs('--warm-up', warmUp, 0, work.durationMs - 1);
+  }
+  return search || ramp || work.durationMs < SHORT_MS ? 0 : Math.min(MAX_WARM_UP_MS, work.durationMs / 10);
 }
 
 function isCompared(side: string | undefined): boolean {
@@ -100,6 +121,8 @@ function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, targe
       flags.compare !== undefined && scenario?.fixed.checkout !== undefined,
       'a plain queue has no reservations to compare with: leave out --compare',
     ],
+    [flags.slo !== undefined && search, '--search has a limit of its own, --p99: leave out --slo'],
+    [flags.warmUp !== undefined && search, 'each step of --search begins anew: leave out --warm-up'],
     [operation !== undefined && scenario !== undefined, 'a scenario has operations of its own: leave out --operation'],
     [operation !== undefined && flags.mix !== undefined, '--operation is all of the load: leave out --mix'],
     [

@@ -40,7 +40,7 @@ export class Announcement {
   readonly #timer: NodeJS.Timeout;
   readonly #startedAtMs = Date.now() - performance.now();
   #isFirst = true;
-  #announcing: Promise<void> | undefined;
+  #isUnderWay = false;
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'logger'>,
@@ -58,9 +58,12 @@ export class Announcement {
 
   /** Says so now, unless Redis has not answered the time before. */
   say(): void {
-    this.#announcing ??= this.#announce().finally(() => {
-      this.#announcing = undefined;
-    });
+    if (!this.#isUnderWay) {
+      this.#isUnderWay = true;
+      void this.#announce().finally(() => {
+        this.#isUnderWay = false;
+      });
+    }
   }
 
   async #announce(): Promise<void> {

@@ -9,7 +9,6 @@ import { startUp } from '../support/command.js';
 import { startApi } from '../support/http-api.js';
 import { startReverseProxy } from '../support/reverse-proxy.js';
 import { place } from '../support/tally.js';
-import type { Place } from '../support/tally.js';
 
 const BASE = '/tools/tally';
 
@@ -136,7 +135,7 @@ test.each([
 );
 
 test('a dashboard that is mounted in another app lies below that path', async () => {
-  const { redis, namespace, prefix, logger } = place() as Place;
+  const { redis, namespace, prefix, logger } = place();
   const dashboard = createDashboard({ redis, namespace, prefix, logger });
   const server = createServer(express().use('/mounted', dashboard.app)).listen(0, '127.0.0.1');
   await once(server, 'listening');
