@@ -200,6 +200,12 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   dl { grid-template-columns: 1fr; gap: 0; }
   dl.tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   dd { margin-bottom: .75rem; }
+  .stacks thead { display: none; }
+  .stacks tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--border); }
+  .stacks tr:last-child { border-bottom: 0; }
+  .stacks td { display: block; padding: .125rem .75rem; border: 0; white-space: normal; overflow-wrap: anywhere; }
+  .stacks td::before { content: attr(data-label) ': '; color: var(--muted-foreground); }
+  .stacks td:empty { display: none; }
   .tiles dd { margin: 0; font-size: 1.25rem; }
   table { font-size: .8125rem; }
   th, td { padding: .375rem; }

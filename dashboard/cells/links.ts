@@ -12,6 +12,11 @@ export function findLink(updateId: string): string {
   return `${FIND_PATH}?${new URLSearchParams({ update: updateId }).toString()}`;
 }
 
+/** Where an update is reverted. */
+export function revertPath(updateId: string): string {
+  return `/ops/updates/${updateId}/revert`;
+}
+
 /** Where scripts and styles of the chart are served. */
 export const ASSETS_PATH = '/ops/assets';
 

@@ -171,6 +171,7 @@ export class ServedQueues {
       ...(telemetry && { telemetry: forgiving(telemetry) }),
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
+    worker.keepsText = apply.telling !== undefined;
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job, record) => {
       noteRun(this.deps, job, record);

@@ -35,6 +35,9 @@ import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
+import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
+import type { TellOutcomes } from './tell-outcomes.js';
+import { Telling } from './telling.js';
 
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
@@ -67,6 +70,8 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
+  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
+  outcomes?: boolean | TellOutcomes | undefined;
   /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
    * each slot, as with older servers, at several times the cost. @defaultValue true
@@ -104,6 +109,7 @@ const optionsSchema = z.strictObject({
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   keepOutcomes: keepOutcomesSchema.prefault({}),
+  outcomes: tellOutcomesSchema,
   callByMaster: z.boolean().default(true),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
@@ -144,6 +150,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
+  #trimmer: { close(): void } | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -179,6 +186,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
+        telling: options.outcomes && new Telling({ ...this.#store, registry: this.#registry }),
       },
       settle,
       registry: this.#registry,
@@ -222,10 +230,12 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
+      this.#trimmer = await keepTelling(this.#store, this.options.outcomes);
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();
     } catch (error) {
+      this.#trimmer?.close();
       this.#store.close();
       throw error;
     }
@@ -329,6 +339,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
+    this.#trimmer?.close();
     this.#store.close();
   }
 

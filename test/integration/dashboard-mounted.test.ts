@@ -57,6 +57,8 @@ test('under a path of somebody’s app, all that a page leads to is under that p
       expect((await get(path)).status, `${page} leads to ${path}`).toBeLessThan(400);
     }
   }
+  const odd = await (await get(`${MOUNT}/ops/keys?key=${encodeURIComponent('/ops/a="/ops/b')}`)).text();
+  expect(odd, 'a key that looks like a path').toContain('value="/ops/a=&quot;/ops/b"');
   expect((await get('/ops/queues')).status, 'what is not under it is the app’s').toBe(404);
 });
 
