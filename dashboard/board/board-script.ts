@@ -63,7 +63,7 @@ function addSections(place) {
     nav.append(link);
   }
   place.prepend(nav);
-  if (place.tagName === 'MAIN') return;
+  if (place.tagName === 'MAIN' && document.getElementById('bull-board-sidebar') !== null) return;
   const heading = document.createElement('h1');
   heading.className = 'tally-unseen';
   heading.textContent = 'Queues';

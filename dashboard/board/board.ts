@@ -23,7 +23,13 @@ const LINKS = [
   { text: 'Sign out', url: SIGN_OUT_PATH },
 ];
 
-const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' } as const;
+const TIME = {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+} as const;
 const DAY = { year: 'numeric', month: '2-digit', day: '2-digit' } as const;
 
 /** As on the other pages: in the zone of the reader, which is named, in 24 hours. */

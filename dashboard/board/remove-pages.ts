@@ -113,8 +113,8 @@ function contentOf({ shown, state, jobs }: Waiting, wrong: string | undefined): 
   return html`<form class="card stack" method="post" action="${REMOVE_WAITING_PATH}">
     <p>
       <strong>${countWords(updates, 'update')}</strong> of ${boardName} ${STATE_WORDS[state]}, in
-      ${countWords(jobs.length, 'job')}. They were accepted, and will never be applied when they are removed. Nothing can bring
-      them back; the audit keeps the ids of their jobs for 90 days.
+      ${countWords(jobs.length, 'job')}. They were accepted, and will never be applied when they are removed. Nothing
+      can bring them back; the audit keeps the ids of their jobs for 90 days.
     </p>
     <ul>
       ${[...operations].map(

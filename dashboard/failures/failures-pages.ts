@@ -57,9 +57,14 @@ export function failuresPages(deps: FailuresPagesDeps): Router {
   const inTurn = pLimit(1);
   router.get(FAILURES_PATH, (request, response) => inTurn(() => showFailures(deps, request, response)));
   router.get(`${FAILURES_PATH}/of-queue`, (request, response) => {
-    response.redirect(303, failuresLink(FAILURES_PATH, { operation: operationsOf(deps, String(request.query['queue'])) }));
+    response.redirect(
+      303,
+      failuresLink(FAILURES_PATH, { operation: operationsOf(deps, String(request.query['queue'])) }),
+    );
   });
-  router.get(REMOVE_PATH, (request, response) => inTurn(() => askBeforeRemoval(deps, request, response, request.query)));
+  router.get(REMOVE_PATH, (request, response) =>
+    inTurn(() => askBeforeRemoval(deps, request, response, request.query)),
+  );
   router.post(RETRY_PATH, form, (request, response) => inTurn(() => retry(deps, request, response)));
   router.post(REMOVE_PATH, form, (request, response) => inTurn(() => remove(deps, request, response)));
   return router;
@@ -80,7 +85,9 @@ async function showFailures(deps: FailuresPagesDeps, request: Request, response:
 /** A pattern for the operations that a queue carries; undefined where only that of all would do. @param queue as the board names it */
 function operationsOf({ registry }: FailuresPagesDeps, queue: string): string | undefined {
   const [name] = queue.split(/-of-\d+:/);
-  const carried = registry.operations.filter((operation) => operation.queue === name).map((operation) => operation.name);
+  const carried = registry.operations
+    .filter((operation) => operation.queue === name)
+    .map((operation) => operation.name);
   const families = new Set(carried.map((operation) => operation.replace(/[^.]+$/, '*')));
   const [only] = carried.length === 1 ? carried : families;
   return carried.length === 1 || families.size === 1 ? only : undefined;
@@ -127,7 +134,11 @@ async function retry(deps: FailuresPagesDeps, request: Request, response: Respon
   const { untilMs } = formSchema.safeParse(request.body).data ?? {};
   const done = await retryFailures(deps, { filter, untilMs });
   await note(deps, response, 'retried', filter, done);
-  const counts = { retried: String(done.done.updates), of: String(done.matched.updates), left: String(done.left.updates) };
+  const counts = {
+    retried: String(done.done.updates),
+    of: String(done.matched.updates),
+    left: String(done.left.updates),
+  };
   response.redirect(303, failuresLink(FAILURES_PATH, filter, counts));
 }
 
@@ -145,7 +156,11 @@ async function remove(deps: FailuresPagesDeps, request: Request, response: Respo
   }
   const done = await removeFailures(deps, { filter, untilMs: until });
   await note(deps, response, 'removed', filter, done);
-  const counts = { removed: String(done.done.updates), of: String(done.matched.updates), left: String(done.left.updates) };
+  const counts = {
+    removed: String(done.done.updates),
+    of: String(done.matched.updates),
+    left: String(done.left.updates),
+  };
   response.redirect(303, failuresLink(FAILURES_PATH, {}, counts));
 }
 

@@ -72,7 +72,10 @@ function numbers({ queues, failures }: Overview): Html {
 }
 
 function tile(name: string, value: string): Html {
-  return html`<div class="card"><dt>${name}</dt><dd>${value}</dd></div> `;
+  return html`<div class="card">
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div> `;
 }
 
 function failuresSection({ failures }: Overview): Html {
@@ -140,7 +143,9 @@ function queueRow(report: QueueReport): Html {
     <td class="number">${number(jobs?.waiting)}</td>
     <td class="number nowrap">${isWaiting && durationWords((oldestWaitingSeconds ?? 0) * 1000)}</td>
     <td class="number">${number(updatesPerSecond === null ? null : Math.round(updatesPerSecond * 10) / 10)}</td>
-    <td class="number nowrap">${isWaiting && (drainSeconds === null ? 'does not' : durationWords(drainSeconds * 1000))}</td>
+    <td class="number nowrap">
+      ${isWaiting && (drainSeconds === null ? 'does not' : durationWords(drainSeconds * 1000))}
+    </td>
     <td class="number">${number(jobs?.active)}</td>
     <td class="number">${number(workers)}</td>
   </tr> `;
@@ -176,7 +181,9 @@ function redisSection({ servers }: Overview): Html {
         <dt>Clients</dt>
         <dd>${clients.toLocaleString('en')} of ${maxClients.toLocaleString('en')}</dd>
         <dt>Append-only file</dt>
-        <dd>${!appendOnly ? html`<span class="error">off</span>` : server.appendOnlyFails ? html`<span class="error">can't be written</span>` : 'on'}</dd>
+        <dd>
+          ${!appendOnly ? html`<span class="error">off</span>` : server.appendOnlyFails ? html`<span class="error">can't be written</span>` : 'on'}
+        </dd>
         <dt>Replicas</dt>
         <dd>${replicas}</dd>
       </dl> `;
@@ -203,11 +210,14 @@ function doctorSection({ findings }: Overview): Html {
 }
 
 function schedulesSection({ schedules }: Overview): Html {
-  const late = schedules.filter(({ lastRun }) => lastRun !== undefined && !['applied', 'rejected'].includes(lastRun.outcome.status));
+  const late = schedules.filter(
+    ({ lastRun }) => lastRun !== undefined && !['applied', 'rejected'].includes(lastRun.outcome.status),
+  );
   return html`<h2>Schedules</h2>
     <p class="card">
       <a href="/ops/schedules">${countWords(schedules.length, 'schedule')}</a>${
-        late.length > 0 && html`; of ${late.length} the last run was not applied: ${late.map(({ id }) => id).join(', ')}`
+        late.length > 0 &&
+        html`; of ${late.length} the last run was not applied: ${late.map(({ id }) => id).join(', ')}`
       }.
     </p>`;
 }

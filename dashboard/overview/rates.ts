@@ -75,9 +75,16 @@ function chart(minutes: readonly Rates[]): Html {
     return `${x.toFixed(1)},${y.toFixed(1)}`;
   });
   return html`<figure>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Updates out in each minute of the last hour" preserveAspectRatio="none">
+    <svg
+      viewBox="0 0 ${WIDTH} ${HEIGHT}"
+      role="img"
+      aria-label="Updates out in each minute of the last hour"
+      preserveAspectRatio="none"
+    >
       <polyline class="series" points="${points.join(' ')}" />
     </svg>
-    <figcaption class="muted">Updates out in each second, over the last hour; at most ${perSecond(most, 1)}.</figcaption>
+    <figcaption class="muted">
+      Updates out in each second, over the last hour; at most ${perSecond(most, 1)}.
+    </figcaption>
   </figure>`;
 }

@@ -87,7 +87,13 @@ function judgeQueue(report: QueueReport): Trouble[] {
         ]),
     ...(concurrencyLimit === null
       ? []
-      : [trouble('warning', `${queue} is limited to ${countWords(concurrencyLimit, 'job')} at a time`, 'TallyQueueLimited')]),
+      : [
+          trouble(
+            'warning',
+            `${queue} is limited to ${countWords(concurrencyLimit, 'job')} at a time`,
+            'TallyQueueLimited',
+          ),
+        ]),
     ...((foreignWorkers ?? 0) > 0
       ? [
           trouble(

@@ -27,7 +27,9 @@ export const HOT_KEPT_SECONDS = 900;
 export const HOT_KEPT = 200;
 
 /** Upper ends of the classes of latency, in ms; a last one has no end. */
-export const LATENCY_ENDS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000];
+export const LATENCY_ENDS_MS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000,
+];
 
 export function latencyClass(latencyMs: number): number {
   const found = LATENCY_ENDS_MS.findIndex((endMs) => latencyMs <= endMs);

@@ -47,8 +47,12 @@ export function sumOf(rates: readonly Rates[]): Rates {
   return {
     fromMs: rates[0]?.fromMs ?? 0,
     added: total(({ added }) => added),
-    outcomes: Object.fromEntries(KINDS.map((kind) => [kind, total(({ outcomes }) => outcomes[kind])])) as Rates['outcomes'],
-    latencies: Array.from({ length: LATENCY_ENDS_MS.length + 1 }, (_, place) => total((each) => each.latencies[place] ?? 0)),
+    outcomes: Object.fromEntries(
+      KINDS.map((kind) => [kind, total(({ outcomes }) => outcomes[kind])]),
+    ) as Rates['outcomes'],
+    latencies: Array.from({ length: LATENCY_ENDS_MS.length + 1 }, (_, place) =>
+      total((each) => each.latencies[place] ?? 0),
+    ),
   };
 }
 

@@ -181,7 +181,10 @@ export class Pulse {
     const { logger } = this.deps;
     if (refusalOf(error)?.code === 'NOPERM') {
       this.#stop();
-      logger.warn({ err: error }, 'the dashboard will not see this worker: give its Redis user the rights of docs/redis-acl.md');
+      logger.warn(
+        { err: error },
+        'the dashboard will not see this worker: give its Redis user the rights of docs/redis-acl.md',
+      );
       return;
     }
     logger.debug({ err: error }, 'could not tell the dashboard of this worker');

@@ -333,7 +333,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     clearInterval(this.#following);
     this.#otherWorkers.close();
     await this.#closeQueues(away, endsAtMs);
-    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS));
+    await withinTime(
+      Promise.race([this.#pulse.end().catch(() => undefined), away]),
+      Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS),
+    );
     const expiring = Promise.race([this.#served.expireReceipts(), away]);
     await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days
     this.#served.end();

@@ -29,7 +29,12 @@ async function signedIn(here: Place) {
   return { dashboard, viewer: await dashboard.signIn('vera'), operator: await dashboard.signIn('olaf') };
 }
 
-function post({ raw }: RunningDashboard, path: string, fields: Record<string, string>, headers: Record<string, string>) {
+function post(
+  { raw }: RunningDashboard,
+  path: string,
+  fields: Record<string, string>,
+  headers: Record<string, string>,
+) {
   return raw({ method: 'POST', path, headers: { ...FORM, ...headers }, body: new URLSearchParams(fields).toString() });
 }
 
@@ -131,7 +136,10 @@ test('what waits is removed from a queue only once its number is typed, and neve
   const here = place();
   const dashboard = await startDashboard(here);
   const producer = here.producer();
-  const updates = Array.from({ length: 5 }, () => ({ operation: 'counter.increment' as const, params: { key: here.key('n') } }));
+  const updates = Array.from({ length: 5 }, () => ({
+    operation: 'counter.increment' as const,
+    params: { key: here.key('n') },
+  }));
   await producer.submit(updates);
   await producer.counters.increment({ key: here.key('later') }, { delay: 3_600_000 });
   const queue = openQueue(here);

@@ -48,7 +48,8 @@ test('workers tell what they did: outcomes by kind, latency, hot keys; and who t
     page = await overviewOf(dashboard);
     return page.includes('about 20 updates');
   });
-  const row = (name: string) => new RegExp(`<th scope="row">${name}</th> <td class="number">([^<]*)</td>`).exec(page)?.[1];
+  const row = (name: string) =>
+    new RegExp(`<th scope="row">${name}</th> <td class="number">([^<]*)</td>`).exec(page)?.[1];
   expect({ applied: row('applied'), rejected: row('rejected'), failed: row('failed') }).toEqual({
     applied: '20',
     rejected: '1',
@@ -81,7 +82,9 @@ test('an operator lets a worker rest, go on and end; a viewer can not', async ()
   expect(await overviewOf(dashboard, viewer)).not.toContain('name="process"');
   const order = async (what: string, cookie: string, headers: Record<string, string> = {}, name = id) => {
     const body = new URLSearchParams({ process: name, order: what }).toString();
-    return (await dashboard.raw({ method: 'POST', path: '/ops/workers', headers: { ...FORM, cookie, ...headers }, body })).status;
+    return (
+      await dashboard.raw({ method: 'POST', path: '/ops/workers', headers: { ...FORM, cookie, ...headers }, body })
+    ).status;
   };
   expect(await order('stop', viewer)).toBe(403);
   expect(await order('stop', operator, { 'sec-fetch-site': 'cross-site' })).toBe(403);
@@ -90,7 +93,9 @@ test('an operator lets a worker rest, go on and end; a viewer can not', async ()
   await new Promise((resolve) => setTimeout(resolve, 6_000)); // it listens every 5 s, and what it finds first it takes for old
 
   expect(await order('quiet', operator)).toBe(303);
-  await until('it rests', async () => (await overviewOf(dashboard, operator)).includes('1 worker told to take no jobs'));
+  await until('it rests', async () =>
+    (await overviewOf(dashboard, operator)).includes('1 worker told to take no jobs'),
+  );
   const producer = here.producer({ maxBatch: 1 });
   await producer.counters.increment({ key: here.key('n') }); // it is waiting for one already
   await new Promise((resolve) => setTimeout(resolve, 1_000));
