@@ -113,7 +113,7 @@ a { color: var(--primary); }
 }
 .bar a { text-decoration: none; }
 .brand { display: flex; align-items: center; gap: .5rem; color: var(--foreground); font-size: 1.25rem; font-weight: 600; }
-nav { display: flex; gap: .25rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem; }
 nav a { padding: .375rem .75rem; border-radius: var(--radius); color: var(--foreground); }
 nav a:hover { background: var(--muted); }
 nav a[aria-current] { background: var(--muted); color: var(--primary); font-weight: 600; }

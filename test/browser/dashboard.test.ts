@@ -145,7 +145,12 @@ test('schedules fit a phone, and an operator reverts an update there', async () 
   const producer = here.producer();
   const update = { operation: 'counter.increment', params: { key: here.key('views-of-the-day'), by: 5 } } as const;
   await producer.schedules.put({ id: 'views-daily', everyMs: 3_600_000, update });
-  await producer.schedules.put({ id: 'nightly', cron: '30 4 * * 1-5', timeZone: 'America/Argentina/Buenos_Aires', update });
+  await producer.schedules.put({
+    id: 'nightly',
+    cron: '30 4 * * 1-5',
+    timeZone: 'America/Argentina/Buenos_Aires',
+    update,
+  });
   await until('one has run', async () => (await producer.schedules.get('views-daily'))?.lastRun !== undefined);
   const sent = await producer.counters.increment({ key: here.key('n'), by: 5 });
   await sent.outcome();
@@ -157,7 +162,9 @@ test('schedules fit a phone, and an operator reverts an update there', async () 
   expect(await sideways("document.querySelector('.scroll')"), 'to scroll the table sideways').toBe(0);
   expect(await sideways('document.documentElement'), 'to scroll sideways').toBe(0);
   const text = await page.locator('main').innerText();
-  expect(['nightly', 'America/Argentina/Buenos_Aires', 'views-of-the-day'].filter((it) => !text.includes(it))).toEqual([]);
+  expect(['nightly', 'America/Argentina/Buenos_Aires', 'views-of-the-day'].filter((it) => !text.includes(it))).toEqual(
+    [],
+  );
   await screenshot(page, 'schedules-phone.png');
 
   await page.goto(`${dashboard.origin}/ops/find?update=${sent.id}`);
