@@ -27,8 +27,8 @@ const logger = pino({ level: 'error' }, pino.destination(2));
 interface Question {
   readonly name: string;
   readonly times: number;
-  ask(reader: Reader): Promise<unknown>;
-  plain(redis: Redis): Promise<unknown>;
+  readonly ask: (reader: Reader) => Promise<unknown>;
+  readonly plain: (redis: Redis) => Promise<unknown>;
 }
 
 const member = (number: number) => `player:${number}`;
