@@ -12,6 +12,7 @@ export const LONG = [
   'test/deploy/image.test.ts',
   'test/integration/bench.test.ts',
   'test/integration/close.test.ts',
+  'test/integration/documents.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/secrets.test.ts',
 ];

@@ -92,7 +92,7 @@ async function withFailures<Answer>(ask: (source: FailureSource) => Promise<Answ
   const options = { connectionName: 'tally-failures', timeoutMs: TIMEOUT_MS };
   const store = openStore({ ...connectionOptions(context, findRedis(context)), ...options });
   try {
-    return await ask({ ...store, registry: createRegistry() });
+    return await ask({ ...store, registry: createRegistry(context.operations) });
   } finally {
     store.close();
   }

@@ -102,6 +102,7 @@ function describe({ id, name, operations, keys, rate, updateRate, readOnly, owne
     `${rate.requests} requests a ${windowOf(rate)}`,
     ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
+    ...(rest.metricsOnly ? ['metrics only'] : []),
     ...(rest.requireIdempotencyKey ? ['idempotency keys required'] : []),
     `owner ${owner}`,
   ];

@@ -178,6 +178,16 @@ program
   .option('--json', 'print JSON, a line for each stock that is not right')
   .action(async (flags: CheckFlags) => (await import('./inventory.js')).checkInventory(flags));
 
+program
+  .command('init')
+  .description('write a beginning')
+  .command('operation')
+  .description('write an operation of your own, and its test, into this folder')
+  .argument('<name>', 'for example energy.spend')
+  .action(async (name: string) => {
+    (await import('./init.js')).initOperation(name);
+  });
+
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),
 );
@@ -239,6 +249,7 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--metrics-only', 'it may read metrics, as Prometheus does, and nothing else')
   .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(

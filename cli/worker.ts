@@ -19,6 +19,7 @@ export async function work(): Promise<void> {
   const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
+  worker.once('stopped', () => process.kill(process.pid, 'SIGTERM'));
   const stopping = onStop(context, async () => {
     await worker.close();
     await stopMetrics?.();
@@ -46,6 +47,10 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
       ms: config.TALLY_KEEP_OUTCOMES_MS,
       updates: config.TALLY_KEEP_OUTCOMES_UPDATES,
       bytes: config.TALLY_KEEP_OUTCOMES_BYTES,
+    },
+    outcomes: config.TALLY_OUTCOMES && {
+      keepMs: config.TALLY_OUTCOMES_KEEP_MS,
+      keepUpdates: config.TALLY_OUTCOMES_KEEP_UPDATES,
     },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });

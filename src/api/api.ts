@@ -15,6 +15,7 @@ import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
+import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
 
 export { restrictAccess } from './access/access.js';
@@ -30,6 +31,18 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** The path of the site below which callers find the API, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
+  /**
+   * Addresses of proxies in front of the API, or networks of them: what they say of a caller's address and of the path is
+   * believed. @defaultValue none
+   */
+  proxies?: readonly string[] | undefined;
+  /**
+   * The share of the log's lines on requests that were answered as usual, 0 (none) to 1 (all). Of what failed, and who was turned
+   * away (401, 403), there is a line in any case. @defaultValue 1
+   */
+  logRequests?: number;
   /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
   requireKey?: boolean | (() => boolean);
 }
@@ -55,6 +68,9 @@ const MAX_AT_WORK = 10_000;
 const optionsSchema = z.strictObject({
   ...producerShape,
   authorize: z.custom<RequestHandler>().optional(),
+  basePath: basePathSchema.default(''),
+  logRequests: z.number().min(0).max(1).default(1),
+  proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
   requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -64,7 +80,14 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, requireKey: mustHaveKey, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const {
+    authorize,
+    requireKey: mustHaveKey,
+    basePath,
+    proxies,
+    logRequests,
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
@@ -89,6 +112,9 @@ export function createApi(options: ApiOptions): Api {
       prefix: producing.prefix,
       authorize: authorize ?? guard.handler,
       metrics: producing.metrics,
+      basePath,
+      proxies,
+      logRequests,
     }),
     drain: () => {
       drain.begin();

@@ -9,6 +9,7 @@ import type { CellsDeps } from './cells.js';
 import { leaderboardsEndpoints } from './leaderboards.js';
 import { manyCellsEndpoints } from './many-cells.js';
 import type { ReadingDeps } from './many-cells.js';
+import { accessOf } from './access/access.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
@@ -23,6 +24,8 @@ import { openApiEndpoint } from './openapi.js';
 import { failuresEndpoints } from './failures.js';
 import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
+import { enterBasePath } from '../web/base-path.js';
+import type { BasePathOptions } from '../web/base-path.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -35,9 +38,12 @@ import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './find-visible.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps {
+export interface AppDeps
+  extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps, BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
+  /** The share of ordinary request lines that is logged. */
+  readonly logRequests: number;
   /** Served to those who may use the API. */
   readonly metrics: Metrics | undefined;
 }
@@ -74,16 +80,18 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', parseQuery);
+  app.set('trust proxy', deps.proxies === undefined ? false : [...deps.proxies]);
+  app.use(enterBasePath(deps));
   const endpoints = endpointsOf(deps);
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
   }
-  app.use(logRequests(deps.logger));
+  app.use(logRequests(deps.logger, deps.logRequests));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', deps.authorize);
+  app.use('/v1', deps.authorize, refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -142,6 +150,13 @@ function parseQuery(text: string | undefined): unknown {
 const refuseOtherSites: RequestHandler = (request, _response, next) => {
   if (isCrossSite(request)) {
     throw new Problem('OTHER_SITE', 'pages of other sites may not change anything here; call the API from a server');
+  }
+  next();
+};
+
+const refuseMetricsOnly: RequestHandler = (_request, response, next) => {
+  if (accessOf(response)?.metricsOnly === true) {
+    throw new Problem('FORBIDDEN', 'this API key may only read /metrics', { accepted: 'none' });
   }
   next();
 };

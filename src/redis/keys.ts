@@ -59,6 +59,12 @@ export interface Keys {
   readonly schedules: string;
   /** A hash of the runs of schedules that ended last: id to JSON, see there. */
   readonly scheduleRuns: string;
+  /** A stream of the outcomes of all updates, if workers tell them, see `src/jobs/told.ts`. */
+  readonly outcomes: string;
+  /** A hash of a group of subscribers: how far it has read, see `lua/read-group.lua`. */
+  outcomeGroup(group: string): string;
+  /** A list of the events that a group has set aside since its handler failed, the latest first. */
+  deadOutcomes(group: string): string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
   /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
@@ -71,6 +77,12 @@ export interface Keys {
   readonly users: string;
   /** Kept for 12 hours: who signed in to the dashboard. By the digest of the session's id. */
   session(digest: string): string;
+  /** A hash of what an operator has told workers: process to JSON, see `src/metrics/pulse-form.ts`. */
+  readonly workerOrders: string;
+  /** A hash of what workers did in a minute or hour since 1970, kept for hours; see there. */
+  rates(unit: 'minute' | 'hour', number: number): string;
+  /** A sorted set of the keys that were changed most in a minute since 1970, kept for a quarter of an hour. */
+  hotKeys(minute: number): string;
   /** What the cookies of sessions are signed with. */
   readonly sessionSecret: string;
   /** A list of the last 1,000 actions in the dashboard, the latest first. */
@@ -124,12 +136,18 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
+    outcomes: `${namespace}:outcomes`,
+    outcomeGroup: (group) => `${namespace}:outcomes:group:${group}`,
+    deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
     queuesNamespace: `${prefix}:namespace`,
     installation: `${namespace}:installation`,
     processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
+    workerOrders: `${namespace}:worker-orders`,
+    rates: (unit, number) => `${namespace}:rates:${unit}:${number}`,
+    hotKeys: (minute) => `${namespace}:hot-keys:${minute}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,

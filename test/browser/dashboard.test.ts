@@ -73,18 +73,18 @@ test('what another program completed can be retried from the board, and what Tal
   await foreign.close();
   const visitor = await (await startBrowser()).visit();
   const { page } = visitor;
-  const actions = page.locator('[class*="jobActions"] button'); // to duplicate, to retry if it can be, to remove
+  const actions = page.locator('[class*="jobActions"] button:visible'); // to retry if it can be, to remove
 
   await page.goto(`${dashboard.origin}/ops/queues/queue/counters/${jobId}`);
   await page.getByText('"FOREIGN_WORKER"').first().waitFor();
-  expect(await actions.count()).toBe(3);
-  await actions.nth(1).click();
+  expect(await actions.count()).toBe(2);
+  await actions.first().click();
   await page.getByRole('button', { name: 'Confirm' }).click();
   await here.worker();
   await until('it is applied', async () => (await here.client.get(here.key('n'))) === '1');
   await page.reload();
   await page.getByText('"applied"').first().waitFor();
-  expect(await actions.count()).toBe(2);
+  expect(await actions.count()).toBe(1);
   expectQuiet(visitor);
 });
 
@@ -189,7 +189,7 @@ async function signIn(page: Page, origin: string, name: string): Promise<void> {
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL('**/ops/queues**');
+  await page.waitForURL('**/ops');
 }
 
 function expectQuiet({ errors, outside }: Visitor): void {

@@ -8,7 +8,7 @@ import { BAD_CELLS, STOCK } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
 import { keyName, nameOf } from './oracle/evidence.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence, JobRecord, Told } from './oracle/evidence.js';
 import { readAllJobs, receiptKeyOf } from './read-jobs.js';
 import { execute, inBatches, scanKeys } from './read-redis.js';
 import { NAMESPACE, QUEUES } from './settings.js';
@@ -21,6 +21,7 @@ export async function collectEvidence(
   { operator: redis, prefixes, acts }: Pick<World, 'operator' | 'prefixes' | 'acts'>,
   submissions: readonly Submission[],
   { isJudged }: Pick<Side, 'isJudged'>,
+  told?: Told,
 ): Promise<Evidence> {
   const jobs: JobRecord[] = [];
   for (const prefix of isJudged ? prefixes : []) {
@@ -33,7 +34,8 @@ export async function collectEvidence(
   }
   return {
     start: new Map(START.map(([cell, value]) => [nameOf(cell), value])),
-    cells: await readCells(redis, submissions, jobs),
+    cells: await readCells(redis, submissions, jobs, told),
+    ...(told && { told }),
     held: await readHeld(redis),
     badCells: await readBadCells(redis),
     submissions,
@@ -59,8 +61,14 @@ async function readCells(
   redis: Redis,
   submissions: readonly Submission[],
   jobs: readonly JobRecord[],
+  told?: Told,
 ): Promise<Map<string, string>> {
-  const cells = new Map<string, Cell>(STOCK.map((cell) => [nameOf(cell), cell]));
+  const changed = told?.events.flatMap(({ data }) =>
+    data.cells.map(({ key, field, member }) => ({ key, field, member })),
+  );
+  const cells = new Map<string, Cell>(
+    [...START.map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+  );
   const asked = [
     ...submissions.map(({ update }) => update),
     ...jobs.flatMap(({ operation, updates }) => updates.map(({ params }) => ({ operation, params }))),

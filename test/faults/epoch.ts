@@ -8,6 +8,7 @@ import { lateReceipts, openConnections, stopMembers } from './left-behind.js';
 import type { Violation } from './oracle/evidence.js';
 import { judge, violations } from './oracle/invariants.js';
 import { AOF_CUT } from './report.js';
+import { readTold, untilHeard } from './read-told.js';
 import { Sampler } from './sampler.js';
 import type { EpochPlan } from './schedule.js';
 import type { Side } from './side.js';
@@ -71,15 +72,18 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   const notHealed = await heal(world);
   const runsMissing = side.isJudged ? await watchRuns(world) : [];
   const drained = await drain(world);
+  const notHeard = await untilHeard(world);
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
   const stopped = await stopMembers(world);
   await sampler.stop();
-  const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side);
+  const told = side.subscriberProgram && (await readTold(world));
+  const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side, told);
   found.push(
     ...violations(1, sampler.sightings),
     ...(side.isJudged ? judge(evidence) : []),
     ...violations(9, runsMissing),
     ...violations(6, [...notHealed, ...drained.complaints, ...world.acts.complaints]),
+    ...violations(10, notHeard),
     ...violations(8, [...stopped, ...(await openConnections(world))]),
     ...violations(8, await lateReceipts(world, evidence, awaitReceipts)),
   );

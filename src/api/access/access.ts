@@ -9,6 +9,8 @@ export interface Access {
   readonly keys: readonly string[];
   /** Whether it may only read. @defaultValue false */
   readonly readOnly?: boolean;
+  /** Whether it may read metrics, and nothing else. @defaultValue false */
+  readonly metricsOnly?: boolean | undefined;
   /** Whether each of its updates needs an idempotency key. @defaultValue false */
   readonly requireIdempotencyKey?: boolean | undefined;
   /**
