@@ -9,13 +9,14 @@ import type { RedisTarget } from '../src/redis/target.js';
 import { claimEmbeddedRedis } from '../src/redis/embedded-record.js';
 import { withinTime } from '../src/lib/timeouts.js';
 import { announce as announceProcess } from './announce.js';
-import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { apiOptions, connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { watchInstallation } from './installation.js';
 import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
+import { startWebhooks } from './webhook-sender.js';
 import { startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
@@ -54,19 +55,15 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const worker = startWorker(context, redis, metrics);
   stops.push(() => worker.close());
   await worker.ready();
+  stops.push(startWebhooks(context, redis));
   const installation = await watchInstallation(context, redis, metrics, stops, ['users', 'apiKeys']);
   announceProcess(metrics, 'up', stops);
   const requireSignIn = () => installation.isClosed('users');
   const requireKey = () => installation.isClosed('apiKeys');
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics, requireSignIn });
   stops.push(() => dashboard.close());
-  const api = createApi({
-    ...connectionOptions(context, redis),
-    ...producerOptions(context),
-    metrics,
-    requireKey,
-    ...servedAs(context),
-  });
+  const options = { ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context) };
+  const api = createApi({ ...options, metrics, requireKey, ...servedAs(context) });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app, context), context);
   stops.push(() => {

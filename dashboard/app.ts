@@ -26,6 +26,7 @@ import { BOARD_SCRIPT_PATH, sendBoardScript } from './board/board-script.js';
 import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
+import { Deliveries } from './board/deliveries.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { failuresPages } from './failures/failures-pages.js';
@@ -100,6 +101,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
   const { redis, masters, logger } = store;
   const queues = new ShownQueues(store, registry.queues);
+  const deliveries = new Deliveries(store);
   const { redis: target, namespace, prefix, operations } = checked;
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
   redis.onRefusal = (code) => {
@@ -140,14 +142,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use(keysPages({ ...store, registry, queues }));
   app.use(revertAction(reverter.revert));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));
+  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, deliveries, registry }));
   app.use(answerErrors(logger));
 
   return {
     app,
     close: async () => {
       access.close();
-      const closed = [audit.written(), queues.close(), reverter.close()];
+      const closed = [audit.written(), queues.close(), deliveries.close(), reverter.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       store.close();
       await (metrics === checked.metrics ? undefined : metrics.close());

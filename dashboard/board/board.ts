@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { Registry } from '../../src/operations/registry.js';
 import { answerWhileUnreachable, UnreachableQueue } from './unreachable.js';
 import { logPublicError } from '../errors.js';
+import type { DeliveryQueue } from '../../src/subscribers/webhooks/delivery-queue.js';
+import { ShownDeliveries } from './deliveries.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from '../access/paths.js';
@@ -44,8 +46,8 @@ const THEME = {
 export interface Board {
   /** To be mounted at {@link BOARD_PATH}. */
   readonly app: Express;
-  /** Has it show these queues, and no others. */
-  show(queues: readonly ShownQueue[]): void;
+  /** Has it show these queues, and no others; and deliveries to webhooks, where there are any. */
+  show(queues: readonly ShownQueue[], deliveries?: DeliveryQueue): void;
 }
 
 /**
@@ -79,13 +81,15 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
     queue.fault === undefined
       ? new ReadableQueue(queue, registry, role === 'viewer', deps)
       : new UnreachableQueue(queue, registry, queue.fault);
-  let shown: readonly ShownQueue[] = [];
+  let shown: readonly unknown[] = [];
   return {
     app,
-    show: (queues) => {
-      if (queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])) {
-        replaceQueues(queues.map(adapterOf));
-        shown = queues;
+    show: (queues, deliveries) => {
+      const all = [...queues, ...(deliveries ? [deliveries] : [])];
+      if (all.length !== shown.length || all.some((queue, index) => queue !== shown[index])) {
+        const more = deliveries ? [new ShownDeliveries(deliveries, role === 'viewer')] : [];
+        replaceQueues([...queues.map(adapterOf), ...more]);
+        shown = all;
       }
     },
   };

@@ -17,6 +17,9 @@ import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
 import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
+import { openTold } from './open-told.js';
+import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
+import type { WebhookOptions } from '../subscribers/webhooks/webhook-options.js';
 
 export { restrictAccess } from './access/access.js';
 export type { Access } from './access/access.js';
@@ -31,6 +34,10 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** Whether workers tell outcomes. Without it, `GET /v1/outcomes` looks whether any were told. @defaultValue false */
+  outcomes?: boolean | undefined;
+  /** What webhooks are added with. @defaultValue `/v1/webhooks` says that there are none */
+  webhooks?: WebhookOptions | undefined;
   /** The path of the site below which callers find the API, such as `/tools/tally`. @defaultValue the root */
   basePath?: string;
   /**
@@ -68,6 +75,8 @@ const MAX_AT_WORK = 10_000;
 const optionsSchema = z.strictObject({
   ...producerShape,
   authorize: z.custom<RequestHandler>().optional(),
+  outcomes: z.boolean().default(false),
+  webhooks: webhookOptionsSchema.optional(),
   basePath: basePathSchema.default(''),
   logRequests: z.number().min(0).max(1).default(1),
   proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
@@ -82,6 +91,8 @@ const optionsSchema = z.strictObject({
 export function createApi(options: ApiOptions): Api {
   const {
     authorize,
+    outcomes,
+    webhooks: webhookOptions,
     requireKey: mustHaveKey,
     basePath,
     proxies,
@@ -100,9 +111,15 @@ export function createApi(options: ApiOptions): Api {
   const guard = requireKey(knownKeys, typeof mustHaveKey === 'function' ? mustHaveKey : () => mustHaveKey);
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
+  const { namespace } = producing;
+  const told = redis.isCluster ? undefined : openTold({ store, registry, namespace, webhooks: webhookOptions });
   return {
     app: createApp({
       ...store,
+      namespace,
+      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes },
+      webhooks: told?.webhooks,
+      mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },
@@ -122,6 +139,7 @@ export function createApi(options: ApiOptions): Api {
     close: async () => {
       drain.begin();
       guard.close();
+      await told?.close();
       await producer.close();
       store.close();
     },

@@ -14,6 +14,7 @@ import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
+import { answerHandshake } from './event-replies.js';
 import { eventsEndpoints } from './events.js';
 import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
@@ -24,6 +25,13 @@ import { openApiEndpoint } from './openapi.js';
 import { failuresEndpoints } from './failures.js';
 import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
+import { asyncApiEndpoint } from './asyncapi.js';
+import { COME_AGAIN } from './event-stream.js';
+import { outcomesEndpoint } from './outcomes.js';
+import type { OutcomesDeps } from './outcomes.js';
+import { OUTCOMES_PATH, orToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
+import { webhooksEndpoints } from './webhooks.js';
+import type { WebhooksDeps } from './webhooks.js';
 import { enterBasePath } from '../web/base-path.js';
 import type { BasePathOptions } from '../web/base-path.js';
 import { countRequests } from '../web/count-requests.js';
@@ -39,7 +47,16 @@ import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './find-visible.js';
 
 export interface AppDeps
-  extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps, BasePathOptions {
+  extends
+    UpdatesDeps,
+    CellsDeps,
+    ReadingDeps,
+    FailuresDeps,
+    QueuesDeps,
+    OutcomesDeps,
+    WebhooksDeps,
+    HealthDeps,
+    BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** The share of ordinary request lines that is logged. */
@@ -90,8 +107,10 @@ export function createApp(deps: AppDeps): Express {
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
+  app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
+  app.options('/v1/events', answerHandshake);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', deps.authorize, refuseMetricsOnly);
+  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize), refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -130,11 +149,15 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
     ...sumsEndpoints(deps),
     ...leaderboardsEndpoints(deps),
     ...reservationsEndpoints(deps),
+    outcomesEndpoint(deps),
+    outcomesTokensEndpoint(deps),
+    ...webhooksEndpoints(deps),
     ...queuesEndpoints(deps, deps.registry.queues),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];
-  return [...endpoints, openApiEndpoint(endpoints, deps.registry)];
+  const described = [...endpoints, asyncApiEndpoint(deps)];
+  return [...described, openApiEndpoint(described, deps.registry)];
 }
 
 /** Without a text that is not UTF-8, which would be read as another key. */
@@ -166,6 +189,17 @@ const forbidCaching: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();
 };
+
+/** A browser that follows outcomes would give up on any status but 200. */
+function sendAwayWhenStopping(drain: Drain): RequestHandler {
+  return (_request, response, next) => {
+    if (drain.begun) {
+      response.set('Connection', 'close').type('text/event-stream').send(COME_AGAIN);
+    } else {
+      next();
+    }
+  };
+}
 
 function refuseWhenStopping(drain: Drain): RequestHandler {
   return (_request, response, next) => {

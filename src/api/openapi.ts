@@ -133,7 +133,9 @@ function describe(endpoint: Endpoint): JsonSchema {
     responses: {
       ...mapValues(answers, (answer) => ({
         description: answer.description,
-        content: { 'application/json': { schema: schemaOf(answer.schema) } },
+        ...(answer.schema && {
+          content: { [answer.mediaType ?? 'application/json']: { schema: schemaOf(answer.schema) } },
+        }),
       })),
       ...problemAnswers([...new Set([...problems, ...(needsKey ? KEY_PROBLEMS : []), 'UNEXPECTED' as const])]),
     },

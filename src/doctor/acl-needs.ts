@@ -3,7 +3,8 @@ import type { Namespace } from '../redis/keys.js';
 
 /** What a Redis user is for. */
 export type Role =
-  'producer' | 'reader' | 'subscriber' | 'api' | 'worker' | 'dashboard' | 'access' | 'inventory' | 'load' | 'doctor';
+  | ('producer' | 'reader' | 'subscriber' | 'api' | 'worker')
+  | ('dashboard' | 'access' | 'webhooks' | 'inventory' | 'load' | 'doctor');
 
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
@@ -13,6 +14,7 @@ export const ROLES: Readonly<Record<Role, string>> = {
   worker: 'tally worker',
   dashboard: 'tally dashboard; tally failures',
   access: 'tally keys; tally users',
+  webhooks: 'tally webhooks; tally outcomes',
   inventory: 'tally inventory',
   load: 'tally load',
   doctor: 'tally doctor',
@@ -74,6 +76,13 @@ const READ_RECEIPTS: readonly KeyPattern[] = [
 const READ_OUTCOMES: readonly Need[] = [
   { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes'] },
   { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
+];
+
+/** Who adds webhooks, and adds deliveries of what is replayed. */
+const ADD_WEBHOOKS: readonly Need[] = [
+  { commands: words('HDEL HGET HGETALL HLEN HSET'), keys: ['~tally:webhooks'] },
+  { commands: ['HSET'], keys: ['~tally:webhook-fan-out'] },
+  { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
 ];
 
 /** To cancel an update is to write them. */
@@ -144,6 +153,8 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ANNOUNCE,
     ...READ,
     ...READ_OUTCOMES,
+    { commands: words('GETDEL SET'), keys: ['~tally:outcomes-token:*'] },
+    ...ADD_WEBHOOKS,
     READ_HOLDS,
   ],
   worker: [
@@ -155,10 +166,14 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
-    { commands: words('XADD XRANGE XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
     { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
     { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
     { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
+    { commands: words('XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+    { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
+    { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+    { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
@@ -182,11 +197,19 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: READ_CELLS, keys: ['%R~cells'] },
     READ_HOLDS,
     ...READ_OUTCOMES,
+    { commands: ['HLEN'], keys: ['%R~tally:webhooks'] },
   ],
   access: [
-    { commands: CONNECTION, keys: [] },
+    { commands: [...CONNECTION, 'EVAL'], keys: [] },
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
     INSTALLATION,
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+  ],
+  webhooks: [
+    { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
+    { commands: ADD_AND_FOLLOW, keys: ['~tally-queues:{webhooks}:*'] },
+    ...READ_OUTCOMES,
+    ...ADD_WEBHOOKS,
   ],
   inventory: [
     ...PRODUCE,

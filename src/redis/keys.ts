@@ -89,6 +89,18 @@ export interface Keys {
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly anonymousAudit: string;
+  /** A hash of the webhooks: id to JSON, see `src/subscribers/webhooks/webhook.ts`. */
+  readonly webhooks: string;
+  /** A hash: how far outcomes were handed out to webhooks, and which process does it, see `lua/lead-fan-out.lua`. */
+  readonly webhookFanOut: string;
+  /** A hash: how many deliveries of each webhook wait. */
+  readonly webhookPending: string;
+  /** A hash, kept for some minutes: when a target may be sent to again, see `lua/take-turn.lua`. */
+  webhookTurns(id: string): string;
+  /** First part of BullMQ's keys of deliveries to webhooks. In one slot, however queues are split. */
+  readonly deliveriesPrefix: string;
+  /** Kept for a minute: what lets a browser follow outcomes once. By the digest of the token. */
+  outcomesToken(digest: string): string;
   /** Kept for 90 days: a list of the jobs that an action of the audit has removed or retried. */
   auditJobs(id: string): string;
   /** Whether no update may write this key. */
@@ -151,6 +163,12 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
+    webhooks: `${namespace}:webhooks`,
+    webhookFanOut: `${namespace}:webhook-fan-out`,
+    webhookPending: `${namespace}:webhook-pending`,
+    webhookTurns: (id) => `${namespace}:webhook-turns:${id}`,
+    deliveriesPrefix: `${prefix}:{webhooks}`,
+    outcomesToken: (digest) => `${namespace}:outcomes-token:${digest}`,
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };

@@ -75,7 +75,8 @@ export class OutcomeReader {
 
   /** @throws TallyError `INVALID_CURSOR` */
   async cursorAt(start: Start): Promise<string> {
-    if (start === 'beginning') {
+    // Redis knows nothing before the first id.
+    if (start === 'beginning' || (typeof start === 'object' && 'sinceMs' in start && start.sinceMs < 1)) {
       return encodeCursor(BEGINNING);
     }
     if (typeof start === 'object' && 'after' in start) {

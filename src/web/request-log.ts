@@ -58,13 +58,18 @@ export function logRequests(logger: Logger, share = 1): RequestHandler {
       req: ({ id, method, url, raw }: { id: string; method: string; url: string; raw: Request }) => ({
         id,
         method,
-        url,
+        url: withoutToken(url),
         address: raw.ip ?? raw.socket.remoteAddress,
         agent: raw.headers['user-agent']?.slice(0, MAX_AGENT_LENGTH).replace(CONTROL, '?'),
       }),
       res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
     },
   });
+}
+
+/** Whoever reads the log could use it before the page does that it was made for. */
+function withoutToken(url: string): string {
+  return url.replace(/([?&]token=)[^&]*/g, '$1***');
 }
 
 /** What Redis refuses, or does not answer, is no fault of this process; a fault of ours is. */
@@ -83,6 +88,11 @@ export function noteJobs(response: Response, submissions: readonly Submission[])
 /** Has the API key that a request came with logged with it, by its id. */
 export function noteApiKey(response: Response, id: string): void {
   response.locals['keyId'] = id;
+}
+
+/** The one that was noted; undefined when the request came with none. */
+export function apiKeyIdOf({ locals }: Response): string | undefined {
+  return locals['keyId'] as string | undefined;
 }
 
 /** Notes made while a request was handled. */
