@@ -1,30 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { cellObject, defineOperation, NotRevertibleError } from '../../src/index.js';
-import type { Submission } from '../../src/index.js';
+import { cellObject, defineOperation } from '../../src/index.js';
 import { jobOf, openQueue } from '../support/queues.js';
+import { refusalOf, send } from '../support/reverting.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const HOUR = 3_600_000;
-
-interface AnyProducer {
-  submit(update: object): Promise<Submission>;
-}
-
-/** An update of any operation, whatever the compiler knows of it. */
-const send = (producer: object, operation: string, params: object): Promise<Submission> =>
-  (producer as AnyProducer).submit({ operation, params });
-
-/** Why an update can't be reverted. */
-async function refusalOf(reverting: Promise<unknown>): Promise<NotRevertibleError> {
-  const error = await reverting.then(
-    () => undefined,
-    (refusal: unknown) => refusal,
-  );
-  expect(error).toBeInstanceOf(NotRevertibleError);
-  return error as NotRevertibleError;
-}
 
 const valuesOf = (here: Place, ...keys: string[]) => Promise.all(keys.map((key) => here.client.get(key)));
 
