@@ -12,7 +12,7 @@ import { readTold, untilHeard } from './read-told.js';
 import { Sampler } from './sampler.js';
 import type { EpochPlan } from './schedule.js';
 import type { Side } from './side.js';
-import { putSchedule, watchRuns } from './schedules.js';
+import { endSchedule, putSchedule, watchRuns } from './schedules.js';
 import { strikeAll } from './strike.js';
 import { countUpdates } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
@@ -70,10 +70,13 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   }
   say('healing');
   const notHealed = await heal(world);
-  const runsMissing = side.isJudged ? await watchRuns(world) : [];
+  if (side.isJudged) {
+    await endSchedule(world.server.url);
+  }
   const drained = await drain(world);
-  const notHeard = await untilHeard(world);
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
+  const runsMissing = side.isJudged ? await watchRuns(world) : [];
+  const notHeard = await untilHeard(world);
   const stopped = await stopMembers(world);
   await sampler.stop();
   const told = side.subscriberProgram && (await readTold(world));

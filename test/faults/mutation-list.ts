@@ -122,6 +122,16 @@ return slots and records_of_slots() or record
     ],
   },
   {
+    name: 'a revert has another key each time',
+    edits: [
+      {
+        file: 'src/producers/revert.ts',
+        from: '{ ...update, idempotencyKey: id }',
+        to: '{ ...update, idempotencyKey: `${id}/${performance.now()}` }',
+      },
+    ],
+  },
+  {
     name: '"not accepted" is told although the connection was lost',
     edits: [
       {

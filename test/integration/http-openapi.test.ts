@@ -88,6 +88,11 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('delete', '/v1/updates/{id}', `/v1/updates/${updates[0]!.id}`);
   const later = await call('post', '/v1/updates', '/v1/updates', { ...update, delayMs: 60_000, priority: 1 });
   await call('delete', '/v1/updates/{id}', `/v1/updates/${later.updates[0]!.id}`);
+  const revert = '/v1/updates/{id}/revert';
+  await call('post', revert, `/v1/updates/${updates[0]!.id}/revert?wait=5000`);
+  await call('post', revert, `/v1/updates/${updates[0]!.id}/revert`);
+  await call('post', revert, `/v1/updates/${later.updates[0]!.id}/revert`);
+  await call('post', revert, '/v1/updates/none/revert');
   const one = ['/v1/schedules/{id}', '/v1/schedules/a'] as const;
   await call('put', ...one, { cron: '0 0 * * *', timeZone: 'Europe/Berlin', update });
   await call('put', ...one, { everyMs: 60_000, update });
