@@ -78,7 +78,7 @@ describe('with outcomes: true', () => {
     expect(told[4]!.data).toMatchObject({ reason: 'LIMIT_REACHED', message: expect.stringContaining(n) as string });
     expect(told.slice(7).map(short)).toEqual(['counter.increment.failed: text']); // of its own job, once
     expect(told[7]).toMatchObject({
-      id: `${submissions[5]!.id}:failed:1`,
+      id: `${submissions[5].id}:failed:1`,
       data: { reason: 'NOT_AN_INTEGER', attempt: 1 },
     });
   });
