@@ -9,7 +9,7 @@ import { DRAIN_LIMIT_MS, NAMESPACE, PREFIX } from './settings.js';
 import type { World } from './world.js';
 
 /** The cell that every run of the schedule adds 1 to. */
-export const TICKS = { key: 'ticks' } as const;
+const TICKS = { key: 'ticks' } as const;
 
 const EVERY_MS = 1_000;
 const QUEUE = { prefix: PREFIX, queue: 'counters' };
