@@ -35,7 +35,7 @@ test.each(WAYS)(
     const get = (path: string, headers = {}) =>
       fetch(site + path, { redirect: 'manual', headers: { accept: 'text/html', ...ANN, ...headers } });
 
-    expect((await get(`${BASE}/`)).headers.get('location')).toBe(`${BASE}/ops/queues`);
+    expect((await get(`${BASE}/`)).headers.get('location')).toBe(`${BASE}/ops`);
     for (const path of ['/ops/audit', '/ops/keys', '/ops/keys?key=a', '/ops/schedules', '/ops/find']) {
       const answer = await get(BASE + path);
       const paths = pathsIn(await answer.text());
@@ -84,11 +84,11 @@ test('a prefix that does not come from a proxy, or is no path, means nothing', a
   const stranger = await startDashboard(here);
   const trusted = await startDashboard(here, { proxy: PROXY });
   const located = async (origin: string, prefix: string) =>
-    (
-      await fetch(`${origin}/ops`, { redirect: 'manual', headers: { ...ANN, 'x-forwarded-prefix': prefix } })
-    ).headers.get('location');
-  expect(await located(stranger.origin, '/evil')).toBe('/ops/queues');
-  expect(await located(trusted.origin, '/good')).toBe('/good/ops/queues');
+    (await fetch(`${origin}/`, { redirect: 'manual', headers: { ...ANN, 'x-forwarded-prefix': prefix } })).headers.get(
+      'location',
+    );
+  expect(await located(stranger.origin, '/evil')).toBe('/ops');
+  expect(await located(trusted.origin, '/good')).toBe('/good/ops');
   for (const prefix of [
     '//evil.example',
     '/a"onload=x',
@@ -98,7 +98,7 @@ test('a prefix that does not come from a proxy, or is no path, means nothing', a
     `/${'a'.repeat(300)}`,
     '/a b',
   ]) {
-    expect({ prefix, location: await located(trusted.origin, prefix) }).toEqual({ prefix, location: '/ops/queues' });
+    expect({ prefix, location: await located(trusted.origin, prefix) }).toEqual({ prefix, location: '/ops' });
   }
 });
 
@@ -148,8 +148,8 @@ test('a dashboard that is mounted in another app lies below that path', async ()
   const page = await fetch(`${origin}/mounted/ops/audit`);
   expect(page.status).toBe(200);
   expect(pathsIn(await page.text()).filter((path) => !path.startsWith('/mounted/ops'))).toEqual([]);
-  const redirected = await fetch(`${origin}/mounted/ops`, { redirect: 'manual' });
-  expect(redirected.headers.get('location')).toBe('/mounted/ops/queues');
+  const redirected = await fetch(`${origin}/mounted/`, { redirect: 'manual' });
+  expect(redirected.headers.get('location')).toBe('/mounted/ops');
 });
 
 test('tally up serves all below TALLY_BASE_PATH', async () => {
@@ -164,5 +164,5 @@ test('tally up serves all below TALLY_BASE_PATH', async () => {
   );
   expect(statuses).toEqual([200, 200, 200, 200, 200]);
   const root = await fetch(`${origin}${BASE}/`, { redirect: 'manual' });
-  expect(root.headers.get('location')).toBe(`${BASE}/ops/queues`);
+  expect(root.headers.get('location')).toBe(`${BASE}/ops`);
 });
