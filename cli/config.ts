@@ -235,6 +235,7 @@ const variables = {
   /** Whether workers tell outcomes in a stream; and how much it holds, see `src/workers/tell-outcomes.ts`. */
   TALLY_OUTCOMES: { schema: trueOrFalse('false'), example: 'true' },
   TALLY_OUTCOMES_KEEP_MS: { schema: wholeNumberOrNone(1_000, 400 * 86_400_000), example: '604800000' },
+  TALLY_OUTCOMES_KEEP_BYTES: { schema: wholeNumberOrNone(1_000, 1e15), example: '1073741824' },
   TALLY_OUTCOMES_KEEP_UPDATES: { schema: wholeNumberOrNone(1_000, 1e9), example: '1000000' },
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
   /** The API key that `tally load --target http` uses. */

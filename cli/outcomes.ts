@@ -30,7 +30,7 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
   const context = createContext(process.stderr);
   const { TALLY_NAMESPACE: namespace } = context.config;
   const store = openStore({ ...connectionOptions(context, findRedis(context)), connectionName: 'tally-outcomes' });
-  const reader = createOutcomeReader({ store, registry: createRegistry(), namespace });
+  const reader = createOutcomeReader({ store, registry: createRegistry(context.operations), namespace });
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {

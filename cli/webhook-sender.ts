@@ -15,6 +15,6 @@ export function startWebhooks(context: Context, target: RedisTarget): () => Prom
     return () => Promise.resolve();
   }
   const { partitions: _, ...options } = connectionOptions(context, target);
-  const sender = createWebhookSender({ ...options, webhooks, closeTimeoutMs });
+  const sender = createWebhookSender({ ...options, operations: context.operations, webhooks, closeTimeoutMs });
   return () => sender.close();
 }

@@ -111,7 +111,7 @@ async function withWebhooks<Answer>(ask: (webhooks: Webhooks) => Promise<Answer>
   const { TALLY_NAMESPACE: namespace } = context.config;
   const target = { ...connectionOptions(context, findRedis(context)), connectionName: 'tally-webhooks' };
   const store = openStore({ ...target, timeoutMs: TIMEOUT_MS });
-  const registry = createRegistry();
+  const registry = createRegistry(context.operations);
   const reader = createOutcomeReader({ store, registry, namespace });
   const opened = openWebhooks({ ...store, registry, reader }, options);
   try {

@@ -54,6 +54,7 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
     outcomes: config.TALLY_OUTCOMES && {
       keepMs: config.TALLY_OUTCOMES_KEEP_MS,
       keepUpdates: config.TALLY_OUTCOMES_KEEP_UPDATES,
+      keepBytes: config.TALLY_OUTCOMES_KEEP_BYTES,
     },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });

@@ -5,7 +5,7 @@ import { basePathOf } from '../src/web/base-path.js';
  * A path of the dashboard where a page leads to it, or has it in the settings of the board. Nowhere else: a key of somebody's may be
  * called `/ops` too.
  */
-const IN_PAGE = /((?:href|src|action|data-url)=|":)"\/ops(?=[/"?#])/g;
+const IN_PAGE = /((?:href|src|action|data-live)=|":)"\/ops(?=[/"?#])/g;
 
 /** The same as a text of a script. */
 const IN_SCRIPT = /(["'`])\/ops(?=[/"'`?#])/g;

@@ -48,9 +48,9 @@ function packArchive() {
   run('npm', ['run', 'pack:two', '--silent'], clone);
   const packed = join(clone, 'packed');
   const files = readdirSync(packed).filter((file) => file.endsWith('.tgz'));
-  const find = (start) => join(packed, files.find((file) => file.startsWith(start)) ?? '');
+  const find = (pattern) => join(packed, files.find((file) => pattern.test(file)) ?? '');
   const [whole] = run('npm', ['pack', '--silent'], clone).trim().split('\n').slice(-1);
-  const found = { library: find('tally-0'), service: find('tally-service-'), whole: join(clone, whole) };
+  const found = { library: find(/^tally-\d/), service: find(/^tally-service-/), whole: join(clone, whole) };
   for (const [what, file] of Object.entries(found)) {
     const listed = run('tar', ['-tzf', file], clone).split('\n');
     const wrong = listed.filter((it) => /\/(bench|test)\/|\.map$|\.tally-build/.test(it));

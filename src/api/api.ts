@@ -119,7 +119,7 @@ export function createApi(options: ApiOptions): Api {
       namespace,
       told: told && { reader: told.reader, feed: told.feed, areOn: outcomes },
       webhooks: told?.webhooks,
-      mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
+      mayStay: async (response) => authorize !== undefined || (await guard.mayStay(response)),
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },

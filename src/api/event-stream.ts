@@ -4,7 +4,7 @@ import type { Response } from 'express';
 const BUFFER_BYTES = 64 * 1024;
 
 /** A client that takes nothing for so long is dropped: with what it got last it can go on. */
-export const SLOW_MS = 30_000;
+const SLOW_MS = 30_000;
 
 /** How long a client waits before it connects again, in ms. */
 const RECONNECT_MS = 2_000;

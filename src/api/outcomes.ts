@@ -22,10 +22,10 @@ import { filterOf, outcomesQuery } from './outcomes-query.js';
 import type { OutcomesQuery } from './outcomes-query.js';
 
 /** Followers of one process: each takes some 30 KB while it keeps up. */
-export const MAX_FOLLOWERS = 5_000;
+const MAX_FOLLOWERS = 5_000;
 
 /** A client, and whatever stands between, hears from the server at least so often; and so often it is looked whether it still may. */
-export const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS = 15_000;
 
 /** What is told of outcomes. */
 interface Told {
@@ -221,15 +221,14 @@ async function beat(
   response: Response,
   end: AbortController,
 ): Promise<void> {
-  while (!end.signal.aborted) {
+  const isOver = () => end.signal.aborted;
+  while (!isOver()) {
     await wait(heartbeatMs, undefined, { signal: end.signal, ref: false }).catch(() => undefined);
-    if (end.signal.aborted) {
-      return;
-    }
-    if (!(await mayStay(response))) {
+    if (!isOver() && !(await mayStay(response))) {
       end.abort();
-      return;
     }
-    stream.beat(following.cursor);
+    if (!isOver()) {
+      stream.beat(following.cursor);
+    }
   }
 }

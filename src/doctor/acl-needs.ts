@@ -169,7 +169,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
     { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
     { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
-    { commands: words('XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
     { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
     { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
     { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },

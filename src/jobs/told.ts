@@ -47,7 +47,7 @@ export interface ToldCells {
 
 type ToldGroup = readonly [key: string, numbers: readonly number[], names: readonly string[]];
 
-const HEAD = /^(\d+) (\d+) (\d+) (\d+) (\S+) (.*)$/s;
+const HEAD = /^(\d{1,9}) (\d{1,16}) (\d{1,15}) (\d{1,9}) (\S+) (.*)$/s;
 
 /** @returns undefined for what Tally did not write */
 export function readTold(list: readonly string[]): ToldEntry | undefined {

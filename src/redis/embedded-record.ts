@@ -17,7 +17,7 @@ const recordSchema = z.object({
 type Record = z.output<typeof recordSchema>;
 
 /** Where the private Redis listens unless somebody else does: not where a Redis of one's own does. */
-export const DEFAULT_PORT = 6390;
+const DEFAULT_PORT = 6390;
 
 const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOSPC']);
 const STOP_TIMEOUT_MS = 10_000;

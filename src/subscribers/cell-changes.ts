@@ -38,7 +38,7 @@ export class CellChanges {
 
   /** @param isReservedKey whether a key is Tally's own: what it keeps of reservations is nobody's cell */
   static of(fields: ToldEntry['fields'], isReservedKey: (key: string) => boolean): CellChanges {
-    return new CellChanges(JSON.parse(fields['c'] ?? 'null') ?? NONE, fields, isReservedKey);
+    return new CellChanges((JSON.parse(fields['c'] ?? 'null') as ToldCells | null) ?? NONE, fields, isReservedKey);
   }
 
   /** The cells of the next update, each once. @param outcome in the script's form */
@@ -50,7 +50,8 @@ export class CellChanges {
     const changes = new Map<number, CellChange>();
     for (let step = 0; step < steps; step += 1) {
       const numbers = this.#nextStep();
-      const after = isApplied ? (this.#after[this.#step - 1] || (parts[step] ?? '')).split(',') : undefined;
+      const told = this.#after[this.#step - 1] ?? '';
+      const after = isApplied ? (told === '' ? (parts[step] ?? '') : told).split(',') : undefined;
       for (const [place, number] of numbers.entries()) {
         const before = this.#values.get(number);
         if (before !== undefined && after !== undefined) {

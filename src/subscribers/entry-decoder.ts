@@ -48,7 +48,11 @@ export class EntryDecoder {
       throw new TallyError('NEWER_FORM', 'a newer version of Tally tells these outcomes: update this program');
     }
     const failure = fields['f'];
-    return failure === undefined ? this.#decided(entry) : this.#failed(entry, failure);
+    try {
+      return failure === undefined ? this.#decided(entry) : this.#failed(entry, failure);
+    } catch {
+      return []; // it looks like one of Tally's, and is none: nobody shall be kept from the rest
+    }
   }
 
   #decided(entry: ToldEntry): EventAt[] {

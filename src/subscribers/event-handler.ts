@@ -38,8 +38,9 @@ function backoffMs(attempt: number): number {
  */
 export async function handleEvent(event: OutcomeEvent, stopped: AbortSignal, deps: HandlerDeps): Promise<boolean> {
   const { maxAttempts, deadLetters, logger, counted } = deps;
+  const isStopped = () => stopped.aborted;
   for (let attempt = 1; ; attempt += 1) {
-    if (stopped.aborted) {
+    if (isStopped()) {
       return false;
     }
     try {
@@ -47,7 +48,7 @@ export async function handleEvent(event: OutcomeEvent, stopped: AbortSignal, dep
       counted('handled');
       return true;
     } catch (error) {
-      if (stopped.aborted) {
+      if (isStopped()) {
         return false;
       }
       counted('failed');

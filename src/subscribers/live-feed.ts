@@ -128,19 +128,20 @@ export class LiveFeed {
 
   /** Reads on as long as there are clients. */
   async #run(signal: AbortSignal): Promise<void> {
+    const isStopped = () => signal.aborted; // then another run may have begun
     let cursor = '';
     this.#forget(cursor);
-    while (!signal.aborted) {
+    while (!isStopped()) {
       try {
         if (cursor === '') {
           cursor = await this.reader.cursorAt('now');
-          if (signal.aborted) {
-            return; // another run may have begun
+          if (isStopped()) {
+            return;
           }
           this.#forget(cursor);
         }
         const page = await this.reader.read(cursor, JOBS_A_PAGE);
-        if (signal.aborted) {
+        if (isStopped()) {
           return;
         }
         if (page.cursor !== cursor || page.gap !== undefined) {

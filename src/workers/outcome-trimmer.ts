@@ -1,8 +1,13 @@
 import { readTold } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
+import { readServerFacts } from '../redis/requirements.js';
+import { defaultBytes } from './keep-outcomes.js';
 
 const EVERY_MS = 1_000;
+
+/** By which Redis reckons what the stream takes of its memory. */
+const SAMPLES = 20;
 
 /** Of what is over the bound so much more is removed, that the place to cut at is seldom looked for. */
 const SPARE = 0.05;
@@ -11,6 +16,8 @@ const SPARE = 0.05;
 export interface OutcomeBounds {
   readonly keepMs: number;
   readonly keepUpdates: number;
+  /** @defaultValue see `defaultBytes` */
+  readonly keepBytes?: number | undefined;
 }
 
 interface TrimmerDeps extends Pick<Store, 'redis' | 'keys' | 'clock' | 'logger'> {
@@ -61,8 +68,9 @@ export class OutcomeTrimmer {
     if (first === undefined || last === undefined) {
       return;
     }
+    const keepUpdates = await this.#updatesThatFit(first, last);
     const oldestMs = clock.latestAt(performance.now()) - bounds.keepMs;
-    const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(first, last)));
+    const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(first, last, keepUpdates)));
     if (cutMs > first.atMs) {
       while ((await redis.xtrim(keys.outcomes, 'MINID', '~', cutMs)) > 0) {
         // by default Redis removes some thousands at a time, so that others get their turn
@@ -70,10 +78,20 @@ export class OutcomeTrimmer {
     }
   }
 
-  /** The time of the oldest entry that may stay. */
-  async #cutByUpdates(first: Entry, last: Entry): Promise<number> {
+  /** How many updates may stay, if those that are there are as large as they are. */
+  async #updatesThatFit(first: Entry, last: Entry): Promise<number> {
     const { redis, keys, bounds } = this.deps;
-    const { keepUpdates } = bounds;
+    const { keepBytes = defaultBytes([(await readServerFacts(redis.masters()[0] ?? redis)).maxmemoryBytes]) } = bounds;
+    const bytes = (await redis.memory('USAGE', keys.outcomes, 'SAMPLES', SAMPLES)) ?? 0;
+    const there = (last.number ?? 0) - (first.before ?? 0);
+    return bytes <= keepBytes
+      ? bounds.keepUpdates
+      : Math.min(bounds.keepUpdates, Math.floor((there * keepBytes) / bytes));
+  }
+
+  /** The time of the oldest entry that may stay. */
+  async #cutByUpdates(first: Entry, last: Entry, keepUpdates: number): Promise<number> {
+    const { redis, keys } = this.deps;
     if (last.number === undefined || first.before === undefined || last.number - first.before <= keepUpdates) {
       return 0;
     }

@@ -14,11 +14,16 @@ export interface TellOutcomes {
   keepMs?: number | undefined;
   /** How many updates, 1,000 to 10^9. @defaultValue 1,000,000 */
   keepUpdates?: number | undefined;
+  /**
+   * How much of Redis' memory, 1,000 to 10^15 bytes, about. @defaultValue 1 GiB, or a sixteenth of `maxmemory` where that is less
+   */
+  keepBytes?: number | undefined;
 }
 
 const boundsSchema = z.strictObject({
   keepMs: milliseconds(1_000, 400 * DAY_MS).default(7 * DAY_MS),
   keepUpdates: z.int().min(1_000).max(1e9).default(1_000_000),
+  keepBytes: z.int().min(1_000).max(1e15).optional(),
 });
 
 /** Bounds; undefined when outcomes are not told. */
@@ -54,7 +59,9 @@ export async function keepTelling(
   } catch (error) {
     const { message } = error as Error;
     if (message.startsWith('NOPERM')) {
-      throw new ConfigurationError(lackOf('XRANGE, XREVRANGE and XTRIM', keys.outcomes), { cause: error });
+      throw new ConfigurationError(lackOf('XRANGE, XREVRANGE, XTRIM and MEMORY USAGE', keys.outcomes), {
+        cause: error,
+      });
     }
     if (message.startsWith('WRONGTYPE')) {
       const what = `outcomes: the key "${keys.outcomes}" is to be the stream of outcomes, but holds something else: rename it`;

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { readGroups } from '../../src/jobs/told-groups.js';
 import type { Store } from '../../src/layout/store.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -39,8 +38,8 @@ export async function untilHeard({ operator, subscribers }: World): Promise<stri
   }
   const deadline = performance.now() + DRAIN_LIMIT_MS;
   for (;;) {
-    const [group] = await readGroups(operator as Redis, keys);
-    if (group !== undefined && group.lag === 0 && group.pending === 0) {
+    const [group] = await readGroups(operator, keys);
+    if (group?.lag === 0 && group.pending === 0) {
       return group.dead === 0 ? [] : [`the subscriber has set ${group.dead} events aside`];
     }
     if (performance.now() > deadline) {

@@ -135,6 +135,16 @@ test('the guide to operations of one’s own is followed word for word, to the r
   await run(after);
 });
 
+test('an example runs alone, against the Redis of REDIS_URL, where no server program is installed', async () => {
+  const own = await startTally({ worker: false });
+  onTestFinished(() => own.stop());
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'examples/01-counter.ts'], {
+    cwd: ROOT,
+    env: { REDIS_URL: own.redis, PATH: '/nowhere' },
+  });
+  expect(stdout).toMatch(/^01-counter: Increment .*\n.*-> applied \{ value: 5, applied: 5 \}\n.*value: 10/);
+});
+
 test('what has no folder to keep its data in says which setting names another', async () => {
   const file = join(ROOT, 'package.json'); // no folder, not even for root
   const { code, stderr } = await tally({ TALLY_DATA_DIR: join(file, 'data'), PORT: '0' }, 'up');

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import specs from '@asyncapi/specs';
 import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -10,7 +10,6 @@ import { startApi } from '../support/http-api.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place } from '../support/tally.js';
 
-const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0.json') as object;
 const formats = addFormats as unknown as (ajv: Ajv | Ajv2020) => void;
 
 test('the document is one of AsyncAPI 3.0, and what is told is as it says', async () => {
@@ -21,7 +20,7 @@ test('the document is one of AsyncAPI 3.0, and what is told is as it says', asyn
   const { body: document } = await get<{ asyncapi: string; components: { schemas: object } }>('/asyncapi.json');
   const whole = new Ajv({ strict: false, allErrors: true, meta: false, validateSchema: false }); // it brings its own
   formats(whole);
-  const isAsyncApi = whole.compile(schema);
+  const isAsyncApi = whole.compile(specs.schemas['3.0.0'] as object);
   void isAsyncApi(document);
   expect(isAsyncApi.errors).toBeNull();
 

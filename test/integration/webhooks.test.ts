@@ -95,6 +95,25 @@ test('an outcome is posted as a CloudEvent in structured mode, signed, to those 
   expect(other.posts).toEqual([]);
 });
 
+test('a webhook is told of what happens right after it was added, by whatever process', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  await webhooks.add({ url: receiver.url });
+  send();
+  send();
+  await restock(here.key('lamp'));
+  await until('all know of the first one', () => receiver.posts.length === 1);
+  const others = [];
+  for (let added = 0; added < 5; added += 1) {
+    const other = await startReceiver();
+    await webhooks.add({ url: other.url });
+    others.push({ other, id: (await restock(here.key('lamp')))[0] });
+  }
+  for (const { other, id } of others) {
+    await until('it is delivered', () => other.posts.length > 0);
+    expect((JSON.parse(other.posts[0]!.body) as { id: string }).id).toBe(id);
+  }
+});
+
 test('secrets are shown once, and Redis holds neither them nor tokens', async () => {
   const { here, receiver, webhooks, queue, send, restock } = await setUp();
   const { secret, webhook } = await webhooks.add({ url: receiver.url, token: 'let-me-in' });
@@ -232,7 +251,7 @@ test('what was removed or forbidden since it was added is not sent to', async ()
 test('a target that does not answer the handshake is not added', async () => {
   const { receiver, webhooks } = await setUp();
   for (const allow of [{}, { 'webhook-allowed-origin': 'other.example' }, { 'webhook-allowed-rate': '*' }]) {
-    receiver.allow = allow as Record<string, string>;
+    receiver.allow = allow;
     await expect(webhooks.add({ url: receiver.url })).rejects.toThrow(/does not allow events of "tally.example"/);
   }
   await expect(webhooks.add({ url: 'http://127.0.0.1:1/' })).rejects.toThrow(/could not be asked/);

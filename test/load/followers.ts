@@ -69,7 +69,7 @@ async function measure(clients: number): Promise<void> {
     return ((await once(child, 'message')) as [Reading])[0];
   };
   const show = (what: string, reading: Reading, more = '') => {
-    console.log(what.padEnd(34), JSON.stringify(reading), more);
+    process.stdout.write(`${what.padEnd(34)} ${JSON.stringify(reading)} ${more}\n`);
   };
   try {
     await wait(1_000);

@@ -32,7 +32,11 @@ export function callerWith({ request }: RunningApi, authorization: string | unde
   const call = async (path: string, init: RequestInit): Promise<Answered<AnyBody>> => {
     const response = await request(path, init);
     const text = await response.text(); // of an accepted event there is none
-    return { status: response.status, headers: response.headers, body: JSON.parse(text === '' ? '{}' : text) as AnyBody };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: JSON.parse(text === '' ? '{}' : text) as AnyBody,
+    };
   };
   return {
     get: (path) => call(path, { headers }),

@@ -32,3 +32,17 @@ export async function allTold(here: Place, operations: readonly Operation[] = []
     }
   }
 }
+
+/** What a test looks at: the type, and each cell as "name before>after". */
+export function short({ type, data }: OutcomeEvent): string {
+  const cells = data.cells.map(({ key, field, member, before, after }) => {
+    const name = [key.split(':').at(-1), field, member].filter((part) => part !== undefined).join('.');
+    return before === undefined ? name : `${name} ${before}>${after}`;
+  });
+  return `${type.replace('tally.', '')}: ${cells.join(', ')}`;
+}
+
+/** The same of all that was told. */
+export async function shorts(here: Place): Promise<string[]> {
+  return (await allTold(here)).map(short);
+}

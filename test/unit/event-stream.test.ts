@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { EventStream, eventText } from '../../src/api/event-stream.js';
 
 test('a client that takes nothing is dropped, and never has more in memory than its share', async () => {
-  let [largest, ended, sent] = [0, false, 0];
+  let [largest, ended, sent, isDropped] = [0, false, 0, false];
   const app = express().get('/', async (_request, response) => {
     const stream = new EventStream(response, 300);
     stream.begin('c0');
@@ -16,6 +16,7 @@ test('a client that takes nothing is dropped, and never has more in memory than 
       largest = Math.max(largest, response.writableLength);
     } while (sent < 10_000 && (await stream.send(eventText('outcome', `c${sent}`, `"${'x'.repeat(32_000)}"`))));
     ended = true;
+    isDropped = response.destroyed;
     response.end();
   });
   const server = app.listen(0, '127.0.0.1');
@@ -27,6 +28,7 @@ test('a client that takes nothing is dropped, and never has more in memory than 
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   socket.pause();
   await expect.poll(() => ended, { timeout: 30_000 }).toBe(true);
+  expect(isDropped).toBe(true); // and what it had not taken with it
   expect(sent).toBeLessThan(10_000);
   expect(largest).toBeLessThan(200 * 1024);
   let text = '';

@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 3_000;
 const RETRY_MS = 1_000;
 
 /** Jobs of the stream to read at a time. */
-const JOBS_A_PAGE = 32;
+const JOBS_A_PAGE = 16;
 
 interface FanOutDeps {
   readonly redis: Connection;
@@ -83,7 +83,8 @@ export class FanOut {
     }
     cursor = cursor === '' ? await reader.cursorAt('now') : cursor;
     const page = await reader.read(cursor, JOBS_A_PAGE);
-    await this.#handOut(page, cursor, await known.all());
+    // Read after the page: so whoever was added before something happened is told of it.
+    await this.#handOut(page, cursor, await known.fresh());
     await this.#note(page.cursor);
     if (page.isLast) {
       await reader.untilMore(page.cursor, LOOK_EVERY_MS, this.#end.signal);
@@ -131,7 +132,7 @@ export class FanOut {
   async #note(cursor: string, leadMs = LEAD_MS): Promise<string | undefined> {
     const { scripts, lead, keys } = this.deps;
     const noted = await scripts.run(lead, [keys.webhookFanOut], [this.#me, leadMs, cursor]);
-    return noted === null ? undefined : String(noted);
+    return (noted as string | null) ?? undefined;
   }
 
   async #pause(ms: number): Promise<void> {

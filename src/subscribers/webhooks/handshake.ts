@@ -4,7 +4,7 @@ import type { Sending } from './attempt-delivery.js';
 import { ForbiddenTargetError } from './target.js';
 
 /** The target did not allow that it is sent events. */
-export class HandshakeError extends TallyError {
+class HandshakeError extends TallyError {
   override readonly name = 'HandshakeError';
 
   constructor(message: string, options?: ErrorOptions) {

@@ -24,8 +24,15 @@ export class KnownWebhooks {
     return performance.now() - this.#readAtMs < MAX_AGE_MS ? this.#known : this.#read();
   }
 
+  /** As they are at this moment. */
+  fresh(): Promise<readonly Webhook[]> {
+    return (this.#reading ?? Promise.resolve()).then(() => this.#read()); // one that is under way may have begun before
+  }
+
+  /** Undefined only if it is not there at this moment. */
   async find(id: string): Promise<Webhook | undefined> {
-    return (await this.all()).find((webhook) => webhook.id === id);
+    const named = (webhook: Webhook) => webhook.id === id;
+    return (await this.all()).find(named) ?? (await this.fresh()).find(named);
   }
 
   /** Sends nothing to it any more, until somebody enables it. */

@@ -3,7 +3,7 @@ import type { Keys } from '../../redis/keys.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 
 /** Deliveries of one webhook that may wait: some 60 MB of Redis, for a target that is away. */
-export const MAX_PENDING = 20_000;
+const MAX_PENDING = 20_000;
 
 /**
  * How many deliveries of each webhook wait, so that a target that is away can't fill Redis' memory. A process that dies may leave a

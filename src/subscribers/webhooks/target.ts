@@ -68,10 +68,11 @@ export function createTargetAgent(policy: TargetPolicy, timeoutMs: number, resol
   const isAllowed = guardOf(policy);
   const guarded: LookupFunction = (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const refused = error === null ? addresses.find(({ address }) => !isAllowed(address)) : undefined;
-      const [first = { address: '', family: 0 }] = addresses ?? [];
-      if (error !== null || refused !== undefined) {
-        callback(error ?? notPublic(`${hostname}, which is ${refused?.address ?? ''},`), '', 0);
+      const isRefused = error === null && !addresses.every(({ address }) => isAllowed(address));
+      const [first = { address: '', family: 0 }] = error === null ? addresses : [];
+      if (error !== null || isRefused) {
+        // But not to where: names of the inside are no matter of others.
+        callback(error ?? notPublic(`where ${hostname} leads`), '', 0);
       } else if (options.all === true) {
         callback(null, addresses);
       } else {

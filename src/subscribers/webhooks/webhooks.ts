@@ -20,12 +20,12 @@ import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
 
 /** How long events are signed with the secret before as well, when it is replaced: a day, in ms. */
-export const ROTATION_MS = 24 * 3600 * 1000;
+const ROTATION_MS = 24 * 3600 * 1000;
 
 const ASK_TIMEOUT_MS = 10_000;
 
-/** Jobs of the stream to read at a time. */
-const JOBS_A_PAGE = 32;
+/** Jobs of the stream to read at a time: with fewer events than deliveries may wait. */
+const JOBS_A_PAGE = 8;
 
 /** Who adds webhooks, and may know of them. */
 export interface WebhookOwner {
