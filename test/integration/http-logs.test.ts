@@ -29,7 +29,12 @@ test('a line of the log says where a request came from, and by which program', a
   await request('/v1/operations', { headers: { 'user-agent': 'a'.repeat(5_000) } });
   await until('both are logged', () => log.requests().length === 2);
   const [first, second] = log.requests();
-  expect(first?.req).toMatchObject({ method: 'GET', url: '/v1/operations', address: '127.0.0.1', agent: 'shop/1.2?31m' });
+  expect(first?.req).toMatchObject({
+    method: 'GET',
+    url: '/v1/operations',
+    address: '127.0.0.1',
+    agent: 'shop/1.2?31m',
+  });
   expect(second?.req?.agent).toHaveLength(200);
 });
 
