@@ -5,9 +5,9 @@ import type { Operation } from '../src/operations/operation.js';
 /** What a command does without the user's own operations: API keys and users know none. */
 const WITHOUT = ['keys', 'users', 'init'];
 
-const FLAG = new Option('--operations <module>', 'a file or package that exports operations of your own').env(
-  'TALLY_OPERATIONS',
-);
+const [FLAG, OTHER_FLAG] = ['--operations', '--operations-module'].map((name) =>
+  new Option(`${name} <module>`, 'a file or package that exports operations of your own').env('TALLY_OPERATIONS'),
+) as [Option, Option];
 
 let loaded: readonly Operation[] = [];
 
@@ -20,8 +20,9 @@ export function ownOperations(): readonly Operation[] {
 export function withOperations(program: Command): void {
   program.commands.filter((command) => !WITHOUT.includes(command.name())).forEach(giveFlag);
   program.hook('preAction', async (_program, command) => {
-    const { operations: name } = command.opts<{ operations?: string }>();
-    if (command.options.includes(FLAG) && name) {
+    const { operations, operationsModule } = command.opts<{ operations?: string; operationsModule?: string }>();
+    const name = command.options.includes(FLAG) ? operations : operationsModule;
+    if (name) {
       const { importOperations } = await import('../src/operations/import-operations.js');
       loaded = await importOperations(name);
     }
@@ -30,7 +31,9 @@ export function withOperations(program: Command): void {
 
 function giveFlag(command: Command): void {
   if (command.commands.length === 0) {
-    command.addOption(FLAG);
+    // `tally webhooks add --operations` says which ones are told.
+    const isTaken = command.options.some(({ long }) => long === FLAG.long);
+    command.addOption(isTaken ? OTHER_FLAG : FLAG);
   }
   command.commands.forEach(giveFlag);
 }
