@@ -90,5 +90,6 @@ test('every outcome is delivered at least once, and nothing else, though workers
   expect(ids.size).toBeGreaterThan(ROUNDS * UPDATES_A_ROUND * 0.5);
   const delivered = () => new Set(receiver.verified(secret).map(({ id }) => id));
   await until('all are delivered', () => [...ids].every((id) => delivered().has(id)), 240_000);
-  expect([...delivered()].filter((id) => !ids.has(id))).toEqual([]);
+  const atEnd = await told(); // jobs of a killed worker may have been applied since
+  expect([...delivered()].filter((id) => !atEnd.has(id))).toEqual([]);
 }, 600_000);
