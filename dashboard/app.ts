@@ -1,8 +1,10 @@
-import express from 'express';
+import express, { Router } from 'express';
 import type { Express } from 'express';
 import { z } from 'zod';
 import { openStore } from '../src/layout/store.js';
+import type { Store } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
+import type { Registry } from '../src/operations/registry.js';
 import { commonShape, durabilityShape, idempotencyWindow } from '../src/options.js';
 import { checkOptions } from '../src/lib/check-options.js';
 import type { CommonOptions, DurabilityOptions } from '../src/options.js';
@@ -131,13 +133,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   });
   const { partitions } = checked;
   app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations }));
-  const changedJobs = new ChangedJobs(store);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
-  app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
-  app.use(failuresPages({ ...store, registry, changedJobs }));
-  app.use(removePages({ ...store, queues, changedJobs }));
+  app.use(pagesOfChanges({ ...store, registry, queues }));
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
   app.use(revertAction(reverter.revert));
@@ -155,4 +154,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       await (metrics === checked.metrics ? undefined : metrics.close());
     },
   };
+}
+
+/** The pages that retry and remove many jobs, and what tells which these were. */
+function pagesOfChanges(deps: Store & { readonly registry: Registry; readonly queues: ShownQueues }): Router {
+  const changedJobs = new ChangedJobs(deps);
+  const router = Router({ caseSensitive: true });
+  router.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
+  router.use(failuresPages({ ...deps, changedJobs }), removePages({ ...deps, changedJobs }));
+  return router;
 }

@@ -57,10 +57,8 @@ export function failuresPages(deps: FailuresPagesDeps): Router {
   const inTurn = pLimit(1);
   router.get(FAILURES_PATH, (request, response) => inTurn(() => showFailures(deps, request, response)));
   router.get(`${FAILURES_PATH}/of-queue`, (request, response) => {
-    response.redirect(
-      303,
-      failuresLink(FAILURES_PATH, { operation: operationsOf(deps, String(request.query['queue'])) }),
-    );
+    const queue = typeof request.query['queue'] === 'string' ? request.query['queue'] : '';
+    response.redirect(303, failuresLink(FAILURES_PATH, { operation: operationsOf(deps, queue) }));
   });
   router.get(REMOVE_PATH, (request, response) =>
     inTurn(() => askBeforeRemoval(deps, request, response, request.query)),

@@ -115,7 +115,7 @@ export async function removeEnded(
   const args = [jobKey(place, ''), ...jobs.flatMap(({ jobId, endedAtMs }) => [jobId, endedAtMs])];
   const script = luaSource('remove-job') + luaSource('remove-ended');
   const done = (await redis.eval(script, 1, jobSetKey(place, state), ...args)) as string;
-  return [...done].map((each) => each === '1');
+  return Array.from(done, (each) => each === '1');
 }
 
 /** How many jobs ended in one way until a time. @param untilMs by the scores of BullMQ's sorted set */
@@ -133,5 +133,5 @@ export async function removeWaiting(
   const script = luaSource('remove-job') + luaSource('remove-waiting');
   const kind = set === 'waiting' ? 'list' : 'zset';
   const done = (await redis.eval(script, 1, jobSetKey(place, set), jobKey(place, ''), kind, ...jobIds)) as string;
-  return [...done].map((each) => each === '1');
+  return Array.from(done, (each) => each === '1');
 }

@@ -210,6 +210,6 @@ function hold(worker: QueueWorker, isQuiet: boolean): void {
   if (isQuiet) {
     void worker.pause(true);
   } else {
-    worker.resume();
+    void worker.resume();
   }
 }

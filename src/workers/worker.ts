@@ -12,8 +12,6 @@ import type { Registry } from '../operations/registry.js';
 import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
-import type { MetricsOption } from '../metrics/metrics.js';
-import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
@@ -26,69 +24,26 @@ import type { WorkerOrder } from '../metrics/pulse-form.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
-import type { KeepOutcomes } from './keep-outcomes.js';
 import { ForeignWorkers } from './foreign-workers.js';
 import { shareSchema } from './partition-share.js';
-import type { PartitionShare } from './partition-share.js';
 import { Pulse } from './pulse.js';
 import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
+import type { WorkerOptions } from './worker-options.js';
 import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
-import type { TellOutcomes } from './tell-outcomes.js';
 import { Telling } from './telling.js';
 
-export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
-  /** The queues to serve. @defaultValue all */
-  queues?: readonly string[];
-  /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
-  partitionShare?: PartitionShare | undefined;
-  /** Jobs of one queue, in one partition, that run at a time, 1 to 1,000. @defaultValue 50 */
-  concurrency?: number;
-  /**
-   * How long a worker may hold a job without renewing its lock, 500 to 300,000 ms. It is also the lease: an
-   * attempt writes within this time after its start or not at all. @defaultValue 5,000
-   */
-  lockDurationMs?: number;
-  /**
-   * How often to look for jobs of dead workers, 100 to 300,000 ms. Such a job runs again after
-   * `lockDurationMs + 2 * stalledIntervalMs` at most. @defaultValue 2,000
-   */
-  stalledIntervalMs?: number;
-  /**
-   * How long idempotency keys are remembered at least, 1 second to 90 days, in ms. They are for as long as any producer was
-   * told, so that this is seldom needed. @defaultValue what producers announce
-   */
-  idempotencyWindowMs?: number;
-  /**
-   * Time to live of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
-   * job is settled after the start of every attempt that could still write, and none writes after its lease. Below 3,000 ms a
-   * request to cancel may come late for it.
-   * @defaultValue 600,000
-   */
-  settledReceiptMs?: number;
-  /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
-  keepOutcomes?: KeepOutcomes | undefined;
-  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
-  outcomes?: boolean | TellOutcomes | undefined;
-  /**
-   * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
-   * each slot, as with older servers, at several times the cost. @defaultValue true
-   */
-  callByMaster?: boolean;
-  /**
-   * How long `close` waits for running jobs, in ms; then at most ten seconds more until what they applied is safe.
-   * @defaultValue 10,000
-   */
-  closeTimeoutMs?: number;
-}
+export type { WorkerOptions } from './worker-options.js';
 
 /** How long a start waits for what needs all masters of a Cluster. */
 const PARTLY_AWAY_MS = 5_000;
 
-/** How long a close waits for what shortens receipts: the disk, and a replica. */
+/** How long a close waits to say that this worker is gone. */
 const PULSE_TIMEOUT_MS = 1_000;
+
+/** How long a close waits for what shortens receipts: the disk, and a replica. */
 const EXPIRE_TIMEOUT_MS = 10_000;
 
 /** How soon partitions are served of a number that a producer begins to use. */

@@ -68,7 +68,7 @@ test('axe finds nothing to mend, on any page, in light and dark', async () => {
       await page.locator('h1').first().waitFor({ state: 'attached' });
       await page.waitForTimeout(board.includes(path) ? 1_500 : 0); // the board draws by and by
       await page.evaluate(AXE);
-      const found = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] };
+      const found = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>('axe.run()');
       const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200) ?? ''}`);
       expect({ path, colorScheme, violations }).toEqual({ path, colorScheme, violations: [] });
     }
@@ -79,7 +79,7 @@ test("times are the reader's, in 24 hours, with the zone said, on pages and boar
   const { origin, own, board } = await filled(place());
   const { page } = await (await startBrowser()).visit();
   await page.goto(`${origin}/ops/failures`);
-  const zone = (await page.evaluate('Intl.DateTimeFormat().resolvedOptions().timeZone')) as string;
+  const zone = await page.evaluate<string>('Intl.DateTimeFormat().resolvedOptions().timeZone');
   const shown = await page.locator('main').innerText();
   expect(shown).toContain(zone);
   expect(shown).toMatch(/\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
@@ -102,7 +102,7 @@ test('the board leads to the other pages, names its icons, and offers nothing th
   );
   const actions = page.locator('ul[class*="jobActions"] button:visible');
   await actions.first().waitFor();
-  const names = () => actions.evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')));
+  const names = async () => Promise.all((await actions.all()).map((each) => each.getAttribute('aria-label')));
   await expect.poll(names).toEqual(['Retry', 'Remove']);
   await page.getByRole('button', { name: 'Clean all' }).click();
   await page.waitForURL('**/ops/failures?operation=counter.*');

@@ -150,7 +150,13 @@ test('over HTTP they are listed, counted, retried, and removed only when their n
   ).body;
   expect(list).toMatchObject({ updates: 3, jobs: 3, complete: true, unreachable: [] });
   expect(list.latest).toHaveLength(1);
-  type Change = { matched: object; done?: object; left?: object; until: string; code?: string };
+  interface Change {
+    matched: object;
+    done?: object;
+    left?: object;
+    until: string;
+    code?: string;
+  }
   const dry = (await post<Change>('/v1/failures/remove', { dryRun: true })).body;
   expect(dry).toMatchObject({ matched: { updates: 3, jobs: 3 } });
   expect(dry.done).toBeUndefined();

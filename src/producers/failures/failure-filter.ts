@@ -25,9 +25,7 @@ export const failureFilterShape = {
     .meta({ description: 'A key that the update changes; `*` stands for any text.' }),
 };
 
-const filterSchema = z.strictObject(failureFilterShape);
-
-export type FailureFilter = z.output<typeof filterSchema>;
+export type FailureFilter = z.output<z.ZodObject<typeof failureFilterShape>>;
 
 /** What a filter looks at. */
 interface Filtered {
