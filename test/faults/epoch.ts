@@ -14,7 +14,7 @@ import type { Side } from './side.js';
 import { strikeAll } from './strike.js';
 import { countUpdates } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
-import { endWorld, membersOf, startWorld } from './world.js';
+import { endWorld, membersOf, serverOf, startWorld } from './world.js';
 import type { World } from './world.js';
 
 export interface EpochResult {
@@ -39,9 +39,9 @@ export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
   const { plan, folder, side } = options;
   mkdirSync(folder, { recursive: true });
   const keyedOnly = plan.aofCutPart !== undefined; // what is lost in a cut can only be sent again with a key
-  const { producerSeeds, partitions } = plan;
-  const world = await startWorld({ folder, side, producerSeeds, keyedOnly, partitions });
-  const sampler = new Sampler(world.server.url);
+  const { producerSeeds, partitions, topology } = plan;
+  const world = await startWorld({ topology, folder, side, producerSeeds, keyedOnly, partitions });
+  const sampler = new Sampler(world.server, world.shards);
   try {
     return await runIn(world, sampler, options);
   } finally {
@@ -53,12 +53,12 @@ export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
 async function runIn(world: World, sampler: Sampler, options: EpochOptions): Promise<EpochResult> {
   const { plan, side, say, awaitReceipts } = options;
   const found: Violation[] = [];
-  const aofBytesAtStart = world.server.aofBytes();
+  const bytesAtStart = plan.aofCutPart === undefined ? 0 : serverOf(world).aofBytes();
   await Promise.all(membersOf(world).map((member) => member.ready()));
   const struck = await strikeAll(world, plan, say);
   let voidLines: readonly number[] = [];
   if (plan.aofCutPart !== undefined) {
-    const cut = await cutAof(world, { bytesAtStart: aofBytesAtStart, part: plan.aofCutPart, side, say });
+    const cut = await cutAof(world, { bytesAtStart, part: plan.aofCutPart, side, say });
     struck.set(AOF_CUT, 1);
     found.push(...cut.violations);
     voidLines = cut.voidLines;

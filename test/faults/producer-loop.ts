@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Outcome } from '../../src/index.js';
+import { bareKey } from './cells.js';
 import { note, readJournal, submissionsOf } from './journal.js';
 import type { Entry } from './journal.js';
 import type { ProducerOrder, Report } from './messages.js';
@@ -7,7 +8,7 @@ import { createRandom } from './random.js';
 import type { Random } from './random.js';
 import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawNumbered, drawOther, drawScoresOf, drawUpdate } from './traffic.js';
+import { drawNumbered, drawOther, drawScoresOf, drawUpdate, inShardOf, placed } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -33,7 +34,8 @@ export interface Submitter {
 }
 
 const MAX_BURST = 40;
-const PAUSE_MS = [40, 160] as const;
+/** Of what is sent again. */
+const PAUSE_MS = 40;
 const MAX_UNDER_WAY = 400;
 const RECENT = 60;
 
@@ -78,7 +80,7 @@ export class ProducerLoop {
       return;
     }
     for (;;) {
-      await wait(this.#random.int(...PAUSE_MS));
+      await wait(this.#random.int(...this.settings.pace.betweenBurstsMs));
       if (this.#stopping) {
         return;
       }
@@ -91,7 +93,7 @@ export class ProducerLoop {
   async #resubmit(updates: readonly DrawnUpdate[]): Promise<void> {
     for (let start = 0; start < updates.length; start += MAX_BURST) {
       this.#submitAlone(updates.slice(start, start + MAX_BURST));
-      await wait(PAUSE_MS[0]);
+      await wait(PAUSE_MS);
     }
   }
 
@@ -106,10 +108,11 @@ export class ProducerLoop {
   }
 
   #burst(): void {
-    const { name, incarnation, keyedOnly } = this.settings;
+    const { name, incarnation, keyedOnly, shards } = this.settings;
     const updates = Array.from({ length: this.#random.int(1, MAX_BURST) }, () => {
       this.#updates += 1;
-      return drawNumbered(this.#random, `${name}.${incarnation}.${this.#updates}`, { keyed: keyedOnly });
+      const id = `${name}.${incarnation}.${this.#updates}`;
+      return placed(drawNumbered(this.#random, id, { keyed: keyedOnly }), shards);
     });
     if (this.#random.chance(25)) {
       this.#submitTogether(updates);
@@ -196,7 +199,7 @@ export class ProducerLoop {
         const random = createRandom(order.seed);
         const [first] = random.shuffle(this.#recentKeyed);
         if (first?.idempotencyKey !== undefined) {
-          const other = drawOther(random, first, `${first.id}-other-${order.seed}`);
+          const other = inShardOf(drawOther(random, first, `${first.id}-other-${order.seed}`), first.shard ?? '');
           this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
         }
         tell({ report: 'done', happened: first !== undefined });
@@ -205,7 +208,8 @@ export class ProducerLoop {
       case 'one-cell': {
         const random = createRandom(order.seed);
         const ids = Array.from({ length: random.int(2, 8) }, (_, number) => `one-cell.${order.seed}.${number}`);
-        const updates = ids.map((id) => drawScoresOf(random, order.cell, id));
+        const shard = order.cell.key.slice(0, -bareKey(order.cell.key).length);
+        const updates = ids.map((id) => inShardOf(drawScoresOf(random, order.cell, id), shard));
         if (order.sent === 'together') {
           this.#submitTogether(updates);
         } else {
@@ -215,7 +219,9 @@ export class ProducerLoop {
         break;
       }
       case 'shared-update':
-        this.#submitAlone([drawUpdate(createRandom(order.seed), `shared.${order.number}`, { keyed: true })]);
+        this.#submitAlone([
+          placed(drawUpdate(createRandom(order.seed), `shared.${order.number}`, { keyed: true }), this.settings.shards),
+        ]);
         tell({ report: 'done', happened: true });
         break;
       case 'die-after-submit':

@@ -23,6 +23,7 @@ const producer = createProducer({
   maxBatch: 16,
   operations: OPERATIONS,
   partitions: settings.partitions,
+  replicasToConfirm: settings.replicasToConfirm,
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
 
