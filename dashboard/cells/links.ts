@@ -12,6 +12,11 @@ export function findLink(updateId: string): string {
   return `${FIND_PATH}?${new URLSearchParams({ update: updateId }).toString()}`;
 }
 
+/** Where an update is reverted. */
+export function revertPath(updateId: string): string {
+  return `/ops/updates/${updateId}/revert`;
+}
+
 /** Where scripts and styles of the chart are served. */
 export const ASSETS_PATH = '/ops/assets';
 
@@ -24,6 +29,11 @@ export function cellLink(cell: Cell): Html {
     ...(member !== undefined && { member }),
   });
   return html`<a class="code" href="${KEYS_PATH}?${query.toString()}">${describeCell(cell)}</a>`;
+}
+
+/** A link to the page of a key. */
+export function keyLink(key: string): Html {
+  return html`<a class="code" href="${KEYS_PATH}?${new URLSearchParams({ key }).toString()}">${key}</a>`;
 }
 
 /** A link to a job on the board; its id alone where the board does not have it. */

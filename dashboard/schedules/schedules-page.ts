@@ -8,6 +8,8 @@ import type { Html } from '../../src/web/html.js';
 import { signedInOf } from '../access/signed-in.js';
 import { outcomeWords } from '../board/words.js';
 import { sendPage } from '../page.js';
+import { PAGE_ASSETS } from '../page-script.js';
+import { timeAt, ZONE } from '../time.js';
 
 export const SCHEDULES_PATH = '/ops/schedules';
 
@@ -16,17 +18,17 @@ export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly 
   return async (_request, response) => {
     const schedules = await readSchedules(store);
     const content = html`<p class="muted">
-        Updates that are made again and again, each run once; times are UTC. They are put, paused and removed by
+        Updates that are made again and again, each run once; times are those of ${ZONE}. They are put, paused and removed by
         <span class="code">tally schedules</span>, the library and the HTTP API.
       </p>
       ${schedules.length === 0 ? html`<p class="card muted">There are none.</p>` : table(schedules)}`;
-    sendPage(response, { title: 'Schedules', user: signedInOf(response), content });
+    sendPage(response, { title: 'Schedules', user: signedInOf(response), content, assets: PAGE_ASSETS });
   };
 }
 
 function table(schedules: readonly Schedule[]): Html {
   return html`<div class="scroll" tabindex="0">
-    <table>
+    <table class="stacks">
       <thead>
         <tr>
           <th>Schedule</th>
@@ -46,16 +48,11 @@ function table(schedules: readonly Schedule[]): Html {
 
 function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
-    <td>${id}</td>
-    <td class="nowrap">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
-    <td><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
-    <td class="nowrap">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : time(nextRunAt)}</td>
-    <td class="nowrap">${lastRun && time(lastRun.at)}</td>
-    <td>${lastRun && outcomeWords(lastRun.outcome)}</td>
+    <td data-label="Schedule">${id}</td>
+    <td class="nowrap" data-label="When">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
+    <td data-label="Update"><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
+    <td class="nowrap" data-label="Next run">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}</td>
+    <td class="nowrap" data-label="Last run">${lastRun && timeAt(lastRun.at)}</td>
+    <td data-label="Its outcome">${lastRun && outcomeWords(lastRun.outcome)}</td>
   </tr> `;
-}
-
-function time(at: Date): Html {
-  const text = at.toISOString();
-  return html`<time datetime="${text}">${text.slice(0, 19).replace('T', ' ')}</time>`;
 }

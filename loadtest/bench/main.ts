@@ -8,6 +8,10 @@ import { measureCluster, spreadWorkloads } from './cluster.js';
 import type { Contender } from './contender.js';
 import { contenders } from './contenders.js';
 import { measureCpu } from './cpu.js';
+import { measureImport } from './everyday/import.js';
+import { measurePairs } from './everyday/pairs.js';
+import { measureReads } from './everyday/reads.js';
+import { everydayTables } from './everyday/tables.js';
 import { environmentLine, readEnvironment, redisVersion } from './environment.js';
 import type { Environment } from './environment.js';
 import { measureHttp } from './http/measure.js';
@@ -75,6 +79,14 @@ program
       print(run, keptTable(kept));
     }),
   );
+program
+  .command('everyday')
+  .description(
+    'Reserving and confirming beside plain increments, reading leaderboards and many cells, and importing a file.',
+  )
+  .option('--scale <part>', 'part of the updates, members and rows', Number, 1)
+  .option('--json <file>', 'write the figures as JSON')
+  .action((flags: Pick<Flags, 'scale' | 'json'>) => onOwnRedis((url, run) => benchEveryday(url, run, flags)));
 program
   .command('idle')
   .description('What a worker with nothing to do costs Redis each second, on one server and on a Cluster.')
@@ -144,6 +156,20 @@ async function benchHttp(redisUrl: string, run: Run, { rounds, scale, only, json
   run.done();
   print(run, httpTable(chosen, results));
   save(run, json, { results: Object.fromEntries(results) });
+}
+
+async function benchEveryday(
+  redisUrl: string,
+  run: Run,
+  { scale, json }: Pick<Flags, 'scale' | 'json'>,
+): Promise<void> {
+  const options = { scale, report: run.report };
+  const pairs = await measurePairs(redisUrl, options);
+  const reads = await measureReads(redisUrl, options);
+  const imported = await measureImport(redisUrl, options);
+  run.done();
+  print(run, ...everydayTables({ pairs, reads, imported }));
+  save(run, json, { pairs, reads, imported });
 }
 
 async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { delaySchema, prioritySchema } from '../operations/timing.js';
-import { idempotencyKeySchema } from '../operations/update.js';
+import { idempotencyKeySchema } from '../operations/idempotency-key.js';
 import type { Operation } from '../operations/operation.js';
 import type { Registry } from '../operations/registry.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
@@ -31,7 +31,7 @@ const problemSchema = z.object({
     description: 'How much of the request was accepted. Absent where the code says it: nothing.',
   }),
   outcome: z.looseObject({ status: z.string() }).optional().meta({
-    description: 'With `NOT_CANCELLABLE`: what became of the update, if that is known already.',
+    description: 'With `NOT_CANCELLABLE` and `NOT_REVERTIBLE`: what became of the update, if that is known already.',
   }),
   errors: z
     .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))

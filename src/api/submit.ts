@@ -62,15 +62,32 @@ export async function submitAndAnswer(
   response: Response,
 ): Promise<void> {
   const place = placeOf(response);
-  place?.submits(Array.isArray(updates) ? updates.length : 1);
+  const count = Array.isArray(updates) ? updates.length : 1;
+  response.locals['updates'] = count;
+  place?.submits(count);
   const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form)).finally(() => {
     place?.leave(); // others may come in while this request waits for outcomes
   });
   noteJobs(response, submissions);
+  await answerOutcomes(submissions, waitMs, deps, response);
+}
+
+/** Answers with what is known of some updates. */
+export async function answerOutcomes(
+  submissions: readonly Submission[],
+  waitMs: number | undefined,
+  deps: Pick<SubmitDeps, 'drain' | 'logger'>,
+  response: Response,
+): Promise<void> {
   const outcomes = await outcomesOf(submissions, waitMs, deps);
   response.status(waitMs === undefined ? 202 : 200).json({
     updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
   });
+}
+
+/** How many updates a request holds; 1 as long as that is not known, as its body was not read. */
+export function heldUpdates({ locals }: Response): number {
+  return (locals['updates'] as number | undefined) ?? 1;
 }
 
 type SubmitManyOptions = Omit<SubmitOptions, 'idempotencyKey'>;
@@ -143,7 +160,7 @@ function renamedPath(path: string, names: Readonly<Record<string, string>>): str
 async function outcomesOf(
   submissions: readonly Submission[],
   waitMs: number | undefined,
-  { drain, logger }: SubmitDeps,
+  { drain, logger }: Pick<SubmitDeps, 'drain' | 'logger'>,
 ): Promise<(Outcome | undefined)[]> {
   const outcomes: (Outcome | undefined)[] = submissions.map(() => undefined);
   const asked = submissions.map(async (submission, index) => {

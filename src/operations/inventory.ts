@@ -1,19 +1,28 @@
 import { z } from 'zod';
 import { cellObject, changed, distinctCells, expected, expectedArgument, wholeNumber } from './cell-schema.js';
 import { cellName, describeCell, HoldCell } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
+import type { Inverse } from './operation.js';
 
 const lua = luaSource('plans/inventory');
 const quantity = wholeNumber({ min: 1 });
+
+const putBack = (stock: Cell, quantity: number): Inverse => ({
+  operation: 'inventory.restock',
+  params: { ...cellName(stock), quantity },
+});
 
 /** Takes stock, never below zero: what is there (`floor`), or all or nothing (`reject`). */
 export const inventoryTake = defineOperation({
   name: 'inventory.take',
   queue: 'inventory',
-  description: 'Takes stock, never below zero: what is there (`floor`), or nothing when short (`reject`).',
+  description:
+    'Takes stock, never below zero. When short it is applied with what is there as `taken`, even 0 (`floor`), or rejected (`reject`): who must not ship what is not there gives `reject`.',
   params: cellObject({
     quantity,
+    /** What happens when too little is there: take that, even nothing (`floor`), or be rejected (`reject`). @defaultValue `floor` */
     whenShort: z.enum(['floor', 'reject'], { error: 'must be "floor" or "reject"' }).default('floor'),
   }),
   cells: (params) => [params],
@@ -26,6 +35,7 @@ export const inventoryTake = defineOperation({
       short: [{ ...cellName(params), quantity: params.quantity, available }],
     }),
   },
+  revert: (params, { taken }) => (taken === 0 ? undefined : putBack(params, taken)),
 });
 
 /** Adds stock; a missing key counts as 0. */
@@ -39,6 +49,11 @@ export const inventoryRestock = defineOperation({
   lua,
   result: ([available = 0]) => ({ available }),
   rejections: {},
+  // All or nothing: what was sold meanwhile can't be taken off the shelf.
+  revert: (params) => ({
+    operation: 'inventory.take',
+    params: { ...cellName(params), quantity: params.quantity, whenShort: 'reject' },
+  }),
 });
 
 /** Takes every item of a cart, or none: short items are named in the rejection. */
@@ -63,6 +78,7 @@ export const inventoryTakeAll = defineOperation({
       return { message: words.join('; '), short };
     },
   },
+  revert: ({ items }) => items.map((item) => putBack(item, item.quantity)),
 });
 
 /**

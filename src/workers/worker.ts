@@ -13,6 +13,7 @@ import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetr
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
 import type { MetricsOption } from '../metrics/metrics.js';
+import { Announcement } from '../metrics/processes.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
@@ -144,6 +145,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #retire = retireScript();
   readonly #served: ServedQueues;
   readonly #clockKeeper: ClockKeeper;
+  #announcement: Announcement | undefined;
   readonly #otherWorkers: ForeignWorkers;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
@@ -157,6 +159,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#store = openStore({ ...options, connectionName: 'tally-worker' });
     const { redis, layouts, clock, logger } = this.#store;
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
+    options.metrics?.clocks.watch(clock);
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
@@ -244,6 +247,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
+      this.#announcement = new Announcement(this.#store, 'worker');
       logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
   }
@@ -309,6 +313,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
+    await withinTime(Promise.race([this.#announcement?.close(), away]), closeTimeoutMs);
     await this.#closeQueues(away, endsAtMs);
     const expiring = Promise.race([this.#served.expireReceipts(), away]);
     await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days

@@ -137,6 +137,36 @@ test.each([
   expectQuiet(visitor);
 });
 
+test('schedules fit a phone, and an operator reverts an update there', async () => {
+  const here = place();
+  const dashboard = await startDashboard(here);
+  await addUser(here, 'olga', 'operator');
+  await here.worker();
+  const producer = here.producer();
+  const update = { operation: 'counter.increment', params: { key: here.key('views-of-the-day'), by: 5 } } as const;
+  await producer.schedules.put({ id: 'views-daily', everyMs: 3_600_000, update });
+  await producer.schedules.put({ id: 'nightly', cron: '30 4 * * 1-5', timeZone: 'America/Argentina/Buenos_Aires', update });
+  await until('one has run', async () => (await producer.schedules.get('views-daily'))?.lastRun !== undefined);
+  const sent = await producer.counters.increment({ key: here.key('n'), by: 5 });
+  await sent.outcome();
+  const visitor = await (await startBrowser()).visit({ viewport: PHONE });
+  const { page } = visitor;
+  await signIn(page, dashboard.origin, 'olga');
+  await page.goto(`${dashboard.origin}/ops/schedules`);
+  const sideways = (element: string) => page.evaluate(`${element}.scrollWidth - ${element}.clientWidth`);
+  expect(await sideways("document.querySelector('.scroll')"), 'to scroll the table sideways').toBe(0);
+  expect(await sideways('document.documentElement'), 'to scroll sideways').toBe(0);
+  const text = await page.locator('main').innerText();
+  expect(['nightly', 'America/Argentina/Buenos_Aires', 'views-of-the-day'].filter((it) => !text.includes(it))).toEqual([]);
+  await screenshot(page, 'schedules-phone.png');
+
+  await page.goto(`${dashboard.origin}/ops/find?update=${sent.id}`);
+  await page.getByRole('button', { name: /^Revert/ }).click();
+  await page.getByText('tally:revert', { exact: false }).or(page.getByText('counter.decrement')).first().waitFor();
+  await until('it is reverted', async () => (await here.client.get(here.key('n'))) === '0');
+  expectQuiet(visitor);
+});
+
 /** A result, and a failure whose cause can be removed. */
 async function oneOfEach(here: Place) {
   const producer = here.producer();

@@ -106,17 +106,18 @@ async function readBadCells(redis: RedisClient, shards: Shards): Promise<string>
   return [...new Set(await Promise.all(found))].join(' and ');
 }
 
-/** They begin with the namespace, in a Cluster the tag of their slot, the owner, who has no name here, and the operation. */
-const PATTERNS_OF_RECEIPTS = [`${NAMESPACE}:idem::*`, `${NAMESPACE}:{*}:idem::*`];
-const RECEIPT = new RegExp(`^${NAMESPACE}(?::\\{[^}]*\\})?:idem::([^:]+):(.*)$`, 's');
+/** They begin with the namespace, in a Cluster the tag of their slot, the owner, who has no name here unless he reverts, and the operation. */
+const PATTERNS_OF_RECEIPTS = [`${NAMESPACE}:idem:*`, `${NAMESPACE}:{*}:idem:*`];
+const RECEIPT = new RegExp(`^${NAMESPACE}(?::\\{[^}]*\\})?:idem:([^:]*):([^:]+):(.*)$`, 's');
 
 async function readIdempotencyReceipts(redis: RedisClient): Promise<Map<string, string>> {
   const keys = await Promise.all(PATTERNS_OF_RECEIPTS.map((pattern) => scanKeys(redis, pattern)));
   const found = await inBatches(keys.flat(), async (batch) => {
     const receipts = await Promise.all(batch.map((key) => redis.get(key)));
     return batch.map((receipt, place) => {
-      const [, operation = '', key = ''] = RECEIPT.exec(receipt) ?? [];
-      return [keyName(operation, key), receipts[place] ?? ''] as const;
+      const [, owner = '', operation = '', key = ''] = RECEIPT.exec(receipt) ?? [];
+      const ofOwner = owner === '' ? key : `${decodeURIComponent(owner)} ${key}`;
+      return [keyName(operation, ofOwner), receipts[place] ?? ''] as const;
     });
   });
   return new Map(found);

@@ -11,6 +11,7 @@ import { AOF_CUT } from './report.js';
 import { Sampler } from './sampler.js';
 import type { EpochPlan } from './schedule.js';
 import type { Side } from './side.js';
+import { putSchedule, watchRuns } from './schedules.js';
 import { strikeAll } from './strike.js';
 import { countUpdates } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
@@ -55,6 +56,10 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   const found: Violation[] = [];
   const bytesAtStart = plan.aofCutPart === undefined ? 0 : serverOf(world).aofBytes();
   await Promise.all(membersOf(world).map((member) => member.ready()));
+  const hasSchedule = side.isJudged && plan.topology === 'server';
+  if (hasSchedule) {
+    await putSchedule(world);
+  }
   const struck = await strikeAll(world, plan, say);
   let voidLines: readonly number[] = [];
   if (plan.aofCutPart !== undefined) {
@@ -65,6 +70,7 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   }
   say('healing');
   const notHealed = await heal(world);
+  const runsMissing = hasSchedule ? await watchRuns(world) : [];
   const drained = await drain(world);
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
   const stopped = await stopMembers(world);
@@ -73,6 +79,7 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   found.push(
     ...violations(1, sampler.sightings),
     ...(side.isJudged ? judge(evidence) : []),
+    ...violations(9, runsMissing),
     ...violations(6, [...notHealed, ...drained.complaints, ...world.acts.complaints]),
     ...violations(8, [...stopped, ...(await openConnections(world))]),
     ...violations(8, await lateReceipts(world, evidence, awaitReceipts)),

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { ownerSchema } from '../../operations/update.js';
+import { ownerSchema } from '../../operations/idempotency-key.js';
 import type { Access } from './access.js';
 
 /** How many requests an API key may make. */
