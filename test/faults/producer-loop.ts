@@ -157,15 +157,21 @@ export class ProducerLoop {
   }
 
   /** Waits for the answer and the outcome. An update with a key is sent again until it is accepted. */
-  async #settle(update: DrawnUpdate, submission: string, answering: Promise<Answered>): Promise<void> {
+  async #settle(
+    update: DrawnUpdate,
+    submission: string,
+    answering: Promise<Answered>,
+    resubmitMs = this.settings.pace.resubmitMs[0],
+  ): Promise<void> {
     const answered = await answering;
     if ('error' in answered) {
       const { message } = answered.error as Error;
       this.#note({ submission, type: 'refusal', accepted: this.submitter.wasAccepted(answered.error), message });
       if (update.idempotencyKey !== undefined) {
-        await wait(RESUBMIT_AFTER_MS);
+        await wait(resubmitMs);
         const next = this.#intend(update);
-        await this.#settle(update, next, answer(this.submitter.submit(update)));
+        const longestMs = this.settings.pace.resubmitMs[1];
+        await this.#settle(update, next, answer(this.submitter.submit(update)), Math.min(longestMs, 2 * resubmitMs));
       }
       return;
     }

@@ -16,6 +16,10 @@ export interface Pace {
   readonly settledReceiptMs: number;
   /** From one burst of a producer to the next, at least and at most. */
   readonly betweenBurstsMs: readonly [number, number];
+  /** How long a submit may take. */
+  readonly submitTimeoutMs: number;
+  /** How long a producer waits before it sends again what may not have been accepted: at first, doubling, and at most. */
+  readonly resubmitMs: readonly [number, number];
 }
 
 export const SERVER_PACE: Pace = {
@@ -23,6 +27,8 @@ export const SERVER_PACE: Pace = {
   stalledIntervalMs: STALLED_INTERVAL_MS,
   settledReceiptMs: SETTLED_RECEIPT_MS,
   betweenBurstsMs: [40, 160],
+  submitTimeoutMs: 2_000,
+  resubmitMs: [200, 200],
 };
 
 /** Three or six servers share the machine: what takes longer than a lock is done again and again. */
@@ -31,6 +37,8 @@ export const CLUSTER_PACE: Pace = {
   stalledIntervalMs: 2 * STALLED_INTERVAL_MS,
   settledReceiptMs: 2 * SETTLED_RECEIPT_MS,
   betweenBurstsMs: [120, 480],
+  submitTimeoutMs: 5_000,
+  resubmitMs: [500, 8_000], // what is not confirmed may be there: each time it is one more job
 };
 
 /** Longest backoff of a job (30 s), the time until a dead worker's job runs again, and as much for a busy machine. */

@@ -19,7 +19,7 @@ const producer = createProducer({
   redis: settings.redis,
   namespace: NAMESPACE,
   prefix: PREFIX,
-  submitTimeoutMs: 2_000,
+  submitTimeoutMs: settings.pace.submitTimeoutMs,
   maxBatch: 16,
   operations: OPERATIONS,
   partitions: settings.partitions,

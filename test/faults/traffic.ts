@@ -54,7 +54,10 @@ function tagged<Params>(params: Params, shard: string): Params {
 export function placed(update: DrawnUpdate, shards: Shards): DrawnUpdate {
   const { reservation, reservations } = update.params as { reservation?: string; reservations?: readonly string[] };
   const name = reservation ?? reservations?.[0] ?? update.idempotencyKey ?? update.id;
-  const sum = [...name].reduce((total, letter) => (total * 31 + letter.charCodeAt(0)) % 65_521, 0);
+  let sum = 0;
+  for (let place = 0; place < name.length; place += 1) {
+    sum = (sum * 31 + name.charCodeAt(place)) % 65_521;
+  }
   return inShardOf(update, shards[sum % shards.length] ?? '');
 }
 
