@@ -49,7 +49,9 @@ export async function serveDashboard(): Promise<void> {
 export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
   const operations = operationsWithHistory(config, context.operations);
-  return { ...connectionOptions(context, redis), ...producerOptions(context), operations, proxy: proxyOf(config) };
+  const basePath = config.TALLY_BASE_PATH ?? '';
+  const whose = { ...connectionOptions(context, redis), ...producerOptions(context) };
+  return { ...whose, operations, proxy: proxyOf(config), basePath };
 }
 
 function proxyOf(config: Config): ProxyOptions | undefined {

@@ -5,19 +5,31 @@ import { runLoad } from '../loadtest/load/load.js';
 import type { Place } from '../loadtest/load/load.js';
 import { readPlan } from '../loadtest/load/plan.js';
 import { renderReport } from '../loadtest/load/report/render.js';
+import { areHeld } from '../loadtest/load/slo.js';
 import { stopOnSignals } from '../loadtest/load/stopping.js';
 import { summaryOf } from '../loadtest/load/summary.js';
 import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 
+/** The totals are right, and a limit of `--slo` was not kept. */
+const EXIT_SLO = 3;
+
 /** `tally load`: puts a load on Tally and says whether the totals are right. */
-export async function load(scenario: string | undefined, flags: LoadFlags): Promise<void> {
+export async function load(
+  scenario: string | undefined,
+  flags: LoadFlags & { readonly operations?: string },
+): Promise<void> {
   const context = createContext(process.stderr);
   const plan = readPlan(scenario, flags);
   const stopping = stopOnSignals();
   const view = liveView(plan.search === undefined ? plan.work.durationMs : undefined);
   try {
-    const result = await runLoad(plan, () => placeOf(context), { logger: context.logger, view, stopping });
+    const result = await runLoad(plan, () => placeOf(context), {
+      logger: context.logger,
+      view,
+      stopping,
+      operations: flags.operations,
+    });
     console.log(summaryOf(result));
     if (plan.json !== undefined) {
       writeFileSync(plan.json, `${JSON.stringify(result, null, 2)}\n`);
@@ -25,7 +37,7 @@ export async function load(scenario: string | undefined, flags: LoadFlags): Prom
     if (plan.report !== undefined) {
       writeFileSync(plan.report, renderReport(result));
     }
-    process.exitCode = result.passed ? 0 : 1;
+    process.exitCode = !result.passed ? 1 : areHeld(result) ? 0 : EXIT_SLO;
   } finally {
     stopping.dispose();
   }
@@ -37,6 +49,7 @@ function placeOf(context: Context): Place {
   return {
     ...connectionOptions(context, findRedis(context)),
     ...durabilityOptions(context),
+    operations: context.operations,
     origin: `http://${host}:${PORT}`,
     apiKey,
   };

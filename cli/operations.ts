@@ -16,21 +16,25 @@ export function ownOperations(): readonly Operation[] {
   return loaded;
 }
 
-/** Gives every command of a program the flag, and imports what it names before the command runs. */
+/**
+ * Gives every command of a program the flag, and imports what it names before the command runs. A command with another `--operations` of
+ * its own has the variable only.
+ */
 export function withOperations(program: Command): void {
-  program.commands.filter((command) => !WITHOUT.includes(command.name())).forEach(giveFlag);
+  const knowing = program.commands.filter((command) => !WITHOUT.includes(command.name())).flatMap(leavesOf);
+  for (const command of knowing.filter(({ options }) => !options.some(({ long }) => long === FLAG.long))) {
+    command.addOption(FLAG);
+  }
   program.hook('preAction', async (_program, command) => {
-    const { operations: name } = command.opts<{ operations?: string }>();
-    if (command.options.includes(FLAG) && name) {
+    const { operations } = command.opts<{ operations?: string }>();
+    const name = command.options.includes(FLAG) ? operations : process.env['TALLY_OPERATIONS'];
+    if (knowing.includes(command) && name) {
       const { importOperations } = await import('../src/operations/import-operations.js');
       loaded = await importOperations(name);
     }
   });
 }
 
-function giveFlag(command: Command): void {
-  if (command.commands.length === 0) {
-    command.addOption(FLAG);
-  }
-  command.commands.forEach(giveFlag);
+function leavesOf(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
 }

@@ -9,6 +9,7 @@ import type { CommonOptions, DurabilityOptions } from '../src/options.js';
 import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics, metricsShape } from '../src/metrics/metrics.js';
 import type { MetricsOption } from '../src/metrics/metrics.js';
+import { basePathSchema, enterBasePath } from '../src/web/base-path.js';
 import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
 import { errorHandler } from '../src/web/error-handler.js';
@@ -21,9 +22,11 @@ import { AuditLog } from './audit/audit-log.js';
 import { CHANGED_JOBS_PATH, ChangedJobs } from './audit/changed-jobs.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
+import { BOARD_SCRIPT_PATH, sendBoardScript } from './board/board-script.js';
 import { changeBoardPage } from './board/board-page.js';
 import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
+import { Deliveries } from './board/deliveries.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { failuresPages } from './failures/failures-pages.js';
@@ -33,6 +36,8 @@ import { revertAction } from './cells/revert.js';
 import { Reverter } from './cells/reverter.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { OVERVIEW_PATH } from './overview/links.js';
+import { overviewPages } from './overview/overview-pages.js';
 import { underAnyPath } from './under-any-path.js';
 import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
@@ -43,6 +48,8 @@ export interface DashboardOptions extends CommonOptions, MetricsOption, Durabili
   idempotencyWindowMs?: number;
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
+  /** The path of the site below which browsers find the dashboard, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
   /** Whether people must sign in also while there are no users: a function is asked at each request. @defaultValue false */
   requireSignIn?: boolean | (() => boolean);
 }
@@ -74,6 +81,7 @@ const optionsSchema = z.strictObject({
   ...durabilityShape,
   idempotencyWindowMs: idempotencyWindow().optional(),
   proxy: proxySchema.optional(),
+  basePath: basePathSchema.default(''),
   requireSignIn: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -83,7 +91,7 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, requireSignIn, idempotencyWindowMs, ...checked } = checkOptions(
+  const { proxy, requireSignIn, basePath, idempotencyWindowMs, ...checked } = checkOptions(
     'createDashboard',
     optionsSchema,
     options,
@@ -93,6 +101,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
   const { redis, masters, logger } = store;
   const queues = new ShownQueues(store, registry.queues);
+  const deliveries = new Deliveries(store);
   const { redis: target, namespace, prefix, operations } = checked;
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
   redis.onRefusal = (code) => {
@@ -108,6 +117,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
+  app.use(enterBasePath({ basePath, proxies: proxy?.addresses }));
   app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
@@ -116,11 +126,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(ICON_PATH, sendIcon);
   app.use(access.handlers);
   // From here on, whoever asks has signed in, and may do what is asked.
-  app.get(['/', '/ops'], (_request, response) => {
-    response.redirect(BOARD_PATH);
+  app.get('/', (_request, response) => {
+    response.redirect(OVERVIEW_PATH);
   });
+  const { partitions } = checked;
+  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations }));
   const changedJobs = new ChangedJobs(store);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
+  app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
   app.use(failuresPages({ ...store, registry, changedJobs }));
@@ -129,14 +142,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use(keysPages({ ...store, registry, queues }));
   app.use(revertAction(reverter.revert));
   app.get(METRICS_PATH, answerMetrics(metrics));
-  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, registry }));
+  app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, deliveries, registry }));
   app.use(answerErrors(logger));
 
   return {
     app,
     close: async () => {
       access.close();
-      const closed = [audit.written(), queues.close(), reverter.close()];
+      const closed = [audit.written(), queues.close(), deliveries.close(), reverter.close()];
       await withinTime(Promise.allSettled(closed), CLOSE_TIMEOUT_MS);
       store.close();
       await (metrics === checked.metrics ? undefined : metrics.close());

@@ -14,7 +14,7 @@ import type { ChangedJobs } from '../audit/changed-jobs.js';
 import { noteDetail } from '../audit/entry.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
-import { countWords } from '../time.js';
+import { countWords } from '../words.js';
 import { BOARD_PATH } from './board-name.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
@@ -113,8 +113,8 @@ function contentOf({ shown, state, jobs }: Waiting, wrong: string | undefined): 
   return html`<form class="card stack" method="post" action="${REMOVE_WAITING_PATH}">
     <p>
       <strong>${countWords(updates, 'update')}</strong> of ${boardName} ${STATE_WORDS[state]}, in
-      ${countWords(jobs.length, 'job')}. They were accepted, and will never be applied when they are removed. Nothing can bring
-      them back; the audit keeps the ids of their jobs for 90 days.
+      ${countWords(jobs.length, 'job')}. They were accepted, and will never be applied when they are removed. Nothing
+      can bring them back; the audit keeps the ids of their jobs for 90 days.
     </p>
     <ul>
       ${[...operations].map(

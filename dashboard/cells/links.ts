@@ -40,7 +40,10 @@ export function keyLink(key: string): Html {
 export function jobLink(boardName: string | undefined, jobId: string): Html {
   return boardName === undefined
     ? html`<span class="code">${jobId}</span>`
-    : html`<a class="code" href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}/${encodeURIComponent(jobId)}"
+    : html`<a
+        class="code"
+        title="${jobId}"
+        href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}/${encodeURIComponent(jobId)}"
         >${jobId}</a
       >`;
 }

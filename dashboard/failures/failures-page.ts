@@ -2,7 +2,8 @@ import type { FailureFilter } from '../../src/producers/failures/failure-filter.
 import type { FailureGroup, GroupedFailures } from '../../src/producers/failures/group-failures.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { countWords, timeAt, ZONE } from '../time.js';
+import { timeAt, ZONE } from '../time.js';
+import { countWords } from '../words.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';
 import { latestTable } from './latest-table.js';
 import type { ShownFailure } from './latest-table.js';
@@ -30,8 +31,8 @@ export function failuresContent({ filter, found, latest, isOperator, done, until
       updates === 0
         ? html`<p class="card">${isFiltered ? 'No failed update is meant by this.' : 'No update has failed.'}</p>`
         : html`<p>
-              <strong>${countWords(updates, 'failed update')}</strong> in ${countWords(jobs, 'job')}${reach(found)}. They were
-              not applied, or it is not known: to retry them is safe, each takes effect once at most.
+              <strong>${countWords(updates, 'failed update')}</strong> in ${countWords(jobs, 'job')}${reach(found)}.
+              They were not applied, or it is not known: to retry them is safe, each takes effect once at most.
             </p>
             ${isOperator && changeButtons(filter, updates, untilMs)} ${groupsTable(groups, isOperator, filter, untilMs)}
             ${latestTable(latest)}`
@@ -45,12 +46,23 @@ function reach({ isWhole }: GroupedFailures): string {
 
 function filterForm({ reason, operation, key }: FailureFilter): Html {
   return html`<form class="card fields" method="get" action="${FAILURES_PATH}">
-    <label>Reason <input name="reason" value="${reason ?? ''}" placeholder="WRONG_TYPE" autocomplete="off" spellcheck="false" /></label>
+    <label
+      >Reason
+      <input name="reason" value="${reason ?? ''}" placeholder="WRONG_TYPE" autocomplete="off" spellcheck="false"
+    /></label>
     <label>
       Operation
-      <input name="operation" value="${operation ?? ''}" placeholder="counter.*" autocomplete="off" spellcheck="false" />
+      <input
+        name="operation"
+        value="${operation ?? ''}"
+        placeholder="counter.*"
+        autocomplete="off"
+        spellcheck="false"
+      />
     </label>
-    <label>Key <input name="key" value="${key ?? ''}" placeholder="stock:*" autocomplete="off" spellcheck="false" /></label>
+    <label
+      >Key <input name="key" value="${key ?? ''}" placeholder="stock:*" autocomplete="off" spellcheck="false"
+    /></label>
     <button type="submit">Show</button>
   </form>`;
 }
@@ -121,22 +133,27 @@ export function removeContent(shown: Omit<ShownFailures, 'done' | 'isOperator'>,
   const { filter, found, latest, untilMs } = shown;
   const { updates, jobs, groups } = found;
   if (updates === 0) {
-    return html`<p class="card">No failed update is meant by this. <a href="${failuresLink(FAILURES_PATH, filter)}">Back</a></p>`;
+    return html`<p class="card">
+      No failed update is meant by this. <a href="${failuresLink(FAILURES_PATH, filter)}">Back</a>
+    </p>`;
   }
   return html`<div class="stack">
     <form class="card stack" method="post" action="${REMOVE_PATH}">
       <p>
-        <strong>${countWords(updates, 'update')}</strong> in ${countWords(jobs, 'job')}${reach(found)}: they were accepted, and
-        will never be applied. Nothing can bring them back; the audit keeps the ids of their jobs for 90 days.
+        <strong>${countWords(updates, 'update')}</strong> in ${countWords(jobs, 'job')}${reach(found)}: they were
+        accepted, and will never be applied. Nothing can bring them back; the audit keeps the ids of their jobs for 90
+        days.
       </p>
       <ul>
-        ${groups.slice(0, 20).map(
-          ({ updates: its, reason, operation, keyPattern }) =>
-            html`<li>
-              ${countWords(its, 'update')}: <span class="code">${operation}</span> on
-              <span class="code">${keyPattern ?? 'unknown keys'}</span>, ${reason}
-            </li> `,
-        )}
+        ${groups
+          .slice(0, 20)
+          .map(
+            ({ updates: its, reason, operation, keyPattern }) =>
+              html`<li>
+                ${countWords(its, 'update')}: <span class="code">${operation}</span> on
+                <span class="code">${keyPattern ?? 'unknown keys'}</span>, ${reason}
+              </li> `,
+          )}
       </ul>
       ${wrong !== undefined && html`<p class="error" role="alert">${wrong}</p>`} ${filterFields(filter, untilMs)}
       <label>

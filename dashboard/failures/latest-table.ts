@@ -30,8 +30,8 @@ function row({ job, boardName, stack }: ShownFailure): Html {
     <p class="words">${message}</p>
     <p class="muted">
       ${timeAt(endedAtMs)} · ${status} ${reason} · <span class="code">${operation}</span>
-      ${updates.length > 1 && html`× ${updates.length}`} ${keys.slice(0, SHOWN_KEYS).map((key) => html`· ${keyLink(key)} `)}
-      ${more} · job ${jobLink(boardName, jobId)}
+      ${updates.length > 1 && html`× ${updates.length}`}
+      ${keys.slice(0, SHOWN_KEYS).map((key) => html`· ${keyLink(key)} `)} ${more} · job ${jobLink(boardName, jobId)}
     </p>
     ${
       stack !== undefined &&

@@ -18,7 +18,8 @@ export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly 
   return async (_request, response) => {
     const schedules = await readSchedules(store);
     const content = html`<p class="muted">
-        Updates that are made again and again, each run once; times are those of ${ZONE}. They are put, paused and removed by
+        Updates that are made again and again, each run once; times are those of ${ZONE}. They are put, paused and
+        removed by
         <span class="code">tally schedules</span>, the library and the HTTP API.
       </p>
       ${schedules.length === 0 ? html`<p class="card muted">There are none.</p>` : table(schedules)}`;
@@ -49,9 +50,13 @@ function table(schedules: readonly Schedule[]): Html {
 function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
     <td data-label="Schedule">${id}</td>
-    <td class="nowrap" data-label="When">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
+    <td class="nowrap" data-label="When">
+      ${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}
+    </td>
     <td data-label="Update"><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
-    <td class="nowrap" data-label="Next run">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}</td>
+    <td class="nowrap" data-label="Next run">
+      ${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}
+    </td>
     <td class="nowrap" data-label="Last run">${lastRun && timeAt(lastRun.at)}</td>
     <td data-label="Its outcome">${lastRun && outcomeWords(lastRun.outcome)}</td>
   </tr> `;

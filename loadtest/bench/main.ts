@@ -6,7 +6,7 @@ import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
 import { measureCluster, spreadWorkloads } from './cluster.js';
 import type { Contender } from './contender.js';
-import { contenders } from './contenders.js';
+import { contenders, tellingContenders } from './contenders.js';
 import { measureCpu } from './cpu.js';
 import { measureImport } from './everyday/import.js';
 import { measurePairs } from './everyday/pairs.js';
@@ -51,6 +51,7 @@ interface Run extends ReturnType<typeof progress> {
 const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
 
 const ofNode = contenders.filter((it): it is Contender => 'load' in it);
+const measuredAlone = [...ofNode, ...tellingContenders];
 /** Of which the whole run tells the processor time. */
 const COMPARED = ['tally-batched', 'plain-bullmq-batched', 'plain-bullmq'];
 
@@ -60,7 +61,7 @@ withFlags(program, contenders)
     'Compares Tally with plain BullMQ, also batched by hand, bee-queue and direct calls of the script, on a Redis of its own. Latency, processor time, memory and a large backlog follow unless --only is given.',
   )
   .action((flags: Flags) => onOwnRedis((url, run) => benchLibrary(url, run, flags)));
-withFlags(program.command('cpu'), ofNode)
+withFlags(program.command('cpu'), measuredAlone)
   .description('What an update costs the producer, the worker and Redis, each alone, as processor time.')
   .action((flags: Flags) => onOwnRedis((url, run) => benchCpu(url, run, flags)));
 withFlags(program.command('http'), httpSides)
@@ -143,7 +144,7 @@ async function benchLibrary(redisUrl: string, run: Run, { rounds, scale, only, j
 }
 
 async function benchCpu(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
-  const chosen = ofNode.filter(({ name }) => only?.includes(name) ?? true);
+  const chosen = only === undefined ? ofNode : measuredAlone.filter(({ name }) => only.includes(name));
   const cpu = await measureCpu(redisUrl, chosen, { rounds, scale, report: run.report });
   run.done();
   print(run, cpuTable(chosen, cpu));

@@ -75,7 +75,7 @@ export class Driver {
     for (const event of events) {
       ledger.sent(event);
     }
-    meter.submitted(events.length);
+    meter.submitted(events.length, performance.now() - dueAtMs);
     let ended: Promise<void> = Promise.resolve();
     const answered = target.send(events.map(({ update }) => update)).then((answer) => {
       if (this.#gaveUp) {

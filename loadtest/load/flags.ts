@@ -15,6 +15,8 @@ export interface LoadFlags {
   readonly drain?: string;
   readonly updates?: string;
   readonly mix?: string;
+  readonly operation?: string;
+  readonly params?: string;
   readonly keys?: string;
   readonly skew?: string;
   readonly idempotent?: string;
@@ -22,6 +24,9 @@ export interface LoadFlags {
   readonly seed?: string;
   readonly nemesis?: string;
   readonly compare?: string;
+  readonly slo?: string;
+  readonly baseline?: string;
+  readonly warmUp?: string;
   readonly json?: string;
   readonly report?: string;
 }
@@ -47,6 +52,8 @@ export function withLoadFlags(command: Command): Command {
     .option('--drain <time>', 'how long to wait for the outcomes after that', '60s')
     .option('--updates <n>', 'updates at most (default: 1000000; 10000000 with --search)')
     .option('--mix <shares>', 'kinds of updates (default: counter=60,inventory=20,xp=10,scores=10)')
+    .option('--operation <name>', 'in place of the mix: one of your own, with --operations')
+    .option('--params <json>', 'its params, in which {n} is the number of a key: {"key":"energy:{n}","amount":1}')
     .option('--keys <n>', 'different keys of each kind (default: 1000)')
     .option('--skew <n>', 'exponent of the Zipf distribution of keys: 0 all alike, 1 a few hot ones (default: 0.8)')
     .option('--idempotent <percent>', 'share of updates with an idempotency key (default: 10%)')
@@ -54,6 +61,9 @@ export function withLoadFlags(command: Command): Command {
     .option('--seed <n>', 'for the same updates in the same order (default: drawn)')
     .option('--nemesis <names>', 'with --self: kill-worker, pause-worker, flush-scripts, in turn')
     .option('--compare <side>', 'plain-bullmq: then the same load on a plain BullMQ queue and worker')
+    .option('--slo <limits>', 'for example p99<50ms,errors<0.1%,rate>5000: exit code 3 when one is not kept')
+    .option('--baseline <file>', 'what --json wrote of an earlier load: what differs by more than its noise')
+    .option('--warm-up <time>', 'of the beginning, no times count (default: a tenth, 5s at most; 0s of less than 10s)')
     .option('--json <file>', 'write all that was found as JSON')
     .option('--report <file>', 'write a page about it, one HTML file');
 }

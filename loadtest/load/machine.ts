@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { z } from 'zod';
+import type { RedisClient } from '../../src/redis/connection.js';
 import type { ServerFacts } from '../../src/redis/requirements.js';
 import type { Machine } from './result.js';
 
@@ -10,12 +11,34 @@ const PACKAGE = new URL(
 );
 
 /** Where a load ran. */
-export function readMachine({ software, version }: ServerFacts): Machine {
+export function readMachine(facts: ServerFacts, appendFsync: string | undefined): Machine {
+  const { software, version, appendOnly, maxmemoryBytes, usedMemoryBytes, clients } = facts;
+  const [{ model } = { model: '' }] = cpus();
   return {
     tally: z.object({ version: z.string() }).parse(JSON.parse(readFileSync(PACKAGE, 'utf8'))).version,
     node: process.version,
     redis: `${software} ${version}`,
     platform: `${process.platform} ${process.arch}`,
     cores: availableParallelism(),
+    ...(model !== '' && { cpu: model }),
+    memoryBytes: totalmem(),
+    loadAverage: loadavg()[0] ?? 0,
+    redisSettings: {
+      appendOnly,
+      ...(appendFsync !== undefined && { appendFsync }),
+      maxmemoryBytes,
+      usedMemoryBytes,
+      clients,
+    },
   };
+}
+
+/** @returns undefined where the user may not ask, or a provider does not tell */
+export async function readFsync(redis: RedisClient): Promise<string | undefined> {
+  try {
+    const [, value] = await redis.config('GET', 'appendfsync');
+    return value;
+  } catch {
+    return undefined;
+  }
 }

@@ -5,6 +5,9 @@ import type { Counts, ErrorCount, OutcomeCount, Sample } from './result.js';
 
 const SAMPLE_MS = 1_000;
 
+/** What leaves so long after it was due is late: a timer is a few ms late by itself. */
+export const LATE_MS = 10;
+
 /** A service that is down may answer with the time or an id in each of its errors. */
 const MAX_MESSAGES = 100;
 
@@ -28,11 +31,16 @@ export class Meter {
   >();
   readonly #counts = { submitted: 0, acknowledged: 0, refused: 0, unknown: 0, completed: 0 };
   #errorCount = 0;
+  #late = 0;
   #sampled = { submitted: 0, completed: 0, errors: 0 };
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onSample called with each sample when it is taken */
-  constructor(private readonly onSample: (sample: Sample) => void) {
+  constructor(
+    private readonly onSample: (sample: Sample) => void,
+    /** At the beginning, of whose updates no times count. */
+    private readonly warmUpMs = 0,
+  ) {
     this.#timer = setInterval(() => {
       this.#sample();
     }, SAMPLE_MS);
@@ -57,14 +65,21 @@ export class Meter {
     return this.#errorCount;
   }
 
-  submitted(updates: number): void {
+  /** Updates that left later than {@link LATE_MS} after they were due. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** @param lateMs how long after they were due they left */
+  submitted(updates: number, lateMs: number): void {
     this.#counts.submitted += updates;
+    this.#late += lateMs > LATE_MS ? updates : 0;
   }
 
   /** @param ms since it was due; undefined when that can't be told from its outcome */
   acknowledged(ms: number | undefined): void {
     this.#counts.acknowledged += 1;
-    if (ms !== undefined) {
+    if (ms !== undefined && this.#isWarm(ms)) {
       this.acknowledgement.record(ms);
     }
   }
@@ -76,7 +91,9 @@ export class Meter {
 
   completed(operation: string, outcome: Outcome, ms: number): void {
     this.#counts.completed += 1;
-    this.outcome.record(ms);
+    if (this.#isWarm(ms)) {
+      this.outcome.record(ms);
+    }
     this.step.record(ms);
     this.#second.record(ms);
     this.lastOutcomeAtMs = performance.now();
@@ -111,6 +128,11 @@ export class Meter {
 
   errorCounts(): ErrorCount[] {
     return [...this.#errors].map(([message, count]) => ({ message, count })).sort((a, b) => b.count - a.count);
+  }
+
+  /** Whether something that was due so long ago was due after the warm-up. */
+  #isWarm(ms: number): boolean {
+    return performance.now() - ms - this.startedAtMs >= this.warmUpMs;
   }
 
   #sample(): void {

@@ -2,7 +2,10 @@ import { randomInt } from 'node:crypto';
 import { ConfigurationError } from '../../src/errors.js';
 import type { LoadFlags } from './flags.js';
 import { MAX_SEED } from './random.js';
+import { readOwnOperation } from './own-operation.js';
 import type { NemesisName } from './result.js';
+import { readSlos } from './slo.js';
+import type { Slo } from './slo.js';
 import { DEFAULTS, SCENARIOS } from './scenarios.js';
 import type { Scenario, Workload } from './scenarios.js';
 import { NEMESES } from './self/nemesis.js';
@@ -19,6 +22,11 @@ export interface Plan {
   readonly work: Workload;
   /** Undefined without a search. */
   readonly search: { readonly p99LimitMs: number; readonly firstPerSecond: number } | undefined;
+  /** At the beginning, of which no times count. */
+  readonly warmUpMs: number;
+  readonly slos: readonly Slo[];
+  /** A file of an earlier load. */
+  readonly baseline: string | undefined;
   readonly drainMs: number;
   readonly seed: number;
   readonly nemeses: readonly NemesisName[];
@@ -26,6 +34,9 @@ export interface Plan {
   readonly json: string | undefined;
   readonly report: string | undefined;
 }
+
+/** The counts beside an operation of the user's own. */
+const ONLY_COUNTED = { counter: 1, inventory: 0, xp: 0, scores: 0 };
 
 const DAY_MS = 24 * 3_600_000;
 const MAX_RATE = 1_000_000;
@@ -40,7 +51,8 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
   const scenario = name === undefined ? undefined : findScenario(name);
   const target = oneOf('--target', flags.target ?? 'queue', ['queue', 'http']);
   requireTogether(flags, scenario, target);
-  const typed = typedWorkload(flags);
+  const own = readOwnOperation(flags);
+  const typed = { ...typedWorkload(flags), ...(own && { own, mix: ONLY_COUNTED }) };
   const work = { ...DEFAULTS, ...(flags.search && SEARCH), ...scenario?.usual, ...typed, ...scenario?.fixed };
   requireNotFixed(typed, scenario);
   return {
@@ -54,6 +66,9 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
       p99LimitMs: durationMs('--p99', flags.p99 ?? '50ms', 1, 60_000),
       firstPerSecond: typed.rate ?? 1_000,
     },
+    warmUpMs: warmUpOf(flags, work),
+    slos: flags.slo === undefined ? [] : readSlos(flags.slo),
+    baseline: flags.baseline,
     drainMs: durationMs('--drain', flags.drain ?? '60s', 100, DAY_MS),
     seed: flags.seed === undefined ? randomInt(1, MAX_SEED) : wholeNumber('--seed', flags.seed, 1, MAX_SEED),
     nemeses: (flags.nemesis?.split(',') ?? []).map((it) => oneOf('--nemesis', it.trim(), NEMESES)),
@@ -61,6 +76,17 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
     json: flags.json,
     report: flags.report,
   };
+}
+
+/** So short a load is all warm-up, and whoever asks for it knows. */
+const SHORT_MS = 10_000;
+const MAX_WARM_UP_MS = 5_000;
+
+function warmUpOf({ warmUp, search, ramp }: LoadFlags, work: Workload): number {
+  if (warmUp !== undefined) {
+    return durationMs('--warm-up', warmUp, 0, work.durationMs - 1);
+  }
+  return search || ramp || work.durationMs < SHORT_MS ? 0 : Math.min(MAX_WARM_UP_MS, work.durationMs / 10);
 }
 
 function isCompared(side: string | undefined): boolean {
@@ -78,7 +104,7 @@ function findScenario(name: string): Scenario | undefined {
 }
 
 function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, target: Plan['target']): void {
-  const { rate, concurrency, search, p99, self, nemesis, url, allowRemote } = flags;
+  const { rate, concurrency, search, p99, self, nemesis, url, allowRemote, operation } = flags;
   const faults: [boolean | undefined, string][] = [
     [
       rate !== undefined && concurrency !== undefined,
@@ -94,6 +120,14 @@ function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, targe
     [
       flags.compare !== undefined && scenario?.fixed.checkout !== undefined,
       'a plain queue has no reservations to compare with: leave out --compare',
+    ],
+    [flags.slo !== undefined && search, '--search has a limit of its own, --p99: leave out --slo'],
+    [flags.warmUp !== undefined && search, 'each step of --search begins anew: leave out --warm-up'],
+    [operation !== undefined && scenario !== undefined, 'a scenario has operations of its own: leave out --operation'],
+    [operation !== undefined && flags.mix !== undefined, '--operation is all of the load: leave out --mix'],
+    [
+      operation !== undefined && flags.compare !== undefined,
+      'a plain queue has no such operation to compare with: leave out --compare',
     ],
     [p99 !== undefined && !search, '--p99 is the limit of --search: add --search'],
     [nemesis !== undefined && !self, '--nemesis strikes only what the load started itself: add --self'],

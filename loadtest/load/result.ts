@@ -14,6 +14,38 @@ export interface LoadResult {
   readonly interrupted: boolean;
   /** Whether Tally's totals are right: the exit code is 0. The compared side has no say. */
   readonly passed: boolean;
+  /** With `--slo`: what Tally's side kept of it. When the totals are right and one was not kept, the exit code is 3. */
+  readonly slo?: readonly SloResult[];
+  /** With `--baseline`. */
+  readonly baseline?: BaselineResult;
+}
+
+/** One limit of `--slo`. */
+export interface SloResult {
+  /** As it was typed: `p99<50ms`. */
+  readonly text: string;
+  /** In ms, per cent of the updates submitted, or updates a second. */
+  readonly value: number;
+  readonly held: boolean;
+}
+
+/** An earlier load beside this one. */
+export interface BaselineResult {
+  readonly startedAt: string;
+  /** Names of settings that are not the same: then differences mean little. */
+  readonly differentSettings: readonly string[];
+  /** The same of machine, Node and Redis. */
+  readonly otherMachine: boolean;
+  /** Means over the seconds of submitting, without the warm-up. */
+  readonly figures: readonly {
+    readonly name: string;
+    readonly unit: string;
+    readonly before: number;
+    readonly now: number;
+    /** What chance makes of it: three standard errors of the difference. */
+    readonly noise: number;
+    readonly beyondNoise: boolean;
+  }[];
 }
 
 /** What was asked for, with defaults filled in. */
@@ -79,6 +111,20 @@ export interface Machine {
   readonly redis: string;
   readonly platform: string;
   readonly cores: number;
+  /** As the system names it. */
+  readonly cpu?: string;
+  readonly memoryBytes?: number;
+  /** Processes that wanted to run in the minute before the load, on average. */
+  readonly loadAverage?: number;
+  /** Of the Redis under load when it began. */
+  readonly redisSettings?: {
+    readonly appendOnly: boolean;
+    /** Left out where the user may not ask for it. */
+    readonly appendFsync?: string;
+    readonly maxmemoryBytes: number;
+    readonly usedMemoryBytes: number;
+    readonly clients: number;
+  };
 }
 
 /** One load on one side, from its first update to the judgement of its totals. */
@@ -92,6 +138,10 @@ export interface SideResult {
   /** How long it took from then until the last outcome. */
   readonly drainMs: number;
   readonly counts: Counts;
+  /** At the beginning, of which no latency counts. */
+  readonly warmUpMs?: number;
+  /** Of an open loop: updates that left later than they were due, so that the load itself was late; their times count from when they were due. */
+  readonly late?: { readonly afterMs: number; readonly updates: number };
   /** Updates with an outcome per second, from the first submit to the last outcome. */
   readonly perSecond: number;
   /** One a second, from the start to the end of the drain; the last may be of a part of a second. */

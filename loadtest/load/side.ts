@@ -7,7 +7,7 @@ import type { LiveView } from './live-view.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { untilNothingHeld } from './checkout.js';
 import { closedLoop, openLoop } from './loops.js';
-import { Meter } from './meter.js';
+import { LATE_MS, Meter } from './meter.js';
 import type { Plan } from './plan.js';
 import { createRandom } from './random.js';
 import type { NemesisStrike, SearchResult, SearchStep, SideResult } from './result.js';
@@ -52,7 +52,7 @@ export async function runSide(deps: SideDeps): Promise<SideResult> {
   const startedAt = new Date();
   const meter = new Meter((sample) => {
     view.sample(sample, meter);
-  });
+  }, plan.warmUpMs);
   const answersFirst = plan.target === 'queue';
   const driver = new Driver({ target, traffic, ledger, meter, batch: work.batch, answersFirst });
   const { submittedAtMs, search, nemeses } = await submit(deps, { driver, meter });
@@ -78,6 +78,8 @@ export async function runSide(deps: SideDeps): Promise<SideResult> {
     submittingMs: Math.round(submittingMs),
     drainMs: Math.max(0, Math.round(tookMs - submittingMs)),
     counts,
+    ...(plan.warmUpMs > 0 && { warmUpMs: plan.warmUpMs }),
+    ...(work.rate !== undefined && { late: { afterMs: LATE_MS, updates: meter.late } }),
     perSecond: tookMs > 0 ? Math.round((counts.completed / tookMs) * 1000) : 0,
     samples: meter.samples,
     latency: {

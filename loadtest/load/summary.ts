@@ -1,3 +1,4 @@
+import { unitOf } from './slo.js';
 import { describeTopology } from './topology.js';
 import type { Latency, LoadResult, SideResult, Verdict } from './result.js';
 
@@ -19,11 +20,41 @@ export function summaryOf(result: LoadResult): string {
           ...detailsOf(compared.verdict),
           ...sideLines(compared),
         ]),
+    ...sloLines(result),
+    ...baselineLines(result),
     '',
     `target       ${settings.targetUrl}; Redis is ${describeTopology(settings.topology)}`,
     `seed ${settings.seed}${interrupted ? '; ended early' : ''}`,
   ];
   return lines.join('\n');
+}
+
+function sloLines({ slo = [] }: LoadResult): string[] {
+  return slo.map(
+    (one) =>
+      `slo          ${one.text}: ${one.held ? 'kept' : 'NOT KEPT'}, ${one.value.toFixed(2)}${spaced(unitOf(one))}`,
+  );
+}
+
+function baselineLines({ baseline }: LoadResult): string[] {
+  if (baseline === undefined) {
+    return [];
+  }
+  const { startedAt, differentSettings, otherMachine, figures } = baseline;
+  return [
+    ...(differentSettings.length > 0
+      ? [`baseline     other settings: ${differentSettings.join(', ')}; differences mean little`]
+      : []),
+    ...(otherMachine ? ['baseline     another machine, Node or Redis: differences mean little'] : []),
+    ...figures.map(({ name, unit, before, now, noise, beyondNoise }) => {
+      const verdict = beyondNoise ? (now > before ? 'more' : 'less') : 'no difference beyond noise';
+      return `baseline     ${name} ${before.toFixed(1)} -> ${now.toFixed(1)}${spaced(unit)}: ${verdict} (noise ${noise.toFixed(1)}), since ${startedAt}`;
+    }),
+  ];
+}
+
+function spaced(unit: string): string {
+  return unit === 'ms' ? ' ms' : unit;
 }
 
 function verdictLine({ exact, cells, differing, lost, doubled, negativeStocks, uncertain }: Verdict): string {
@@ -45,10 +76,15 @@ function detailsOf({ differences, complaints }: Verdict): string[] {
 }
 
 function sideLines(side: SideResult): string[] {
-  const { counts, submittingMs, drainMs, perSecond, latency, outcomes, errors, nemeses, search } = side;
+  const { counts, submittingMs, drainMs, perSecond, latency, outcomes, errors, nemeses, search, late } = side;
   const { acknowledgement, outcome } = latency;
   return [
     `load         ${count(counts.submitted)} updates submitted in ${seconds(submittingMs)}, the last outcome ${seconds(drainMs)} later; ${count(perSecond)}/s`,
+    ...(late === undefined || late.updates === 0
+      ? []
+      : [
+          `late         ${count(late.updates)} updates left more than ${late.afterMs} ms after they were due: this machine, or the target, did not keep up`,
+        ]),
     ...(acknowledgement === undefined ? [] : [`acknowledged ${latencyWords(acknowledgement)}`]),
     `outcome      ${latencyWords(outcome)}`,
     ...outcomes.map(({ operation, status, reason, count: number, duplicates }) => {

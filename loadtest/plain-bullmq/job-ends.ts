@@ -51,11 +51,6 @@ export class JobEnds {
     return end;
   }
 
-  /** The jobs that are followed and have not ended, as far as is known; the oldest first. */
-  get followed(): Iterable<string> {
-    return this.#coming.keys();
-  }
-
   /** Also for who has looked at the job: events may be missed. */
   tell(jobId: string, end: JobEnd): void {
     this.#coming.get(jobId)?.resolve(end);

@@ -13,7 +13,7 @@ import { jsonBody } from './json-body.js';
 import { NO_SLOT } from '../redis/slots.js';
 import { Problem, problemAt } from '../web/problems.js';
 import { MAX_UPDATES } from './admission/admission.js';
-import { submitAndAnswer, submitQuery } from './submit.js';
+import { answerSubmitted, submitAll, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
 
 const JSON_TYPE = 'application/json';
@@ -87,7 +87,7 @@ function submitUpdates(deps: SubmitDeps): Endpoint {
         const { wait: waitMs } = queryOf(submitQuery, request);
         const updates = updatesOf(request);
         const form = Array.isArray(updates) ? MANY : ONE;
-        await submitAndAnswer(deps, { updates, form, waitMs }, request, response);
+        answerSubmitted(await submitAll(deps, { updates, form, waitMs }, request, response), waitMs, response);
       },
     ],
   };

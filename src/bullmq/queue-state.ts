@@ -33,7 +33,7 @@ export async function readBrakes(redis: RedisClient, place: QueuePlace): Promise
   const fields = ['paused', 'max', 'duration', 'concurrency'];
   const [paused, max, duration, concurrency] = await redis.hmget(queueSettingsKey(place), ...fields);
   return {
-    isPaused: paused != null,
+    isPaused: typeof paused === 'string',
     rateLimit: max && duration ? { jobs: Number(max), perMs: Number(duration) } : undefined,
     concurrency: concurrency ? Number(concurrency) : undefined,
   };
@@ -88,10 +88,9 @@ export async function sampleWaiting(redis: RedisClient, place: QueuePlace, waiti
   const looks = Math.min(waiting, SAMPLE);
   const places = Array.from({ length: looks }, (_, n) => Math.round((n * (waiting - 1)) / Math.max(1, looks - 1)));
   const ids = await Promise.all(places.map((index) => redis.lindex(jobSetKey(place, 'waiting'), index)));
-  const jobs = await Promise.all(
-    ids.map((id) => (id === null ? null : readStoredJob(redis, jobKey(place, id), ['data']))),
-  );
-  return jobs.flatMap((job) => job?.data ?? []);
+  const found = ids.flatMap((id) => id ?? []); // some may have been taken meanwhile
+  const jobs = await Promise.all(found.map((id) => readStoredJob(redis, jobKey(place, id), ['data'])));
+  return jobs.flatMap(({ data }) => data ?? []);
 }
 
 /** How many jobs have been completed since a time of Redis' clock, as far as they are kept. */

@@ -73,10 +73,15 @@ const placed = z.strictObject({
 export const bucketSize = z.enum(BUCKET_SIZES, { error: `must be one of ${BUCKET_SIZES.join(', ')}` });
 
 export const bucketShape = {
+  /** Counts in a cell of this hour, day, week, month or year, such as `views:2026-11-27`. @defaultValue in the cell itself */
   bucket: bucketSize.optional(),
+  /** In which its days begin, for example `Europe/Berlin`. @defaultValue `UTC` */
   timeZone: unlessGiven(timeZone, 'UTC'),
+  /** The time to which it belongs: RFC 3339 or ms since 1970. @defaultValue when it was sent, by Redis' clock */
   at: instant().optional(),
+  /** For how many buckets a bucket is kept. @defaultValue it stays */
   keepBuckets: seconds('buckets', 1).optional(),
+  /** Rejected with `TOO_LATE` when its bucket ended more than so many seconds ago. @defaultValue taken however late */
   lateBySeconds: seconds('seconds', 0).optional(),
   /** A caller does not give it: see {@link placeInBucket}. */
   placed: derived(placed) as unknown as z.ZodOptional<z.ZodType<Placed, never>>,

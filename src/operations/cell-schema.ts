@@ -65,8 +65,11 @@ export function changed([found]: readonly number[], cell: Cell & { readonly expe
 }
 
 const cellShape = {
+  /** The key in Redis, exactly as it is written: 1 to 512 bytes. */
   key: name('key'),
+  /** For a cell in a hash: its field. */
   field: name('field').optional(),
+  /** For a cell in a sorted set: its member. */
   member: name('member').optional(),
 };
 

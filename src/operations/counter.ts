@@ -15,7 +15,9 @@ const by = wholeNumber({ min: 1 }).default(1);
 const whenOver = unlessGiven(z.enum(['reject', 'saturate'], { error: 'must be "reject" or "saturate"' }), 'reject');
 const life = {
   ...bucketShape,
+  /** Life of a key that this update creates, 1 s to ten years; one that exists keeps its own. @defaultValue it stays */
   ttlSeconds: ttlSeconds().optional(),
+  /** Whether every update sets that life anew, as a window that slides. @defaultValue false */
   renewTtl: unlessGiven(z.boolean({ error: 'must be true or false' }), false),
 };
 
@@ -36,10 +38,15 @@ export const counterIncrement = defineOperation({
   name: 'counter.increment',
   queue: 'counters',
   description: 'Adds `by` to a counter; past `max` it is rejected, or adds what fits (`saturate`).',
-  params: cellObject({ by, max: wholeNumber().optional(), whenOver, ...life }).refine(
-    (params) => params.whenOver === undefined || params.max !== undefined,
-    needsLimit('max'),
-  ),
+  params: cellObject({
+    /** How much, 1 or more. @defaultValue 1 */
+    by,
+    /** What the counter may not pass. @defaultValue none */
+    max: wholeNumber().optional(),
+    /** Past `max`: be rejected with `LIMIT_REACHED`, or add what fits (`saturate`). @defaultValue `reject` */
+    whenOver,
+    ...life,
+  }).refine((params) => params.whenOver === undefined || params.max !== undefined, needsLimit('max')),
   cells: (params) => [inBucket(params, params)],
   inBuckets: true,
   args: ({ by, max, whenOver }) => (whenOver === 'saturate' ? [by, max, true] : [by, max]),
@@ -64,10 +71,15 @@ export const counterDecrement = defineOperation({
   name: 'counter.decrement',
   queue: 'counters',
   description: 'Subtracts `by` from a counter; below `min` it is rejected, or subtracts what fits (`saturate`).',
-  params: cellObject({ by, min: wholeNumber().optional(), whenOver, ...life }).refine(
-    (params) => params.whenOver === undefined || params.min !== undefined,
-    needsLimit('min'),
-  ),
+  params: cellObject({
+    /** How much, 1 or more. @defaultValue 1 */
+    by,
+    /** What the counter may not fall below. @defaultValue none */
+    min: wholeNumber().optional(),
+    /** Below `min`: be rejected with `LIMIT_REACHED`, or subtract what fits (`saturate`). @defaultValue `reject` */
+    whenOver,
+    ...life,
+  }).refine((params) => params.whenOver === undefined || params.min !== undefined, needsLimit('min')),
   cells: (params) => [inBucket(params, params)],
   inBuckets: true,
   args: ({ by, min, whenOver }) => (whenOver === 'saturate' ? [by, min, true] : [by, min]),

@@ -90,7 +90,9 @@ export const inventoryCount = defineOperation({
   queue: 'inventory',
   description: 'Sets stock to what was counted, less what is held; with `expected` only if that is available.',
   params: cellObject({
+    /** What was counted, 0 or more. */
     counted: wholeNumber({ min: 0 }),
+    /** Whether that is all that lies in the shelf (`onHand`), or without what is held (`available`). */
     of: z.enum(['onHand', 'available'], {
       error: 'must be "onHand" (all that lies in the shelf) or "available" (without what is held)',
     }),

@@ -67,10 +67,15 @@ export const inventoryReserve = defineOperation({
   queue: 'inventory',
   description: 'Takes stock off and holds it under a name, until it is confirmed, released, or its time is over.',
   params: heldCellObject({
+    /** How much to hold, 1 or more. */
     quantity,
+    /** Its name, such as the cart's or the order's number: 1 to 128 bytes. */
     reservation,
+    /** How long it is held: 1 second to 30 days. */
     ttlSeconds: lifeOfHold,
+    /** What must be left of the stock; below 0 it allows backorders. @defaultValue 0 */
     min: unlessGiven(wholeNumber(), 0),
+    /** Whether one of this name gets this quantity and time; else it is rejected with `RESERVATION_EXISTS`. @defaultValue false */
     replace: unlessGiven(z.boolean({ error: 'must be true or false' }), false),
   }),
   cells: cellsOf,

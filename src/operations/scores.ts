@@ -13,7 +13,11 @@ export const scoresAdd = defineOperation({
   queue: 'scores',
   description: 'Changes the scores of several players in one atomic step.',
   params: checkBucketParams(
-    z.strictObject({ entries: distinctCells(cellObject({ by: wholeNumber() })), ...bucketShape }),
+    z.strictObject({
+      /** 1 to 100, each cell once; `by` is any whole number. */
+      entries: distinctCells(cellObject({ by: wholeNumber() })),
+      ...bucketShape,
+    }),
   ),
   cells: (params) => params.entries.map((entry) => inBucket(entry, params)),
   inBuckets: true,
@@ -41,6 +45,7 @@ export const scoresBest = defineOperation({
   description: 'Keeps the better of a score and a new value: the `highest` or the `lowest`.',
   params: cellObject({
     value: wholeNumber(),
+    /** Which of the two is the better one. @defaultValue `highest` */
     keep: z.enum(['highest', 'lowest'], { error: 'must be "highest" or "lowest"' }).default('highest'),
     ...bucketShape,
   }),

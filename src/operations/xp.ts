@@ -25,7 +25,13 @@ export const xpAward = defineOperation({
   name: 'xp.award',
   queue: 'xp',
   description: 'Adds XP to a player and tells the level reached.',
-  params: cellObject({ amount: wholeNumber({ min: 1 }), levels: levels.optional(), ...bucketShape }),
+  params: cellObject({
+    /** How much, 1 or more. */
+    amount: wholeNumber({ min: 1 }),
+    /** Total XP from which on each level is reached, ascending; then the result tells the level. */
+    levels: levels.optional(),
+    ...bucketShape,
+  }),
   cells: (params) => [inBucket(params, params)],
   inBuckets: true,
   args: ({ amount }) => [amount],
@@ -51,8 +57,11 @@ export const xpTake = defineOperation({
   queue: 'xp',
   description: 'Takes XP from a player, never below `min`, and tells the level that is left.',
   params: cellObject({
+    /** How much, 1 or more. */
     amount: wholeNumber({ min: 1 }),
+    /** What is left at least. @defaultValue 0 */
     min: wholeNumber().default(0),
+    /** Total XP from which on each level is reached, ascending; then the result tells the level. */
     levels: levels.optional(),
     ...bucketShape,
   }),

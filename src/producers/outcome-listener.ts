@@ -10,10 +10,10 @@ import type { Store } from '../layout/store.js';
 import type { Slot } from '../redis/slots.js';
 
 /** First look at a job whose event may have passed before its caller waited, doubling up to the second. */
-const FIRST_LOOK_MS = 100;
-const LAST_LOOK_MS = 5_000;
-const LOOK_EVERY_MS = 50;
-const MAX_LOOKS = 1_000;
+export const FIRST_LOOK_MS = 100;
+export const LAST_LOOK_MS = 5_000;
+export const LOOK_EVERY_MS = 50;
+export const MAX_LOOKS = 1_000;
 
 /** Completed jobs for which nobody waited yet: an event may be faster than the answer to the call that added the job. */
 const MAX_REMEMBERED = 500;

@@ -47,7 +47,12 @@ export async function removeThoseWaiting(
   const removed: ChangedJob[] = [];
   for (let start = 0; start < jobs.length; start += AT_ONCE) {
     const page = jobs.slice(start, start + AT_ONCE);
-    const done = await removeWaiting(redis, place, state, page.map(({ jobId }) => jobId));
+    const done = await removeWaiting(
+      redis,
+      place,
+      state,
+      page.map(({ jobId }) => jobId),
+    );
     removed.push(...page.filter((_, index) => done[index]));
   }
   return removed;

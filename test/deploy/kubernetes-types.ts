@@ -6,6 +6,7 @@ import type { Manifest } from './manifests.js';
 const MODULES: Readonly<Record<string, string>> = {
   v1: 'core/v1.js',
   'apps/v1': 'apps/v1.js',
+  'batch/v1': 'batch/v1.js',
   'policy/v1': 'policy/v1.js',
   'networking.k8s.io/v1': 'networking/v1.js',
 };

@@ -1,4 +1,5 @@
 import type { Deployment, StatefulSet } from 'kubernetes-types/apps/v1.js';
+import type { CronJob } from 'kubernetes-types/batch/v1.js';
 import type { ConfigMap, Container, PodSpec, Service } from 'kubernetes-types/core/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
@@ -31,6 +32,26 @@ test('every manifest keeps to the API of Kubernetes, unknown fields included', (
 test('kustomize applies every file but the one that needs KEDA', () => {
   const [{ resources }] = documentsOf<{ resources: string[] }>('deploy/kubernetes/kustomization.yaml') as [never];
   expect([...(resources as string[]), 'keda.yaml'].sort()).toEqual(manifestFiles().sort());
+});
+
+test('every night a copy is taken and checked, by a job that may do no more than others', () => {
+  const [job] = ofKind<CronJob>('CronJob');
+  const { spec: template } = job!.spec!.jobTemplate;
+  const pod = template!.template.spec!;
+  expect(job!.spec!.concurrencyPolicy).toBe('Forbid');
+  expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+  expect(podOf(pod).securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  });
+  expect(podOf(pod).args![0]).toMatch(/--rdb "\$file.part"\n.*redis-check-rdb "\$file.part"\n.*mv /s);
+  const { labels = {} } = template!.template.metadata!;
+  const policies = ofKind<NetworkPolicy>('NetworkPolicy').filter(({ spec }) =>
+    JSON.stringify(spec).includes('"backup"'),
+  );
+  expect(labels['app.kubernetes.io/component']).toBe('backup');
+  expect(policies.map(({ metadata }) => metadata!.name)).toEqual(['tally-redis', 'tally-to-redis']);
 });
 
 test('no process is root, can become root, or can write where it should not', () => {
@@ -120,7 +141,7 @@ test('the scaler has bounds, scales the workers, and does not take silence of Pr
     pollingInterval: z.int().min(5),
     fallback: z.strictObject({ failureThreshold: z.int(), replicas: z.int().min(1) }),
     advanced: z.object({ horizontalPodAutoscalerConfig: z.object({}) }),
-    triggers: z.array(trigger).length(1),
+    triggers: z.array(trigger).min(1).max(2), // the backlog, and how late it is
   });
   const [scaler] = ofKind<{ apiVersion: string; spec: unknown }>('ScaledObject');
   expect(scaler?.apiVersion).toBe('keda.sh/v1alpha1');

@@ -10,7 +10,7 @@ import type { Shards } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
 import { keyName, nameOf } from './oracle/evidence.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence, JobRecord, Told } from './oracle/evidence.js';
 import { readAllJobs, receiptKeyOf } from './read-jobs.js';
 import { inBatches, scanKeys } from './read-redis.js';
 import { NAMESPACE, QUEUES } from './settings.js';
@@ -23,6 +23,7 @@ export async function collectEvidence(
   { operator: redis, prefixes, acts, shards }: Pick<World, 'operator' | 'prefixes' | 'acts' | 'shards'>,
   submissions: readonly Submission[],
   { isJudged }: Pick<Side, 'isJudged'>,
+  told?: Told,
 ): Promise<Evidence> {
   const jobs: JobRecord[] = [];
   for (const prefix of isJudged ? prefixes : []) {
@@ -35,7 +36,8 @@ export async function collectEvidence(
   }
   return {
     start: new Map(startIn(shards).map(([cell, value]) => [nameOf(cell), value])),
-    cells: await readCells(redis, submissions, jobs, shards),
+    cells: await readCells(redis, submissions, jobs, shards, told),
+    ...(told && { told }),
     held: await readHeld(redis, shards),
     badCells: await readBadCells(redis, shards),
     submissions,
@@ -66,8 +68,14 @@ async function readCells(
   submissions: readonly Submission[],
   jobs: readonly JobRecord[],
   shards: Shards,
+  told?: Told,
 ): Promise<Map<string, string>> {
-  const cells = new Map<string, Cell>(startIn(shards).map(([cell]) => [nameOf(cell), cell]));
+  const changed = told?.events.flatMap(({ data }) =>
+    data.cells.map(({ key, field, member }) => ({ key, field, member })),
+  );
+  const cells = new Map<string, Cell>(
+    [...startIn(shards).map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+  );
   const asked = [
     ...submissions.map(({ update }) => update),
     ...jobs.flatMap(({ operation, updates }) => updates.map(({ params }) => ({ operation, params }))),

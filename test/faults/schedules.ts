@@ -5,7 +5,7 @@ import type { Producer } from '../../src/index.js';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { tickAt, runsWereMade } from './oracle/ticks.js';
 import { scanKeys } from './read-redis.js';
-import { NAMESPACE, PREFIX } from './settings.js';
+import { DRAIN_LIMIT_MS, NAMESPACE, PREFIX } from './settings.js';
 import { serverOf } from './world.js';
 import type { World } from './world.js';
 
@@ -15,8 +15,10 @@ export const TICKS = { key: 'ticks' } as const;
 const EVERY_MS = 1_000;
 const QUEUE = { prefix: PREFIX, queue: 'counters' };
 
-/** How long runs are looked at when all is healed. */
-const WATCHED_MS = 6 * EVERY_MS;
+/** How many runs are waited for when all is healed, and how long at most: a busy machine makes few. */
+const WATCHED_RUNS = 5;
+const WATCHED_MS = DRAIN_LIMIT_MS;
+const LOOK_EVERY_MS = 200;
 
 /** The run of a schedule. */
 export interface Run {
@@ -34,30 +36,54 @@ export async function putSchedule(world: Pick<World, 'server'>): Promise<void> {
 const scheduleOf = (id: string) =>
   ({ id, everyMs: EVERY_MS, update: { operation: 'counter.increment', params: TICKS } }) as const;
 
+/** Ends it, so that queues run empty. */
+export async function endSchedule(world: Pick<World, 'server'>): Promise<void> {
+  await withProducer(serverOf(world).url, (producer) => producer.schedules.remove('ticks'));
+}
+
 /**
- * With all healed, watches that each run is made, and ends it, so that queues run empty. It is another schedule: the next run of the
- * first one may be days ahead, as the clock was of the worker that made it.
+ * With all healed, and nothing else to do, watches that each run is made. It is another schedule: the next run of the first one may
+ * be days ahead, as the clock was of the worker that made it.
  *
  * @returns what was missing
  */
 export async function watchRuns(world: Pick<World, 'server' | 'operator'>): Promise<string[]> {
   const { operator } = world;
+  const deadline = performance.now() + WATCHED_MS;
+  let ended: Run[] = [];
+  const until = async (isEnough: (runs: readonly WatchedRun[]) => boolean) => {
+    let runs: WatchedRun[];
+    do {
+      await wait(LOOK_EVERY_MS);
+      runs = await readRuns(operator);
+      ended = runs.filter(({ hasEnded }) => hasEnded);
+    } while (!isEnough(runs) && performance.now() < deadline);
+  };
   await withProducer(serverOf(world).url, async ({ schedules }) => {
-    await schedules.remove('ticks');
     await schedules.put(scheduleOf('watched'));
-    await wait(WATCHED_MS);
+    await until(() => ended.length >= WATCHED_RUNS);
     await schedules.remove('watched');
+    await until((runs) => runs.length === ended.length);
   });
-  const start = jobKey(QUEUE, 'repeat:watched:');
-  const jobs = await scanKeys(operator, `${start}*`, 'hash');
-  const runs = await Promise.all(
-    jobs.map(async (key): Promise<Run> => {
-      const begun = await operator.hget(key, 'processedOn');
-      return { atMs: tickAt(key.slice(jobKey(QUEUE, '').length)) ?? 0, begunAtMs: Number(begun ?? 0) };
+  const missing = [...runsWereMade(ended, EVERY_MS)];
+  return ended.length < WATCHED_RUNS
+    ? [...missing, `only ${ended.length} runs were made in ${WATCHED_MS} ms`]
+    : missing;
+}
+
+interface WatchedRun extends Run {
+  readonly hasEnded: boolean;
+}
+
+async function readRuns(redis: World['operator']): Promise<WatchedRun[]> {
+  const keys = await scanKeys(redis, `${jobKey(QUEUE, 'repeat:watched:')}*`, 'hash');
+  return Promise.all(
+    keys.map(async (key) => {
+      const [begun, ended] = await redis.hmget(key, 'processedOn', 'finishedOn');
+      const atMs = tickAt(key.slice(jobKey(QUEUE, '').length)) ?? 0;
+      return { atMs, begunAtMs: Number(begun ?? 0), hasEnded: ended !== null };
     }),
   );
-  const missing = [...runsWereMade(runs, EVERY_MS)];
-  return runs.length < 2 ? [...missing, `only ${runs.length} runs were made in ${WATCHED_MS} ms`] : missing;
 }
 
 async function withProducer(url: string, work: (producer: Producer) => Promise<unknown>): Promise<void> {

@@ -42,11 +42,20 @@ export interface ProducerSettings {
   readonly clockOffsetMs: number;
 }
 
+/** What the supervisor hands to a subscriber program. */
+export interface SubscriberSettings {
+  readonly redis: Address;
+  /** The file in which it notes what it was told. */
+  readonly journal: string;
+}
+
 /** The code under test: the programs of its workers and producers. */
 export interface Side {
   readonly name: string;
   readonly workerProgram: URL;
   readonly producerProgram: URL;
+  /** Absent when it tells no outcomes. */
+  readonly subscriberProgram?: URL;
   /** The SHA-1s of its scripts that apply updates. */
   readonly applyShas: readonly string[];
   /** Whether the oracle can read its jobs and receipts. If not, its updates are counted by their witnesses alone. */
@@ -62,4 +71,5 @@ export const TALLY: Side = {
   applyShas: APPLY_SHAS,
   workerProgram: new URL('tally-worker.ts', import.meta.url),
   producerProgram: new URL('tally-producer.ts', import.meta.url),
+  subscriberProgram: new URL('tally-subscriber.ts', import.meta.url),
 };

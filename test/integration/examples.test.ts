@@ -17,6 +17,7 @@ import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
 import { run as redisAway } from '../../examples/11-redis-away.js';
 import { run as leaderboard } from '../../examples/16-leaderboard.js';
 import { run as dailyViews } from '../../examples/17-daily-views.js';
+import { run as lowStock } from '../../examples/21-low-stock.js';
 import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
 import { run as reserveStock } from '../../examples/14-reserve-stock.js';
 import { run as reserveCart } from '../../examples/15-reserve-cart.js';
@@ -25,8 +26,9 @@ import { run as season } from '../../examples/22-season.js';
 import { run as pageViews } from '../../examples/23-page-views.js';
 import { energySpend } from '../../examples/energy-spend.js';
 import type { ExampleContext, Lesson } from '../../examples/example.js';
-import { QueueUnavailableError } from '../../src/index.js';
+import { createSubscriber, QueueUnavailableError } from '../../src/index.js';
 import { openQueue } from '../support/queues.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -34,10 +36,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs an example in the test's own place; returns the answers of its steps. */
 async function answersOf(here: Place, run: (context: ExampleContext) => Promise<Lesson>) {
-  await here.worker({ operations: [energySpend] });
+  await here.worker({ operations: [energySpend], outcomes: !here.client.isCluster });
   const producer = here.producer({ operations: [energySpend] });
+  const { redis, namespace, prefix, logger } = here;
   const { steps } = await run({
     producer,
+    subscribe: (options) =>
+      createSubscriber({ redis, namespace, prefix, logger, operations: [energySpend], ...options }),
     reader: here.reader(),
     redis: here.client,
     key: (name) => here.key(name),
@@ -54,6 +59,12 @@ test('the counter goes to 5, then to 10', async () => {
     applied({ value: 10, applied: 5 }),
   ]);
   expect(await here.client.get(here.key('visits'))).toBe('10');
+});
+
+test('stock that falls below 5 is told once each time', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const answers = await answersOf(place(), lowStock);
+  expect(answers.at(-1)).toBe('low stock: 3 left; low stock: 1 left');
 });
 
 test('the countdown goes from 10 to 7, then to 6', async () => {

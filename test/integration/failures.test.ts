@@ -50,7 +50,13 @@ test('failed updates are grouped by reason, operation and shape of the key, with
   const found = await groupFailures(source, { filter: {} }, 2);
   expect(found).toMatchObject({ updates: 5, jobs: 5, isWhole: true, faults: [] });
   expect(found.groups).toMatchObject([
-    { reason: 'NOT_AN_INTEGER', operation: 'counter.increment', keyPattern: '{*}:stock:*', updates: 3, isForeign: false },
+    {
+      reason: 'NOT_AN_INTEGER',
+      operation: 'counter.increment',
+      keyPattern: '{*}:stock:*',
+      updates: 3,
+      isForeign: false,
+    },
     { reason: 'WRONG_TYPE', operation: 'xp.award', keyPattern: here.key('list'), updates: 1 }, // the later of the two
     { reason: 'NOT_AN_INTEGER', operation: 'counter.increment', keyPattern: '{*}:views', updates: 1 },
   ]);
@@ -87,6 +93,10 @@ test('what fails after it was counted is not removed, nor what was retried meanw
   const here = place();
   const worker = await here.worker();
   await failing(here, ['a', 'a', 'a']);
+  await until('their ends are those of Redis', async () => {
+    const scores = await here.client.zrange(`${here.partition.prefix}:counters:failed`, '0', '-1', 'WITHSCORES');
+    return scores.length === 6 && scores.every((text, index) => index % 2 === 0 || Number(text) % 1 === 0.5);
+  });
   const source = sourceOf(here);
   const { untilMs } = await planChange(source, { filter: {} });
   await failing(here, ['b']);
@@ -121,7 +131,10 @@ test('updates that a worker of another program completed are a group of their ow
   const done = await retryFailures(source, { filter: { reason: 'FOREIGN_WORKER' } });
   expect(done.done).toEqual({ updates: 1, jobs: 1 });
   await until('it is applied', async () => (await here.client.get(here.key('n'))) === '1');
-  await until('it is no failure any more', async () => (await planChange(source, { filter: {} })).matched.updates === 0);
+  await until(
+    'it is no failure any more',
+    async () => (await planChange(source, { filter: {} })).matched.updates === 0,
+  );
   expect(await here.client.get(here.key('m'))).toBe('1');
 });
 
@@ -130,9 +143,11 @@ test('over HTTP they are listed, counted, retried, and removed only when their n
   await here.worker();
   await failing(here, ['a', 'a', 'b']);
   const { get, post } = await startApi(here);
-  const list = (await get<{ updates: number; groups: unknown[]; latest: { id: string; params: unknown }[] }>(
-    '/v1/failures?reason=NOT_AN_INTEGER&limit=1',
-  )).body;
+  const list = (
+    await get<{ updates: number; groups: unknown[]; latest: { id: string; params: unknown }[] }>(
+      '/v1/failures?reason=NOT_AN_INTEGER&limit=1',
+    )
+  ).body;
   expect(list).toMatchObject({ updates: 3, jobs: 3, complete: true, unreachable: [] });
   expect(list.latest).toHaveLength(1);
   type Change = { matched: object; done?: object; left?: object; until: string; code?: string };
@@ -140,7 +155,10 @@ test('over HTTP they are listed, counted, retried, and removed only when their n
   expect(dry).toMatchObject({ matched: { updates: 3, jobs: 3 } });
   expect(dry.done).toBeUndefined();
   for (const updates of [undefined, 2, 4]) {
-    expect(await post('/v1/failures/remove', { updates })).toMatchObject({ status: 409, body: { code: 'COUNT_DIFFERS' } });
+    expect(await post('/v1/failures/remove', { updates })).toMatchObject({
+      status: 409,
+      body: { code: 'COUNT_DIFFERS' },
+    });
   }
   await mend(here, 'a');
   const retried = await post<Change>('/v1/failures/retry', { key: here.key('a') });
@@ -175,10 +193,14 @@ test('an API key is told of, and changes, what it may submit and nothing else; o
     await keyOf({ operations: ['xp.*'] }),
   ];
   const api = await startApi(here);
-  const updatesOf = async (key: string) => ((await callerWith(api, key).get('/v1/failures')).body as unknown as { updates: number }).updates;
+  const updatesOf = async (key: string) =>
+    ((await callerWith(api, key).get('/v1/failures')).body as unknown as { updates: number }).updates;
   expect([await updatesOf(own), await updatesOf(reader), await updatesOf(xp)]).toEqual([1, 2, 0]);
   for (const path of ['/v1/failures/retry', '/v1/failures/remove']) {
-    expect(await callerWith(api, reader).post(path, { updates: 2 })).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect(await callerWith(api, reader).post(path, { updates: 2 })).toMatchObject({
+      status: 403,
+      body: { code: 'FORBIDDEN' },
+    });
     expect(await callerWith(api, undefined).post(path, {})).toMatchObject({ status: 401 });
   }
   expect(await callerWith(api, xp).post('/v1/failures/retry', {})).toMatchObject({ body: { matched: { updates: 0 } } });
@@ -193,15 +215,36 @@ test('tally failures lists, retries and removes the same, and removes nothing wi
   await failing(here, ['a', 'a', 'b']);
   const environment = environmentOf(here);
   const listed = await tally(environment, 'failures', 'list', '--json', '--limit', '1');
-  expect(JSON.parse(listed.stdout)).toMatchObject({ updates: 3, latest: [{ reason: 'NOT_AN_INTEGER' }], complete: true });
-  expect((await tally(environment, 'failures', 'list', '--key', here.key('b'))).stdout.trim().split('\n')).toHaveLength(1);
+  expect(JSON.parse(listed.stdout)).toMatchObject({
+    updates: 3,
+    latest: [{ reason: 'NOT_AN_INTEGER' }],
+    complete: true,
+  });
+  expect((await tally(environment, 'failures', 'list', '--key', here.key('b'))).stdout.trim().split('\n')).toHaveLength(
+    1,
+  );
   await mend(here, 'a');
   const retried = await tally(environment, 'failures', 'retry', '--key', here.key('a'));
-  expect(retried).toMatchObject({ code: 0, stderr: expect.stringContaining('retried 2 of 2 failed updates') as string });
+  expect(retried).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('retried 2 of 2 failed updates') as string,
+  });
   const refused = await tally(environment, 'failures', 'remove', '--reason', 'NOT_AN_INTEGER');
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('--confirm 1');
-  const removed = await tally(environment, 'failures', 'remove', '--reason', 'NOT_AN_INTEGER', '--confirm', '1', '--json');
-  expect(JSON.parse(removed.stdout)).toMatchObject({ done: { updates: 1 }, changed: [{ queue: 'counters', updates: 1 }] });
+  const removed = await tally(
+    environment,
+    'failures',
+    'remove',
+    '--reason',
+    'NOT_AN_INTEGER',
+    '--confirm',
+    '1',
+    '--json',
+  );
+  expect(JSON.parse(removed.stdout)).toMatchObject({
+    done: { updates: 1 },
+    changed: [{ queue: 'counters', updates: 1 }],
+  });
   expect((await tally(environment, 'failures', 'retry', '--reason', 'nope')).code).toBe(2);
 });

@@ -50,7 +50,7 @@ test('every curl line of the documentation works word for word after a start, be
   await runDocumented(commands, origin);
   const board = await fetch(`${origin}/ops/queues`);
   expect({ status: board.status, type: board.headers.get('content-type') }).toMatchObject({ status: 200 });
-  expect((await fetch(origin)).url).toBe(`${origin}/ops/queues`);
+  expect((await fetch(origin)).url).toBe(`${origin}/ops`);
   const nothing = await fetch(`${origin}/ops/nothing`);
   expect({ status: nothing.status, problem: await nothing.json() }).toMatchObject({
     status: 404,

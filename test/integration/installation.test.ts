@@ -146,7 +146,7 @@ test('a Redis that was moved to another place by a copy is the same installation
   const target = place(other.url).client;
   for (const key of await here.client.keys('*')) {
     const dump = await here.client.dumpBuffer(key);
-    await target.restore(key, 0, dump as never);
+    await target.restore(key, 0, dump);
   }
   const moved = await serve('api', environmentOf(there, folder));
   expect(await operations(moved)).toBe(200);

@@ -49,6 +49,34 @@ test('an API without metrics counts and serves none', async () => {
   expect((await request('/metrics')).status).toBe(404);
 });
 
+test('a key for metrics only opens these, and nothing else', async () => {
+  const here = place();
+  const { secret } = await addKey(here, { metricsOnly: true });
+  const { request } = await startApi(here, { metrics: createMetrics() });
+  const ask = (path: string, init: RequestInit = {}) =>
+    request(path, { ...init, headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' } });
+  expect((await ask('/metrics')).status).toBe(200);
+  const update = JSON.stringify({ operation: 'counter.increment', params: { key: 'a' } });
+  for (const [path, init] of [
+    ['/v1/operations', {}],
+    ['/v1/queues', {}],
+    ['/v1/cells?key=a', {}],
+    ['/v1/updates/some-id', {}],
+    ['/v1/updates/some-id', { method: 'DELETE' }],
+    ['/v1/schedules', {}],
+    ['/v1/no-such-path', {}],
+    ['/v1/updates', { method: 'POST', body: update }],
+    ['/v1/events', { method: 'POST', body: update }],
+  ] as const) {
+    const answer = await ask(path, init);
+    expect({ path, status: answer.status, problem: await answer.json() }).toMatchObject({
+      path,
+      status: 403,
+      problem: { code: 'FORBIDDEN' },
+    });
+  }
+});
+
 test('with API keys, metrics need one, and any does', async () => {
   const here = place();
   const { secret } = await addKey(here, { operations: ['xp.award'], keys: ['nothing'], readOnly: true });

@@ -60,7 +60,7 @@ test('a snapshot that could not be written is told', async () => {
   const metrics = metricsOf(here);
   expect(await gauge(metrics, 'redis_snapshot_failing')).toBe(0);
   expect(await gauge(metrics, 'redis_aof_failing')).toBe(0);
-  const [, usual = ''] = (await here.client.config('GET', 'dir')) as string[];
+  const [, usual = ''] = await here.client.config('GET', 'dir');
   const folder = mkdtempSync(join(tmpdir(), 'tally-no-disk-'));
   await here.client.config('SET', 'dir', folder);
   rmSync(folder, { recursive: true });

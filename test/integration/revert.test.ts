@@ -1,26 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { cellObject, defineOperation, NotRevertibleError } from '../../src/index.js';
-import type { Producer, Submission } from '../../src/index.js';
+import { cellObject, defineOperation } from '../../src/index.js';
 import { jobOf, openQueue } from '../support/queues.js';
+import { refusalOf, send } from '../support/reverting.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
 const HOUR = 3_600_000;
-
-/** An update of any operation, whatever the compiler knows of it. */
-const send = (producer: { submit: unknown }, operation: string, params: object): Promise<Submission> =>
-  (producer as Producer).submit({ operation, params } as never) as Promise<Submission>;
-
-/** Why an update can't be reverted. */
-async function refusalOf(reverting: Promise<unknown>): Promise<NotRevertibleError> {
-  const error = await reverting.then(
-    () => undefined,
-    (refusal: unknown) => refusal,
-  );
-  expect(error).toBeInstanceOf(NotRevertibleError);
-  return error as NotRevertibleError;
-}
 
 const valuesOf = (here: Place, ...keys: string[]) => Promise.all(keys.map((key) => here.client.get(key)));
 
@@ -70,7 +56,12 @@ describe('what was applied is taken back exactly, and once', () => {
 
   test('a field, a member, a cart, and several scores with a bucket', async () => {
     const { here, thereAndBack } = await begin();
-    const [hash, board, one, two] = ['hash', 'board', 'one', 'two'].map(here.key) as [string, string, string, string];
+    const [hash, board, one, two] = ['hash', 'board', 'one', 'two'].map((name) => here.key(name)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     await here.client.hset(hash, 'f', 3);
     await here.client.zadd(board, 3, 'ann');
     await here.client.mset(one, 5, two, 6);
@@ -126,7 +117,7 @@ describe('what was applied is taken back exactly, and once', () => {
 
   test('of a transaction: all its updates, the last one first, in one step', async () => {
     const { here, producer, thereAndBack } = await begin();
-    const [stock, xp, sales] = ['stock', 'xp', 'sales'].map(here.key) as [string, string, string];
+    const [stock, xp, sales] = ['stock', 'xp', 'sales'].map((name) => here.key(name)) as [string, string, string];
     // Taken back in the order in which they were done, there would be no stock to take the delivery from.
     const updates = [
       { operation: 'inventory.restock', params: { key: stock, quantity: 5 } },

@@ -40,6 +40,27 @@ test('a load that is right ends with 0, a line a second on stderr, the verdict o
   expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>/i);
 });
 
+test('a load that is right and does not keep a limit ends with 3, and one that does with 0', async () => {
+  const here = place();
+  await here.worker();
+  const json = join(folder(), 'load.json');
+  const run = ['load', '--rate', '100', '--duration', '1s'];
+  const kept = await tally(environmentOf(here), ...run, '--slo', 'p99<60s,errors<0.1%,rate>10', '--json', json);
+  expect(kept.code, kept.stdout + kept.stderr).toBe(0);
+  expect(kept.stdout).toMatch(/slo +p99<60s: kept/);
+  const { slo, machine } = JSON.parse(readFileSync(json, 'utf8')) as LoadResult;
+  expect(slo).toMatchObject([{ held: true }, { text: 'errors<0.1%', value: 0, held: true }, { held: true }]);
+  expect(machine.memoryBytes).toBeGreaterThan(0);
+  expect(machine.redisSettings).toMatchObject({ appendOnly: true, appendFsync: 'everysec', maxmemoryBytes: 0 });
+
+  const broken = await tally(environmentOf(here), ...run, '--slo', 'p50<0.001ms', '--baseline', json);
+  expect(broken.code).toBe(3);
+  expect(broken.stdout).toMatch(/slo +p50<0.001ms: NOT KEPT/);
+  expect(broken.stdout).toMatch(/baseline +p50 .*: no difference beyond noise/);
+  const unreadable = await tally(environmentOf(here), ...run, '--baseline', 'no-such.json');
+  expect(unreadable).toMatchObject({ code: 2, stderr: expect.stringContaining('--baseline: can') as string });
+});
+
 test('a load whose totals are wrong ends with 1 and names the cells', async () => {
   const here = place();
   await here.worker();

@@ -35,6 +35,19 @@ test('the time of an update counts from when it was due, also when the sender it
     },
   );
   expect(tally.latency.acknowledgement?.p99Ms).toBeGreaterThan(stallMs * 0.8);
+  expect(tally.late?.afterMs).toBe(10);
+  expect(tally.late?.updates).toBeGreaterThan(0.8 * 0.2 * stallMs); // 200 a second were due while it stood still
+});
+
+test('of what was due in the warm-up no times count, and all totals do', async () => {
+  const here = place();
+  await here.worker();
+  const { tally } = await runHere(here, undefined, { rate: '500', duration: '2s', warmUp: '1s' });
+  expect(tally.warmUpMs).toBe(1_000);
+  expect(tally.counts.completed).toBe(1_000);
+  expect(tally.latency.outcome.count).toBeGreaterThan(450);
+  expect(tally.latency.outcome.count).toBeLessThan(550);
+  expect(tally.verdict.exact).toBe(true);
 });
 
 test('callers of a closed loop have one update under way each', async () => {

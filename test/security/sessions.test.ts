@@ -40,7 +40,7 @@ test('who signs in gets where they wanted to go, with a cookie that no script an
   expect(audit.body).toContain('vera <span class="tag">viewer</span>');
   expect(await raw({ path: '/ops/sign-in', headers: { cookie: cookieOf(signedIn) } })).toMatchObject({
     status: 303,
-    headers: { location: '/ops/queues' },
+    headers: { location: '/ops' },
   });
 });
 
@@ -63,10 +63,10 @@ test('after signing in nobody is led to another site', async () => {
   for (const to of elsewhere) {
     const path = `/ops/sign-in?${new URLSearchParams({ to }).toString()}`;
     const answer = await dashboard.raw({ path, headers });
-    expect({ to, location: answer.headers.location }).toEqual({ to, location: '/ops/queues' });
+    expect({ to, location: answer.headers.location }).toEqual({ to, location: '/ops' });
   }
   const answer = await dashboard.raw(signInRequest('vera', PASSWORD, {}, '//elsewhere.example/ops/'));
-  expect(answer).toMatchObject({ status: 303, headers: { location: '/ops/queues' } });
+  expect(answer).toMatchObject({ status: 303, headers: { location: '/ops' } });
 });
 
 test('over TLS that a known proxy ends the cookie is for TLS alone, and from others such words mean nothing', async () => {

@@ -25,10 +25,12 @@ const logger = pino({ level: 'error' }, pino.destination(2));
 /** Each round has cells of its own, named by it. */
 const article = (round: string, number: number) => `stock:${round}:${number % ARTICLES}`;
 
+type Submit = (producer: Producer, key: string, number: number) => Promise<Submission>;
+
 interface Side {
   readonly name: Pairs['name'];
-  first(producer: Producer, key: string, number: number): Promise<Submission>;
-  second(producer: Producer, key: string, number: number): Promise<Submission>;
+  readonly first: Submit;
+  readonly second: Submit;
   /** By how much each pair changes its cell. */
   readonly change: number;
 }

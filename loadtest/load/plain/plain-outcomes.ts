@@ -3,18 +3,26 @@ import { jobKey } from '../../../src/bullmq/queue-keys.js';
 import { readStoredJob } from '../../../src/bullmq/stored-job.js';
 import type { Outcome } from '../../../src/index.js';
 import type { RedisTarget } from '../../../src/redis/target.js';
+import { FIRST_LOOK_MS, LAST_LOOK_MS, LOOK_EVERY_MS, MAX_LOOKS } from '../../../src/producers/outcome-listener.js';
 import { JobEnds } from '../../plain-bullmq/job-ends.js';
 import type { JobEnd } from '../../plain-bullmq/job-ends.js';
 import { PLAIN_QUEUE } from '../../plain-bullmq/queue.js';
 
-/** BullMQ keeps about 10,000 events: a listener that falls behind misses some, and has to look at the jobs. */
-const LOOK_EVERY_MS = 1_000;
-const LOOKED_AT_ONCE = 1_000;
+/** When a job is looked at whose event may have been missed. */
+interface Look {
+  atMs: number;
+  againMs: number;
+}
 
-/** Tells how the jobs of the plain queue end, also when their events were missed. */
+/**
+ * Tells how the jobs of the plain queue end, by the means by which Tally follows its own: events, of which BullMQ keeps about 10,000,
+ * and looks at jobs as often as Tally takes them. With fewer, the load would measure its own looks.
+ */
 export class PlainOutcomes {
   readonly #ends: JobEnds;
+  readonly #looks = new Map<string, Look>();
   readonly #looking: NodeJS.Timeout;
+  #lookUnderWay = false;
 
   /** @param redis a connection for looks */
   constructor(
@@ -23,7 +31,7 @@ export class PlainOutcomes {
     private readonly redis: Redis,
   ) {
     this.#ends = new JobEnds(target, prefix);
-    this.#looking = setInterval(() => void this.#look().catch(() => undefined), LOOK_EVERY_MS);
+    this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }
 
   ready(): Promise<void> {
@@ -32,7 +40,10 @@ export class PlainOutcomes {
 
   /** The outcome of a job; asked for before the job is added. */
   async follow(jobId: string): Promise<Outcome> {
-    return outcomeOf(await this.#ends.follow(jobId));
+    this.#looks.set(jobId, { atMs: performance.now() + FIRST_LOOK_MS, againMs: FIRST_LOOK_MS });
+    const end = await this.#ends.follow(jobId);
+    this.#looks.delete(jobId);
+    return outcomeOf(end);
   }
 
   async close(): Promise<void> {
@@ -41,7 +52,26 @@ export class PlainOutcomes {
   }
 
   async #look(): Promise<void> {
-    const jobIds = [...this.#ends.followed].slice(0, LOOKED_AT_ONCE);
+    const nowMs = performance.now();
+    const due = [...this.#looks].filter(([, { atMs }]) => atMs <= nowMs).slice(0, MAX_LOOKS);
+    if (this.#lookUnderWay || due.length === 0) {
+      return;
+    }
+    for (const [, look] of due) {
+      look.againMs = Math.min(LAST_LOOK_MS, look.againMs * 2);
+      look.atMs = nowMs + look.againMs;
+    }
+    this.#lookUnderWay = true;
+    try {
+      await this.#lookAt(due.map(([jobId]) => jobId));
+    } catch {
+      // the next look tells
+    } finally {
+      this.#lookUnderWay = false;
+    }
+  }
+
+  async #lookAt(jobIds: readonly string[]): Promise<void> {
     const place = { prefix: this.prefix, queue: PLAIN_QUEUE };
     const fields = ['endedAtMs', 'returned', 'failedReason'] as const;
     const found = await Promise.all(jobIds.map((jobId) => readStoredJob(this.redis, jobKey(place, jobId), fields)));

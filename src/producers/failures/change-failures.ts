@@ -50,7 +50,13 @@ export async function planChange(source: FailureSource, question: FailureQuestio
 /** Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most. */
 export function retryFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
   return change(source, question, ({ redis, logger }, { queue: name, prefix, state }, jobs) =>
-    withQueue(openQueue(name, prefix, redis, logger), (queue) => retryJobs(queue, state, jobs.map(({ jobId }) => jobId))),
+    withQueue(openQueue(name, prefix, redis, logger), (queue) =>
+      retryJobs(
+        queue,
+        state,
+        jobs.map(({ jobId }) => jobId),
+      ),
+    ),
   );
 }
 
@@ -105,7 +111,11 @@ async function plan(source: FailureSource, question: FailureQuestion) {
   }
   const untilMs = question.untilMs ?? Math.max(nowMs, look.latestMs);
   const all = [...places.values()];
-  const planned: PlannedChange = { matched: countOf(all.flatMap(({ jobs }) => jobs)), untilMs, faults: [...look.faults] };
+  const planned: PlannedChange = {
+    matched: countOf(all.flatMap(({ jobs }) => jobs)),
+    untilMs,
+    faults: [...look.faults],
+  };
   return { planned, places: all };
 }
 

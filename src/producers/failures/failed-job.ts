@@ -53,7 +53,16 @@ export async function readFailedJob(
   const { reason, message } = outcome;
   const status = outcome.status === 'failed' ? 'failed' : 'unknown';
   const updates = updatesOf(parseStored(data));
-  return { ...place, ...ended, status, reason, message, operation, updates, keys: keysOf(registry, operation, updates) };
+  return {
+    ...place,
+    ...ended,
+    status,
+    reason,
+    message,
+    operation,
+    updates,
+    keys: keysOf(registry, operation, updates),
+  };
 }
 
 function updatesOf(data: unknown): readonly unknown[] {

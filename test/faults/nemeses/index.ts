@@ -9,6 +9,7 @@ import { producerNemeses } from './producers.js';
 import { redisNemeses } from './redis.js';
 import { removalNemeses } from './removals.js';
 import { strangerNemeses } from './strangers.js';
+import { subscriberNemeses } from './subscribers.js';
 import { workerNemeses } from './workers.js';
 
 export type { Nemesis } from './nemesis.js';
@@ -35,6 +36,7 @@ const ON_ONE_SERVER: readonly Nemesis[] = [
   ...removalNemeses,
   ...strangerNemeses,
   ...producerNemeses,
+  ...subscriberNemeses,
 ];
 
 const ON_A_CLUSTER: readonly Nemesis[] = [

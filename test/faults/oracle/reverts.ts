@@ -8,8 +8,8 @@ import type { History, JobUpdate } from './history.js';
 
 /** The id of the update that this one reverts, if it does. */
 export function revertedBy({ idempotencyKey = '' }: Pick<JobUpdate, 'idempotencyKey'>): string | undefined {
-  const start = `${REVERT_OWNER} `;
-  return idempotencyKey.startsWith(start) ? idempotencyKey.slice(start.length) : undefined;
+  const [, id] = new RegExp(`^${REVERT_OWNER} ([0-9a-f-]+\\.\\d+)`).exec(idempotencyKey) ?? [];
+  return id;
 }
 
 /** A reverted update and its inverse cancel out exactly, and each is reverted once at most. */

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { expect, test } from 'vitest';
+import { withHistory } from '../../src/index.js';
+import { startBrowser } from '../support/browser.js';
+import { startDashboard } from '../support/dashboard.js';
+import { place } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const OPERATIONS = [withHistory('counter.increment', 100)];
+
+/** A dashboard with something on each of its pages, and the paths of these. */
+async function filled(here: Place) {
+  await here.client.set(here.key('bad:\u202etxt'), 'no number');
+  const dashboard = await startDashboard(here, { operations: OPERATIONS });
+  await here.worker({ operations: OPERATIONS });
+  const producer = here.producer({ operations: OPERATIONS });
+  const sent = [
+    await producer.counters.increment({ key: here.key('views'), by: 1_200 }),
+    await producer.counters.increment({ key: here.key('views'), by: 340 }),
+    await producer.counters.increment({ key: here.key('bad:\u202etxt') }),
+  ];
+  await Promise.all(sent.map((submission) => submission.outcome()));
+  await producer.counters.increment({ key: here.key('later') }, { delay: 3_600_000 });
+  const key = encodeURIComponent(here.key('views'));
+  const own = [
+    ...['/ops', '/ops/failures', '/ops/failures/remove', '/ops/audit', '/ops/schedules'],
+    ...[`/ops/keys?key=${key}`, '/ops/find?update=x', '/ops/runbook/TallyNoWorkers'],
+    '/ops/remove-waiting?queue=counters&state=delayed',
+  ];
+  return { origin: dashboard.origin, own, board: ['/ops/queues', '/ops/queues/queue/counters?status=failed'] };
+}
+
+test('every page fits its window, from a phone to a wide screen, in light and dark', async () => {
+  const { origin, own, board } = await filled(place());
+  const browser = await startBrowser();
+  for (const width of [390, 1024, 1400]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, errors, outside } = await browser.visit({ colorScheme, viewport: { width, height: 844 } });
+      for (const path of [...own, ...board]) {
+        await page.goto(origin + path);
+        await page.locator('h1').first().waitFor({ state: 'attached' });
+        const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect({ path, width, colorScheme, over }).toEqual({ path, width, colorScheme, over: 0 });
+      }
+      expect({ errors, outside }).toEqual({ errors: [], outside: [] });
+    }
+  }
+});
+
+test('on a phone a change of a key takes two lines', async () => {
+  const { origin, own } = await filled(place());
+  const { page } = await (await startBrowser()).visit({ viewport: { width: 390, height: 844 } });
+  await page.goto(origin + own[5]!);
+  const row = page.locator('table tbody tr').first();
+  expect((await row.boundingBox())!.height).toBeLessThan(70); // it was 444
+});
+
+test('axe finds nothing to mend, on any page, in light and dark', async () => {
+  const { origin, own, board } = await filled(place());
+  const browser = await startBrowser();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page } = await browser.visit({ colorScheme, viewport: { width: 1024, height: 844 } });
+    for (const path of [...own, ...board]) {
+      await page.goto(origin + path);
+      await page.locator('h1').first().waitFor({ state: 'attached' });
+      await page.waitForTimeout(board.includes(path) ? 1_500 : 0); // the board draws by and by
+      await page.evaluate(AXE);
+      const found = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] };
+      const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200) ?? ''}`);
+      expect({ path, colorScheme, violations }).toEqual({ path, colorScheme, violations: [] });
+    }
+  }
+});
+
+test("times are the reader's, in 24 hours, with the zone said, on pages and board; and keys can't turn text around", async () => {
+  const { origin, own, board } = await filled(place());
+  const { page } = await (await startBrowser()).visit();
+  await page.goto(`${origin}/ops/failures`);
+  const zone = (await page.evaluate('Intl.DateTimeFormat().resolvedOptions().timeZone')) as string;
+  const shown = await page.locator('main').innerText();
+  expect(shown).toContain(zone);
+  expect(shown).toMatch(/\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
+  expect(shown).toContain(String.raw`\u202etxt`);
+  expect(shown).not.toContain('\u202e');
+  await page.goto(origin + board[1]!);
+  await page.getByText('NOT_AN_INTEGER').first().waitFor();
+  expect(await page.locator('#root').innerText()).not.toMatch(/\u202e|\d [AP]M/);
+  expect(own.length).toBeGreaterThan(8);
+});
+
+test('the board leads to the other pages, names its icons, and offers nothing that is refused', async () => {
+  const { origin, board } = await filled(place());
+  const { page } = await (await startBrowser()).visit();
+  await page.goto(origin + board[1]!);
+  const sections = page.locator('#bull-board-sidebar .tally-sections a');
+  await sections.first().waitFor();
+  expect(await sections.allInnerTexts()).toEqual(
+    expect.arrayContaining(['Overview', 'Failures', 'Queues', 'Keys', 'Schedules', 'Audit']),
+  );
+  const actions = page.locator('ul[class*="jobActions"] button:visible');
+  await actions.first().waitFor();
+  const names = () => actions.evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')));
+  await expect.poll(names).toEqual(['Retry', 'Remove']);
+  await page.getByRole('button', { name: 'Clean all' }).click();
+  await page.waitForURL('**/ops/failures?operation=counter.*');
+});

@@ -1,0 +1,106 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { checkSubscribers } from '../../src/doctor/check-subscribers.js';
+import type { Masters } from '../../src/doctor/masters.js';
+import { createMetrics } from '../../src/index.js';
+import type { Gap } from '../../src/index.js';
+import { createKeys } from '../../src/redis/keys.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import { increment, Listener, pendingOf, subscribe, telling } from '../support/subscribers.js';
+import { place, until } from '../support/tally.js';
+import { outcomeReader } from '../support/told.js';
+
+describe('a gap', () => {
+  test('in what was removed before the group came to it is told, with how much is missing', async () => {
+    const { here, submit } = await telling();
+    const metrics = createMetrics({ redis: here.redis, namespace: here.namespace, prefix: here.prefix });
+    onTestFinished(() => metrics.close());
+    const listener = new Listener();
+    const first = await subscribe(here, { onOutcome: listener.hear });
+    await submit('a');
+    await until('it is told', () => listener.told.length === 1);
+    await first.close();
+    for (const key of ['b', 'c', 'd', 'e']) {
+      await submit(key);
+    }
+    expect(await metrics.text()).toContain('tally_outcomes_lag_updates{group="g"} 4');
+    await here.client.xtrim(createKeys(here).outcomes, 'MAXLEN', 1);
+    const onGap = vi.fn((gap: Gap) => {
+      listener.gaps.push(gap);
+      if (listener.gaps.length === 1) {
+        throw new Error('not now');
+      }
+    });
+    await subscribe(here, { onOutcome: listener.hear, onGap });
+    await until('it goes on', () => listener.told.length === 2 && listener.gaps.length === 2);
+    expect(listener.told).toEqual(['a 1 applied', 'e 1 applied']);
+    expect(listener.gaps[1]).toMatchObject({ lost: 3 });
+    await submit('f');
+    await until('the next is told', () => listener.told.length === 3);
+    await wait(1_200);
+    expect(onGap).toHaveBeenCalledTimes(2); // until somebody took note
+    const text = await metrics.text();
+    expect(text).toContain('tally_outcomes_lost_updates{group="g"} 3');
+    expect(text).toContain('tally_outcomes_gaps{group="g"} 1');
+    const said = await checkSubscribers(
+      { nodes: [{ redis: here.client.masters()[0]!, address: '' }], isCluster: false } as unknown as Masters,
+      here,
+    );
+    expect(said).toMatchObject([{ level: 'warning', message: expect.stringContaining('missed 3 updates') as string }]);
+  });
+
+  test('is told of the whole stream, when somebody deleted it; the group goes on', async () => {
+    const { here, submit } = await telling();
+    const listener = new Listener();
+    await subscribe(here, { onOutcome: listener.hear, onGap: (gap) => listener.gaps.push(gap) });
+    await submit('a');
+    await until('it is told', () => listener.told.length === 1);
+    await here.client.del(createKeys(here).outcomes);
+    await submit('b');
+    await until('it goes on', () => listener.told.length === 2);
+    expect(listener.gaps).toEqual([{ from: expect.any(String) as string, to: expect.any(String) as string }]);
+  });
+
+  test('is told of what was given to a subscriber that died, and removed before another took over', async () => {
+    const { here, submit } = await telling();
+    const { outcomes } = createKeys(here);
+    const listener = new Listener();
+    const first = await subscribe(here, { onOutcome: listener.hear });
+    await first.close();
+    await submit('a');
+    await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'STREAMS', outcomes, '>');
+    await here.client.xtrim(outcomes, 'MAXLEN', 0);
+    await subscribe(here, {
+      onOutcome: listener.hear,
+      onGap: (gap) => listener.gaps.push(gap),
+      takeOverAfterMs: 1_000,
+    });
+    await until('the gap is told', () => listener.gaps.length === 1);
+    expect(await pendingOf(here)).toBe(0);
+  });
+});
+
+test.each([{ keepUpdates: 1_000 }, { keepBytes: 100_000 }])(
+  'the stream is kept within %o, and numbers go on',
+  async (bounds) => {
+    skipUnlessOneServer('outcomes are told on one server');
+    const here = place();
+    await here.worker({ outcomes: bounds });
+    const producer = here.producer({ maxBatch: 50 });
+    const { outcomes } = createKeys(here);
+    const updates = Array.from({ length: 50 }, (_, n) => increment(here.key(`n${n}`)));
+    for (let round = 0; round < 60; round += 1) {
+      await Promise.all((await producer.submit(updates)).map((submission) => submission.outcome()));
+      await wait(2); // entries of one millisecond are not told apart
+    }
+    await until('it is trimmed', async () =>
+      'keepBytes' in bounds
+        ? (await here.client.memory('USAGE', outcomes))! <= bounds.keepBytes
+        : (await here.client.xlen(outcomes)) <= 20,
+    );
+    const reader = outcomeReader(here);
+    const page = await reader.read(await reader.cursorAt('beginning'), 1_000);
+    expect(page.events.length).toBeGreaterThanOrEqual('keepBytes' in bounds ? 500 : 900);
+    expect(page.gap).toBeUndefined();
+  },
+);
