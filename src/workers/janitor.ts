@@ -9,6 +9,7 @@ import type { TallyQueue } from '../jobs/queues.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
+import { isClusterInMotion } from './failures.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { defaultBytes, levelOf } from './keep-outcomes.js';
 import { takeUpPutOffJobs } from './promote-skewed-retries.js';
@@ -24,7 +25,7 @@ interface Bound {
 
 /** What is asked once for all queues and partitions: for each of them it would grow with the square of their number. */
 interface Round {
-  /** All in which jobs of these queues may lie. */
+  /** All in which jobs of these queues may lie; none when it can't be told. */
   readonly partitions: readonly Partition[];
   /** How many bytes may be kept of each queue. */
   readonly bytes: number;
@@ -90,7 +91,19 @@ export class Janitor {
   async #begin(): Promise<Round> {
     const { keepOutcomes, partitions } = this.deps;
     const { bytes = await this.#defaultBytes() } = keepOutcomes;
-    return { partitions: await partitions(), bytes, bounds: new Map() };
+    return {
+      partitions: await partitions().catch((error: unknown) => this.#unlessAway(error, [])),
+      bytes,
+      bounds: new Map(),
+    };
+  }
+
+  /** While a master of a Cluster is away, what lies on the others goes by its age, and by what may be kept in all. */
+  #unlessAway<Otherwise>(error: unknown, otherwise: Otherwise): Otherwise {
+    if (this.deps.redis.isCluster && isClusterInMotion(error)) {
+      return otherwise;
+    }
+    throw error;
   }
 
   async #takeUp(queue: TallyQueue): Promise<void> {
@@ -118,7 +131,10 @@ export class Janitor {
 
   #boundOf({ name }: TallyQueue, state: EndState, round: Round): Promise<Bound> {
     const which = `${state} ${name}`;
-    const bound = round.bounds.get(which) ?? this.#readBound(name, state, round);
+    const whole = { updates: this.deps.keepOutcomes.updates, bytes: round.bytes };
+    const bound =
+      round.bounds.get(which) ??
+      this.#readBound(name, state, round).catch((error: unknown) => this.#unlessAway(error, whole));
     round.bounds.set(which, bound);
     return bound;
   }
@@ -144,7 +160,14 @@ export class Janitor {
 
   /** The largest so far: a limit that is lowered for a moment makes nobody forget what was kept. */
   async #defaultBytes(): Promise<number> {
-    const facts = await Promise.all(this.deps.redis.masters().map(readServerFacts));
+    const asked = this.deps.redis.masters().map(async (master) => {
+      try {
+        return [await readServerFacts(master)];
+      } catch (error) {
+        return this.#unlessAway(error, []);
+      }
+    });
+    const facts = (await Promise.all(asked)).flat();
     this.#largestDefaultBytes = Math.max(
       this.#largestDefaultBytes,
       defaultBytes(facts.map(({ maxmemoryBytes }) => maxmemoryBytes)),

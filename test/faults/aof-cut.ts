@@ -4,7 +4,7 @@ import { readJournal, submissionsOf } from './journal.js';
 import type { Violation } from './oracle/evidence.js';
 import { judgeCut } from './oracle/invariants.js';
 import type { Side } from './side.js';
-import { connected, membersOf } from './world.js';
+import { connected, membersOf, serverOf } from './world.js';
 import type { World } from './world.js';
 
 export interface Cut {
@@ -24,7 +24,8 @@ export interface CutOptions {
 
 /** The whole machine crashes, and Redis loses the end of its append-only file. The producers then send everything again. */
 export async function cutAof(world: World, { bytesAtStart, part, side, say }: CutOptions): Promise<Cut> {
-  const { server, producerMode, operator, journals, acts } = world;
+  const { producerMode, operator, journals, acts, shards } = world;
+  const server = serverOf(world);
   await Promise.all(membersOf(world).map((member) => member.kill()));
   await server.restart();
   await server.kill();
@@ -35,7 +36,7 @@ export async function cutAof(world: World, { bytesAtStart, part, side, say }: Cu
   await server.restart();
   const entries = journals.map(readJournal);
   const before = submissionsOf(entries.flat());
-  await mendAll({ operator: await connected(operator) });
+  await mendAll({ operator: await connected(operator), shards });
   acts.forget();
   const evidence = await collectEvidence(world, before, side);
   producerMode.resubmitAll = true;

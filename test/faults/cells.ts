@@ -2,6 +2,23 @@ import type { Cell } from '../../src/index.js';
 
 /** The cells that the updates of a fault run touch, and what they hold at the start. */
 
+/**
+ * In a Cluster the cells of an update lie in one slot: then each cell is there once for each of several hash tags, which its key
+ * begins with. On one server there is one shard, without a tag.
+ */
+export type Shards = readonly [string, ...string[]];
+export const ONE_SHARD: Shards = [''];
+
+/** These cells, once for each shard. */
+export function inAll(shards: Shards, cells: readonly Cell[]): Cell[] {
+  return shards.flatMap((shard) => cells.map((cell) => ({ ...cell, key: `${shard}${cell.key}` })));
+}
+
+/** A key without the tag of its shard. */
+export function bareKey(key: string): string {
+  return key.replace(/^\{[^}]*\}/, '');
+}
+
 /** Every witnessed update adds 1 to it: the value that it left is its turn among them. */
 export const TURN: Cell = { key: 'turn' };
 
@@ -52,7 +69,7 @@ export const EDGE = Number.MAX_SAFE_INTEGER - 5;
 export const PAST_THE_EDGE = 1_000;
 
 export function isBad({ key }: Cell): boolean {
-  return key.startsWith('bad:');
+  return bareKey(key).startsWith('bad:');
 }
 
 /** Fine at the start and at the end, but spoilt now and then: nothing can be applied to them while they are. */
@@ -65,7 +82,12 @@ export const FLAKY = [
 export const FLAKY_AT_START = 1_000;
 
 export function isFlaky({ key }: Cell): boolean {
-  return key.startsWith('flaky:');
+  return bareKey(key).startsWith('flaky:');
 }
 
 export const FLAKY_KEYS = [...new Set(FLAKY.map(({ key }) => key))];
+
+/** Whether no other update touches it, so that it needs no tag to be told from others. */
+export function isWitness({ key }: Cell): boolean {
+  return /^witness[:-]/.test(bareKey(key));
+}

@@ -1,24 +1,26 @@
-import type { Redis } from 'ioredis';
 import type { Cell } from '../../src/index.js';
 import { FORM } from '../../src/jobs/form.js';
 import { HoldCell } from '../../src/redis/cell.js';
+import type { RedisClient } from '../../src/redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { stored } from '../lua/cells.js';
 import type { Acts } from './acts.js';
-import { BAD_CELLS, STOCK } from './cells.js';
+import { BAD_CELLS, inAll, STOCK } from './cells.js';
+import type { Shards } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
 import { keyName, nameOf } from './oracle/evidence.js';
 import type { Evidence, JobRecord, Told } from './oracle/evidence.js';
 import { readAllJobs, receiptKeyOf } from './read-jobs.js';
-import { execute, inBatches, scanKeys } from './read-redis.js';
+import { inBatches, scanKeys } from './read-redis.js';
 import { NAMESPACE, QUEUES } from './settings.js';
 import type { Side } from './side.js';
-import { START } from './world.js';
+import { startIn } from './world.js';
 import type { World } from './world.js';
 
 /** Reads all that the oracle judges by. */
 export async function collectEvidence(
-  { operator: redis, prefixes, acts }: Pick<World, 'operator' | 'prefixes' | 'acts'>,
+  { operator: redis, prefixes, acts, shards }: Pick<World, 'operator' | 'prefixes' | 'acts' | 'shards'>,
   submissions: readonly Submission[],
   { isJudged }: Pick<Side, 'isJudged'>,
   told?: Told,
@@ -33,11 +35,11 @@ export async function collectEvidence(
     jobs.push(...(await readRemovedJobs(redis, acts, jobs)));
   }
   return {
-    start: new Map(START.map(([cell, value]) => [nameOf(cell), value])),
-    cells: await readCells(redis, submissions, jobs, told),
+    start: new Map(startIn(shards).map(([cell, value]) => [nameOf(cell), value])),
+    cells: await readCells(redis, submissions, jobs, shards, told),
     ...(told && { told }),
-    held: await readHeld(redis),
-    badCells: await readBadCells(redis),
+    held: await readHeld(redis, shards),
+    badCells: await readBadCells(redis, shards),
     submissions,
     jobs,
     idempotencyReceipts: await readIdempotencyReceipts(redis),
@@ -46,7 +48,11 @@ export async function collectEvidence(
 }
 
 /** Those that were removed and did not come back: as they were then, with the receipts that they left. */
-async function readRemovedJobs(redis: Redis, { removed }: Acts, jobs: readonly JobRecord[]): Promise<JobRecord[]> {
+async function readRemovedJobs(
+  redis: RedisClient,
+  { removed }: Acts,
+  jobs: readonly JobRecord[],
+): Promise<JobRecord[]> {
   const there = new Set(jobs.map(({ name }) => name));
   const gone = [...removed.values()].filter(({ name, form }) => !there.has(name) && form <= FORM);
   return Promise.all(
@@ -58,16 +64,17 @@ async function readRemovedJobs(redis: Redis, { removed }: Acts, jobs: readonly J
 }
 
 async function readCells(
-  redis: Redis,
+  redis: RedisClient,
   submissions: readonly Submission[],
   jobs: readonly JobRecord[],
+  shards: Shards,
   told?: Told,
 ): Promise<Map<string, string>> {
   const changed = told?.events.flatMap(({ data }) =>
     data.cells.map(({ key, field, member }) => ({ key, field, member })),
   );
   const cells = new Map<string, Cell>(
-    [...START.map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+    [...startIn(shards).map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
   );
   const asked = [
     ...submissions.map(({ update }) => update),
@@ -78,29 +85,19 @@ async function readCells(
       cells.set(nameOf(cell), cell);
     }
   }
-  for (const { key } of BAD_CELLS.slice(0, 2)) {
+  for (const { key } of inAll(shards, BAD_CELLS.slice(0, 2))) {
     cells.delete(nameOf({ key }));
   }
   const found = await inBatches([...cells], async (batch) => {
-    const pipeline = redis.pipeline();
-    for (const [, { key, field, member }] of batch) {
-      if (field !== undefined) {
-        pipeline.hget(key, field);
-      } else if (member !== undefined) {
-        pipeline.zscore(key, member);
-      } else {
-        pipeline.get(key);
-      }
-    }
-    const values = (await execute(pipeline)) as (string | null)[];
+    const values = await Promise.all(batch.map(([, cell]) => stored(redis, cell)));
     return batch.map(([name], place) => [name, values[place] ?? null] as const);
   });
   return new Map(found.filter((entry): entry is readonly [string, string] => entry[1] !== null));
 }
 
-async function readHeld(redis: Redis): Promise<Map<string, { total: number; sum: number }>> {
+async function readHeld(redis: RedisClient, shards: Shards): Promise<Map<string, { total: number; sum: number }>> {
   const keys = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
-  const found = STOCK.map(async (stock) => {
+  const found = inAll(shards, STOCK).map(async (stock) => {
     const total = Number(await redis.get(keys.hold(new HoldCell(stock, 'total')).key));
     const quantities = await redis.hvals(keys.hold(new HoldCell(stock, 'quantity')).key);
     return [nameOf(stock), { total, sum: quantities.reduce((sum, quantity) => sum + Number(quantity), 0) }] as const;
@@ -108,20 +105,25 @@ async function readHeld(redis: Redis): Promise<Map<string, { total: number; sum:
   return new Map(await Promise.all(found));
 }
 
-async function readBadCells(redis: Redis): Promise<string> {
-  const [list, text, edge] = BAD_CELLS;
-  return `${(await redis.lrange(list.key, 0, -1)).join(',')} | ${await redis.get(text.key)} | ${await redis.get(edge.key)}`;
+/** The same in all shards, or what there is in one and the other. */
+async function readBadCells(redis: RedisClient, shards: Shards): Promise<string> {
+  const found = shards.map(async (shard) => {
+    const [list, text, edge] = BAD_CELLS.map(({ key }) => shard + key) as [string, string, string];
+    return `${(await redis.lrange(list, 0, -1)).join(',')} | ${await redis.get(text)} | ${await redis.get(edge)}`;
+  });
+  return [...new Set(await Promise.all(found))].join(' and ');
 }
 
-/** They begin with the namespace, the owner, who has no name here unless he reverts, and the operation. */
-const START_OF_RECEIPTS = `${NAMESPACE}:idem:`;
+/** They begin with the namespace, in a Cluster the tag of their slot, the owner, who has no name here unless he reverts, and the operation. */
+const PATTERNS_OF_RECEIPTS = [`${NAMESPACE}:idem:*`, `${NAMESPACE}:{*}:idem:*`];
+const RECEIPT = new RegExp(`^${NAMESPACE}(?::\\{[^}]*\\})?:idem:([^:]*):([^:]+):(.*)$`, 's');
 
-async function readIdempotencyReceipts(redis: Redis): Promise<Map<string, string>> {
-  const found = await inBatches(await scanKeys(redis, `${START_OF_RECEIPTS}*`), async (batch) => {
-    const receipts = await redis.mget(batch);
+async function readIdempotencyReceipts(redis: RedisClient): Promise<Map<string, string>> {
+  const keys = await Promise.all(PATTERNS_OF_RECEIPTS.map((pattern) => scanKeys(redis, pattern)));
+  const found = await inBatches(keys.flat(), async (batch) => {
+    const receipts = await Promise.all(batch.map((key) => redis.get(key)));
     return batch.map((receipt, place) => {
-      const [, owner = '', operation = '', key = ''] =
-        /^([^:]*):([^:]+):(.*)$/s.exec(receipt.slice(START_OF_RECEIPTS.length)) ?? [];
+      const [, owner = '', operation = '', key = ''] = RECEIPT.exec(receipt) ?? [];
       const ofOwner = owner === '' ? key : `${decodeURIComponent(owner)} ${key}`;
       return [keyName(operation, ofOwner), receipts[place] ?? ''] as const;
     });
@@ -130,6 +132,6 @@ async function readIdempotencyReceipts(redis: Redis): Promise<Map<string, string
 }
 
 /** The names of the job receipts that Redis has. */
-export async function readReceiptNames(redis: Redis): Promise<Set<string>> {
+export async function readReceiptNames(redis: RedisClient): Promise<Set<string>> {
   return new Set(await scanKeys(redis, `${NAMESPACE}:job:*`));
 }

@@ -16,7 +16,7 @@ import { endSchedule, putSchedule, watchRuns } from './schedules.js';
 import { strikeAll } from './strike.js';
 import { countUpdates } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
-import { endWorld, membersOf, startWorld } from './world.js';
+import { endWorld, membersOf, serverOf, startWorld } from './world.js';
 import type { World } from './world.js';
 
 export interface EpochResult {
@@ -41,9 +41,9 @@ export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
   const { plan, folder, side } = options;
   mkdirSync(folder, { recursive: true });
   const keyedOnly = plan.aofCutPart !== undefined; // what is lost in a cut can only be sent again with a key
-  const { producerSeeds, partitions } = plan;
-  const world = await startWorld({ folder, side, producerSeeds, keyedOnly, partitions });
-  const sampler = new Sampler(world.server.url);
+  const { producerSeeds, partitions, topology } = plan;
+  const world = await startWorld({ topology, folder, side, producerSeeds, keyedOnly, partitions });
+  const sampler = new Sampler(world.server, world.shards);
   try {
     return await runIn(world, sampler, options);
   } finally {
@@ -55,31 +55,32 @@ export async function runEpoch(options: EpochOptions): Promise<EpochResult> {
 async function runIn(world: World, sampler: Sampler, options: EpochOptions): Promise<EpochResult> {
   const { plan, side, say, awaitReceipts } = options;
   const found: Violation[] = [];
-  const aofBytesAtStart = world.server.aofBytes();
+  const bytesAtStart = plan.aofCutPart === undefined ? 0 : serverOf(world).aofBytes();
   await Promise.all(membersOf(world).map((member) => member.ready()));
-  if (side.isJudged) {
-    await putSchedule(world.server.url);
+  const hasSchedule = side.isJudged && plan.topology === 'server';
+  if (hasSchedule) {
+    await putSchedule(world);
   }
   const struck = await strikeAll(world, plan, say);
   let voidLines: readonly number[] = [];
   if (plan.aofCutPart !== undefined) {
-    const cut = await cutAof(world, { bytesAtStart: aofBytesAtStart, part: plan.aofCutPart, side, say });
+    const cut = await cutAof(world, { bytesAtStart, part: plan.aofCutPart, side, say });
     struck.set(AOF_CUT, 1);
     found.push(...cut.violations);
     voidLines = cut.voidLines;
   }
   say('healing');
   const notHealed = await heal(world);
-  if (side.isJudged) {
-    await endSchedule(world.server.url);
+  if (hasSchedule) {
+    await endSchedule(world);
   }
   const drained = await drain(world);
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
-  const runsMissing = side.isJudged ? await watchRuns(world) : [];
+  const runsMissing = hasSchedule ? await watchRuns(world) : [];
   const notHeard = await untilHeard(world);
   const stopped = await stopMembers(world);
   await sampler.stop();
-  const told = side.subscriberProgram && (await readTold(world));
+  const told = world.subscribers.length > 0 ? await readTold(world) : undefined;
   const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side, told);
   found.push(
     ...violations(1, sampler.sightings),

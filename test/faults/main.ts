@@ -8,6 +8,7 @@ import { MAX_SEED } from './random.js';
 import { faultCount, resultText, scheduleText } from './report.js';
 import { runEpochs } from './run.js';
 import { drawSchedule } from './schedule.js';
+import type { RunTopology } from './schedule.js';
 import { TALLY } from './side.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -17,6 +18,7 @@ const FOLDER = join(tmpdir(), 'tally-faults');
 interface Flags {
   readonly seed: number;
   readonly seconds: number;
+  readonly topology: RunTopology;
   readonly side: string;
   readonly json?: string;
 }
@@ -28,6 +30,11 @@ const program = new Command('faults')
   .addOption(
     new Option('--side <name>', 'what to break').choices(Object.keys(SIDES)).default(TALLY.name, 'Tally itself'),
   )
+  .addOption(
+    new Option('--topology <name>', 'one server, or a Cluster of three masters, in every second epoch with replicas')
+      .choices(['server', 'cluster'])
+      .default('server'),
+  )
   .option('--json <file>', 'write the figures as JSON');
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -35,10 +42,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 process.exitCode = await main(program.parse().opts<Flags>());
 
-async function main({ seed, seconds, side: sideName, json }: Flags): Promise<number> {
+async function main({ seed, seconds, topology, side: sideName, json }: Flags): Promise<number> {
   const side = SIDES[sideName] ?? TALLY;
-  const plans = drawSchedule(seed, seconds);
-  const replay = `npm run faults -- --seed ${seed} --seconds ${seconds} --side ${side.name}`;
+  if (topology === 'cluster' && side !== TALLY) {
+    program.error(`${side.name} does not run on a Cluster here`);
+  }
+  const plans = drawSchedule(seed, seconds, topology);
+  const replay = `npm run faults -- --seed ${seed} --seconds ${seconds} --topology ${topology} --side ${side.name}`;
   print(`seed ${seed}\n\n${scheduleText(plans)}\n`);
   mkdirSync(FOLDER, { recursive: true });
   const folder = mkdtempSync(join(FOLDER, `seed-${seed}-`));

@@ -8,17 +8,19 @@ import { endWithSupervisor } from './end-with-supervisor.js';
 import type { ProducerOrder, Report, WorkerOrder } from './messages.js';
 import { startFaultProxy } from './proxy.js';
 import type { FaultProxy } from './proxy.js';
+import type { Address } from './side.js';
 
 export interface MemberOptions<Settings> {
   readonly name: string;
   readonly program: URL;
   /** The file that takes what its processes print. */
   readonly log: string;
-  readonly redisUrl: string;
+  /** That of the one Redis, or those of all nodes of a Cluster. */
+  readonly redisUrl: string | readonly string[];
   /** The SHA-1s of the scripts at which strikes of 'apply' aim. @defaultValue that of Tally */
   readonly applyShas?: readonly string[];
   /** The settings of the next process, which is the nth. */
-  readonly settings: (redis: string, incarnation: number) => Settings;
+  readonly settings: (redis: Address, incarnation: number) => Settings;
 }
 
 interface Running {
@@ -152,9 +154,10 @@ export class Member<Settings = unknown, Order = WorkerOrder | ProducerOrder> {
   }
 
   #spawn(): void {
-    const { program, log, settings } = this.options;
+    const { program, log, settings, redisUrl } = this.options;
     const file = openSync(log, 'a');
-    const given = JSON.stringify(settings(this.proxy.url, this.#incarnation));
+    const { url, cluster } = this.proxy;
+    const given = JSON.stringify(settings(typeof redisUrl === 'string' ? url : cluster, this.#incarnation));
     this.#incarnation += 1;
     const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program), given], {
       stdio: ['ignore', file, file, 'ipc'],

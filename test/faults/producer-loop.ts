@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Outcome } from '../../src/index.js';
+import { bareKey } from './cells.js';
 import { note, readJournal, submissionsOf } from './journal.js';
 import type { Entry } from './journal.js';
 import type { ProducerOrder, Report } from './messages.js';
@@ -7,7 +8,7 @@ import { createRandom } from './random.js';
 import type { Random } from './random.js';
 import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
-import { drawNumbered, drawOther, drawScoresOf, drawUpdate } from './traffic.js';
+import { drawNumbered, drawOther, drawScoresOf, drawUpdate, inShardOf, placed } from './traffic.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** An update that was accepted. */
@@ -38,7 +39,8 @@ export interface Submitter {
 }
 
 const MAX_BURST = 40;
-const PAUSE_MS = [40, 160] as const;
+/** Of what is sent again. */
+const PAUSE_MS = 40;
 const MAX_UNDER_WAY = 400;
 const RECENT = 60;
 
@@ -84,7 +86,7 @@ export class ProducerLoop {
       return;
     }
     for (;;) {
-      await wait(this.#random.int(...PAUSE_MS));
+      await wait(this.#random.int(...this.settings.pace.betweenBurstsMs));
       if (this.#stopping) {
         return;
       }
@@ -97,7 +99,7 @@ export class ProducerLoop {
   async #resubmit(updates: readonly DrawnUpdate[]): Promise<void> {
     for (let start = 0; start < updates.length; start += MAX_BURST) {
       this.#submitAlone(updates.slice(start, start + MAX_BURST));
-      await wait(PAUSE_MS[0]);
+      await wait(PAUSE_MS);
     }
   }
 
@@ -112,10 +114,11 @@ export class ProducerLoop {
   }
 
   #burst(): void {
-    const { name, incarnation, keyedOnly } = this.settings;
+    const { name, incarnation, keyedOnly, shards } = this.settings;
     const updates = Array.from({ length: this.#random.int(1, MAX_BURST) }, () => {
       this.#updates += 1;
-      return drawNumbered(this.#random, `${name}.${incarnation}.${this.#updates}`, { keyed: keyedOnly });
+      const id = `${name}.${incarnation}.${this.#updates}`;
+      return placed(drawNumbered(this.#random, id, { keyed: keyedOnly }), shards);
     });
     if (this.#random.chance(25)) {
       this.#submitTogether(updates);
@@ -154,15 +157,21 @@ export class ProducerLoop {
   }
 
   /** Waits for the answer and the outcome. An update with a key is sent again until it is accepted. */
-  async #settle(update: DrawnUpdate, submission: string, answering: Promise<Answered>): Promise<void> {
+  async #settle(
+    update: DrawnUpdate,
+    submission: string,
+    answering: Promise<Answered>,
+    resubmitMs = this.settings.pace.resubmitMs[0],
+  ): Promise<void> {
     const answered = await answering;
     if ('error' in answered) {
       const { message } = answered.error as Error;
       this.#note({ submission, type: 'refusal', accepted: this.submitter.wasAccepted(answered.error), message });
       if (update.idempotencyKey !== undefined) {
-        await wait(RESUBMIT_AFTER_MS);
+        await wait(resubmitMs);
         const next = this.#intend(update);
-        await this.#settle(update, next, answer(this.submitter.submit(update)));
+        const longestMs = this.settings.pace.resubmitMs[1];
+        await this.#settle(update, next, answer(this.submitter.submit(update)), Math.min(longestMs, 2 * resubmitMs));
       }
       return;
     }
@@ -224,7 +233,7 @@ export class ProducerLoop {
         const random = createRandom(order.seed);
         const [first] = random.shuffle(this.#recentKeyed);
         if (first?.idempotencyKey !== undefined) {
-          const other = drawOther(random, first, `${first.id}-other-${order.seed}`);
+          const other = inShardOf(drawOther(random, first, `${first.id}-other-${order.seed}`), first.shard ?? '');
           this.#submitAlone([{ ...other, idempotencyKey: first.idempotencyKey }]);
         }
         tell({ report: 'done', happened: first !== undefined });
@@ -233,7 +242,8 @@ export class ProducerLoop {
       case 'one-cell': {
         const random = createRandom(order.seed);
         const ids = Array.from({ length: random.int(2, 8) }, (_, number) => `one-cell.${order.seed}.${number}`);
-        const updates = ids.map((id) => drawScoresOf(random, order.cell, id));
+        const shard = order.cell.key.slice(0, -bareKey(order.cell.key).length);
+        const updates = ids.map((id) => inShardOf(drawScoresOf(random, order.cell, id), shard));
         if (order.sent === 'together') {
           this.#submitTogether(updates);
         } else {
@@ -243,7 +253,9 @@ export class ProducerLoop {
         break;
       }
       case 'shared-update':
-        this.#submitAlone([drawUpdate(createRandom(order.seed), `shared.${order.number}`, { keyed: true })]);
+        this.#submitAlone([
+          placed(drawUpdate(createRandom(order.seed), `shared.${order.number}`, { keyed: true }), this.settings.shards),
+        ]);
         tell({ report: 'done', happened: true });
         break;
       case 'die-after-submit':

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { ClusterTarget } from '../../src/redis/target.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { scriptKinds } from './proxy/kinds.js';
@@ -9,19 +10,28 @@ import type { CommandKind } from './proxy/kinds.js';
 import { Line } from './proxy/line.js';
 import type { Strike } from './proxy/line.js';
 
+/** One of the servers behind a proxy, with the listener before it. */
+interface Way {
+  readonly server: Server;
+  readonly redisUrl: URL;
+}
+
 /**
- * Starts a proxy on a free port of loopback before one Redis.
+ * Starts a proxy on a free port of loopback before one Redis, or before each node of a Cluster.
  *
  * @param options.applyShas the SHA-1s of the scripts that count as 'apply'. @defaultValue that of Tally's script for
  * its built-in operations
  */
 export async function startFaultProxy(
-  redisUrl: string,
+  redisUrl: string | readonly string[],
   { applyShas = [applyScript(createRegistry()).sha] }: { applyShas?: readonly string[] } = {},
 ): Promise<FaultProxy> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return new FaultProxy(server, new URL(redisUrl), scriptKinds(applyShas));
+  const ways = [redisUrl].flat().map(async (url): Promise<Way> => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return { server, redisUrl: new URL(url) };
+  });
+  return new FaultProxy(await Promise.all(ways), scriptKinds(applyShas));
 }
 
 /** A way to Redis that fails when and how it is told to. */
@@ -36,21 +46,32 @@ export class FaultProxy {
 
   /** @internal use {@link startFaultProxy} */
   constructor(
-    private readonly server: Server,
-    private readonly redisUrl: URL,
+    private readonly ways: readonly Way[],
     private readonly kinds: ReadonlyMap<string, CommandKind>,
   ) {
-    server.on('connection', (client) => {
-      this.#accept(client);
-    });
+    for (const { server, redisUrl } of ways) {
+      server.on('connection', (client) => {
+        this.#accept(client, redisUrl);
+      });
+    }
   }
 
   /** The URL of the Redis, with this proxy's address in it. */
   get url(): string {
-    const url = new URL(this.redisUrl);
+    const [way] = this.ways as [Way];
+    const url = new URL(way.redisUrl);
     url.hostname = '127.0.0.1';
-    url.port = String((this.server.address() as AddressInfo).port);
+    url.port = String(portOf(way));
     return url.href;
+  }
+
+  /** The Cluster, each of whose nodes goes by this proxy's address in place of its own. */
+  get cluster(): ClusterTarget {
+    const addresses = this.ways.map((way) => ({ host: '127.0.0.1', port: portOf(way) }));
+    return {
+      nodes: addresses,
+      natMap: Object.fromEntries(this.ways.map(({ redisUrl }, place) => [redisUrl.host, addresses[place]!])),
+    };
   }
 
   /** Connections that are open through it now. */
@@ -135,18 +156,17 @@ export class FaultProxy {
 
   /** Ends the proxy with all its connections, and all faults that wait or last. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
+    const closed = this.ways.map(({ server }) => new Promise((resolve) => server.close(resolve)));
     this.#closing.abort();
     for (const strike of this.#strikes) {
       this.#disarm(strike);
       strike.resolve(false);
     }
     this.cut();
-    await Promise.all([closed, ...Array.from(this.#lines, (line) => line.closed)]);
+    await Promise.all([...closed, ...Array.from(this.#lines, (line) => line.closed)]);
   }
 
-  #accept(client: Socket): void {
-    const { hostname, port } = this.redisUrl;
+  #accept(client: Socket, { hostname, port }: URL): void {
     const redis = connect(Number(port || 6379), hostname);
     const line = new Line(client, redis, {
       kinds: this.kinds,
@@ -211,4 +231,8 @@ export class FaultProxy {
       act(redis);
     }
   }
+}
+
+function portOf({ server }: Way): number {
+  return (server.address() as AddressInfo).port;
 }

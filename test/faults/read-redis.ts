@@ -1,15 +1,23 @@
+import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/connection.js';
 
 const AT_A_TIME = 500;
 
+/** The servers that have keys. */
+export function mastersOf(redis: RedisClient): Redis[] {
+  return redis instanceof Cluster ? redis.nodes('master') : [redis];
+}
+
 /** Every key that matches, each once. */
-export async function scanKeys(redis: Redis, match: string, type?: 'hash'): Promise<string[]> {
+export async function scanKeys(redis: RedisClient, match: string, type?: 'hash'): Promise<string[]> {
   const found = new Set<string>();
-  for await (const batch of redis.scanStream({ match, count: AT_A_TIME, ...(type && { type }) }) as AsyncIterable<
-    string[]
-  >) {
-    for (const key of batch) {
-      found.add(key);
+  for (const master of mastersOf(redis)) {
+    const options = { match, count: AT_A_TIME, ...(type && { type }) };
+    for await (const batch of master.scanStream(options) as AsyncIterable<string[]>) {
+      for (const key of batch) {
+        found.add(key);
+      }
     }
   }
   return [...found];
@@ -24,14 +32,4 @@ export async function inBatches<Item, Found>(
     found.push(...(await read(items.slice(first, first + AT_A_TIME))));
   }
   return found;
-}
-
-export async function execute(pipeline: ReturnType<Redis['pipeline']>): Promise<unknown[]> {
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, reply]) => {
-    if (error !== null) {
-      throw error;
-    }
-    return reply;
-  });
 }

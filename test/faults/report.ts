@@ -1,4 +1,4 @@
-import { NEMESES } from './nemeses/index.js';
+import { nemesesOf } from './nemeses/index.js';
 import { INVARIANTS } from './oracle/invariants.js';
 import type { RunResult } from './run.js';
 import type { EpochPlan } from './schedule.js';
@@ -33,7 +33,8 @@ export function faultCount({ struck }: Pick<RunResult, 'struck'>): number {
 }
 
 function faultsText(result: RunResult): string {
-  const lines = NEMESES.map(({ name }) => `${String(result.struck.get(name) ?? 0).padStart(6)}  ${name}`);
+  const known = [...new Set(result.topologies.flatMap((topology) => nemesesOf(topology)))];
+  const lines = known.map(({ name }) => `${String(result.struck.get(name) ?? 0).padStart(6)}  ${name}`);
   return [`${faultCount(result)} faults in ${result.epochs} epochs`, ...lines, ...cutLine(result)].join('\n');
 }
 

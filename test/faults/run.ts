@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runEpoch } from './epoch.js';
 import type { EpochResult } from './epoch.js';
 import type { Violation } from './oracle/evidence.js';
-import type { EpochPlan } from './schedule.js';
+import type { EpochPlan, Topology } from './schedule.js';
 import type { Side } from './side.js';
 import { addCounts } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
@@ -10,6 +10,7 @@ import type { UpdateCounts } from './tally-up.js';
 /** The figures of a whole run. */
 export interface RunResult {
   readonly epochs: number;
+  readonly topologies: readonly Topology[];
   readonly struck: ReadonlyMap<string, number>;
   readonly violations: readonly Violation[];
   readonly counts: UpdateCounts | undefined;
@@ -46,16 +47,17 @@ export async function runEpochs({ plans, folder, side, say, epochPassed }: RunOp
     }
     epochPassed(epochFolder);
   }
-  return summaryOf(results);
+  return summaryOf(results, [...new Set(plans.map(({ topology }) => topology))]);
 }
 
-function summaryOf(results: readonly EpochResult[]): RunResult {
+function summaryOf(results: readonly EpochResult[], topologies: readonly Topology[]): RunResult {
   const struck = new Map<string, number>();
   for (const [name, times] of results.flatMap((result) => [...result.struck])) {
     struck.set(name, (struck.get(name) ?? 0) + times);
   }
   return {
     epochs: results.length,
+    topologies,
     struck,
     violations: results.flatMap((result) => result.violations),
     counts: results.map(({ counts }) => counts).reduce<UpdateCounts | undefined>(sum, undefined),

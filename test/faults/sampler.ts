@@ -1,6 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { STOCK } from './cells.js';
+import type { Cell } from '../../src/index.js';
+import type { RedisClient } from '../../src/redis/connection.js';
+import { inAll, STOCK } from './cells.js';
+import type { Shards } from './cells.js';
+import { FaultCluster } from './cluster.js';
+import type { World } from './world.js';
 import { HoldCell } from '../../src/redis/cell.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { nameOf } from './oracle/evidence.js';
@@ -19,18 +24,17 @@ const KEPT = 20;
 export class Sampler {
   readonly sightings: string[] = [];
   samples = 0;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
+  #turn = 0;
   readonly #running: Promise<void>;
   #stopping = false;
 
-  constructor(url: string) {
-    this.#redis = new Redis(url, {
-      connectionName: 'sampler',
-      maxRetriesPerRequest: 0,
-      commandTimeout: 1_000,
-      retryStrategy: () => 50,
-    });
-    this.#redis.on('error', () => undefined);
+  /** @param shards of which each sample reads one, in turn */
+  constructor(
+    server: World['server'],
+    private readonly shards: Shards,
+  ) {
+    this.#redis = connect(server);
     this.#running = this.#run();
   }
 
@@ -48,8 +52,10 @@ export class Sampler {
   }
 
   async #sample(): Promise<void> {
+    const stock = inAll([this.shards[this.#turn % this.shards.length] ?? ''], STOCK);
+    this.#turn += 1;
     const pipeline = this.#redis.pipeline();
-    for (const { key, field, member } of STOCK) {
+    for (const { key, field, member } of stock) {
       if (field !== undefined) {
         pipeline.hget(key, field);
       } else if (member !== undefined) {
@@ -59,9 +65,9 @@ export class Sampler {
       }
     }
     const replies = (await pipeline.exec()) ?? [];
-    await this.#sampleHolds();
+    await this.#sampleHolds(stock);
     this.samples += 1;
-    for (const [place, cell] of STOCK.entries()) {
+    for (const [place, cell] of stock.entries()) {
       const value = Number(replies[place]?.[1] ?? 0);
       if (value < 0 && this.sightings.length < KEPT) {
         this.sightings.push(`${nameOf(cell)} was ${value} at ${new Date().toISOString()}: stock is never below zero`);
@@ -69,8 +75,8 @@ export class Sampler {
     }
   }
 
-  async #sampleHolds(): Promise<void> {
-    for (const stock of STOCK) {
+  async #sampleHolds(stocks: readonly Cell[]): Promise<void> {
+    for (const stock of stocks) {
       const [total, quantity, end] = PARTS.map((part) => KEYS.hold(new HoldCell(stock, part)).key) as [
         string,
         string,
@@ -85,4 +91,18 @@ export class Sampler {
       }
     }
   }
+}
+
+function connect(server: World['server']): RedisClient {
+  if (server instanceof FaultCluster) {
+    return server.connect('sampler', 1_000);
+  }
+  const redis = new Redis(server.url, {
+    connectionName: 'sampler',
+    maxRetriesPerRequest: 0,
+    commandTimeout: 1_000,
+    retryStrategy: () => 50,
+  });
+  redis.on('error', () => undefined);
+  return redis;
 }

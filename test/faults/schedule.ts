@@ -1,8 +1,14 @@
-import { NEMESES } from './nemeses/index.js';
+import { nemesesOf } from './nemeses/index.js';
 import type { Nemesis } from './nemeses/index.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
+
+/** What workers and producers run on. Slots of a Cluster move where it has no replicas, masters fail over where it has. */
+export type Topology = 'server' | 'cluster' | 'cluster-with-replicas';
+
+/** What a run is on: the epochs on a Cluster have replicas in turn. */
+export type RunTopology = 'server' | 'cluster';
 
 /** One fault to come. */
 export interface Fault {
@@ -16,6 +22,7 @@ export interface Fault {
 /** A part of a run that begins with an empty Redis and ends with everything checked. */
 export interface EpochPlan {
   readonly number: number;
+  readonly topology: Topology;
   readonly faults: readonly Fault[];
   readonly faultsLastMs: number;
   readonly producerSeeds: readonly [number, number];
@@ -34,19 +41,21 @@ const EPOCH_REST_MS = 10_000;
 const FAULTS_PER_SECOND = 12;
 
 /** Draws what happens in a run. The same seed always draws the same; a longer run only goes on from there. */
-export function drawSchedule(seed: number, seconds: number): EpochPlan[] {
+export function drawSchedule(seed: number, seconds: number, on: RunTopology = 'server'): EpochPlan[] {
   const random = createRandom(seed);
   const epochs = Math.max(1, Math.round((seconds * 1_000) / (EPOCH_FAULTS_MS + EPOCH_REST_MS)));
   const faultsLastMs = Math.min(EPOCH_FAULTS_MS, seconds * 1_000);
   return Array.from({ length: epochs }, (_, number) => {
     const epoch = createRandom(random.seed());
+    const topology = on === 'server' ? on : number % 2 === 0 ? 'cluster' : 'cluster-with-replicas';
     return {
       number: number + 1,
+      topology,
       faultsLastMs,
       producerSeeds: [epoch.seed(), epoch.seed()],
-      partitions: drawPartitions(epoch),
-      ...(number % 2 === 1 && { aofCutPart: epoch.int(300, 999) / 1_000 }),
-      faults: drawFaults(epoch.seed(), faultsLastMs),
+      partitions: on === 'server' ? drawPartitions(epoch) : drawClusterPartitions(epoch),
+      ...(on === 'server' && number % 2 === 1 && { aofCutPart: epoch.int(300, 999) / 1_000 }),
+      faults: drawFaults(epoch.seed(), faultsLastMs, nemesesOf(topology)),
     };
   });
 }
@@ -64,14 +73,19 @@ function drawPartitions(random: Random): EpochPlan['partitions'] {
   ]);
 }
 
+/** There they always are: one for each master, by one producer in three also another number. */
+function drawClusterPartitions(random: Random): EpochPlan['partitions'] {
+  return random.chance(33) ? [3, 4] : [3, 3];
+}
+
 /** Each nemesis comes once in random order, then as their weights say. */
-function drawFaults(seed: number, lastMs: number): Fault[] {
+function drawFaults(seed: number, lastMs: number, nemeses: readonly Nemesis[]): Fault[] {
   const random = createRandom(seed);
-  const firstOfEach = random.shuffle(NEMESES);
+  const firstOfEach = random.shuffle(nemeses);
   const faults: Fault[] = [];
   const gapMs = Math.round(1_000 / FAULTS_PER_SECOND);
   for (let atMs = 0; atMs < lastMs; atMs += random.int(1, 2 * gapMs)) {
-    faults.push({ atMs, nemesis: firstOfEach.pop() ?? random.weighted(NEMESES), seed: random.seed() });
+    faults.push({ atMs, nemesis: firstOfEach.pop() ?? random.weighted(nemeses), seed: random.seed() });
   }
   return faults;
 }

@@ -6,6 +6,7 @@ import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { tickAt, runsWereMade } from './oracle/ticks.js';
 import { scanKeys } from './read-redis.js';
 import { DRAIN_LIMIT_MS, NAMESPACE, PREFIX } from './settings.js';
+import { serverOf } from './world.js';
 import type { World } from './world.js';
 
 /** The cell that every run of the schedule adds 1 to. */
@@ -28,16 +29,16 @@ export interface Run {
 }
 
 /** Makes the schedule that runs while faults strike. */
-export async function putSchedule(url: string): Promise<void> {
-  await withProducer(url, (producer) => producer.schedules.put(scheduleOf('ticks')));
+export async function putSchedule(world: Pick<World, 'server'>): Promise<void> {
+  await withProducer(serverOf(world).url, (producer) => producer.schedules.put(scheduleOf('ticks')));
 }
 
 const scheduleOf = (id: string) =>
   ({ id, everyMs: EVERY_MS, update: { operation: 'counter.increment', params: TICKS } }) as const;
 
 /** Ends it, so that queues run empty. */
-export async function endSchedule(url: string): Promise<void> {
-  await withProducer(url, (producer) => producer.schedules.remove('ticks'));
+export async function endSchedule(world: Pick<World, 'server'>): Promise<void> {
+  await withProducer(serverOf(world).url, (producer) => producer.schedules.remove('ticks'));
 }
 
 /**
@@ -46,7 +47,8 @@ export async function endSchedule(url: string): Promise<void> {
  *
  * @returns what was missing
  */
-export async function watchRuns({ server, operator }: Pick<World, 'server' | 'operator'>): Promise<string[]> {
+export async function watchRuns(world: Pick<World, 'server' | 'operator'>): Promise<string[]> {
+  const { operator } = world;
   const deadline = performance.now() + WATCHED_MS;
   let ended: Run[] = [];
   const until = async (isEnough: (runs: readonly WatchedRun[]) => boolean) => {
@@ -57,7 +59,7 @@ export async function watchRuns({ server, operator }: Pick<World, 'server' | 'op
       ended = runs.filter(({ hasEnded }) => hasEnded);
     } while (!isEnough(runs) && performance.now() < deadline);
   };
-  await withProducer(server.url, async ({ schedules }) => {
+  await withProducer(serverOf(world).url, async ({ schedules }) => {
     await schedules.put(scheduleOf('watched'));
     await until(() => ended.length >= WATCHED_RUNS);
     await schedules.remove('watched');

@@ -7,7 +7,7 @@ import type { World } from './world.js';
 const SAY_EVERY_MS = 5_000;
 
 /** Much more than any takes, while others strike as well. */
-const LONGEST_ACT_MS = 25_000;
+const LONGEST_ACT_MS = 90_000;
 
 /**
  * Lets the faults of an epoch strike at their times, whatever else strikes meanwhile.

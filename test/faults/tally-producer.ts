@@ -19,10 +19,11 @@ const producer = createProducer({
   redis: settings.redis,
   namespace: NAMESPACE,
   prefix: PREFIX,
-  submitTimeoutMs: 2_000,
+  submitTimeoutMs: settings.pace.submitTimeoutMs,
   maxBatch: 16,
   operations: OPERATIONS,
   partitions: settings.partitions,
+  replicasToConfirm: settings.replicasToConfirm,
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
 

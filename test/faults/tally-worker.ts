@@ -1,27 +1,32 @@
 import { shiftClock } from './shifted-clock.js'; // first: it changes the clock of all that follow
 import { pino } from 'pino';
 import { ConfigurationError, createWorker } from '../../src/index.js';
-import { applyScript } from '../../src/operations/apply-script.js';
-import { OPERATIONS, REGISTRY } from './operations.js';
-import { LOCK_DURATION_MS, NAMESPACE, PREFIX, SETTLED_RECEIPT_MS, STALLED_INTERVAL_MS } from './settings.js';
+import { OPERATIONS } from './operations.js';
+import { NAMESPACE, PREFIX } from './settings.js';
 import { TRY_AGAIN } from './member.js';
+import { APPLY_SHAS } from './side.js';
 import type { WorkerSettings } from './side.js';
 import { obeyWorkerOrders } from './worker-orders.js';
 
 /** The worker program of a fault run. */
 
-const { redis, clockOffsetMs } = JSON.parse(process.argv[2] ?? '') as WorkerSettings;
+const { redis, clockOffsetMs, partitions, replicasToConfirm, pace } = JSON.parse(
+  process.argv[2] ?? '',
+) as WorkerSettings;
 shiftClock(clockOffsetMs);
 
 const worker = createWorker({
   redis,
   namespace: NAMESPACE,
   prefix: PREFIX,
+  partitions,
+  replicasToConfirm,
   operations: OPERATIONS,
-  lockDurationMs: LOCK_DURATION_MS,
-  stalledIntervalMs: STALLED_INTERVAL_MS,
-  settledReceiptMs: SETTLED_RECEIPT_MS,
-  outcomes: { keepMs: 400 * 86_400_000, keepUpdates: 1e9 }, // the oracle reads all, whatever the clock says
+  lockDurationMs: pace.lockDurationMs,
+  stalledIntervalMs: pace.stalledIntervalMs,
+  settledReceiptMs: pace.settledReceiptMs,
+  // The oracle reads all, whatever the clock says. In a Cluster nobody listens.
+  ...(typeof redis === 'string' && { outcomes: { keepMs: 400 * 86_400_000, keepUpdates: 1e9 } }),
   keepOutcomes: { bytes: 2 ** 30 }, // whatever maxmemory a fault sets: the oracle asks for every job
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });
@@ -31,4 +36,4 @@ await worker.ready().catch((error: unknown) => {
   }
   throw error;
 });
-obeyWorkerOrders({ applySha: applyScript(REGISTRY).sha, close: () => worker.close() });
+obeyWorkerOrders({ applyShas: APPLY_SHAS, close: () => worker.close() });

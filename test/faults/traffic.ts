@@ -1,5 +1,17 @@
 import type { Cell } from '../../src/index.js';
-import { BAD_CELLS, COUNTERS, FLAKY, PAST_THE_EDGE, PLAYERS, PURSES, STOCK, TURN, witnessesOf } from './cells.js';
+import {
+  BAD_CELLS,
+  bareKey,
+  COUNTERS,
+  FLAKY,
+  PAST_THE_EDGE,
+  PLAYERS,
+  PURSES,
+  STOCK,
+  TURN,
+  witnessesOf,
+} from './cells.js';
+import type { Shards } from './cells.js';
 import type { Random } from './random.js';
 
 /** An update with its number in the run. Its params are complete, as a job holds them. */
@@ -14,6 +26,39 @@ export interface DrawnUpdate {
   readonly cancelAfterMs?: number;
   /** Whether its producer reverts it, so many ms after it was told that it is applied. */
   readonly revertAfterMs?: number;
+  /** Where its cells lie. */
+  readonly shard?: string;
+}
+
+/** Puts the cells of an update into a shard. */
+export function inShardOf(update: DrawnUpdate, shard: string): DrawnUpdate {
+  return { ...update, shard, params: tagged(update.params, shard) };
+}
+
+function tagged<Params>(params: Params, shard: string): Params {
+  if (shard === '' || typeof params !== 'object' || params === null) {
+    return params;
+  }
+  if (Array.isArray(params)) {
+    return params.map((each: unknown) => tagged(each, shard)) as Params;
+  }
+  const entries = Object.entries(params).map(([name, value]: [string, unknown]) =>
+    name === 'key' && typeof value === 'string' && bareKey(value) === value
+      ? [name, shard + value]
+      : [name, tagged(value, shard)],
+  );
+  return Object.fromEntries(entries) as Params;
+}
+
+/** The same, into the one that its reservation, its key or its number says: what has one in common lies together. */
+export function placed(update: DrawnUpdate, shards: Shards): DrawnUpdate {
+  const { reservation, reservations } = update.params as { reservation?: string; reservations?: readonly string[] };
+  const name = reservation ?? reservations?.[0] ?? update.idempotencyKey ?? update.id;
+  let sum = 0;
+  for (let place = 0; place < name.length; place += 1) {
+    sum = (sum * 31 + name.charCodeAt(place)) % 65_521;
+  }
+  return inShardOf(update, shards[sum % shards.length] ?? '');
 }
 
 type Operation =

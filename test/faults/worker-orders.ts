@@ -5,16 +5,16 @@ import type { Deed, Report, WorkerOrder } from './messages.js';
 import { shiftClock } from './shifted-clock.js';
 
 export interface ObeyingWorker {
-  /** The SHA-1 of the script that applies updates. */
-  readonly applySha: string;
+  /** The SHA-1s of the scripts that apply updates. */
+  readonly applyShas: readonly string[];
   /** Ends the worker when the supervisor sends SIGTERM. */
   readonly close: () => Promise<unknown>;
 }
 
 /** Says that this worker process is at work, and lets it die, block or freeze where the supervisor orders it to. */
-export function obeyWorkerOrders({ applySha, close }: ObeyingWorker): void {
+export function obeyWorkerOrders({ applyShas, close }: ObeyingWorker): void {
   let armed: Deed | undefined;
-  watchCrashPoints([applySha], (point, returnValue) => {
+  watchCrashPoints(applyShas, (point, returnValue) => {
     if (armed?.at === point && (armed.allPutBack !== true || hasPutAllBack(returnValue))) {
       const deed = armed;
       armed = undefined;

@@ -10,12 +10,16 @@ import type { Cell } from '../../src/index.js';
 import { withinTime } from '../../src/lib/timeouts.js';
 import { store } from '../lua/cells.js';
 import { Acts } from './acts.js';
-import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, STOCK, STOCK_AT_START } from './cells.js';
+import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, inAll, ONE_SHARD, STOCK, STOCK_AT_START } from './cells.js';
+import type { Shards } from './cells.js';
+import { CLUSTER_SHARDS, FaultCluster } from './cluster.js';
 import { Member } from './member.js';
 import type { ProducerOrder, WorkerOrder } from './messages.js';
 import type { Random } from './random.js';
+import type { RedisClient } from '../../src/redis/connection.js';
+import type { Topology } from './schedule.js';
 import { Server } from './server.js';
-import { PREFIX, QUEUES } from './settings.js';
+import { CLUSTER_PACE, PREFIX, QUEUES, SERVER_PACE } from './settings.js';
 import type { ProducerSettings, Side, SubscriberSettings, WorkerSettings } from './side.js';
 
 type WorkerMember = Member<WorkerSettings, WorkerOrder>;
@@ -25,7 +29,8 @@ export type AnyMember = WorkerMember | ProducerMember | SubscriberMember;
 
 /** All that runs in an epoch, for the faults to act on. */
 export interface World {
-  readonly server: Server;
+  /** The one Redis, or the Cluster. */
+  readonly server: Server | FaultCluster;
   readonly workers: readonly [WorkerMember, WorkerMember];
   readonly producers: readonly [ProducerMember, ProducerMember];
   /** One, or none where the side under test tells no outcomes. */
@@ -33,7 +38,8 @@ export interface World {
   /** What it notes. */
   readonly subscriberJournal: string;
   /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is unreachable. */
-  readonly operator: Redis;
+  readonly operator: RedisClient;
+  readonly shards: Shards;
   readonly queues: readonly TallyQueue[];
   /** First parts of the keys of these, each once. */
   readonly prefixes: readonly string[];
@@ -49,6 +55,7 @@ export interface World {
 }
 
 export interface WorldOptions {
+  readonly topology: Topology;
   readonly folder: string;
   readonly side: Side;
   readonly producerSeeds: readonly [number, number];
@@ -61,16 +68,14 @@ const OPERATOR_TIMEOUT_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { folder, side, producerSeeds, keyedOnly, partitions } = options;
-  const server = await Server.start(join(folder, 'redis'));
-  const operator = new Redis(server.url, {
-    connectionName: 'operator',
-    maxRetriesPerRequest: 1,
-    commandTimeout: OPERATOR_TIMEOUT_MS,
-    retryStrategy: () => 50,
-  });
-  operator.on('error', () => undefined);
-  await storeStart(operator);
+  const { folder, side, producerSeeds, keyedOnly, partitions, topology } = options;
+  const server = await startServer(topology, folder);
+  const operator = connectOperator(server);
+  const shards = server instanceof FaultCluster ? CLUSTER_SHARDS : ONE_SHARD;
+  await storeStart(operator, shards);
+  const redisUrl = server instanceof FaultCluster ? server.urls : server.url;
+  const pace = server instanceof FaultCluster ? CLUSTER_PACE : SERVER_PACE;
+  const replicasToConfirm = topology === 'cluster-with-replicas' ? 1 : 0;
   const clocks = new Map<string, number>();
   const producerMode = { resubmitAll: false };
   const journals = ['producer-1', 'producer-2'].map((name) => join(folder, `${name}.jsonl`));
@@ -79,17 +84,23 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       name,
       program: side.workerProgram,
       log: join(folder, `${name}.log`),
-      redisUrl: server.url,
-      applyShas: [side.applySha],
-      settings: (redis) => ({ redis, clockOffsetMs: clocks.get(name) ?? 0 }),
+      redisUrl,
+      applyShas: side.applyShas,
+      settings: (redis) => ({
+        redis,
+        clockOffsetMs: clocks.get(name) ?? 0,
+        partitions: server instanceof FaultCluster ? partitions[0] : undefined,
+        replicasToConfirm,
+        pace,
+      }),
     });
   const startProducer = (number: 0 | 1): Promise<ProducerMember> =>
     Member.start({
       name: `producer-${number + 1}`,
       program: side.producerProgram,
       log: join(folder, `producer-${number + 1}.log`),
-      redisUrl: server.url,
-      applyShas: [side.applySha],
+      redisUrl,
+      applyShas: side.applyShas,
       settings: (redis, incarnation) => ({
         redis,
         name: `p${number + 1}`,
@@ -98,7 +109,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         journal: journals[number]!,
         keyedOnly,
         resubmitAll: producerMode.resubmitAll,
-        ...(partitions[number] !== undefined && { partitions: partitions[number] }),
+        shards,
+        partitions: partitions[number],
+        replicasToConfirm,
+        pace,
         clockOffsetMs: clocks.get(`producer-${number + 1}`) ?? 0,
       }),
     });
@@ -108,20 +122,25 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       name: 'subscriber',
       program,
       log: join(folder, 'subscriber.log'),
-      redisUrl: server.url,
+      redisUrl,
       settings: (redis) => ({ redis, journal: subscriberJournal }),
     });
   const split = partitions.flatMap((count) => (count === undefined ? [] : new Partitions(PREFIX, count).all));
-  const prefixes = [...new Set([PREFIX, ...split.map(({ prefix }) => prefix)])];
+  const whole = server instanceof FaultCluster ? [] : [PREFIX];
+  const prefixes = [...new Set([...whole, ...split.map(({ prefix }) => prefix)])];
   const silent = pino({ level: 'silent' });
   return {
     server,
     operator,
+    shards,
     prefixes,
     queues: prefixes.flatMap((prefix) => QUEUES.map((name) => openQueue(name, prefix, operator, silent))),
     workers: [await startWorker('worker-1'), await startWorker('worker-2')],
     producers: [await startProducer(0), await startProducer(1)],
-    subscribers: side.subscriberProgram === undefined ? [] : [await startSubscriber(side.subscriberProgram)],
+    subscribers:
+      side.subscriberProgram === undefined || server instanceof FaultCluster
+        ? []
+        : [await startSubscriber(side.subscriberProgram)],
     subscriberJournal,
     clocks,
     producerMode,
@@ -142,19 +161,51 @@ export function pickTarget<Target extends AnyMember>(random: Random, members: re
 }
 
 /** What the cells hold that are not missing at the start. */
-export const START: readonly (readonly [Cell, number])[] = [
-  ...STOCK.map((cell) => [cell, STOCK_AT_START] as const),
-  ...FLAKY.map((cell) => [cell, FLAKY_AT_START] as const),
-  [BAD_CELLS[2], EDGE],
-];
+export function startIn(shards: Shards): (readonly [Cell, number])[] {
+  return [
+    ...inAll(shards, STOCK).map((cell) => [cell, STOCK_AT_START] as const),
+    ...inAll(shards, FLAKY).map((cell) => [cell, FLAKY_AT_START] as const),
+    ...inAll(shards, BAD_CELLS.slice(2)).map((cell) => [cell, EDGE] as const),
+  ];
+}
 
-async function storeStart(redis: Redis): Promise<void> {
-  for (const [cell, value] of START) {
+async function storeStart(redis: RedisClient, shards: Shards): Promise<void> {
+  for (const [cell, value] of startIn(shards)) {
     await store(redis, cell, value);
   }
-  const [list, text] = BAD_CELLS;
-  await redis.rpush(list.key, 'a', 'b');
-  await redis.set(text.key, 'twelve');
+  for (const shard of shards) {
+    const [list, text] = BAD_CELLS;
+    await redis.rpush(shard + list.key, 'a', 'b');
+    await redis.set(shard + text.key, 'twelve');
+  }
+}
+
+async function startServer(topology: Topology, folder: string): Promise<World['server']> {
+  return topology === 'server'
+    ? Server.start(join(folder, 'redis'))
+    : FaultCluster.start({ replicasPerMaster: topology === 'cluster-with-replicas' ? 1 : 0 });
+}
+
+function connectOperator(server: World['server']): RedisClient {
+  if (server instanceof FaultCluster) {
+    return server.connect('operator', OPERATOR_TIMEOUT_MS);
+  }
+  const operator = new Redis(server.url, {
+    connectionName: 'operator',
+    maxRetriesPerRequest: 1,
+    commandTimeout: OPERATOR_TIMEOUT_MS,
+    retryStrategy: () => 50,
+  });
+  operator.on('error', () => undefined);
+  return operator;
+}
+
+/** For what only one server knows. */
+export function serverOf({ server }: Pick<World, 'server'>): Server {
+  if (server instanceof FaultCluster) {
+    throw new Error('the suite itself did to a Cluster what is for one server');
+  }
+  return server;
 }
 
 /** The connection, once Redis answers. */

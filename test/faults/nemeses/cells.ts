@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Cell } from '../../../src/index.js';
-import { FLAKY, FLAKY_KEYS } from '../cells.js';
+import { FLAKY, FLAKY_KEYS, inAll } from '../cells.js';
 import { insist } from '../insist.js';
 import type { FaultProxy } from '../proxy.js';
 import type { Random } from '../random.js';
@@ -15,7 +15,7 @@ const asideOf = (key: string) => `aside:${key}`;
 
 /** Spoils one that is not spoilt yet. */
 async function spoilOne(world: World, random: Random): Promise<Cell | undefined> {
-  for (const cell of random.shuffle(FLAKY)) {
+  for (const cell of random.shuffle(inAll(world.shards, FLAKY))) {
     if (await spoil(world, cell)) {
       return cell;
     }
@@ -52,9 +52,9 @@ async function mend({ operator }: Pick<World, 'operator'>, key: string): Promise
 }
 
 /** Undoes what a fault may have left behind that died on the way. */
-export async function mendAll(world: Pick<World, 'operator'>): Promise<void> {
-  for (const key of FLAKY_KEYS) {
-    await mend(world, key);
+export async function mendAll({ operator, shards }: Pick<World, 'operator' | 'shards'>): Promise<void> {
+  for (const key of shards.flatMap((shard) => FLAKY_KEYS.map((bare) => shard + bare))) {
+    await mend({ operator }, key);
   }
 }
 

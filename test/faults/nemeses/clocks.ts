@@ -1,4 +1,4 @@
-import { pickTarget } from '../world.js';
+import { pickTarget, serverOf } from '../world.js';
 import type { AnyMember, World } from '../world.js';
 import type { Random } from '../random.js';
 import type { Nemesis } from './nemesis.js';
@@ -35,7 +35,9 @@ function setClock({ clocks }: World, member: AnyMember, offsetMs: number): void 
 const redisClock: Nemesis = {
   name: 'redis: clock moved forward or back, by up to hours',
   weight: 3,
-  act: ({ server, acts }, random) => {
+  act: (world, random) => {
+    const { acts } = world;
+    const server = serverOf(world);
     const offsetMs = random.pick(REDIS_OFFSETS_MS) * sign(random);
     const isMoved = server.clock.offsetMs !== offsetMs;
     if (server.isPaused && offsetMs < server.clock.offsetMs) {
@@ -53,14 +55,16 @@ function sign(random: Random): 1 | -1 {
 
 /** Makes all clocks agree, on the latest time that Redis has shown: what it has dated is not in the future then. */
 export function agreeOnTime(world: World): void {
-  const { server, workers, producers, acts } = world;
+  const { workers, producers, acts } = world;
   const offsetMs = acts.clockMoved ? Math.max(...REDIS_OFFSETS_MS) : 0;
   if (acts.clockMoved) {
-    server.clock.set(offsetMs);
+    serverOf(world).clock.set(offsetMs);
   }
   for (const member of [...workers, ...producers]) {
     setClock(world, member, offsetMs);
   }
 }
 
-export const clockNemeses: readonly Nemesis[] = [memberClock('worker'), memberClock('producer'), redisClock];
+export const memberClockNemeses: readonly Nemesis[] = [memberClock('worker'), memberClock('producer')];
+
+export const clockNemeses: readonly Nemesis[] = [...memberClockNemeses, redisClock];

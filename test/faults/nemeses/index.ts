@@ -1,7 +1,9 @@
 import { cellNemeses } from './cells.js';
-import { clockNemeses } from './clocks.js';
+import { clockNemeses, memberClockNemeses } from './clocks.js';
+import { failoverNemeses, masterNemeses, slotNemeses } from './masters.js';
+import type { Topology } from '../schedule.js';
 import type { Nemesis } from './nemesis.js';
-import { networkNemeses } from './network.js';
+import { anyNetworkNemeses, networkNemeses } from './network.js';
 import { operatorNemeses } from './operators.js';
 import { producerNemeses } from './producers.js';
 import { redisNemeses } from './redis.js';
@@ -12,7 +14,19 @@ import { workerNemeses } from './workers.js';
 
 export type { Nemesis } from './nemesis.js';
 
-export const NEMESES: readonly Nemesis[] = [
+/** Those that strike at this. What names one server, or its keys in one place, is for one server. */
+export function nemesesOf(topology: Topology): readonly Nemesis[] {
+  switch (topology) {
+    case 'server':
+      return ON_ONE_SERVER;
+    case 'cluster':
+      return [...ON_A_CLUSTER, ...slotNemeses];
+    case 'cluster-with-replicas':
+      return [...ON_A_CLUSTER, ...failoverNemeses];
+  }
+}
+
+const ON_ONE_SERVER: readonly Nemesis[] = [
   ...workerNemeses,
   ...networkNemeses,
   ...redisNemeses,
@@ -23,4 +37,14 @@ export const NEMESES: readonly Nemesis[] = [
   ...strangerNemeses,
   ...producerNemeses,
   ...subscriberNemeses,
+];
+
+const ON_A_CLUSTER: readonly Nemesis[] = [
+  ...workerNemeses,
+  ...anyNetworkNemeses,
+  ...masterNemeses,
+  ...memberClockNemeses,
+  ...cellNemeses,
+  ...operatorNemeses,
+  ...producerNemeses,
 ];

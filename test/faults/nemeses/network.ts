@@ -91,4 +91,7 @@ const cut: Nemesis = {
   },
 };
 
-export const networkNemeses: readonly Nemesis[] = [...STRIKES, ...LATE, refusedWhenResent, blackhole, delay, cut];
+/** Those for which it does not matter how many servers there are. */
+export const anyNetworkNemeses: readonly Nemesis[] = [...STRIKES, ...LATE, blackhole, delay, cut];
+
+export const networkNemeses: readonly Nemesis[] = [...anyNetworkNemeses, refusedWhenResent];

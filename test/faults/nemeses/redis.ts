@@ -1,6 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../../src/redis/connection.js';
+import { FaultCluster } from '../cluster.js';
 import { insist } from '../insist.js';
+import { mastersOf } from '../read-redis.js';
+import { serverOf } from '../world.js';
 import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 
@@ -13,7 +16,8 @@ const scriptFlush: Nemesis = {
 const killed: Nemesis = {
   name: 'redis: kill -9 and restart',
   weight: 2,
-  act: async ({ server }, random) => {
+  act: async (world, random) => {
+    const server = serverOf(world);
     if (!server.isUp) {
       return false;
     }
@@ -74,20 +78,24 @@ const NOBODY_LISTENS = 1;
 const paused: Nemesis = {
   name: 'redis: CLIENT PAUSE',
   weight: 3,
-  act: async ({ server }, random) => {
-    await server.pause(random.int(100, 2_500), random.pick(['ALL', 'WRITE']));
+  act: async (world, random) => {
+    await serverOf(world).pause(random.int(100, 2_500), random.pick(['ALL', 'WRITE']));
     return true;
   },
 };
 
 /** Commands that Redis refused for this reason so far. */
-async function refusals(redis: Redis, code: 'OOM' | 'NOREPLICAS' | 'READONLY'): Promise<number> {
+async function refusals(redis: RedisClient, code: 'OOM' | 'NOREPLICAS' | 'READONLY'): Promise<number> {
   const stats = await redis.info('errorstats');
   return Number(new RegExp(`errorstat_${code}:count=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
 /** Undoes what a fault may have left behind that died on the way. */
 export async function relieve({ server, operator }: World): Promise<void> {
+  if (server instanceof FaultCluster) {
+    await Promise.all(mastersOf(operator).map((master) => master.config('SET', 'maxmemory', '0')));
+    return;
+  }
   await server.restart();
   await operator.replicaof('NO', 'ONE');
   await operator.config('SET', 'min-replicas-to-write', '0');

@@ -11,6 +11,7 @@ import type { Random } from '../random.js';
 import { LOCK_DURATION_MS, PREFIX, STALLED_INTERVAL_MS } from '../settings.js';
 import { drawUpdate } from '../traffic.js';
 import type { DrawnUpdate } from '../traffic.js';
+import { serverOf } from '../world.js';
 import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 import { pickQueue } from './operators.js';
@@ -34,11 +35,12 @@ function connectOnce(url: string): Redis {
 const foreignWorker: Nemesis = {
   name: 'stranger: a worker of somebody else takes jobs of a queue',
   weight: 1,
-  act: async ({ server, queues, acts }, random) => {
+  act: async (world, random) => {
+    const { queues, acts } = world;
     const { name, opts } = pickQueue(random, queues);
     const prefix = opts.prefix ?? PREFIX;
     acts.foreignQueues.add(queueName({ prefix, queue: name }));
-    const connection = new Redis(server.url, { connectionName: 'stranger', maxRetriesPerRequest: null });
+    const connection = new Redis(serverOf(world).url, { connectionName: 'stranger', maxRetriesPerRequest: null });
     connection.on('error', () => undefined);
     let taken = 0;
     const worker = new Worker(
@@ -95,7 +97,9 @@ function drawWitnessed(random: Random): [DrawnUpdate, ...DrawnUpdate[]] {
 const withoutVersion: Nemesis = {
   name: 'stranger: a job added with BullMQ alone, without an id',
   weight: 4,
-  act: async ({ server, acts, keyedOnly }, random) => {
+  act: async (world, random) => {
+    const { acts, keyedOnly } = world;
+    const server = serverOf(world);
     if (keyedOnly || !server.isUp) {
       return false;
     }

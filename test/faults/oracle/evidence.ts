@@ -2,6 +2,7 @@ import { isRequeued } from '../../../src/jobs/job-id.js';
 import { describeCell } from '../../../src/redis/cell.js';
 import type { Cell, OutcomeEvent } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
+import { bareKey, isWitness } from '../cells.js';
 import type { Submission } from '../journal.js';
 
 /** All that the oracle judges by. Cells go by their name in words. */
@@ -85,8 +86,9 @@ export interface Violation {
   readonly message: string;
 }
 
+/** A witness goes by its update, wherever that lies. */
 export function nameOf(cell: Cell): string {
-  return describeCell(cell);
+  return describeCell(isWitness(cell) ? { ...cell, key: bareKey(cell.key) } : cell);
 }
 
 export function valueOf({ cells }: Pick<Evidence, 'cells'>, cell: Cell): number {

@@ -150,5 +150,5 @@ export function contentOf(operation: string, params: object, idempotencyKey: str
 
 /** The number of the update whose witnesses the text names. */
 export function witnessedIn(content: string): string | undefined {
-  return /"witness:([^"]+)"/.exec(content)?.[1];
+  return /"(?:\{[^}]*\})?witness:([^"]+)"/.exec(content)?.[1];
 }

@@ -13,9 +13,10 @@ export function* holdsAddUp({ held }: Evidence, history: History): Generator<str
   const expected = new Map<string, number>();
   for (const { job, index, outcome = '', changes } of history.updates) {
     const params = job.updates[index]?.params ?? {};
-    if (changes.length > 0 && job.operation.startsWith('inventory.')) {
+    const change = changes.length > 0 ? heldChange(job.operation, params, outcome) : 0;
+    if (change !== 0) {
       const stock = nameOf(cellName(params as Cell));
-      expected.set(stock, (expected.get(stock) ?? 0) + heldChange(job.operation, params, outcome));
+      expected.set(stock, (expected.get(stock) ?? 0) + change);
     }
   }
   for (const [stock, { total, sum }] of held) {

@@ -21,7 +21,7 @@ function open(name: string) {
   const connection = connectPlainly(settings.redis, { maxRetriesPerRequest: 1, commandTimeout: SUBMIT_TIMEOUT_MS });
   const queue = openPlainQueue(connection, { name, prefix: PREFIX });
   const events = new QueueEvents(name, {
-    connection: { url: settings.redis, maxRetriesPerRequest: null },
+    connection: { url: settings.redis as string, maxRetriesPerRequest: null },
     prefix: PREFIX,
   });
   events.on('error', () => undefined);

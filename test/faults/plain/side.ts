@@ -5,7 +5,7 @@ import type { Side } from '../side.js';
 export const PLAIN_BULLMQ: Side = {
   name: 'plain-bullmq',
   isJudged: false,
-  applySha: CHANGES.sha,
+  applyShas: [CHANGES.sha],
   workerProgram: new URL('worker.ts', import.meta.url),
   producerProgram: new URL('producer.ts', import.meta.url),
 };

@@ -28,7 +28,7 @@ const workers = await Promise.all(
     startPlainWorker<object>({ ...options, name: queue, argsOf: ({ name, data }) => argsOf(name, data) }),
   ),
 );
-obeyWorkerOrders({ applySha: CHANGES.sha, close: () => Promise.all(workers.map((worker) => worker.close())) });
+obeyWorkerOrders({ applyShas: [CHANGES.sha], close: () => Promise.all(workers.map((worker) => worker.close())) });
 
 /** Adds to all cells of the update in one script. Limits and stock are left out: only what is added is compared. */
 function argsOf(operation: string, params: object): ScriptArgs {

@@ -27,7 +27,7 @@ export class ClusterNode extends ServerProcess {
       program,
       port,
       commandLine: [...CLUSTER_SETTINGS, ...listenOn(port, security), '--dir', dataDir, ...settings],
-      connection: { readOnly: true, ...security?.connection },
+      connection: { readOnly: true, connectionName: NODE_CONNECTION, ...security?.connection },
     });
     this.migration = security?.migration ?? [];
     this.#nodesFile = join(dataDir, 'nodes.conf');
@@ -48,6 +48,9 @@ export class ClusterNode extends ServerProcess {
     this.#id = String(await this.run('CLUSTER', 'MYID'));
   }
 }
+
+/** What a test's own connection to a node is called in CLIENT LIST. */
+export const NODE_CONNECTION = 'cluster-node';
 
 /** `appendfsync no`: written before it is answered, so that kill -9 loses nothing but what was not replicated. */
 const CLUSTER_SETTINGS = [

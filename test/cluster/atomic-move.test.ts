@@ -1,0 +1,69 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { otherServers } from '../support/other-servers.js';
+import { keysLike, place, until } from '../support/tally.js';
+import { startCluster } from '../support/topology/cluster.js';
+import type { ClusterNode } from '../support/topology/cluster-node.js';
+import { KeyedLoad } from './keyed-load.js';
+import { LONG_LOCK, countedWorker } from './on-masters.js';
+
+/** How long slots move back and forth at least; `RESHARD_SECONDS=120` for a long run. */
+const SECONDS = Number(process.env['RESHARD_SECONDS'] ?? 10);
+
+/** Cells, most of them alone in their slot. */
+const CELLS = 240;
+
+/** A part of those of the first master: jobs have cells in it, beside it, and on other masters. */
+const [FIRST, LAST] = [1_000, 3_999];
+
+const valkey = otherServers().find(({ name }) => name === 'valkey');
+
+/** What became of the moves that a node knows of, its own and those to it. */
+async function statesOf(node: ClusterNode): Promise<string[]> {
+  const moves = (await node.run('CLUSTER', 'GETSLOTMIGRATIONS')) as unknown[][];
+  return moves.map((move) => String(move[move.findIndex((name) => String(name) === 'state') + 1]));
+}
+
+/** Valkey 9 moves slots as a whole: their keys are copied while the one master serves them, then writes wait for a moment. */
+test.skipIf(valkey === undefined)(
+  'slots that Valkey moves as a whole go back and forth under load, no move is broken off, and totals are exact',
+  { timeout: SECONDS * 1_000 + 240_000 },
+  async ({ skip }) => {
+    const cluster = await startCluster({ masters: 3, replicasPerMaster: 0, program: valkey!.program });
+    onTestFinished(() => cluster.stop());
+    const [one, other] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    const knows = await one.run('CLUSTER', 'GETSLOTMIGRATIONS').then(
+      () => true,
+      () => false,
+    );
+    skip(!knows, 'this Valkey is older than 9');
+    const here = place(cluster.url);
+    const workers = [
+      await countedWorker(here, { ...LONG_LOCK, partitions: 4 }),
+      await countedWorker(here, { ...LONG_LOCK, partitions: 4 }),
+    ];
+    const cellOf = (number: number) => `${here.namespace}-${number % CELLS}`;
+    const load = new KeyedLoad(here.producer({ partitions: 4 }), cellOf, 60);
+
+    let moves = 0;
+    for (const endsAtMs = performance.now() + SECONDS * 1_000; moves < 4 || performance.now() < endsAtMs; moves += 1) {
+      const goal = load.sent + CELLS / 2;
+      await until('more are sent', () => load.sent >= goal);
+      const from = await cluster.masterOfSlot(FIRST);
+      const to = from === one ? other : one;
+      await from.run('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', FIRST, LAST, 'NODE', to.id);
+      await until('the slots have moved', async () => (await cluster.masterOfSlot(FIRST)) === to);
+      await cluster.untilHealthy();
+    }
+    await load.stop();
+
+    const totals = await load.totals(here.client);
+    expect(totals).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
+    expect(totals.applied).toBe(totals.sent);
+    expect(await keysLike(here, `${here.prefix}:*:failed`)).toEqual([]);
+    const states = (await Promise.all([one, other].map(statesOf))).flat();
+    expect(new Set(states)).toEqual(new Set(['success']));
+    expect(states.length).toBeGreaterThanOrEqual(Math.min(moves, 4));
+    const calls = await Promise.all(workers.map((worker) => worker.calls('answered')));
+    expect(calls[0]! + calls[1]!).toBeGreaterThan(0);
+  },
+);
