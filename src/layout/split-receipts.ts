@@ -1,7 +1,6 @@
 import type { Step } from '../operations/operation.js';
 import { commonSlot } from '../operations/step.js';
 import type { CrossSlot } from '../operations/step.js';
-import type { JobName, Keys } from '../redis/keys.js';
 import { NO_SLOT, slotOf } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import type { HeldSlots, InSlot, JobSlots, Receipts } from './receipts.js';
@@ -72,8 +71,8 @@ export class SplitReceipts implements Receipts {
     return [];
   }
 
-  apartFromJob(job: JobName, slots: readonly Slot[], keys: Keys): string[] {
-    return slots.map((slot) => keys.jobReceipt(job, slot));
+  apartFromJob(slots: readonly Slot[]): readonly Slot[] {
+    return slots;
   }
 
   newJobSlots(): JobSlots {

@@ -23,6 +23,19 @@ export async function refusalOfCrossSlot(redis: Redis): Promise<string | undefin
   }
 }
 
+/** How to ask about things in slots. */
+interface Ways<Item, Answer> {
+  /** By one call, several that lie on a master: an answer for each, in order. */
+  readonly together: (master: Redis, items: readonly [Item, ...Item[]]) => Promise<readonly Answer[]>;
+  readonly alone: (item: Item) => Promise<Answer>;
+}
+
+/** Things that are asked about together, or one alone; and what became of it for each, in order. */
+export interface Asked<Item, Answer> {
+  readonly items: readonly Item[];
+  readonly settled: Promise<readonly PromiseSettledResult<Answer>[]>;
+}
+
 /**
  * Runs scripts for keys in several slots of one master of a Cluster. Redis knows of one key where such a script goes, so it may
  * meet others that are not there, or no longer: it fails then, as it does when a connection is lost, and its caller goes slot by
@@ -56,6 +69,39 @@ export class CrossSlotScripts {
       }
     }
     return new Map([...found].filter(([, ofMaster]) => ofMaster.length > 1));
+  }
+
+  /**
+   * Asks about all items: by one call for each master on which there are several, as far as is known; about the others, and those of a
+   * call that failed, for whatever reason, one by one.
+   */
+  ask<Item extends { readonly slot: Slot }, Answer>(
+    items: readonly Item[],
+    { together, alone }: Ways<Item, Answer>,
+  ): Asked<Item, Answer>[] {
+    const byMaster = this.byMaster(items);
+    const called = [...byMaster].map(([master, ofMaster]) => ({
+      items: ofMaster,
+      settled: together(master, ofMaster).then(allFulfilled, () => Promise.allSettled(ofMaster.map(alone))),
+    }));
+    const inCalls = new Set(called.flatMap((call): readonly Item[] => call.items));
+    const others = items.filter((item) => !inCalls.has(item));
+    return [...called, ...others.map((item) => ({ items: [item], settled: Promise.allSettled([alone(item)]) }))];
+  }
+
+  /** The same, for who waits for all of them: in the order of the items. */
+  async askAll<Item extends { readonly slot: Slot }, Answer>(
+    items: readonly Item[],
+    ways: Ways<Item, Answer>,
+  ): Promise<PromiseSettledResult<Answer>[]> {
+    const results = new Map<Item, PromiseSettledResult<Answer> | undefined>();
+    for (const asked of this.ask(items, ways)) {
+      const settled = await asked.settled;
+      for (const [place, item] of asked.items.entries()) {
+        results.set(item, settled[place]);
+      }
+    }
+    return items.map((item) => results.get(item) ?? { status: 'rejected', reason: new Error('it was not answered') });
   }
 
   /** @param args the keys of other slots among them. @throws whatever the reason, its caller has to go slot by slot */
@@ -98,6 +144,20 @@ export class CrossSlotScripts {
       this.#unable.add(master);
     }
   }
+}
+
+/** @throws the first reason of those that are rejected */
+export function valuesOf<Answer>(results: readonly PromiseSettledResult<Answer>[]): Answer[] {
+  return results.map((result) => {
+    if (result.status === 'rejected') {
+      throw result.reason;
+    }
+    return result.value;
+  });
+}
+
+function allFulfilled<Answer>(answers: readonly Answer[]): PromiseSettledResult<Answer>[] {
+  return answers.map((value) => ({ status: 'fulfilled', value }));
 }
 
 function requireReply(error: unknown): Error {

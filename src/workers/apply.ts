@@ -8,6 +8,7 @@ import { isUndone } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { valuesOf } from '../redis/cross-slot-scripts.js';
 import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
@@ -125,42 +126,22 @@ async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult>
   return joinRecords(attempt, order.groups, records);
 }
 
-/** The updates that can be applied are, also when others can't: they are not applied again by the next attempt. */
-async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
-  const { groups } = order;
-  if (groups.length === 1) {
-    return [await runScript(attempt, groups[0], order, deps)];
-  }
-  const together = callTogether(attempt, order, deps);
-  const runGroup = async (group: JobGroup) =>
-    (await together.get(group)) ?? (await runScript(attempt, group, order, deps));
-  const results = await Promise.allSettled(groups.map(runGroup));
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-  const [first] = failures;
-  if (first !== undefined) {
-    throw failures.find((failure) => !isClusterInMotion(failure)) ?? first;
-  }
-  return results.map((result) => (result as PromiseFulfilledResult<JobResult>).value);
-}
-
 /**
- * Those of a Cluster that lie on one master, by one call for each master.
- *
- * @returns the record of each group that goes so; undefined instead when the call failed, for whatever reason: then each of
- * them goes by itself, and those that were applied all the same are answered by their receipts
+ * By one call for each master on which there are several groups, and one for each other group. Where one call fails, those
+ * of it that were applied all the same are answered by their receipts. The updates that can be applied are, also when others
+ * can't: they are not applied again by the next attempt.
  */
-function callTogether(attempt: Attempt, order: Order, deps: ApplyDeps): Map<JobGroup, Promise<JobResult | undefined>> {
-  const found = new Map<JobGroup, Promise<JobResult | undefined>>();
-  for (const [master, groups] of deps.crossSlot.byMaster(order.groups)) {
-    const records = runCrossSlot(attempt, master, groups, order, deps);
-    for (const [place, group] of groups.entries()) {
-      found.set(
-        group,
-        records.then((all) => all?.[place]),
-      );
-    }
+async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
+  const results = await deps.crossSlot.askAll(order.groups, {
+    together: (master, groups) => runCrossSlot(attempt, master, groups, order, deps),
+    alone: (group) => runScript(attempt, group, order, deps),
+  });
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  const failure = failures.find((each) => !isClusterInMotion(each)) ?? failures[0];
+  if (failure !== undefined) {
+    throw failure;
   }
-  return found;
+  return valuesOf(results);
 }
 
 async function runCrossSlot(
@@ -169,7 +150,7 @@ async function runCrossSlot(
   groups: JobGroups,
   order: Order,
   deps: ApplyDeps,
-): Promise<readonly JobResult[] | undefined> {
+): Promise<readonly JobResult[]> {
   const { crossSlot, crossSlotScript, announcedClock, metrics } = deps;
   const [{ slot }] = groups;
   const settings = settingsFor(attempt, slot, order, deps);
@@ -180,9 +161,9 @@ async function runCrossSlot(
     metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
     metrics?.calledByMaster('answered');
     return records;
-  } catch {
+  } catch (error) {
     metrics?.calledByMaster('fell back');
-    return undefined;
+    throw error;
   }
 }
 

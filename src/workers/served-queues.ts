@@ -51,9 +51,9 @@ export class ServedQueues {
   #closed = false;
 
   constructor(private readonly deps: Service) {
-    const { redis, apply, options, logger } = deps;
+    const { redis, keys, apply, options, logger } = deps;
     const { settledReceiptMs } = options;
-    this.#expirer = new ReceiptExpirer({ redis, crossSlot: apply.crossSlot, settledReceiptMs, logger });
+    this.#expirer = new ReceiptExpirer({ redis, keys, crossSlot: apply.crossSlot, settledReceiptMs, logger });
   }
 
   /**
