@@ -41,16 +41,22 @@ export class SplitReceipts implements Receipts {
     if (slots.every((slot) => slot === first)) {
       return [new SlotGroup(first, updates)];
     }
-    const indexes = new Map<number, number[]>();
-    for (const [index, slot] of slots.entries()) {
-      const ofSlot = indexes.get(slot) ?? [];
-      indexes.set(slot, ofSlot);
-      ofSlot.push(index);
+    const bySlot = new Map<number, { readonly updates: Update[]; readonly indexes: number[] }>();
+    for (let index = 0; index < updates.length; index += 1) {
+      const [slot, update] = [slots[index] as number, updates[index] as Update];
+      const ofSlot = bySlot.get(slot);
+      if (ofSlot === undefined) {
+        bySlot.set(slot, { updates: [update], indexes: [index] });
+      } else {
+        ofSlot.updates.push(update);
+        ofSlot.indexes.push(index);
+      }
     }
-    return [...indexes].map(([slot, places]) => {
-      const ofSlot = places.flatMap((index) => updates[index] ?? []);
-      return new SlotGroup(slot, ofSlot, places);
-    }) as unknown as UpdateGroups<Update>;
+    const groups: UpdateGroup<Update>[] = [];
+    for (const [slot, ofSlot] of bySlot) {
+      groups.push(new SlotGroup(slot, ofSlot.updates, ofSlot.indexes));
+    }
+    return groups as unknown as UpdateGroups<Update>;
   }
 
   mayBeSeveral(updates: number): boolean {

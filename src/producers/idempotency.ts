@@ -176,9 +176,12 @@ export class KeyLookUp {
       together: (master, ofMaster) => readOfMaster(crossSlot, master, ofMaster, this.windowMs),
       alone: (place) => this.#lookAlone(place),
     });
-    for (const { items, settled } of asked) {
-      for (const [index, place] of items.entries()) {
-        found.set(place.slot, this.#confirmed(place, settled, index));
+    for (const { places: asWhole, settled } of asked) {
+      for (const [index, at] of asWhole.entries()) {
+        const place = places[at];
+        if (place !== undefined) {
+          found.set(place.slot, this.#confirmed(place, settled, index));
+        }
       }
     }
     return found;

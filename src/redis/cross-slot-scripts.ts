@@ -27,12 +27,13 @@ export async function refusalOfCrossSlot(redis: Redis): Promise<string | undefin
 interface Ways<Item, Answer> {
   /** By one call, several that lie on a master: an answer for each, in order. */
   readonly together: (master: Redis, items: readonly [Item, ...Item[]]) => Promise<readonly Answer[]>;
-  readonly alone: (item: Item) => Promise<Answer>;
+  /** @param failure of the call for several, if there was one */
+  readonly alone: (item: Item, failure?: Error) => Promise<Answer>;
 }
 
-/** Things that are asked about together, or one alone; and what became of it for each, in order. */
-export interface Asked<Item, Answer> {
-  readonly items: readonly Item[];
+/** Things that are asked about together, or one alone, by their places; and what became of each of these. */
+export interface Asked<Answer> {
+  readonly places: readonly number[];
   readonly settled: Promise<readonly PromiseSettledResult<Answer>[]>;
 }
 
@@ -53,24 +54,6 @@ export class CrossSlotScripts {
     this.#redis = isWanted && redis instanceof ClusterConnection ? redis : undefined;
   }
 
-  /** Those of which several lie on a master that runs such scripts, by that master, as far as is known. */
-  byMaster<Item extends { readonly slot: Slot }>(items: readonly Item[]): Map<Redis, readonly [Item, ...Item[]]> {
-    const found = new Map<Redis, [Item, ...Item[]]>();
-    const masterOf = this.#redis?.masterFinder();
-    for (const item of masterOf === undefined ? [] : items) {
-      const master = masterOf?.(item.slot);
-      if (master !== undefined && !this.#unable.has(master)) {
-        const others = found.get(master);
-        if (others === undefined) {
-          found.set(master, [item]);
-        } else {
-          others.push(item);
-        }
-      }
-    }
-    return new Map([...found].filter(([, ofMaster]) => ofMaster.length > 1));
-  }
-
   /**
    * Asks about all items: by one call for each master on which there are several, as far as is known; about the others, and those of a
    * call that failed, for whatever reason, one by one.
@@ -78,15 +61,22 @@ export class CrossSlotScripts {
   ask<Item extends { readonly slot: Slot }, Answer>(
     items: readonly Item[],
     { together, alone }: Ways<Item, Answer>,
-  ): Asked<Item, Answer>[] {
-    const byMaster = this.byMaster(items);
-    const called = [...byMaster].map(([master, ofMaster]) => ({
-      items: ofMaster,
-      settled: together(master, ofMaster).then(allFulfilled, () => Promise.allSettled(ofMaster.map(alone))),
-    }));
-    const inCalls = new Set(called.flatMap((call): readonly Item[] => call.items));
-    const others = items.filter((item) => !inCalls.has(item));
-    return [...called, ...others.map((item) => ({ items: [item], settled: Promise.allSettled([alone(item)]) }))];
+  ): Asked<Answer>[] {
+    const itemsAt = (places: readonly number[]) => places.map((place) => items[place]) as [Item, ...Item[]];
+    const oneByOne = (places: readonly number[], failure?: Error) =>
+      Promise.allSettled(itemsAt(places).map((item) => alone(item, failure)));
+    const asked: Asked<Answer>[] = [];
+    for (const [master, places] of this.#placesByMaster(items)) {
+      if (master !== undefined && places.length > 1) {
+        const settled = together(master, itemsAt(places)).then(allFulfilled, (failure: Error) =>
+          oneByOne(places, failure),
+        );
+        asked.push({ places, settled });
+      } else {
+        asked.push(...places.map((place) => ({ places: [place], settled: oneByOne([place]) })));
+      }
+    }
+    return asked;
   }
 
   /** The same, for who waits for all of them: in the order of the items. */
@@ -94,14 +84,31 @@ export class CrossSlotScripts {
     items: readonly Item[],
     ways: Ways<Item, Answer>,
   ): Promise<PromiseSettledResult<Answer>[]> {
-    const results = new Map<Item, PromiseSettledResult<Answer> | undefined>();
-    for (const asked of this.ask(items, ways)) {
-      const settled = await asked.settled;
-      for (const [place, item] of asked.items.entries()) {
-        results.set(item, settled[place]);
+    const results = new Array<PromiseSettledResult<Answer>>(items.length);
+    for (const { places, settled } of this.ask(items, ways)) {
+      const ofPlaces = await settled;
+      for (const [index, place] of places.entries()) {
+        results[place] = ofPlaces[index] ?? { status: 'rejected', reason: new Error('a call did not answer for all') };
       }
     }
-    return items.map((item) => results.get(item) ?? { status: 'rejected', reason: new Error('it was not answered') });
+    return results;
+  }
+
+  /** The places of items by the master that runs such scripts for them, as far as is known; undefined for the rest. */
+  #placesByMaster(items: readonly { readonly slot: Slot }[]): Map<Redis | undefined, number[]> {
+    const found = new Map<Redis | undefined, number[]>();
+    const masterOf = items.length > 1 ? this.#redis?.masterFinder() : undefined;
+    for (const [place, { slot }] of items.entries()) {
+      const master = masterOf?.(slot);
+      const able = master !== undefined && !this.#unable.has(master) ? master : undefined;
+      const places = found.get(able);
+      if (places === undefined) {
+        found.set(able, [place]);
+      } else {
+        places.push(place);
+      }
+    }
+    return found;
   }
 
   /** @param args the keys of other slots among them. @throws whatever the reason, its caller has to go slot by slot */

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { Registry } from '../operations/registry.js';
-import { decodeRecord, encodeRecord } from '../jobs/form.js';
+import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
-import { isUndone } from '../operations/outcome.js';
+import { isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
@@ -17,7 +17,7 @@ import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
+import { announceNow, isLeaseOver, leaseOf, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
@@ -134,7 +134,12 @@ async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult>
 async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
   const results = await deps.crossSlot.askAll(order.groups, {
     together: (master, groups) => runCrossSlot(attempt, master, groups, order, deps),
-    alone: (group) => runScript(attempt, group, order, deps),
+    alone: async (group, failure) => {
+      if (failure?.message.startsWith('LEASE_EXPIRED') && isLeaseOver(attempt, deps)) {
+        throw failure; // hundreds of calls would be told the same, by a Redis that is late already
+      }
+      return runScript(attempt, group, order, deps);
+    },
   });
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
   const failure = failures.find((each) => !isClusterInMotion(each)) ?? failures[0];
@@ -225,17 +230,27 @@ function joinRecords({ form, digest }: Attempt, groups: JobGroups, records: read
   if (only !== undefined && groups[0].isOnlyReceipt) {
     return only; // also when the data were edited after it was written: then it speaks for those of before
   }
+  const head = recordHead(form, digest);
   const outcomes: string[] = [];
   for (const [place, group] of groups.entries()) {
-    const ofGroup = decodeRecord(records[place]);
-    if (ofGroup?.digest !== digest || ofGroup.outcomes.length !== group.updates.length) {
+    const ofGroup = outcomesOf(records[place] ?? '', head, digest);
+    if (ofGroup?.length !== group.updates.length) {
       throw new PartlyAppliedError('the job was edited after it, or a part of it, had been applied');
     }
-    for (const [placeInGroup, outcome] of ofGroup.outcomes.entries()) {
+    for (const [placeInGroup, outcome] of ofGroup.entries()) {
       outcomes[group.indexAt(placeInGroup)] = outcome;
     }
   }
   return encodeRecord(form, { digest, outcomes });
+}
+
+/** In a Cluster nearly each update of a job has a record: most are read at a glance. @returns undefined when it is of other data */
+function outcomesOf(record: JobResult, head: string, digest: string): readonly string[] | undefined {
+  if (record.startsWith(head)) {
+    return splitOutcomes(record.slice(head.length));
+  }
+  const decoded = decodeRecord(record);
+  return decoded?.digest === digest ? decoded.outcomes : undefined;
 }
 
 /**

@@ -36,6 +36,11 @@ export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDuratio
   return clock.at(askedAtMs, slot) + lockDurationMs;
 }
 
+/** Whether it is over by this machine's time as well, and not only by a clock that was set. */
+export function isLeaseOver({ askedAtMs }: Attempt, { lockDurationMs }: Pick<Leasing, 'lockDurationMs'>): boolean {
+  return performance.now() > askedAtMs + lockDurationMs;
+}
+
 /**
  * Waits until no request of this attempt can write any more, and looks whether one did.
  *

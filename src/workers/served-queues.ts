@@ -28,7 +28,7 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   /** Names of the queues. */
   readonly queues: readonly string[];
   readonly options: {
-    readonly concurrency: number;
+    readonly concurrency?: number | undefined;
     readonly lockDurationMs: number;
     readonly stalledIntervalMs: number;
     readonly settledReceiptMs: number;
@@ -37,6 +37,11 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   };
   readonly completed: (job: { queue: string; jobId: string; operation: string; updates: number }) => void;
 }
+
+const CONCURRENCY = 50;
+
+/** Of eight partitions, 50 full batches of each are 100,000 updates: more than a lease is long. */
+const CONCURRENCY_OF_PART = 10;
 
 /** A BullMQ worker for every queue in every partition that this process serves. */
 export class ServedQueues {
@@ -134,8 +139,9 @@ export class ServedQueues {
 
   #work(from: Omit<JobPlace, 'slots'>, settler: Settler): QueueWorker {
     const { redis, layouts, apply, registry, options, completed, logger } = this.deps;
-    const { concurrency, lockDurationMs, stalledIntervalMs, telemetry } = options;
+    const { lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { queue, partition } = from;
+    const { concurrency = partition.name === undefined ? CONCURRENCY : CONCURRENCY_OF_PART } = options;
     const { name } = queue;
     const place: JobPlace = { ...from, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>

@@ -38,8 +38,11 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   queues?: readonly string[];
   /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
   partitionShare?: PartitionShare | undefined;
-  /** Jobs of one queue, in one partition, that run at a time, 1 to 1,000. @defaultValue 50 */
-  concurrency?: number;
+  /**
+   * Jobs of one queue, in one partition, that run at a time, 1 to 1,000. All that run have to end within `lockDurationMs`.
+   * @defaultValue 50; 10 where queues are split
+   */
+  concurrency?: number | undefined;
   /**
    * How long a worker may hold a job without renewing its lock, 500 to 300,000 ms. It is also the lease: an
    * attempt writes within this time after its start or not at all. @defaultValue 5,000
@@ -88,7 +91,7 @@ const optionsSchema = z.strictObject({
   ...durabilityShape,
   queues: z.array(z.string()).min(1).optional(),
   partitionShare: shareSchema.optional(),
-  concurrency: z.int().min(1).max(1000).default(50),
+  concurrency: z.int().min(1).max(1000).optional(),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
   idempotencyWindowMs: idempotencyWindow().optional(),

@@ -13,7 +13,8 @@ const whole = new WholeReceipts();
 
 /** What the head of the script says of the parts of something in the request. */
 function documentedOf(part: string): string[] {
-  const [, lines = ''] = new RegExp(`^-- request\\.${part} .*\\n((?:-- {3}.*\\n)+)`, 'm').exec(luaSource('apply')) ?? [];
+  const [, lines = ''] =
+    new RegExp(`^-- request\\.${part} .*\\n((?:-- {3}.*\\n)+)`, 'm').exec(luaSource('apply')) ?? [];
   return [...lines.matchAll(/^-- {3}((?:\.\w+,? )+)/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
 }
 
@@ -200,7 +201,9 @@ describe('the call of the frame', () => {
     const groups = [new SlotGroup(5, [a!], [0]), new SlotGroup(16_383, [b!], [1])] as const;
     const slotsOf = (change: Partial<CallSettings>, clockMs?: number) =>
       (
-        JSON.parse(buildCrossSlotCall(groups, { ...settings, ...change }, (slot) => (slot === 5 ? clockMs : undefined)).args[1]) as {
+        JSON.parse(
+          buildCrossSlotCall(groups, { ...settings, ...change }, (slot) => (slot === 5 ? clockMs : undefined)).args[1],
+        ) as {
           slots: Record<string, unknown>;
         }
       ).slots;
