@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 import { ladder } from './eslint.ladder.js';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.tally/'] },
+  { ignores: ['dist/', 'node_modules/', '.tally/', 'packed/', 'docs/api/', 'test/consumers/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -20,7 +20,7 @@ export const LONG = [
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...LONG, 'test/cluster/!(short).test.ts'],
+    exclude: ['test/consumers/**', ...LONG, 'test/cluster/!(short).test.ts'],
     env: { TEST_REDIS: process.env['TEST_REDIS'] ?? 'server' },
     globalSetup: ['test/support/build.ts', 'test/support/shared-redis.ts'],
     maxWorkers: 3, // on two cores: many tests wait

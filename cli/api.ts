@@ -1,9 +1,12 @@
 import { createApi } from '../src/api/api.js';
 import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
+import { announce } from './announce.js';
+import { watchInstallation } from './installation.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { stopAll } from './worker.js';
+import type { Stop } from './worker.js';
 
 /** `tally api`: serves the HTTP API alone until it is told to stop. */
 export async function serveApi(): Promise<void> {
@@ -12,8 +15,12 @@ export async function serveApi(): Promise<void> {
   const redis = findRedis(context);
   await requireKeysOrLoopback(context, redis);
   const metrics = metricsWithRedis(context, redis);
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
-  const stops = [() => metrics.close(), () => api.close()];
+  const stops: Stop[] = [() => metrics.close()];
+  const installation = await watchInstallation(context, redis, metrics, stops, ['apiKeys']);
+  announce(metrics, 'api', stops);
+  const requireKey = () => installation.isClosed('apiKeys');
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics, requireKey });
+  stops.push(() => api.close());
   try {
     stops.push(await listenForMetrics(metrics, context));
     const server = await listen(api.app, context);

@@ -128,8 +128,15 @@ const variables = {
       .default('info'),
     example: 'info',
   },
-  /** Folder of the private Redis. */
+  /** Folder of the private Redis, and of what is remembered of an installation, see `cli/installation.ts`. */
   TALLY_DATA_DIR: { schema: text('.tally'), example: '.tally' },
+  /** The user's own operations: a file, or a package, that exports them. */
+  TALLY_OPERATIONS: { schema: z.string().optional(), example: './operations.js' },
+  /**
+   * Port of the private Redis on 127.0.0.1, 0 for a free one. Unset: `DEFAULT_PORT` of `src/redis/embedded-record.ts`, or a free one
+   * when that is taken.
+   */
+  TALLY_REDIS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '6390' },
   /** First part of Tally's own keys. */
   TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
   /** First part of BullMQ's keys. */
@@ -151,6 +158,8 @@ const variables = {
    * what they cost. Unset: 100 on the private Redis, none on another.
    */
   TALLY_HISTORY: { schema: history, example: 'inventory.take=100,xp.award=20' },
+  /** Whether people must sign in to the dashboard, and callers of the API have a key, also while there is nobody and none. */
+  TALLY_REQUIRE_SIGN_IN: { schema: trueOrFalse('false'), example: 'true' },
   /** Where metrics are served to whoever asks, beside the API. Unset: a worker counts and serves none. */
   TALLY_METRICS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '9464' },
   TALLY_METRICS_HOST: { schema: host, example: '127.0.0.1' },

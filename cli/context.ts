@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { readConfig } from './config.js';
 import type { Config } from './config.js';
+import { ownOperations } from './operations.js';
+import type { Operation } from '../src/operations/operation.js';
 import { ConfigurationError } from '../src/errors.js';
 import { createLogger } from './logger.js';
 import { readRecord } from '../src/redis/embedded-record.js';
@@ -11,12 +13,14 @@ import type { RedisTarget, UrlTarget } from '../src/redis/target.js';
 export interface Context {
   readonly config: Config;
   readonly logger: Logger;
+  /** The user's own. */
+  readonly operations: readonly Operation[];
 }
 
 /** Logs go to stderr where stdout carries the answer. */
 export function createContext(stream: NodeJS.WriteStream = process.stdout): Context {
   const config = readConfig(process.env);
-  return { config, logger: createLogger(config.LOG_LEVEL, stream) };
+  return { config, logger: createLogger(config.LOG_LEVEL, stream), operations: ownOperations() };
 }
 
 /** What the library's functions need to reach the same Redis and the same keys. */
@@ -33,7 +37,8 @@ export function durabilityOptions({ config }: Context) {
 
 /** What the producers of a command need beside that. */
 export function producerOptions(context: Context) {
-  return { ...durabilityOptions(context), idempotencyWindowMs: context.config.TALLY_IDEMPOTENCY_WINDOW_MS };
+  const { config, operations } = context;
+  return { ...durabilityOptions(context), idempotencyWindowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS, operations };
 }
 
 /**

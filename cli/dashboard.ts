@@ -7,7 +7,9 @@ import type { RedisTarget } from '../src/redis/target.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
+import { announce } from './announce.js';
 import { requireSignInOrLoopback } from './host.js';
+import { watchInstallation } from './installation.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { stopAll } from './worker.js';
@@ -24,7 +26,10 @@ export async function serveDashboard(): Promise<void> {
     const metrics = metricsWithRedis(context, redis);
     stops.push(() => metrics.close());
     stops.push(await listenForMetrics(metrics, context));
-    const dashboard = createDashboard({ ...options, metrics });
+    const installation = await watchInstallation(context, redis, metrics, stops, ['users']);
+    announce(metrics, 'dashboard', stops);
+    const requireSignIn = () => installation.isClosed('users');
+    const dashboard = createDashboard({ ...options, metrics, requireSignIn });
     stops.push(() => dashboard.close());
     const server = await listen(dashboard.app, context);
     stops.push(() => server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS));
@@ -43,7 +48,7 @@ export async function serveDashboard(): Promise<void> {
  */
 export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
-  const operations = operationsWithHistory(config);
+  const operations = operationsWithHistory(config, context.operations);
   return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config) };
 }
 

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../src/errors.js';
 import { describeCell } from '../src/redis/cell.js';
+import { askRedis } from '../src/redis/ask-redis.js';
 import { connectPromptly } from '../src/redis/connection.js';
 import type { CellReading } from '../src/readers/read-cells.js';
 import { readCell } from '../src/readers/read-cell.js';
@@ -28,7 +29,7 @@ async function getOne(key: string, { field, member, json }: GetFlags): Promise<v
   const redis = connectPromptly(findRedis(context), 'tally-get', TIMEOUT_MS, context.logger);
   const cell = { key, field, member };
   try {
-    const found = await readCell(redis, cell);
+    const found = await askRedis(redis, TIMEOUT_MS, readCell(redis, cell));
     if (found === undefined) {
       fail(`${describeCell(cell)} does not exist`);
       return;

@@ -7,21 +7,29 @@ import { ConfigurationError } from '../src/errors.js';
 const ENTRIES_ON_PRIVATE_REDIS = 100;
 
 /**
- * The built-in operations of which the worker keeps changes, and the dashboard shows them.
+ * The operations that a worker and the dashboard are given: those of which changes are kept, and the user's own.
  *
+ * @param own their definition says what is kept of them where the setting does not
  * @throws ConfigurationError when `TALLY_HISTORY` names an operation that there is not
  */
-export function operationsWithHistory({ TALLY_HISTORY, REDIS_URL }: Config): Operation[] {
-  const entries = TALLY_HISTORY ?? (REDIS_URL === undefined ? ENTRIES_ON_PRIVATE_REDIS : 0);
-  const { operations } = createRegistry();
+export function operationsWithHistory(
+  { TALLY_HISTORY, REDIS_URL }: Config,
+  own: readonly Operation[] = [],
+): Operation[] {
+  const { operations } = createRegistry(own);
   const keeping = operations.filter((operation) => operation.withHistory !== undefined);
   const names = keeping.map(({ name }) => name);
-  const unknown = typeof entries === 'number' ? undefined : [...entries.keys()].find((name) => !names.includes(name));
+  const unknown =
+    TALLY_HISTORY instanceof Map ? [...TALLY_HISTORY.keys()].find((name) => !names.includes(name)) : undefined;
   if (unknown !== undefined) {
     throw new ConfigurationError(`TALLY_HISTORY: "${unknown}" is not one of ${names.join(', ')}`);
   }
   return keeping.flatMap((operation) => {
-    const kept = typeof entries === 'number' ? entries : (entries.get(operation.name) ?? 0);
-    return kept === 0 ? [] : (operation.withHistory?.(kept) ?? []);
+    const isOwn = own.includes(operation);
+    const usual = operation.history === false && REDIS_URL === undefined ? ENTRIES_ON_PRIVATE_REDIS : operation.history;
+    const kept = TALLY_HISTORY instanceof Map ? TALLY_HISTORY.get(operation.name) : TALLY_HISTORY;
+    const entries = kept ?? (TALLY_HISTORY instanceof Map ? operation.history : usual);
+    const same = entries === operation.history || (entries === 0 && operation.history === false);
+    return same ? (isOwn ? operation : []) : (operation.withHistory?.(entries === 0 ? false : entries) ?? []);
   });
 }

@@ -26,7 +26,7 @@ const REPORT_EVERY_MS = 1_000;
 export async function importFile(path: string, flags: ImportFlags): Promise<void> {
   const context = createContext(process.stderr);
   const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = context.config;
-  const plan = await checkFile(path, flags, { namespace, prefix });
+  const plan = await checkFile(path, flags, { namespace, prefix, operations: context.operations });
   if (flags.dryRun) {
     console.log(`${count(plan.rows, 'row')} can be imported; nothing was`);
     return;

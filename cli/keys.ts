@@ -1,11 +1,12 @@
 import { ConfigurationError } from '../src/errors.js';
-import { fits } from '../src/api/access/pattern.js';
+import { fits } from '../src/lib/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
 import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { createContext, findRedis } from './context.js';
+import { noteDoor } from './installation.js';
 import { keySettings } from './key-flags.js';
 import type { CreateKeyFlags } from './key-flags.js';
 import { withKeyStore } from './stores.js';
@@ -23,7 +24,8 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
   const { replaces } = flags;
   const made = replaces === undefined ? makeApiKey(keySettings(flags)) : undefined;
   const context = createContext(process.stderr);
-  const { secret, key, before } = await withKeyStore(context, findRedis(context), async (store) => {
+  const target = findRedis(context);
+  const { secret, key, before } = await withKeyStore(context, target, async (store) => {
     const { secret, key } = made ?? makeApiKey(keySettings(flags, await keyOf(store, replaces)));
     const before = await store.count();
     await store.add(key);
@@ -33,6 +35,7 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
   console.error(`This is the secret of key ${describe(key)}.`);
   console.error(`It is shown only now. Servers know it ${SOON}.`);
   if (before === 0) {
+    await noteDoor(context, target, 'apiKeys', true);
     console.error('It is the first key: from now on the API asks everyone for one.');
   }
   if (replaces !== undefined) {
@@ -76,7 +79,8 @@ export async function listKeys({ json }: ListKeysFlags): Promise<void> {
 /** `tally keys revoke`: nobody gets in with it any more. */
 export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
-  const left = await withKeyStore(context, findRedis(context), async (store) => {
+  const target = findRedis(context);
+  const left = await withKeyStore(context, target, async (store) => {
     if (!(await store.remove(id))) {
       throw noKey(id);
     }
@@ -84,6 +88,7 @@ export async function revokeKey(id: string): Promise<void> {
   });
   console.log(`revoked ${id}; servers refuse it ${SOON}`);
   if (left === 0) {
+    await noteDoor(context, target, 'apiKeys', false);
     console.error(
       'It was the last key: servers that run now still ask for one; those started from now on serve this machine only, and ask for none.',
     );

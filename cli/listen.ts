@@ -22,8 +22,9 @@ export function listen(listener: RequestListener, { config }: Context): Promise<
 const CLOSE_METRICS_MS = 100;
 
 /** Metrics of this process, and of its queues and Redis. */
-export function metricsWithRedis({ config, logger }: Context, redis: RedisTarget): Metrics {
-  return createMetrics({ redis, namespace: config.TALLY_NAMESPACE, prefix: config.TALLY_PREFIX, logger });
+export function metricsWithRedis({ config, logger, operations }: Context, redis: RedisTarget): Metrics {
+  const { TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix } = config;
+  return createMetrics({ redis, namespace, prefix, operations, logger });
 }
 
 /**

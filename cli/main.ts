@@ -4,12 +4,16 @@ import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
 import { bearLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
+import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
+import { withFailuresCommands } from './failures-command.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { withOperations } from './operations.js';
+import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
@@ -26,7 +30,7 @@ bearLostTerminal();
 // Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')
   .description('Counters, inventory, XP and scores in Redis: every update takes effect exactly once.')
-  .version('0.1.0')
+  .version(VERSION)
   .showHelpAfterError()
   .exitOverride();
 
@@ -132,11 +136,23 @@ program
   .action(async (flags: ReadmitFlags) => (await import('./readmit.js')).readmitJobs(flags));
 
 program
+  .command('queues')
+  .description('print what waits in the queues, for how long, and what failed')
+  .option('--json', 'print JSON')
+  .action(async (flags: QueuesFlags) => (await import('./queues.js')).listQueues(flags));
+
+program
   .command('doctor')
   .description('check the Redis that Tally is pointed at')
   .option('--as <role>', 'check that its user may do all that this needs: producer, api, worker, dashboard ...')
   .option('--key <keys...>', 'keys that updates change, whose use to check too')
+  .option('--json', 'print JSON: whether it is well, and all that was found')
   .action(async (flags: DoctorFlags) => (await import('./doctor.js')).doctor(flags));
+
+program
+  .command('accept-loss')
+  .description('say that what Redis had lost is gone for good, and that what it holds now takes its place')
+  .action(async () => (await import('./installation.js')).acceptLoss());
 
 program
   .command('prepare-cluster')
@@ -196,6 +212,8 @@ schedules
   .description('let a paused schedule go on; what it missed is not made up for')
   .argument('<id>')
   .action(async (id: string) => (await import('./schedules.js')).pauseSchedule(id, false));
+
+withFailuresCommands(program.command('failures'));
 
 const keys = program.command('keys').description('API keys: who may call the HTTP API, and what for');
 
@@ -264,6 +282,8 @@ users
   .description('remove a user')
   .argument('<name>')
   .action(async (name: string) => (await import('./users.js')).removeUser(name));
+
+withOperations(program);
 
 try {
   await program.parseAsync();

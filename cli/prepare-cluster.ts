@@ -41,7 +41,7 @@ export async function prepareCluster(): Promise<void> {
     ...store,
     namespace: options.namespace,
     inCluster: {
-      registry: createRegistry(),
+      registry: createRegistry(context.operations),
       isReservedKey: keys.isReserved,
       slotOf: (steps: readonly Step[]) => receipts.slotOf(steps),
     },

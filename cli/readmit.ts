@@ -28,7 +28,7 @@ export async function readmitJobs(flags: ReadmitFlags): Promise<void> {
   const store = openStore({ ...connectionOptions(context, findRedis(context)), ...storeOptions });
   try {
     const options = {
-      queues: flags.queue === undefined ? createRegistry().queues : [flags.queue],
+      queues: flags.queue === undefined ? createRegistry(context.operations).queues : [flags.queue],
       withWaiting: flags.waiting === true,
       dryRun: flags.dryRun === true,
       windowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,

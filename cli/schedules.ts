@@ -1,5 +1,5 @@
 import { createProducer } from '../src/index.js';
-import type { Producer, Schedule, ScheduleRequest } from '../src/index.js';
+import type { BuiltInOperation, Operation, Producer, Schedule, ScheduleRequest } from '../src/index.js';
 import { ConfigurationError } from '../src/errors.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
 
@@ -60,7 +60,9 @@ export async function pauseSchedule(id: string, paused: boolean): Promise<void> 
   console.log(`${paused ? 'paused' : 'resumed'} ${id}`);
 }
 
-async function withProducer<Answer>(ask: (producer: Producer) => Promise<Answer>): Promise<Answer> {
+async function withProducer<Answer>(
+  ask: (producer: Producer<BuiltInOperation | Operation>) => Promise<Answer>,
+): Promise<Answer> {
   const context = createContext(process.stderr);
   const producer = createProducer({ ...connectionOptions(context, findRedis(context)), ...producerOptions(context) });
   try {

@@ -26,7 +26,12 @@ export function withUserStore<T>(
   return withStore(context, target, ({ redis, keys }) => use(new UserStore(redis, keys)));
 }
 
-async function withStore<T>(context: Context, target: RedisTarget, use: (store: Store) => Promise<T>): Promise<T> {
+/** Does something with what this Redis holds. */
+export async function withStore<T>(
+  context: Context,
+  target: RedisTarget,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
   const options = { connectionName: 'tally-access', timeoutMs: TIMEOUT_MS };
   const store = openStore({ ...connectionOptions(context, target), ...options });
   try {

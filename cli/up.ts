@@ -7,10 +7,12 @@ import { describeTarget } from '../src/redis/target.js';
 import type { RedisTarget } from '../src/redis/target.js';
 import { claimEmbeddedRedis } from '../src/redis/embedded-record.js';
 import { withinTime } from '../src/lib/timeouts.js';
+import { announce as announceProcess } from './announce.js';
 import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
+import { watchInstallation } from './installation.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { startWorker, stopAll } from './worker.js';
@@ -51,9 +53,13 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const worker = startWorker(context, redis, metrics);
   stops.push(() => worker.close());
   await worker.ready();
-  const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics });
+  const installation = await watchInstallation(context, redis, metrics, stops, ['users', 'apiKeys']);
+  announceProcess(metrics, 'up', stops);
+  const requireSignIn = () => installation.isClosed('users');
+  const requireKey = () => installation.isClosed('apiKeys');
+  const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics, requireSignIn });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics });
+  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics, requireKey });
   stops.push(() => api.close());
   const server = await listen(onOnePort(dashboard.app, api.app), context);
   stops.push(() => {
@@ -68,7 +74,7 @@ async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget>
   if (config.REDIS_URL !== undefined) {
     return findRedis(context);
   }
-  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger);
+  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger, config.TALLY_REDIS_PORT);
   let stopping = false;
   stops.push(() => {
     stopping = true;

@@ -6,6 +6,7 @@ import { changeUser, makeUser, requireName } from '../dashboard/access/user.js';
 import type { User } from '../dashboard/access/user.js';
 import { ConfigurationError } from '../src/errors.js';
 import { createContext, findRedis } from './context.js';
+import { noteDoor } from './installation.js';
 import { askNewPassword } from './users-password.js';
 import { withUserStore } from './stores.js';
 
@@ -21,7 +22,8 @@ export interface ListUsersFlags {
 export async function addUser(name: string, flags: AddUserFlags): Promise<void> {
   const role = roleOf(flags.role, '--role');
   requireName(name);
-  const before = await withUsers(async (store) => {
+  const { context, target } = here();
+  const before = await withUserStore(context, target, async (store) => {
     const user = await makeUser(name, role, await askNewPassword(name));
     const count = await store.count();
     await store.add(user);
@@ -29,6 +31,7 @@ export async function addUser(name: string, flags: AddUserFlags): Promise<void> 
   });
   console.log(`added ${name}, ${role}`);
   if (before === 0) {
+    await noteDoor(context, target, 'users', true);
     console.error('It is the first user: from now on the dashboard asks everyone to sign in.');
   }
 }
@@ -72,7 +75,8 @@ export async function changeRole(name: string, role: string): Promise<void> {
 
 /** `tally users remove`: nobody gets in under this name any more. */
 export async function removeUser(name: string): Promise<void> {
-  const left = await withUsers(async (store) => {
+  const { context, target } = here();
+  const left = await withUserStore(context, target, async (store) => {
     if (!(await store.remove(name))) {
       throw unknownUser(name);
     }
@@ -80,15 +84,21 @@ export async function removeUser(name: string): Promise<void> {
   });
   console.log(`removed ${name}, who is signed out everywhere`);
   if (left === 0) {
+    await noteDoor(context, target, 'users', false);
     console.error(
       'It was the last user: dashboards that run now still ask people to sign in; those started from now on serve this machine only, and ask nobody.',
     );
   }
 }
 
-function withUsers<T>(use: (store: UserStore) => Promise<T>): Promise<T> {
+function here() {
   const context = createContext(process.stderr);
-  return withUserStore(context, findRedis(context), use);
+  return { context, target: findRedis(context) };
+}
+
+function withUsers<T>(use: (store: UserStore) => Promise<T>): Promise<T> {
+  const { context, target } = here();
+  return withUserStore(context, target, use);
 }
 
 async function requireUser(store: UserStore, name: string): Promise<User> {

@@ -36,7 +36,7 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
     ...connectionOptions(context, redis),
     ...durabilityOptions(context),
     partitionShare: config.TALLY_PARTITION_SHARE,
-    operations: operationsWithHistory(config),
+    operations: operationsWithHistory(config, context.operations),
     metrics,
     concurrency: config.TALLY_CONCURRENCY,
     lockDurationMs: config.TALLY_LOCK_DURATION_MS,

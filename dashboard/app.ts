@@ -18,6 +18,7 @@ import { createAccessControl } from './access/access-control.js';
 import { proxySchema, trustOf } from './access/proxy.js';
 import type { ProxyOptions } from './access/proxy.js';
 import { AuditLog } from './audit/audit-log.js';
+import { CHANGED_JOBS_PATH, ChangedJobs } from './audit/changed-jobs.js';
 import { AUDIT_PATH, auditPage } from './audit/audit-page.js';
 import { recordActions } from './audit/record-actions.js';
 import { changeBoardPage } from './board/board-page.js';
@@ -25,19 +26,28 @@ import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
+import { failuresPages } from './failures/failures-pages.js';
+import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.js';
 import { keysPages } from './cells/cells-pages.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
+import { underAnyPath } from './under-any-path.js';
+import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
 export interface DashboardOptions extends CommonOptions, MetricsOption {
   /** A proxy in front of the dashboard, whose word is taken. @defaultValue none: such headers mean nothing */
   proxy?: ProxyOptions | undefined;
+  /** Whether people must sign in also while there are no users: a function is asked at each request. @defaultValue false */
+  requireSignIn?: boolean | (() => boolean);
 }
 
 export interface Dashboard {
-  /** Serves the dashboard; hand it to `http.createServer`. */
+  /**
+   * Serves the dashboard: hand it to `http.createServer`, or mount it under a path of an Express app of yours,
+   * `app.use('/tools/tally', dashboard.app)`; then it stands at `/tools/tally/ops`.
+   */
   readonly app: Express;
   /** Closes the connections to Redis. Close the HTTP server first. */
   close(): Promise<void>;
@@ -54,7 +64,12 @@ const PATIENCE_MS = 1_200;
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: proxySchema.optional() });
+const optionsSchema = z.strictObject({
+  ...commonShape,
+  ...metricsShape,
+  proxy: proxySchema.optional(),
+  requireSignIn: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
+});
 
 /**
  * The dashboard: Bull Board over all queues, at `/ops/queues`, and what was done there, at `/ops/audit`.
@@ -62,7 +77,7 @@ const optionsSchema = z.strictObject({ ...commonShape, ...metricsShape, proxy: p
  * @throws ConfigurationError for options that don't fit
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { proxy, ...checked } = checkOptions('createDashboard', optionsSchema, options);
+  const { proxy, requireSignIn, ...checked } = checkOptions('createDashboard', optionsSchema, options);
   const registry = createRegistry(checked.operations);
   const storeOptions = { timeoutMs: ANSWER_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
   const store = openStore({ ...checked, connectionName: 'tally-dashboard', ...storeOptions });
@@ -74,12 +89,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     metrics.refusals.count(code);
   };
   const audit = new AuditLog(store);
-  const access = createAccessControl({ ...store, proxy });
+  const isClosed = typeof requireSignIn === 'function' ? requireSignIn : () => requireSignIn;
+  const access = createAccessControl({ ...store, proxy, isClosed });
 
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
+  app.use(underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
@@ -90,7 +107,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get(['/', '/ops'], (_request, response) => {
     response.redirect(BOARD_PATH);
   });
+  const changedJobs = new ChangedJobs(store);
+  app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(AUDIT_PATH, auditPage(audit));
+  app.get(`${CHANGED_JOBS_PATH}/:id`, changedJobs.send);
+  app.use(failuresPages({ ...store, registry, changedJobs }));
+  app.use(removePages({ ...store, queues, changedJobs }));
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
   app.use(keysPages({ ...store, registry, queues }));
   app.get(METRICS_PATH, answerMetrics(metrics));

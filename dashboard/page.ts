@@ -9,6 +9,7 @@ export const STYLESHEET_PATH = '/ops/pages.css';
 
 /** The parts of the dashboard, as the header of every page lists them. */
 export const SECTIONS = [
+  { name: 'Failures', path: '/ops/failures' },
   { name: 'Queues', path: '/ops/queues' },
   { name: 'Keys', path: '/ops/keys' },
   { name: 'Schedules', path: '/ops/schedules' },
@@ -37,7 +38,7 @@ const CONTENT_SECURITY_POLICY = [
 
 /** Answers with a page of Tally's own. Only one that loads scripts may run any, and those from here. */
 export function sendPage(response: Response, page: Page): void {
-  const policy = CONTENT_SECURITY_POLICY + (page.assets === undefined ? '' : "; script-src 'self'");
+  const policy = CONTENT_SECURITY_POLICY + (page.assets === undefined ? '' : "; script-src 'self'; connect-src 'self'");
   response.set('Content-Security-Policy', policy).type('html').send(renderPage(page));
 }
 
@@ -148,6 +149,25 @@ button {
   padding: .5rem 1rem; border: 1px solid transparent; border-radius: var(--radius); background: var(--primary);
   color: var(--primary-foreground); font: inherit; font-weight: 600; cursor: pointer;
 }
+button:hover, a.button:hover { filter: brightness(1.08); }
+a.button { display: inline-block; padding: .5rem 1rem; border: 1px solid var(--input); border-radius: var(--radius); font-weight: 600; text-decoration: none; }
+button.danger { background: var(--destructive); color: var(--destructive-foreground); }
+a.danger { color: var(--destructive); border-color: var(--destructive); }
+a.button.quiet { padding: .25rem .75rem; color: var(--foreground); font-weight: 400; }
+.buttons { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
+.rows { list-style: none; margin: 0; padding: 0; display: grid; gap: .5rem; }
+.rows p { margin: 0; }
+.rows p + p { margin-top: .25rem; }
+.row { display: flex; flex-wrap: wrap; gap: .75rem 1.5rem; }
+.grow { flex: 1 1 20rem; min-width: 0; }
+.side { display: flex; flex-direction: column; gap: .5rem; align-items: flex-end; }
+.words { font-weight: 600; overflow-wrap: anywhere; }
+.tag.bad { background: var(--bad); color: var(--destructive); }
+.tag.warn { background: var(--warn); color: var(--warn-foreground); }
+.tag.good { background: var(--good); color: var(--good-foreground); }
+details { margin-top: .5rem; }
+summary { cursor: pointer; color: var(--muted-foreground); }
+pre { margin: .5rem 0 0; overflow-x: auto; white-space: pre-wrap; }
 button.quiet { padding: .25rem .75rem; border-color: var(--input); background: transparent; color: var(--foreground); font-weight: 400; }
 .stack > * + * { margin-top: 1rem; }
 figure { margin: 0; }

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** A counter that does not exist yet starts at 0. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -18,3 +19,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

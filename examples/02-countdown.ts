@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** Without `by`, one is subtracted. A counter may go below zero, unless `min` says otherwise. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -22,3 +23,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

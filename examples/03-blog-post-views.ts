@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** `field` beside the key makes the counter a field of a hash: here the views of one post. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
@@ -15,3 +16,5 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
     ],
   };
 }
+
+await runAlone(import.meta, run);

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** With `levels` (the XP at which each level begins), the result also tells the level. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -18,3 +19,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

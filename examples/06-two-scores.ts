@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** Both scores change in one atomic step. `member` makes them scores of a leaderboard, a sorted set. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -29,3 +30,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

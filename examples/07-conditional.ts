@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** A condition that does not hold is an answer, not an error: the outcome is `rejected` and nothing changes. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
@@ -25,3 +26,5 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
     ],
   };
 }
+
+await runAlone(import.meta, run);

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /**
  * Several updates, all or nothing: a sale takes stock, awards the buyer XP and counts itself. The braces keep its keys
@@ -32,3 +33,5 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
     ],
   };
 }
+
+await runAlone(import.meta, run);

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** `energy.spend` is defined in energy-spend.ts. It shares its cell with any other operation. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -20,3 +21,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

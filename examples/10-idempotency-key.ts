@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** However often an update is sent with the same idempotency key, it takes effect once. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
@@ -18,3 +19,5 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
     ],
   };
 }
+
+await runAlone(import.meta, run);

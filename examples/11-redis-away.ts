@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { createProducer, QueueUnavailableError } from '../src/index.js';
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** A port of this machine on which nothing listens, so Redis is away. */
 const NOBODY = 'redis://127.0.0.1:1';
@@ -44,3 +45,5 @@ async function sendWhileAway(order: { key: string }, options: { idempotencyKey: 
   }
   throw new Error(`something answers at ${NOBODY}`);
 }
+
+await runAlone(import.meta, run);

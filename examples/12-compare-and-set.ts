@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** Where others write too: set a value only if it is still the one that you have seen. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
@@ -22,3 +23,5 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
     ],
   };
 }
+
+await runAlone(import.meta, run);

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 const timeZone = 'Europe/Berlin';
 
@@ -44,3 +45,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     })),
   };
 }
+
+await runAlone(import.meta, run);

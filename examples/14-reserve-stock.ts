@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Outcome } from '../src/index.js';
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** Hold stock while somebody pays. What is neither confirmed nor released goes back by itself. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
@@ -43,3 +44,5 @@ function withoutTime(outcome: Outcome<{ expiresAt: string }>): Outcome {
     ? { ...outcome, result: { ...outcome.result, expiresAt: '(in 10 minutes)' } }
     : outcome;
 }
+
+await runAlone(import.meta, run);

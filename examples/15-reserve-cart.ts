@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** A cart of several articles: all of it is held and sold, or nothing. In a Cluster its keys share a hash tag. */
 export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
@@ -41,3 +42,5 @@ export async function run({ producer, key }: ExampleContext): Promise<Lesson> {
     ],
   };
 }
+
+await runAlone(import.meta, run);

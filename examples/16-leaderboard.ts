@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** A leaderboard is a sorted set: each player a member. Those with equal scores share a rank. */
 export async function run({ producer, reader, key }: ExampleContext): Promise<Lesson> {
@@ -25,3 +26,5 @@ export async function run({ producer, reader, key }: ExampleContext): Promise<Le
     ],
   };
 }
+
+await runAlone(import.meta, run);

@@ -1,4 +1,5 @@
 import type { ExampleContext, Lesson } from './example.js';
+import { runAlone } from './running.js';
 
 /** Counting by days needs no resets: each day has a key of its own, which goes when it is not needed any more. */
 export async function run({ producer, reader, redis, key }: ExampleContext): Promise<Lesson> {
@@ -35,3 +36,5 @@ export async function run({ producer, reader, redis, key }: ExampleContext): Pro
     ],
   };
 }
+
+await runAlone(import.meta, run);

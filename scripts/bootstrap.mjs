@@ -38,8 +38,17 @@ const BUILD_INPUTS = [
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 requireNode();
+if (process.argv.includes('--build-only')) {
+  // npm's `prepare`: of an install by git, of `npm pack`, and within the install below. Without a compiler there is nothing to build.
+  if (existsSync('node_modules/typescript/bin/tsc')) {
+    whenChanged('dist/.tally-build', BUILD_INPUTS, build);
+  }
+  process.exit();
+}
 whenChanged('node_modules/.tally-packages', ['package.json', 'package-lock.json'], installPackages);
-requireRedisServer();
+if (process.env.npm_lifecycle_event !== 'prepack' && process.env.npm_lifecycle_event !== 'prepack:two') {
+  requireRedisServer();
+}
 if (NEED_BROWSER.includes(process.env.npm_lifecycle_event)) {
   requireBrowser();
 }
@@ -110,7 +119,10 @@ function build() {
 
 function requireRedisServer() {
   // Servers elsewhere are used by URL; tests and examples always start their own.
-  if ((process.env.REDIS_URL && process.env.npm_lifecycle_event === 'prestart') || SERVER_PROGRAMS.some(isOnPath)) {
+  if (
+    (process.env.REDIS_URL && ['prestart', 'preexamples'].includes(process.env.npm_lifecycle_event)) ||
+    SERVER_PROGRAMS.some(isOnPath)
+  ) {
     return;
   }
   const installer = redisInstaller();

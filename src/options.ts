@@ -1,6 +1,7 @@
 import type { Telemetry } from 'bullmq';
 import { z } from 'zod';
 import type { Logger } from 'pino';
+import { isOperation } from './operations/operation.js';
 import type { Operation } from './operations/operation.js';
 import type { RedisTarget } from './redis/target.js';
 import { DEFAULT_NAMESPACE } from './redis/keys.js';
@@ -33,7 +34,7 @@ export const commonShape = {
   namespace: z.string().min(1).default(DEFAULT_NAMESPACE.namespace),
   prefix: z.string().min(1).default(DEFAULT_NAMESPACE.prefix),
   partitions: z.int().min(1).max(MAX_PARTITIONS).optional(),
-  operations: z.array(z.custom<Operation>()).default([]),
+  operations: z.array(z.custom<Operation>(isOperation, { error: 'give what defineOperation() returns' })).default([]),
   logger: z.custom<Logger>().optional(),
 };
 

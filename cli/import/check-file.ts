@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { paramsSchema } from '../../src/api/operations.js';
 import { ConfigurationError, ValidationError } from '../../src/errors.js';
+import type { Operation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdate } from '../../src/operations/update.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -34,12 +35,16 @@ export interface Import {
 }
 
 /** Reads the file once. @throws ConfigurationError that names its faulty lines: nothing was submitted */
-export async function checkFile(path: string, flags: FileFlags, names: Namespace): Promise<Import> {
+export async function checkFile(
+  path: string,
+  flags: FileFlags,
+  { operations, ...names }: Namespace & { readonly operations: readonly Operation[] },
+): Promise<Import> {
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw new ConfigurationError(`there is no file ${path} (it is read twice, so it can't be a pipe)`);
   }
   const form = formOf(path, flags);
-  const registry = createRegistry();
+  const registry = createRegistry(operations);
   const operation = registry.find(flags.operation);
   if (operation === undefined) {
     const suggestion = registry.suggest(flags.operation);

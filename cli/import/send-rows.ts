@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { BackpressureError } from '../../src/errors.js';
-import type { Outcome, Producer, Submission, Update } from '../../src/index.js';
+import type { BuiltInOperation, Operation, Outcome, Producer, Submission, Update } from '../../src/index.js';
 
 /** Updates that are submitted together, and such parts whose outcomes are awaited at a time. */
 const PART = 500;
@@ -37,7 +37,7 @@ export class RowSender {
 
   /** @param timeoutMs how long an outcome may take */
   constructor(
-    private readonly producer: Producer,
+    private readonly producer: Producer<BuiltInOperation | Operation>,
     private readonly timeoutMs: number,
     private readonly listener: Listener,
   ) {}
@@ -93,7 +93,7 @@ export class RowSender {
   async #submit(updates: Update[]): Promise<Submission[]> {
     for (;;) {
       try {
-        return await this.producer.submit(updates as Parameters<Producer['submit']>[0] & Update[]);
+        return await this.producer.submit(updates as readonly { operation: string; params: unknown }[]);
       } catch (error) {
         if (!(error instanceof BackpressureError)) {
           throw error;

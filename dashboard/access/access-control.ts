@@ -12,6 +12,7 @@ import { UserStore } from './user-store.js';
 
 interface AccessControlOptions extends Pick<Store, 'redis' | 'keys' | 'masters'> {
   readonly proxy: ProxyOptions | undefined;
+  readonly isClosed: () => boolean;
 }
 
 /** What stands before everything in the dashboard, and what it takes to end it. */
@@ -21,13 +22,14 @@ export interface AccessControl {
 }
 
 /** Lets those through who have signed in, as far as their role goes. */
-export function createAccessControl({ redis, keys, masters, proxy }: AccessControlOptions): AccessControl {
+export function createAccessControl(options: AccessControlOptions): AccessControl {
+  const { redis, keys, masters, proxy, isClosed } = options;
   const users = new CachedUsers({ redis, store: new UserStore(redis, keys), keys, masters });
   const sessions = new Sessions(redis, keys, masters);
   const limits = attemptLimits(nameOf, refuseAttempt);
   return {
     handlers: [
-      identify({ users, sessions, proxy }),
+      identify({ users, sessions, proxy, isClosed }),
       refuseOtherSites,
       signInPages({ users, sessions, limits }),
       requireRole,

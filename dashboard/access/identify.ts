@@ -13,6 +13,8 @@ interface IdentitySources {
   readonly users: KnownUsers;
   readonly sessions: Sessions;
   readonly proxy: ProxyOptions | undefined;
+  /** Whether people are asked also while there are no users. */
+  readonly isClosed: () => boolean;
 }
 
 const THIS_MACHINE: SignedIn = { name: 'this machine', role: 'operator', by: 'nobody-asked' };
@@ -24,7 +26,7 @@ const THIS_MACHINE: SignedIn = { name: 'this machine', role: 'operator', by: 'no
  * Once there were users, people are asked until the process ends: whoever removes the last one does not mean to open
  * the dashboard.
  */
-export function identify({ users, sessions, proxy }: IdentitySources): RequestHandler {
+export function identify({ users, sessions, proxy, isClosed }: IdentitySources): RequestHandler {
   const signedInByProxy = proxy && wordOfProxy(proxy);
   let asksPeople = proxy !== undefined;
   return async (request, response, next) => {
@@ -37,7 +39,7 @@ export function identify({ users, sessions, proxy }: IdentitySources): RequestHa
       next();
       return;
     }
-    asksPeople ||= (await users.count()) > 0;
+    asksPeople ||= isClosed() || (await users.count()) > 0;
     if (!asksPeople && isLoopbackAddress(request.socket.localAddress)) {
       refuseOtherHosts(request);
       noteSignedIn(response, THIS_MACHINE);

@@ -65,8 +65,8 @@ function readEntry(text: string): AuditEntry[] {
   }
 }
 
-function wordsOf({ who = 'someone', role, action, queue, job, result, from }: AuditEntry): string {
+function wordsOf({ who = 'someone', role, action, queue, job, detail, result, from }: AuditEntry): string {
   const whose = role === undefined ? who : `${who} (${role})`;
-  const what = [action, queue && `queue ${queue}`, job && `job ${job}`].filter(Boolean).join(', ');
+  const what = [action, queue && `queue ${queue}`, job && `job ${job}`, detail].filter(Boolean).join(', ');
   return `${whose} from ${from}: ${what}: ${result}`;
 }

@@ -4,6 +4,9 @@ import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { sendPage } from '../page.js';
 import type { AuditLog } from './audit-log.js';
+import { PAGE_ASSETS } from '../page-script.js';
+import { timeAt, ZONE } from '../time.js';
+import { CHANGED_JOBS_PATH } from './changed-jobs.js';
 import type { AuditEntry } from './entry.js';
 
 export const AUDIT_PATH = '/ops/audit';
@@ -13,13 +16,13 @@ export function auditPage(log: AuditLog): RequestHandler {
   return async (_request, response) => {
     const { ofUsers, ofStrangers } = await log.read();
     const content = html`<p class="muted">
-        Whatever was done here or refused, the latest first; times are UTC. The log of Tally has it all.
+        Whatever was done here or refused, the latest first; times are those of ${ZONE}. The log of Tally has it all.
       </p>
       <h2>Actions</h2>
       ${table(ofUsers)}
       <h2>Without a sign-in</h2>
       ${table(ofStrangers)}`;
-    sendPage(response, { title: 'Audit', user: signedInOf(response), content });
+    sendPage(response, { title: 'Audit', user: signedInOf(response), content, assets: PAGE_ASSETS });
   };
 }
 
@@ -47,11 +50,14 @@ function table(entries: readonly AuditEntry[]): Html {
   </div>`;
 }
 
-function row({ at, who, role, action, queue, job, result, status, from }: AuditEntry): Html {
+function row({ at, who, role, action, queue, job, detail, jobs, result, status, from }: AuditEntry): Html {
   return html`<tr>
-    <td class="nowrap"><time datetime="${at}">${at.slice(0, 19).replace('T', ' ')}</time></td>
+    <td class="nowrap">${timeAt(at)}</td>
     <td>${who ?? 'someone'} ${role !== undefined && html`<span class="tag">${role}</span>`}</td>
-    <td>${action}</td>
+    <td>
+      <span>${action}</span> ${detail !== undefined && html`<br /><span class="muted">${detail}</span>`}
+      ${jobs !== undefined && html`<br /><a href="${CHANGED_JOBS_PATH}/${jobs}">which jobs</a>`}
+    </td>
     <td>${queue}</td>
     <td class="code">${job !== undefined && jobLink(queue ?? '', job)}</td>
     <td class="nowrap">${result === 'done' ? result : html`<span class="error">${result}</span>`} ${status}</td>

@@ -14,6 +14,10 @@ export const entrySchema = z.object({
   action: z.string(),
   queue: z.string().optional(),
   job: z.string().optional(),
+  /** Values that were set, or what an action was done to and how many that were. */
+  detail: z.string().optional(),
+  /** Under which the jobs are kept that it was done to, see `changed-jobs.ts`. */
+  jobs: z.string().optional(),
   result: z.enum(RESULTS),
   /** The status of the answer. */
   status: z.int().optional(),
@@ -45,4 +49,16 @@ export function noteAttemptedName({ locals }: Response, name: string | undefined
 
 export function attemptedNameOf({ locals }: Response): string | undefined {
   return locals['triedName'] as string | undefined;
+}
+
+/** What an entry says beside what the path of its request does. */
+export type Detail = Pick<AuditEntry, 'detail' | 'jobs'>;
+
+/** Has more recorded of an action than its path says. */
+export function noteDetail({ locals }: Response, detail: Detail): void {
+  locals['auditDetail'] = detail;
+}
+
+export function detailOf({ locals }: Response): Detail | undefined {
+  return locals['auditDetail'] as Detail | undefined;
 }

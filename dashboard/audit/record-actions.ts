@@ -2,7 +2,8 @@ import type { RequestHandler } from 'express';
 import { signedInOf } from '../access/signed-in.js';
 import { describeAction } from './action-words.js';
 import type { AuditLog } from './audit-log.js';
-import { resultOf, attemptedNameOf } from './entry.js';
+import { attemptedNameOf, detailOf, resultOf } from './entry.js';
+import { valuesOf } from './values.js';
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -22,6 +23,7 @@ export function recordActions(log: AuditLog): RequestHandler {
           who: user?.name ?? attemptedNameOf(response),
           role: user?.role,
           ...describeAction(method, path),
+          ...(detailOf(response) ?? valuesOf(path, request.body)),
           result: resultOf(status),
           status,
           from: from.slice(0, LONGEST_ADDRESS),

@@ -5,6 +5,7 @@ import type { Registry } from '../../src/operations/registry.js';
 import type { Store } from '../../src/layout/store.js';
 import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
+import { boardActions } from './board-actions.js';
 import { createBoard } from './board.js';
 import type { ReadWorkers } from './readable-queue.js';
 import { refuseUnreachable } from './unreachable.js';
@@ -44,6 +45,7 @@ export function boardOfRole({ redis, masters, queues, registry, logger }: BoardO
     next();
   });
   router.use(refuseUnreachable(() => shown ?? []));
+  router.use(boardActions(redis, () => shown ?? []));
   router.use((request, response, next) => {
     const board = boards[signedInOf(response)?.role ?? 'viewer'];
     board.app(request, response, next);

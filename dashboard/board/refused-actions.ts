@@ -13,6 +13,15 @@ const EDITED = refusal(
   405,
   'the data of a job can not be edited: its outcomes and receipts belong to them; submit a new update instead',
 );
+const REMOVED = refusal(
+  409,
+  'updates that were accepted are removed on the pages that say how many they are and of what: /ops/failures/remove for those ' +
+    'that failed, /ops/remove-waiting for those that wait',
+);
+const OBLITERATED = refusal(
+  405,
+  'a queue can not be obliterated: what waits and what failed is removed on the pages that say how much it is, and the rest by its age',
+);
 const COMPLETED = refusal(
   409,
   'a job that Tally completed has taken effect, and running it again would change nothing; those that another program ' +
@@ -31,6 +40,12 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
       return ADDED_BY_HAND;
     case '/api/queues/:queueName/:jobId/update-data':
       return EDITED;
+    case '/api/queues/:queueName/clean/:queueStatus':
+      return queueStatus === 'completed' ? undefined : REMOVED;
+    case '/api/queues/:queueName/empty':
+      return REMOVED;
+    case '/api/queues/:queueName/obliterate':
+      return OBLITERATED;
     case '/api/queues/:queueName/retry/:queueStatus':
       return queueStatus === 'completed' ? COMPLETED : undefined;
     case '/api/queues/:queueName/:jobId/retry': {

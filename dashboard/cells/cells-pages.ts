@@ -9,7 +9,8 @@ import type { Html } from '../../src/web/html.js';
 import { askMasterOf, MasterUnreachableError } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
 import type { Page } from '../page.js';
-import { assets, CHART_ASSETS } from './chart.js';
+import { PAGE_ASSETS } from '../page-script.js';
+import { chartAssets, CHART_ASSETS } from './chart.js';
 import { boardNamesOf } from './board-names.js';
 import { cellContent } from './cell-page.js';
 import type { KnownOfCell } from './cell-page.js';
@@ -54,8 +55,8 @@ export function keysPages(deps: FindDeps): Router {
           return;
         }
         const content = html`${cellForm(fields)} ${cellContent(known, registry)}`;
-        const hasChart = known.inspected.changes.length > 0;
-        sendPage(response, { ...page, content, ...(hasChart && { assets: CHART_ASSETS }) });
+        const assets = assetsOf(known);
+        sendPage(response, { ...page, content, ...(assets && { assets }) });
         return;
       }
     }
@@ -72,7 +73,7 @@ export function keysPages(deps: FindDeps): Router {
     const content = html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`;
     sendPage(response, { ...page, content });
   });
-  router.use(assets());
+  router.use(chartAssets());
   return router;
 }
 
@@ -99,6 +100,14 @@ function sendUnreachable(
   const content = html`${form}
     <p class="error">${unreachable.message}.</p>`;
   sendPage(response.status(unreachable.status), { ...page, content });
+}
+
+/** None for a page without times. */
+function assetsOf({ inspected, reservations }: KnownOfCell): Page['assets'] {
+  if (inspected.changes.length > 0) {
+    return CHART_ASSETS;
+  }
+  return reservations.total > 0 ? PAGE_ASSETS : undefined;
 }
 
 /** All that is known of a cell. */

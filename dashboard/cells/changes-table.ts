@@ -3,6 +3,7 @@ import type { Change } from '../../src/readers/read-history.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { BoardNames } from './board-names.js';
+import { timeAt, ZONE } from '../time.js';
 import { jobLink } from './links.js';
 
 /** The last changes of a cell; between them what changed it without leaving a history. */
@@ -14,7 +15,7 @@ export function changesTable(changes: readonly Change[], value: number | undefin
     <table>
       <thead>
         <tr>
-          <th>Time (UTC)</th>
+          <th>Time (${ZONE})</th>
           <th>Operation</th>
           <th class="number">Change</th>
           <th class="number">Value after</th>
@@ -34,10 +35,9 @@ export function changesTable(changes: readonly Change[], value: number | undefin
 
 function row(change: Change, boardNames: BoardNames): Html {
   const { atMs, operation, after, jobId } = change;
-  const at = new Date(atMs).toISOString();
   const delta = deltaOf(change);
   return html`<tr>
-    <td class="nowrap"><time datetime="${at}">${at.slice(0, 23).replace('T', ' ')}</time></td>
+    <td class="nowrap">${timeAt(atMs, 'ms')}</td>
     <td class="nowrap">${operation}</td>
     <td class="number">${delta > 0n ? '+' : ''}${delta.toString()}</td>
     <td class="number">${after ?? 'removed'}</td>

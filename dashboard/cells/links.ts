@@ -26,6 +26,11 @@ export function cellLink(cell: Cell): Html {
   return html`<a class="code" href="${KEYS_PATH}?${query.toString()}">${describeCell(cell)}</a>`;
 }
 
+/** A link to the page of a key. */
+export function keyLink(key: string): Html {
+  return html`<a class="code" href="${KEYS_PATH}?${new URLSearchParams({ key }).toString()}">${key}</a>`;
+}
+
 /** A link to a job on the board; its id alone where the board does not have it. */
 export function jobLink(boardName: string | undefined, jobId: string): Html {
   return boardName === undefined

@@ -1,6 +1,7 @@
 import type { Reservation, Reservations } from '../../src/readers/read-reservations.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
+import { timeAt, ZONE } from '../time.js';
 
 /** What is held of a stock, and for whom. */
 export function reservationsTable({ held, total, reservations }: Reservations): Html {
@@ -12,7 +13,7 @@ export function reservationsTable({ held, total, reservations }: Reservations): 
           <tr>
             <th>Reservation</th>
             <th class="number">Held</th>
-            <th>Until (UTC)</th>
+            <th>Until (${ZONE})</th>
           </tr>
         </thead>
         <tbody>
@@ -27,6 +28,6 @@ function row({ reservation, quantity, expiresAt }: Reservation): Html {
   return html`<tr>
     <td class="code">${reservation}</td>
     <td class="number">${quantity}</td>
-    <td class="nowrap">${expiresAt.replace('T', ' ').replace(/\.\d+Z$/, '')}</td>
+    <td class="nowrap">${timeAt(expiresAt)}</td>
   </tr> `;
 }

@@ -8,6 +8,8 @@ import type { Html } from '../../src/web/html.js';
 import { signedInOf } from '../access/signed-in.js';
 import { outcomeWords } from '../board/words.js';
 import { sendPage } from '../page.js';
+import { PAGE_ASSETS } from '../page-script.js';
+import { timeAt, ZONE } from '../time.js';
 
 export const SCHEDULES_PATH = '/ops/schedules';
 
@@ -16,11 +18,11 @@ export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly 
   return async (_request, response) => {
     const schedules = await readSchedules(store);
     const content = html`<p class="muted">
-        Updates that are made again and again, each run once; times are UTC. They are put, paused and removed by
+        Updates that are made again and again, each run once; times are those of ${ZONE}. They are put, paused and removed by
         <span class="code">tally schedules</span>, the library and the HTTP API.
       </p>
       ${schedules.length === 0 ? html`<p class="card muted">There are none.</p>` : table(schedules)}`;
-    sendPage(response, { title: 'Schedules', user: signedInOf(response), content });
+    sendPage(response, { title: 'Schedules', user: signedInOf(response), content, assets: PAGE_ASSETS });
   };
 }
 
@@ -49,13 +51,8 @@ function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }
     <td>${id}</td>
     <td class="nowrap">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
     <td><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
-    <td class="nowrap">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : time(nextRunAt)}</td>
-    <td class="nowrap">${lastRun && time(lastRun.at)}</td>
+    <td class="nowrap">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}</td>
+    <td class="nowrap">${lastRun && timeAt(lastRun.at)}</td>
     <td>${lastRun && outcomeWords(lastRun.outcome)}</td>
   </tr> `;
-}
-
-function time(at: Date): Html {
-  const text = at.toISOString();
-  return html`<time datetime="${text}">${text.slice(0, 19).replace('T', ' ')}</time>`;
 }

@@ -30,6 +30,8 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
+  requireKey?: boolean | (() => boolean);
 }
 
 export interface Api {
@@ -50,7 +52,11 @@ const MASTER_PATIENCE_MS = 1_000;
 /** Updates that are read, checked or on their way to Redis at a time: more would not be faster. */
 const MAX_AT_WORK = 10_000;
 
-const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<RequestHandler>().optional() });
+const optionsSchema = z.strictObject({
+  ...producerShape,
+  authorize: z.custom<RequestHandler>().optional(),
+  requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
+});
 
 /**
  * The HTTP API: submits updates, tells what became of them and reads cells.
@@ -58,7 +64,7 @@ const optionsSchema = z.strictObject({ ...producerShape, authorize: z.custom<Req
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const { authorize, requireKey: mustHaveKey, ...producing } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
@@ -67,7 +73,8 @@ export function createApi(options: ApiOptions): Api {
   redis.onRefusal = (code) => producing.metrics?.refusals.count(code);
   const producer = createProducer({ ...producing, logger });
   const drain = new Drain();
-  const guard = requireKey(new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs }));
+  const knownKeys = new KeyCache({ store: new KeyStore(redis, keys), redis, timeoutMs, logger });
+  const guard = requireKey(knownKeys, typeof mustHaveKey === 'function' ? mustHaveKey : () => mustHaveKey);
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
   return {

@@ -1,6 +1,6 @@
 import { parse } from 'node:querystring';
 import express from 'express';
-import type { Express, RequestHandler } from 'express';
+import type { Express, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import { answerMetrics, METRICS_PATH } from '../metrics/answer-metrics.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -9,26 +9,33 @@ import type { CellsDeps } from './cells.js';
 import { leaderboardsEndpoints } from './leaderboards.js';
 import { manyCellsEndpoints } from './many-cells.js';
 import type { ReadingDeps } from './many-cells.js';
-import { docsPage } from './docs-page.js';
+import { KEY_PROBLEMS } from './access/require-key.js';
+import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { eventsEndpoints } from './events.js';
 import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
 import type { HealthDeps } from '../web/health.js';
+import { queuesEndpoints } from './queues.js';
+import type { QueuesDeps } from './queues.js';
 import { openApiEndpoint } from './openapi.js';
+import { failuresEndpoints } from './failures.js';
+import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
+import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
 import { Problem } from '../web/problems.js';
 import { logRequests } from '../web/request-log.js';
 import type { Drain } from '../web/drain.js';
+import { heldUpdates } from './submit.js';
 import { sumsEndpoints } from './sums.js';
 import { schedulesEndpoints } from './schedules.js';
-import { updatesEndpoints } from './updates.js';
+import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
 import type { UpdatesDeps } from './updates.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, HealthDeps {
+export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
   /** Served to those who may use the API. */
@@ -67,13 +74,17 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', parseQuery);
+  const endpoints = endpointsOf(deps);
+  if (deps.metrics !== undefined) {
+    app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
+  }
   app.use(logRequests(deps.logger));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
   app.use('/v1', refuseWhenStopping(deps.drain));
   app.use('/v1', deps.authorize);
-  app.use(routerOf(endpointsOf(deps)));
+  app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
     app.get(METRICS_PATH, deps.authorize, answerMetrics(deps.metrics));
@@ -81,20 +92,37 @@ export function createApp(deps: AppDeps): Express {
   app.use(({ method, path }) => {
     throw new Problem('NOT_FOUND', `there is no ${method} ${path}; /openapi.json lists what there is`);
   });
-  app.use(errorHandler(({ code }) => deps.metrics?.turnedAway.count(code)));
+  app.use(errorHandler(deps.metrics && countRefusals(deps.metrics)));
   return app;
+}
+
+/** Where updates are submitted. */
+const SUBMIT_PATHS: ReadonlySet<string> = new Set(['/v1/updates', '/v1/events']);
+
+/** Counts what is answered with a problem. */
+function countRefusals({ http, turnedAway }: Metrics): (problem: Problem, response: Response) => void {
+  http.expect([...new Set([...SUBMIT_PROBLEMS, ...KEY_PROBLEMS, 'INVALID_EVENT', 'UNEXPECTED'])]);
+  return ({ code }, response) => {
+    turnedAway.count(code);
+    const { method, path } = response.req;
+    if (method === 'POST' && SUBMIT_PATHS.has(path)) {
+      http.refused(code, heldUpdates(response));
+    }
+  };
 }
 
 function endpointsOf(deps: AppDeps): Endpoint[] {
   const endpoints = [
     ...updatesEndpoints(deps),
     ...schedulesEndpoints(deps),
+    ...failuresEndpoints(deps),
     ...eventsEndpoints(deps),
     ...cellsEndpoints(deps),
     ...manyCellsEndpoints(deps),
     ...sumsEndpoints(deps),
     ...leaderboardsEndpoints(deps),
     ...reservationsEndpoints(deps),
+    ...queuesEndpoints(deps, deps.registry.queues),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];

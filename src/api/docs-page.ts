@@ -17,6 +17,9 @@ const INITIALIZER = `window.ui = SwaggerUIBundle({
 });
 `;
 
+/** All of it lies below. */
+export const DOCS_PATH = '/docs/';
+
 /** Swagger UI over the OpenAPI document, at `/docs/`. All of it is served from here. */
 export function docsPage(): Router {
   const router = Router();

@@ -62,7 +62,9 @@ export async function submitAndAnswer(
   response: Response,
 ): Promise<void> {
   const place = placeOf(response);
-  place?.submits(Array.isArray(updates) ? updates.length : 1);
+  const count = Array.isArray(updates) ? updates.length : 1;
+  response.locals['updates'] = count;
+  place?.submits(count);
   const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form)).finally(() => {
     place?.leave(); // others may come in while this request waits for outcomes
   });
@@ -71,6 +73,11 @@ export async function submitAndAnswer(
   response.status(waitMs === undefined ? 202 : 200).json({
     updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
   });
+}
+
+/** How many updates a request holds; 1 as long as that is not known, as its body was not read. */
+export function heldUpdates({ locals }: Response): number {
+  return (locals['updates'] as number | undefined) ?? 1;
 }
 
 type SubmitManyOptions = Omit<SubmitOptions, 'idempotencyKey'>;

@@ -1,6 +1,6 @@
 import type { RedisClient } from '../redis/connection.js';
 import { jobSetKey } from './queue-keys.js';
-import type { QueuePlace } from './queue-keys.js';
+import type { EndState, QueuePlace } from './queue-keys.js';
 
 /** The score of a delayed job is the time at which it is due, in ms, times this, plus a counter. */
 const SCORES_PER_MS = 0x1000;
@@ -10,6 +10,11 @@ const READ_AT_ONCE = 1_000;
 /** The delayed jobs that come next. */
 export function nextDelayed(redis: RedisClient, place: QueuePlace, limit: number): Promise<string[]> {
   return redis.zrange(jobSetKey(place, 'delayed'), '0', String(limit - 1));
+}
+
+/** The delayed jobs that are due at this time, by the clock of whoever delayed them. */
+export function dueUntil(redis: RedisClient, place: QueuePlace, untilMs: number): Promise<string[]> {
+  return redis.zrangebyscore(jobSetKey(place, 'delayed'), 0, `(${(untilMs + 1) * SCORES_PER_MS}`);
 }
 
 /** Delayed jobs that are due at this time or later, the next first. */
@@ -22,14 +27,41 @@ export function failedJobs(redis: RedisClient, place: QueuePlace): Promise<strin
   return allOfSortedSet(redis, jobSetKey(place, 'failed'));
 }
 
+/** A job that ended, and when, in ms: see `lua/settle.lua` for by which clock. */
+interface Ended {
+  readonly jobId: string;
+  readonly endedAtMs: number;
+}
+
+/** All jobs that ended in one way, the latest first. */
+export async function endedJobs(redis: RedisClient, place: QueuePlace, state: EndState): Promise<Ended[]> {
+  const ended = new Map<string, number>();
+  for (let start = 0; ; start += READ_AT_ONCE) {
+    const end = start + READ_AT_ONCE - 1;
+    const page = await redis.zrange(jobSetKey(place, state), String(start), String(end), 'REV', 'WITHSCORES');
+    for (let index = 0; index < page.length; index += 2) {
+      ended.set(page[index] ?? '', Number(page[index + 1]));
+    }
+    if (page.length < 2 * READ_AT_ONCE) {
+      return [...ended].map(([jobId, endedAtMs]) => ({ jobId, endedAtMs }));
+    }
+  }
+}
+
 /** All jobs that wait, whether for a worker or for their time. */
 export async function waitingJobs(redis: RedisClient, place: QueuePlace): Promise<string[]> {
-  const ids = await Promise.all([
-    allPages((start, end) => redis.lrange(jobSetKey(place, 'waiting'), start, end)),
-    allOfSortedSet(redis, jobSetKey(place, 'prioritized')),
-    allOfSortedSet(redis, jobSetKey(place, 'delayed')),
-  ]);
-  return ids.flat();
+  const sets = ['waiting', 'prioritized', 'delayed'] as const;
+  return (await Promise.all(sets.map((set) => jobsThatWait(redis, place, set)))).flat();
+}
+
+/** All jobs that wait in one way, the next or oldest first. */
+export function jobsThatWait(
+  redis: RedisClient,
+  place: QueuePlace,
+  set: 'waiting' | 'prioritized' | 'delayed',
+): Promise<string[]> {
+  const key = jobSetKey(place, set);
+  return set === 'waiting' ? allPages((start, end) => redis.lrange(key, start, end)) : allOfSortedSet(redis, key);
 }
 
 function allOfSortedSet(redis: RedisClient, key: string): Promise<string[]> {

@@ -18,9 +18,25 @@ export async function countJobs<Sets extends JobSet>(
   return Object.fromEntries(counts) as Record<Sets, number>;
 }
 
-/** Whether somebody has paused the queue: then no worker takes a job of it. */
-export async function isPaused(redis: RedisClient, place: QueuePlace): Promise<boolean> {
-  return (await redis.hexists(queueSettingsKey(place), 'paused')) === 1;
+/** What somebody has set for all workers of a queue. */
+export interface QueueBrakes {
+  /** Then no worker takes a job of it. */
+  readonly isPaused: boolean;
+  /** So many jobs are taken in this time at most; undefined when there is no such limit. */
+  readonly rateLimit: { readonly jobs: number; readonly perMs: number } | undefined;
+  /** So many jobs run at a time at most; undefined when there is no such limit. */
+  readonly concurrency: number | undefined;
+}
+
+/** What stops or slows a queue down on purpose, in one command. */
+export async function readBrakes(redis: RedisClient, place: QueuePlace): Promise<QueueBrakes> {
+  const fields = ['paused', 'max', 'duration', 'concurrency'];
+  const [paused, max, duration, concurrency] = await redis.hmget(queueSettingsKey(place), ...fields);
+  return {
+    isPaused: paused != null,
+    rateLimit: max && duration ? { jobs: Number(max), perMs: Number(duration) } : undefined,
+    concurrency: concurrency ? Number(concurrency) : undefined,
+  };
 }
 
 /** A job that waits. */
@@ -58,4 +74,40 @@ export async function readLongestWaiting(redis: RedisClient, place: QueuePlace):
   return jobs.flatMap(({ addedAtMs, options, data }) =>
     addedAtMs ? [{ sinceMs: Number(addedAtMs) + addedDelayMs({ options }), data: data ?? '' }] : [],
   );
+}
+
+/** So many jobs stand for all that wait, or for as many as there are. */
+const SAMPLE = 5;
+
+/**
+ * The data of jobs of all parts of those that wait without a priority, by at most ten commands, however many there are.
+ *
+ * @param waiting how many there are, as was read a moment ago
+ */
+export async function sampleWaiting(redis: RedisClient, place: QueuePlace, waiting: number): Promise<string[]> {
+  const looks = Math.min(waiting, SAMPLE);
+  const places = Array.from({ length: looks }, (_, n) => Math.round((n * (waiting - 1)) / Math.max(1, looks - 1)));
+  const ids = await Promise.all(places.map((index) => redis.lindex(jobSetKey(place, 'waiting'), index)));
+  const jobs = await Promise.all(
+    ids.map((id) => (id === null ? null : readStoredJob(redis, jobKey(place, id), ['data']))),
+  );
+  return jobs.flatMap((job) => job?.data ?? []);
+}
+
+/** How many jobs have been completed since a time of Redis' clock, as far as they are kept. */
+export function countCompletedSince(redis: RedisClient, place: QueuePlace, sinceMs: number): Promise<number> {
+  return redis.zcount(jobSetKey(place, 'completed'), sinceMs, '+inf');
+}
+
+/** When the job failed, in ms, that failed first of those that are kept; undefined when none did. */
+export async function readFirstFailure(redis: RedisClient, place: QueuePlace): Promise<number | undefined> {
+  const [, failedAtMs] = await redis.zrange(jobSetKey(place, 'failed'), '0', '0', 'WITHSCORES');
+  return failedAtMs === undefined ? undefined : Number(failedAtMs);
+}
+
+/** The reasons of the jobs that failed last, as they are stored. */
+export async function latestFailures(redis: RedisClient, place: QueuePlace, limit: number): Promise<string[]> {
+  const ids = await redis.zrange(jobSetKey(place, 'failed'), String(-limit), '-1');
+  const jobs = await Promise.all(ids.map((id) => readStoredJob(redis, jobKey(place, id), ['failedReason'])));
+  return jobs.map(({ failedReason }) => failedReason ?? '');
 }

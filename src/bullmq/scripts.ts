@@ -12,7 +12,7 @@ export function settleScript(): Script {
 
 /** The script that removes jobs which were kept long enough, see `lua/retire.lua`. */
 export function retireScript(): Script {
-  return createScript('retire', luaSource('kept-bytes') + luaSource('retire'));
+  return createScript('retire', luaSource('kept-bytes') + luaSource('remove-job') + luaSource('retire'));
 }
 
 export interface EndedJob extends QueuePlace {
@@ -70,4 +70,68 @@ export async function replaceData(
 ): Promise<boolean> {
   const keys = [jobKey(place, jobId), jobSetKey(place, 'failed'), jobLockKey(place, jobId)];
   return (await redis.eval(luaSource('readmit'), keys.length, ...keys, jobId, state, before, after)) === 1;
+}
+
+const FOREIGN_AT_ONCE = 1_000;
+
+/** Completed jobs that Tally did not complete, see `lua/find-foreign.lua`. */
+interface ForeignJobs {
+  /** The latest first; when they ended is in ms. */
+  readonly jobs: readonly { readonly jobId: string; readonly endedAtMs: number }[];
+  /** Whether all completed jobs were looked at. */
+  readonly isWhole: boolean;
+}
+
+/** @param most completed jobs to look at, the latest first */
+export async function findForeign(redis: RedisClient, place: QueuePlace, most: number): Promise<ForeignJobs> {
+  const [key, start] = [jobSetKey(place, 'completed'), jobKey(place, '')];
+  const jobs = new Map<string, number>();
+  for (let offset = 0; offset < most; offset += FOREIGN_AT_ONCE) {
+    const args = [start, offset, FOREIGN_AT_ONCE];
+    const [looked, ...found] = (await redis.eval(luaSource('find-foreign'), 1, key, ...args)) as [number, ...string[]];
+    for (let index = 0; index < found.length; index += 2) {
+      jobs.set(found[index] ?? '', Number(found[index + 1]));
+    }
+    if (looked < FOREIGN_AT_ONCE) {
+      return { jobs: [...jobs].map(([jobId, endedAtMs]) => ({ jobId, endedAtMs })), isWhole: true };
+    }
+  }
+  return { jobs: [...jobs].map(([jobId, endedAtMs]) => ({ jobId, endedAtMs })), isWhole: false };
+}
+
+/** A job that has ended, as it was read. */
+interface ReadEndedJob {
+  readonly jobId: string;
+  readonly endedAtMs: number;
+}
+
+/** Removes jobs that have ended in one way. @returns whether each was removed; one that is not as it was read any more is not */
+export async function removeEnded(
+  redis: RedisClient,
+  place: QueuePlace,
+  state: EndState,
+  jobs: readonly ReadEndedJob[],
+): Promise<boolean[]> {
+  const args = [jobKey(place, ''), ...jobs.flatMap(({ jobId, endedAtMs }) => [jobId, endedAtMs])];
+  const script = luaSource('remove-job') + luaSource('remove-ended');
+  const done = (await redis.eval(script, 1, jobSetKey(place, state), ...args)) as string;
+  return [...done].map((each) => each === '1');
+}
+
+/** How many jobs ended in one way until a time. @param untilMs by the scores of BullMQ's sorted set */
+export function countEnded(redis: RedisClient, place: QueuePlace, state: EndState, untilMs: number): Promise<number> {
+  return redis.zcount(jobSetKey(place, state), '-inf', untilMs);
+}
+
+/** Removes jobs that wait in one way. @returns whether each was removed; one that a worker has taken is not */
+export async function removeWaiting(
+  redis: RedisClient,
+  place: QueuePlace,
+  set: 'waiting' | 'prioritized' | 'delayed',
+  jobIds: readonly string[],
+): Promise<boolean[]> {
+  const script = luaSource('remove-job') + luaSource('remove-waiting');
+  const kind = set === 'waiting' ? 'list' : 'zset';
+  const done = (await redis.eval(script, 1, jobSetKey(place, set), jobKey(place, ''), kind, ...jobIds)) as string;
+  return [...done].map((each) => each === '1');
 }

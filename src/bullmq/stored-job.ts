@@ -19,6 +19,8 @@ const FIELDS = {
   endedAtMs: 'finishedOn',
   /** Of the last attempt that failed. */
   failedReason: 'failedReason',
+  /** JSON: a list of the stacks of attempts that failed, the latest last. */
+  stacks: 'stacktrace',
   /** JSON, which outlives all attempts. */
   progress: 'progress',
 } as const;

@@ -131,6 +131,12 @@ export function formOfJob(data: unknown): number | undefined {
   return typeof v === 'number' ? v : undefined;
 }
 
+/** How many updates a job holds; 0 where its data are not even an object, as somebody else may add it. */
+export function updatesIn(data: unknown): number {
+  const { updates } = (data ?? {}) as Partial<JobData>;
+  return Array.isArray(updates) ? updates.length : 0;
+}
+
 /** A job is Tally's own by the version in its data: anybody may give jobs ids that look like Tally's. */
 export function nameOfJob(
   place: { readonly prefix: string; readonly queue: string; readonly jobId: string },

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import { openStore } from '../layout/store.js';
@@ -8,6 +8,8 @@ import { createRegistry } from '../operations/registry.js';
 import { commonShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import type { RedisTarget } from '../redis/target.js';
+import { ClockOffsets } from './clock-offsets.js';
+import { HttpMetrics } from './http-metrics.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
@@ -58,12 +60,17 @@ export class Metrics {
   readonly #register = new Registry();
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
+  readonly #lost: Gauge;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
   /** @internal what workers count jobs with */
   readonly jobs: WorkerMetrics;
+  /** @internal how far clocks are off */
+  readonly clocks: ClockOffsets;
   /** @internal what Redis refuses */
   readonly refusals: RefusalCounter;
+  /** @internal what the API answers */
+  readonly http: HttpMetrics;
   /** @internal what the API turns away */
   readonly turnedAway: TurnedAwayCounter;
 
@@ -73,8 +80,15 @@ export class Metrics {
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
+    this.clocks = new ClockOffsets(this.#register);
+    this.http = new HttpMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
-    const { redis, operations } = options;
+    this.#lost = new Gauge({
+      name: 'tally_installation_lost',
+      help: 'Whether Redis has lost what Tally kept in it, as this process, or its data folder, remembers it, 1 or 0.',
+      registers: [this.#register],
+    });
+    const { redis, prefix, operations } = options;
     if (redis !== undefined) {
       const { queues } = createRegistry(operations);
       const storeOptions = { timeoutMs: COMMAND_TIMEOUT_MS, masterPatienceMs: PATIENCE_MS };
@@ -82,8 +96,21 @@ export class Metrics {
       this.#store.redis.onRefusal = (code) => {
         this.refusals.count(code);
       };
-      this.#gauges = new RedisGauges(this.#register, { ...this.#store, queues });
+      this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }
+  }
+
+  /** @internal the connection that the gauges are read over */
+  requireStore(): Store {
+    if (this.#store === undefined) {
+      throw new Error('these metrics have no Redis');
+    }
+    return this.#store;
+  }
+
+  /** @internal whether Redis has lost what Tally kept in it */
+  installationLost(isLost: boolean): void {
+    this.#lost.set(Number(isLost));
   }
 
   /** The media type of {@link text}. */

@@ -2,6 +2,7 @@ import type { Job, Worker } from 'bullmq';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { decodeFailure, decodeRecord } from '../jobs/form.js';
+import { updatesIn } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
@@ -122,7 +123,7 @@ export class WorkerMetrics {
       if (job.finishedOn === undefined) {
         this.#retries.inc({ queue });
       } else if (operations.has(job.name)) {
-        this.updates.ended(job.name, decodeFailure(job.failedReason).status, updatesIn(job));
+        this.updates.ended(job.name, decodeFailure(job.failedReason).status, updatesIn(job.data));
       }
     });
   }
@@ -155,18 +156,12 @@ export class WorkerMetrics {
 
   #completed(job: Job<JobData, JobResult>, record: JobResult): void {
     const { name: operation, queueName: queue, timestamp, finishedOn = timestamp } = job;
-    const updates = updatesIn(job);
+    const updates = updatesIn(job.data);
     // The clocks of the producer and of this machine may differ.
     this.#jobSeconds.observe({ queue }, Math.max(0, finishedOn - timestamp) / 1000);
     this.#jobUpdates.observe({ operation }, updates);
     this.updates.completed(operation, joinOutcomes(decodeRecord(record)?.outcomes ?? []), updates);
   }
-}
-
-/** Someone may have added a job whose data is not even an object. */
-function updatesIn({ data }: Job): number {
-  const { updates } = (data ?? {}) as Partial<JobData>;
-  return Array.isArray(updates) ? updates.length : 0;
 }
 
 function newCallsByMaster(register: Registry): Counter<'result'> {

@@ -11,9 +11,11 @@ const quantity = wholeNumber({ min: 1 });
 export const inventoryTake = defineOperation({
   name: 'inventory.take',
   queue: 'inventory',
-  description: 'Takes stock, never below zero: what is there (`floor`), or nothing when short (`reject`).',
+  description:
+    'Takes stock, never below zero. When short it is applied with what is there as `taken`, even 0 (`floor`), or rejected (`reject`): who must not ship what is not there gives `reject`.',
   params: cellObject({
     quantity,
+    /** What happens when too little is there: take that, even nothing (`floor`), or be rejected (`reject`). @defaultValue `floor` */
     whenShort: z.enum(['floor', 'reject'], { error: 'must be "floor" or "reject"' }).default('floor'),
   }),
   cells: (params) => [params],

@@ -176,6 +176,14 @@ export function defineOperation<
   };
 }
 
+const PARTS = ['steps', 'accept', 'result', 'withoutDefaults', 'withHistory'] as const satisfies (keyof Operation)[];
+
+/** Whether it is what {@link defineOperation} returned: also that of another copy of Tally, as a program of npm may have. */
+export function isOperation(value: unknown): value is Operation {
+  const parts = value as Partial<Operation> | null | undefined;
+  return typeof parts?.lua === 'string' && PARTS.every((name) => typeof parts[name] === 'function');
+}
+
 /** What the bucket in which an update counts makes of its step. */
 function bucketOf(params: unknown): Partial<Step> | undefined {
   const { placed } = params as BucketParams;

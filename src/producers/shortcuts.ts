@@ -39,24 +39,47 @@ type Shortcut<Name extends string> = (
 /** A method for each built-in operation, by family. */
 export interface Shortcuts {
   readonly counters: {
+    /** `counter.increment`: Adds `by` (1) to a counter; missing counts as 0. Past `max` it is `rejected` with `LIMIT_REACHED`, or adds what fits (`whenOver: 'saturate'`). */
     readonly increment: Shortcut<'counter.increment'>;
+    /** `counter.decrement`: Subtracts `by` (1) from a counter; missing counts as 0. Below `min` it is `rejected` with `LIMIT_REACHED`, or takes what there is (`whenOver: 'saturate'`). */
     readonly decrement: Shortcut<'counter.decrement'>;
+    /** `counter.set`: Sets a counter. With `expected` only if it holds that, or is missing for null: else `rejected` with `CHANGED`. */
     readonly set: Shortcut<'counter.set'>;
+    /** `counter.remove`: Removes a key, field or member; with `expected` only if it holds that. */
     readonly remove: Shortcut<'counter.remove'>;
   };
   readonly inventory: {
+    /** `inventory.take`: Takes stock, never below zero. When too little is there it takes that, **`applied` with less in `taken`, even 0**; who must not ship what is not there gives `whenShort: 'reject'`: then it is `rejected` with `INSUFFICIENT_STOCK`. */
     readonly take: Shortcut<'inventory.take'>;
+    /** `inventory.restock`: Adds stock. */
     readonly restock: Shortcut<'inventory.restock'>;
+    /** `inventory.takeAll`: Takes all items of a cart, or none: then `rejected` with `INSUFFICIENT_STOCK` and the items that are `short`. */
     readonly takeAll: Shortcut<'inventory.takeAll'>;
+    /** `inventory.count`: Corrects stock after a stock-take: `of: 'onHand'`, all that lies in the shelf, or `'available'`, what can be sold. */
     readonly count: Shortcut<'inventory.count'>;
+    /** `inventory.reserve`: Takes stock off and holds it for `ttlSeconds`, under a name of the caller's: see docs/shop.md. */
     readonly reserve: Shortcut<'inventory.reserve'>;
+    /** `inventory.extend`: Holds a reservation for `ttlSeconds` from now on. */
     readonly extend: Shortcut<'inventory.extend'>;
+    /** `inventory.confirm`: Sells what a reservation holds, or a `quantity` of it: the rest goes back. */
     readonly confirm: Shortcut<'inventory.confirm'>;
+    /** `inventory.release`: Gives back what a reservation holds. */
     readonly release: Shortcut<'inventory.release'>;
+    /** `inventory.expire`: Gives back those reservations that are over. Workers do it by themselves. */
     readonly expire: Shortcut<'inventory.expire'>;
   };
-  readonly xp: { readonly award: Shortcut<'xp.award'>; readonly take: Shortcut<'xp.take'> };
-  readonly scores: { readonly add: Shortcut<'scores.add'>; readonly best: Shortcut<'scores.best'> };
+  readonly xp: {
+    /** `xp.award`: Adds XP; with `levels`, ascending thresholds, the result tells the level. */
+    readonly award: Shortcut<'xp.award'>;
+    /** `xp.take`: Subtracts XP, never below `min` (0): takes what there is. */
+    readonly take: Shortcut<'xp.take'>;
+  };
+  readonly scores: {
+    /** `scores.add`: Changes up to 100 scores in one step, all or none. */
+    readonly add: Shortcut<'scores.add'>;
+    /** `scores.best`: Keeps the better of a score and `value`: the `highest`, or the `lowest`; a missing score takes the value. */
+    readonly best: Shortcut<'scores.best'>;
+  };
 }
 
 export function shortcuts(

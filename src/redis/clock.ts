@@ -13,6 +13,14 @@ const SAMPLES_KEPT = 6;
 /** The clocks of two machines go apart by less than this between two samples. */
 const CLOCK_ERROR_MS = 20;
 
+/** Those of this process that know a time. */
+const running = new Set<RedisClock>();
+
+/** Has all clocks of this process ask Redis anew, after a test has moved its time. @internal */
+export async function sampleClocks(): Promise<void> {
+  await Promise.all([...running].map((clock) => clock.sample()));
+}
+
 /**
  * Tells Redis' time without asking Redis each time, so that a lease costs no round trip.
  *
@@ -70,6 +78,12 @@ export class RedisClock {
     return Math.floor(monotonicMs + this.#latestMs);
   }
 
+  /** How far each master's clock is ahead of that of this machine, in ms, by its address. */
+  wallOffsetsMs(): Map<string, number> {
+    const sinceEpochMs = performance.now() - Date.now();
+    return new Map([...this.#offsetsMs].map(([address, offsets]) => [address, sinceEpochMs + Math.max(...offsets)]));
+  }
+
   /** Whether there is a sample. */
   get isKnown(): boolean {
     return this.#latestMs !== -Infinity;
@@ -77,13 +91,16 @@ export class RedisClock {
 
   close(): void {
     this.#closed = true;
+    running.delete(this);
     clearInterval(this.#timer);
+    this.#offsetsMs.clear();
   }
 
   #goOn(): void {
     if (this.#timer !== undefined || this.#closed) {
       return;
     }
+    running.add(this);
     this.#timer = setInterval(() => {
       this.sample().catch((error: unknown) => {
         this.logger.debug({ err: error }, 'could not read the time of Redis');

@@ -4,8 +4,8 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
-import { startEmbeddedRedis } from './embedded.js';
-import type { EmbeddedRedis } from './embedded.js';
+import { isFree, startEmbeddedRedis } from './embedded.js';
+import type { EmbeddedRedis, EmbeddedRedisOptions } from './embedded.js';
 
 /** The note that `tally up` leaves in its data folder, so that commands beside it find its Redis. */
 const recordSchema = z.object({
@@ -16,6 +16,10 @@ const recordSchema = z.object({
 
 type Record = z.output<typeof recordSchema>;
 
+/** Where the private Redis listens unless somebody else does: not where a Redis of one's own does. */
+export const DEFAULT_PORT = 6390;
+
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOSPC']);
 const STOP_TIMEOUT_MS = 10_000;
 const STOP_LOOK_MS = 50;
 
@@ -33,18 +37,19 @@ export function readRecord(dataDir: string): Record | undefined {
  * Starts the Redis of a data folder for this process. One that a killed `tally up` left behind is stopped first:
  * two servers on the same files would lose what one of them has accepted.
  *
- * @throws ConfigurationError when another `tally up` runs with this folder, or its server can't be stopped
+ * @param port on 127.0.0.1, 0 for a free one. @defaultValue {@link DEFAULT_PORT}, or a free one when that is taken
+ * @throws ConfigurationError when another `tally up` runs with this folder, or its server can't be stopped; when the folder
+ * can't be written to, or the port is taken
  */
-export async function claimEmbeddedRedis(dataDir: string, logger: Logger): Promise<EmbeddedRedis> {
-  mkdirSync(dataDir, { recursive: true });
-  takeLock(dataDir);
+export async function claimEmbeddedRedis(dataDir: string, logger: Logger, port?: number): Promise<EmbeddedRedis> {
+  takeFolder(dataDir);
   try {
     const left = readRecord(dataDir);
     if (left !== undefined) {
       logger.warn({ pid: left.pid }, 'stopping the Redis that an earlier run left behind');
       await shutDown(left);
     }
-    const redis = await startEmbeddedRedis({
+    const redis = await startAt(port, logger, {
       dataDir: join(dataDir, 'redis'),
       onSpawn: (server) => {
         writeFileSync(recordFile(dataDir), `${JSON.stringify(server)}\n`);
@@ -64,6 +69,46 @@ export async function claimEmbeddedRedis(dataDir: string, logger: Logger): Promi
     rmSync(lockFile(dataDir), { force: true });
     throw error;
   }
+}
+
+/** Makes the folder and takes the lock on it. */
+function takeFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    takeLock(dataDir);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!NOT_WRITABLE.has(code)) {
+      throw error;
+    }
+    throw new ConfigurationError(
+      `the private Redis can't keep its data in the folder ${dataDir} (${code}): set TALLY_DATA_DIR to a folder that this user may write to`,
+      { cause: error },
+    );
+  }
+}
+
+async function startAt(
+  port: number | undefined,
+  logger: Logger,
+  options: EmbeddedRedisOptions,
+): Promise<EmbeddedRedis> {
+  if (port === 0) {
+    return startEmbeddedRedis(options);
+  }
+  const wanted = port ?? DEFAULT_PORT;
+  if (await isFree(wanted)) {
+    return startEmbeddedRedis({ ...options, port: wanted });
+  }
+  if (port !== undefined) {
+    throw new ConfigurationError(
+      `port ${port} is taken, so the private Redis can't listen there: set TALLY_REDIS_PORT to another, or to 0 for a free one; or use ` +
+        `what listens there, if it is a Redis: REDIS_URL=redis://127.0.0.1:${port}`,
+    );
+  }
+  const redis = await startEmbeddedRedis(options);
+  logger.warn(`port ${wanted} is taken: this time the private Redis is at ${redis.url}`);
+  return redis;
 }
 
 /** The lock is a file that names the process which holds it; only one process can create it. */

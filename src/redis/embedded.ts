@@ -35,6 +35,8 @@ export interface EmbeddedRedisOptions {
   readonly port?: number;
   /** Further settings as arguments of redis-server, e.g. `['--maxmemory', '8mb']`. */
   readonly settings?: readonly string[];
+  /** Further variables of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Called as soon as the server process exists, before it answers. */
   readonly onSpawn?: (server: { url: string; pid: number }) => void;
 }
@@ -48,6 +50,7 @@ export async function startEmbeddedRedis({
   dataDir,
   port,
   settings = [],
+  environment,
   onSpawn,
 }: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const program = findServerProgram();
@@ -61,6 +64,7 @@ export async function startEmbeddedRedis({
   const command = [program, ...serverArguments(dataDir, chosenPort), ...settings];
   const server = spawn('sh', ['-c', WATCHED, 'sh', ...command], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
     detached: true, // Ctrl-C must stop the program first, then the server
   });
   const watcher = server.stdio[3] as Writable;
@@ -134,9 +138,19 @@ async function stopServer(server: ChildProcess, ended: Promise<string>): Promise
   clearTimeout(timer);
 }
 
-/** A port on 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+/** Whether nothing listens on this port of 127.0.0.1. */
+export async function isFree(port: number): Promise<boolean> {
+  try {
+    await freePort(port);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A port on 127.0.0.1 that nothing listens on: this one, or any. */
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

@@ -66,6 +66,10 @@ export interface Keys {
   readonly scheduleRuns: string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
+  /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
+  readonly installation: string;
+  /** A hash of the processes that are connected: host, process and role to JSON, see `src/metrics/processes.ts`. */
+  readonly processes: string;
   /** A hash of the API keys, without their secrets: id to JSON, see `src/api/access/api-key.ts`. */
   readonly apiKeys: string;
   /** A hash of the users of the dashboard: name to JSON, see `dashboard/access/user.ts`. */
@@ -78,6 +82,8 @@ export interface Keys {
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly anonymousAudit: string;
+  /** Kept for 90 days: a list of the jobs that an action of the audit has removed or retried. */
+  auditJobs(id: string): string;
   /** Whether no update may write this key. */
   readonly isReserved: (key: string) => boolean;
 }
@@ -129,12 +135,15 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
     queuesNamespace: `${prefix}:namespace`,
+    installation: `${namespace}:installation`,
+    processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
+    auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
 }

@@ -7,6 +7,7 @@ import { findFault } from './find-fault.js';
 import { hearErrorReplies, hearHandshake } from './hear-replies.js';
 import { hideArguments } from './hide-arguments.js';
 import { isRefusalCode, refusalOf } from './refusal.js';
+import { RefusalLog } from './refusal-log.js';
 import type { Refusal } from './refusal.js';
 import type { ClusterTarget, ServerOptions } from './target.js';
 
@@ -19,8 +20,8 @@ const FIND_TIMEOUT_MS = 2_000;
 /** How long after one search for the reason there is none again. */
 const FIND_PAUSE_MS = 1_000;
 
-/** How often at most it is logged that Redis refuses commands with one code, or that a server is a replica. */
-const SAY_REFUSAL_EVERY_MS = 10_000;
+/** How often at most it is logged that a server is a replica. */
+const SAY_REPLICA_EVERY_MS = 60_000;
 
 /** Keeps in `lastError` why Redis can't be reached at the moment, in words that name the setting to look at, and logs it. */
 export function noteErrors(
@@ -82,7 +83,7 @@ function noteSearch(connection: Connection, note: Note, forget: () => void): voi
     }
   });
   connection.on('replica', (reason: Error) => {
-    if (isSearching || performance.now() - saidAtMs < SAY_REFUSAL_EVERY_MS) {
+    if (isSearching || performance.now() - saidAtMs < SAY_REPLICA_EVERY_MS) {
       connection.lastError ??= new Error(explainRefusal(reason), { cause: reason }); // each refusal is another one
     } else {
       saidAtMs = performance.now();
@@ -96,19 +97,13 @@ function noteSearch(connection: Connection, note: Note, forget: () => void): voi
   });
 }
 
-/** Counts what Redis refuses on a connection that it has let in, and logs it now and then. */
+/** Counts and logs what Redis refuses on a connection that it has let in. */
 function sayRefusals(connection: Connection, connectionName: string, logger: Logger): (error: Error) => void {
-  const saidAtMs = new Map<string, number>();
+  const log = new RefusalLog(connectionName, logger);
   return (error) => {
     const refusal = countRefusal(connection, error);
-    if (refusal === undefined) {
-      return;
-    }
-    const { code, message } = refusal;
-    if (performance.now() - (saidAtMs.get(code) ?? -Infinity) > SAY_REFUSAL_EVERY_MS) {
-      saidAtMs.set(code, performance.now());
-      const facts = { connection: connectionName, redisCode: code, redisMessage: message };
-      logger.warn(facts, `Redis refuses commands: ${explainFault(error)}`);
+    if (refusal !== undefined) {
+      log.heard(error, refusal);
     }
   };
 }

@@ -12,6 +12,10 @@ export interface ServerFacts {
   readonly appendOnly: boolean;
   /** Whether the append-only file could be written the last time. */
   readonly appendOnlyFails: boolean;
+  /** Whether the append-only file could not be rewritten the last time: it grows until its disk is full. */
+  readonly rewriteFails: boolean;
+  /** Whether the last snapshot (RDB) could not be written: with the usual settings Redis then refuses writes. */
+  readonly snapshotFails: boolean;
   readonly usedMemoryBytes: number;
   readonly maxmemoryBytes: number;
   /** Connections that it takes at most. */
@@ -35,6 +39,8 @@ export async function readServerFacts(redis: RedisClient): Promise<ServerFacts> 
     maxmemoryPolicy: info.get('maxmemory_policy') ?? 'unknown',
     appendOnly: info.get('aof_enabled') === '1',
     appendOnlyFails: info.get('aof_last_write_status') === 'err',
+    rewriteFails: info.get('aof_last_bgrewrite_status') === 'err',
+    snapshotFails: info.get('rdb_last_bgsave_status') === 'err',
     usedMemoryBytes: number('used_memory'),
     maxmemoryBytes: number('maxmemory'),
     maxClients: number('maxclients'),

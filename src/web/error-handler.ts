@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import { BackpressureError, QueueUnavailableError, RedisRefusedError, TallyError, ValidationError } from '../errors.js';
 import type { Accepted, ValidationIssue } from '../errors.js';
 import { isRefusalCode, REFUSALS } from '../redis/refusal.js';
@@ -9,16 +9,16 @@ import { requestIdOf } from './request-log.js';
 /**
  * Answers every error as a problem; our own faults only by the request's id in the log.
  *
- * @param note told of each. @defaultValue nobody is
+ * @param note told of each before it is answered. @defaultValue nobody is
  */
-export function errorHandler(note: (problem: Problem) => void = () => undefined): ErrorRequestHandler {
+export function errorHandler(note?: (problem: Problem, response: Response) => void): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
       next(error);
       return;
     }
     const problem = problemOf(error, request.method);
-    note(problem);
+    note?.(problem, response);
     if (LOGGED.has(problem.code)) {
       response.err = error as Error; // logged with the request
     }

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Store } from '../layout/store.js';
-import { ClusterConnection } from '../redis/cluster-connection.js';
 import type { Connection } from '../redis/connection.js';
 import { misdirectionOf } from '../redis/masters.js';
 import { addressOf } from '../redis/node-name.js';
@@ -10,7 +9,7 @@ import { readServerFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import { isRefusalCode, REFUSALS, refusalOf } from '../redis/refusal.js';
 import type { Refusal } from '../redis/refusal.js';
-import { tagOf } from '../redis/slots.js';
+import { tryWrite } from '../redis/try-write.js';
 import { withDeadline } from '../lib/timeouts.js';
 import { refusalBehind } from '../redis/ask-redis.js';
 import type { Endpoint } from './endpoint.js';
@@ -133,36 +132,11 @@ interface Answer {
 
 async function askMaster(redis: Connection, master: Redis, prefix: string): Promise<Answer> {
   try {
-    const writing = tryWrite(redis, master, prefix).then(() => undefined, refusalOrThrow);
+    const writing = tryWrite(redis, master, prefix);
     const asking = Promise.all([readServerFacts(master), master.eval('return 1', 0), writing]);
     const [facts, , refusal] = await withDeadline(asking, PROBE_TIMEOUT_MS);
     return { master, facts, refusal };
   } catch (error) {
     return { master, refusal: refusalBehind(error as Error, redis) };
   }
-}
-
-/**
- * Asks for a write that changes nothing, since there is no such key: a server that is full, or a replica, refuses it all the
- * same. Under the prefix of queues everybody may who has to do with updates.
- */
-async function tryWrite(redis: Connection, master: Redis, prefix: string): Promise<void> {
-  await master.set(`${prefix}:${tagFor(redis, master)}ready`, '', 'XX');
-}
-
-/** In a Cluster, the tag of a slot of this master. */
-function tagFor(redis: Connection, master: Redis): string {
-  if (!(redis instanceof ClusterConnection)) {
-    return '';
-  }
-  const slot = redis.slots.findIndex((nodes: string[] | undefined) => nodes?.[0] === addressOf(master));
-  return slot === -1 ? '' : `{${tagOf(slot)}}`;
-}
-
-function refusalOrThrow(error: unknown): Refusal {
-  const refusal = refusalOf(error);
-  if (refusal === undefined) {
-    throw error;
-  }
-  return refusal;
 }

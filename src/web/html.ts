@@ -1,9 +1,10 @@
 import { htmlEscape } from 'escape-goat';
+import { visible } from './visible.js';
 
 /** What may stand in a page: text and numbers are escaped, `Html` is not, `undefined` and `false` are left out. */
 type Content = Html | string | number | false | undefined | readonly Content[];
 
-/** A piece of HTML in which every value is escaped. Made in this file alone, so no text passes for one. */
+/** A piece of HTML in which every value is escaped, in text also what is not seen. Made in this file alone, so no text passes for one. */
 export class Html {
   readonly #text: string;
 
@@ -12,7 +13,13 @@ export class Html {
   }
 
   static of(parts: readonly string[], values: readonly Content[]): Html {
-    return new Html(parts.map((part, index) => part + textOf(values[index])).join(''));
+    let isInTag = false;
+    const pieces = parts.map((part, index) => {
+      const [opens, closes] = [part.lastIndexOf('<'), part.lastIndexOf('>')];
+      isInTag = opens === closes ? isInTag : opens > closes;
+      return part + textOf(values[index], isInTag);
+    });
+    return new Html(pieces.join(''));
   }
 
   static inlined(tag: 'script' | 'style', code: string): Html {
@@ -37,12 +44,16 @@ export function html(parts: TemplateStringsArray, ...values: readonly Content[])
   return Html.of(parts, values);
 }
 
-function textOf(value: Content): string {
+/** @param isInTag an attribute holds what it is given, a text shows it */
+function textOf(value: Content, isInTag: boolean): string {
   if (value === undefined || value === false) {
     return '';
   }
   if (value instanceof Html) {
     return value.toString();
   }
-  return typeof value === 'object' ? value.map(textOf).join('') : htmlEscape(String(value));
+  if (typeof value === 'object') {
+    return value.map((each) => textOf(each, isInTag)).join('');
+  }
+  return htmlEscape(isInTag ? String(value) : visible(String(value)));
 }

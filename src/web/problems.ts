@@ -16,6 +16,7 @@ export const PROBLEMS = {
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path does not take this method' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   WRONG_TYPE: { status: 409, title: 'The key holds another type of value' },
+  COUNT_DIFFERS: { status: 409, title: 'There is another number of updates' },
   NOT_CANCELLABLE: { status: 409, title: 'The update can not be cancelled' },
   NOT_AN_INTEGER: { status: 409, title: 'The cell does not hold an integer' },
   OUT_OF_RANGE: { status: 409, title: 'The sum leaves the range of integers' },

@@ -8,6 +8,12 @@ export const LIGHT_COLOURS = `
   --primary: #0f6f64;
   --primary-foreground: #f0faf8;
   --destructive: #b3261e;
+  --destructive-foreground: #fff;
+  --bad: #fbe9e7;
+  --warn: #fdf1dc;
+  --warn-foreground: #7a4a05;
+  --good: #dff3ef;
+  --good-foreground: #0b5a51;
   --border: #e2e7ec;
   --input: #d4dbe2;
   --series: #2563eb;
@@ -22,6 +28,12 @@ const DARK_COLOURS = `
   --primary: #3ecfb2;
   --primary-foreground: #0c1f1b;
   --destructive: #f0857e;
+  --destructive-foreground: #2b0d0a;
+  --bad: #3a2224;
+  --warn: #382c17;
+  --warn-foreground: #f0c474;
+  --good: #16332f;
+  --good-foreground: #6fdcc6;
   --border: #2a3340;
   --input: #333e4d;
   --series: #5b8ad7;

@@ -15,6 +15,14 @@ export class PartlyAppliedError extends Error {
   override readonly name = 'PartlyAppliedError';
 }
 
+/**
+ * A slot has no master that is known: its connection is gone, and the map of the Cluster is not read anew yet, as for moments of a
+ * failover.
+ */
+export class NoMasterError extends Error {
+  override readonly name = 'NoMasterError';
+}
+
 /** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
 const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|UNBLOCKED|LEASE_EXPIRED) /;
 
@@ -30,6 +38,9 @@ export function isClusterInMotion(error: unknown): boolean {
   const { name, message } = error as Error;
   if (name === 'ReplyError') {
     return IN_MOTION.test(message);
+  }
+  if (error instanceof NoMasterError) {
+    return true;
   }
   const isOwn =
     error instanceof ValidationError || error instanceof UnrecoverableError || error instanceof PartlyAppliedError;

@@ -11,7 +11,7 @@ import type { ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, Reading } from './attempt.js';
-import { PartlyAppliedError } from './failures.js';
+import { NoMasterError, PartlyAppliedError } from './failures.js';
 import type { JobGroups } from './script-call.js';
 
 const ANNOUNCE = crossSlotScript(createScript('announce now', luaSource('announce-now')));
@@ -87,6 +87,7 @@ export async function lateRecords(
  * is set back. A Redis that takes no writes now, such as a full one, keeps no attempt from asking for its receipt.
  *
  * @returns the time, by group
+ * @throws NoMasterError when it can't be told, since a master has gone
  */
 export async function announceNow(
   groups: JobGroups,
@@ -99,7 +100,11 @@ export async function announceNow(
       return ofMaster.map(() => nowMs);
     },
     alone: async ({ slot }) => {
-      const nowMs = toMs((await redis.masterOf(slot)?.time()) ?? [0, 0]);
+      const master = redis.masterOf(slot);
+      if (master === undefined) {
+        throw new NoMasterError(`slot ${slot} has no master that is known, so that its time is not either`);
+      }
+      const nowMs = toMs(await master.time());
       await announcedClock.raise(nowMs, slot).catch(allowRefusal);
       return nowMs;
     },

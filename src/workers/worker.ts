@@ -13,6 +13,7 @@ import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetr
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
 import type { MetricsOption } from '../metrics/metrics.js';
+import { Announcement } from '../metrics/processes.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
@@ -72,12 +73,18 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
    * each slot, as with older servers, at several times the cost. @defaultValue true
    */
   callByMaster?: boolean;
-  /** How long `close` waits for running jobs, in ms. @defaultValue 10,000 */
+  /**
+   * How long `close` waits for running jobs, in ms; then at most ten seconds more until what they applied is safe.
+   * @defaultValue 10,000
+   */
   closeTimeoutMs?: number;
 }
 
 /** How long a start waits for what needs all masters of a Cluster. */
 const PARTLY_AWAY_MS = 5_000;
+
+/** How long a close waits for what shortens receipts: the disk, and a replica. */
+const EXPIRE_TIMEOUT_MS = 10_000;
 
 /** How soon partitions are served of a number that a producer begins to use. */
 const FOLLOW_EVERY_MS = 5_000;
@@ -141,6 +148,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   readonly #retire = retireScript();
   readonly #served: ServedQueues;
   readonly #clockKeeper: ClockKeeper;
+  #announcement: Announcement | undefined;
   readonly #otherWorkers: ForeignWorkers;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
@@ -154,6 +162,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     this.#store = openStore({ ...options, connectionName: 'tally-worker' });
     const { redis, layouts, clock, logger } = this.#store;
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
+    options.metrics?.clocks.watch(clock);
     const script = applyScript(this.#registry);
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
@@ -241,6 +250,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
+      this.#announcement = new Announcement(this.#store, 'worker');
       logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
     }
   }
@@ -300,13 +310,16 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
 
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
+    const endsAtMs = performance.now() + closeTimeoutMs;
     const closed = new AbortController();
     const away = untilUnreachable(this.#store.redis, closed.signal);
     await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
-    await this.#closeQueues(away);
-    await withinTime(Promise.race([this.#served.expireReceipts(), away]), closeTimeoutMs); // else they stay for 400 days
+    await withinTime(Promise.race([this.#announcement?.close(), away]), closeTimeoutMs);
+    await this.#closeQueues(away, endsAtMs);
+    const expiring = Promise.race([this.#served.expireReceipts(), away]);
+    await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
@@ -314,10 +327,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
   }
 
   /** Waits for running jobs; where Redis does not answer, for nothing else. */
-  async #closeQueues(away: Promise<void>): Promise<void> {
+  async #closeQueues(away: Promise<void>, endsAtMs: number): Promise<void> {
     const { closeTimeoutMs } = this.options;
     const closing = this.#served.close();
-    await withinTime(Promise.race([closing, away.then(() => this.#served.untilIdle())]), closeTimeoutMs);
+    const ended = Promise.race([closing, away.then(() => this.#served.untilIdle())]);
+    await withinTime(ended, Math.max(0, endsAtMs - performance.now()));
     if (!(await withinTime(closing, 0))) {
       if (!this.#served.isIdle) {
         this.#store.logger.warn({ closeTimeoutMs }, 'jobs still running are left to other workers');

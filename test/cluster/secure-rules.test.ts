@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { luaSource } from '../../src/redis/lua-source.js';
-import { aclRules, NEEDS } from '../../cli/doctor/acl-needs.js';
+import { aclRules, NEEDS } from '../../src/doctor/acl-needs.js';
 import { roles } from '../support/topology/secure-redis.js';
 
 test('docs/redis-acl.md has the rules of the list', () => {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { NEEDS } from '../../cli/doctor/acl-needs.js';
+import { NEEDS } from '../../src/doctor/acl-needs.js';
 import { createProducer } from '../../src/index.js';
 import { start, tally } from '../support/command.js';
 import { tallyWithInput } from '../support/dashboard-commands.js';

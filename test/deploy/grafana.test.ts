@@ -21,7 +21,7 @@ test('the panels lie side by side within the grid, each with an id of its own', 
 test('there is a row for each side of Tally, and the data source is a choice', () => {
   const { panels, templating } = grafanaDashboard();
   const rows = panels.filter(({ type }) => type === 'row').map(({ title }) => title);
-  expect(rows).toEqual(['Now', 'Throughput', 'Backlog', 'Outcomes', 'Latency', 'Workers', 'Redis']);
+  expect(rows).toEqual(['Now', 'Throughput', 'HTTP', 'Backlog', 'Outcomes', 'Latency', 'Workers', 'Redis']);
   expect(templating.list[0]).toMatchObject({ name: 'datasource', type: 'datasource' });
   const uids = [...JSON.stringify(grafanaDashboard()).matchAll(/"uid":"([^"]*)"/g)].map(([, uid]) => uid);
   expect(new Set(uids)).toEqual(new Set(['${datasource}', 'tally']));

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../src/metrics/metrics.js';
+import { startApi } from '../support/http-api.js';
 import { place } from '../support/tally.js';
 import { alertRules } from './alert-rules.js';
 import { grafanaExpressions } from './dashboard-panels.js';
@@ -9,6 +10,9 @@ import { readPromql } from './promql.js';
 /** Labels that Prometheus itself gives, beside those of the metrics. */
 const PROMETHEUS_LABELS = ['job', 'instance'];
 
+/** Metrics that Prometheus itself has of whatever it scrapes. */
+const PROMETHEUS_METRICS = ['up'];
+
 /** The metrics of a Tally that has applied an update: names, and labels. */
 async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string> }> {
   const here = place();
@@ -16,13 +20,14 @@ async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string
   await here.worker({ metrics });
   const submission = await here.producer({ metrics }).counters.increment({ key: here.key('n') });
   expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+  await (await startApi(here, { metrics })).request('/v1/operations');
   const text = await metrics.text();
   await metrics.close();
   const names = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
     type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
   );
   const labels = [...text.matchAll(/[{,](\w+)="/g)].map(([, label = '']) => label);
-  return { names: new Set(names), labels: new Set([...labels, ...PROMETHEUS_LABELS]) };
+  return { names: new Set([...names, ...PROMETHEUS_METRICS]), labels: new Set([...labels, ...PROMETHEUS_LABELS]) };
 }
 
 /** The query by which KEDA scales workers. */

@@ -31,7 +31,9 @@ interface Running {
 export const TRY_AGAIN = 75;
 
 const START_TIMEOUT_MS = 120_000;
-const EXIT_TIMEOUT_MS = 20_000;
+
+/** How long a worker may take to end: `closeTimeoutMs`, and 15 s more, as deploy/README.md has it. */
+const EXIT_TIMEOUT_MS = 25_000;
 
 /** So that a program that can't start takes not all of the machine. */
 const RESTART_PAUSE_MS = 500;
@@ -126,6 +128,7 @@ export class Member<Settings = unknown, Order = WorkerOrder | ProducerOrder> {
     const complaints: string[] = [];
     if (running !== undefined) {
       running.process.kill('SIGTERM');
+      running.process.kill('SIGCONT'); // of no effect but on one that froze itself when nobody waited for it any more
       if (!(await withinTime(running.ended, EXIT_TIMEOUT_MS))) {
         complaints.push(`${this.name} was still running ${EXIT_TIMEOUT_MS} ms after SIGTERM`);
         running.process.kill('SIGKILL');

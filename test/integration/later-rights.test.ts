@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { aclRules } from '../../cli/doctor/acl-needs.js';
-import type { Role } from '../../cli/doctor/acl-needs.js';
+import { aclRules } from '../../src/doctor/acl-needs.js';
+import type { Role } from '../../src/doctor/acl-needs.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 const HOUR = 3_600_000;

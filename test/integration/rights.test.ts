@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { NEEDS, patternsOf, ROLES } from '../../cli/doctor/acl-needs.js';
-import type { Role } from '../../cli/doctor/acl-needs.js';
-import { findMissing } from '../../cli/doctor/missing-acl.js';
+import { NEEDS, patternsOf, ROLES } from '../../src/doctor/acl-needs.js';
+import type { Role } from '../../src/doctor/acl-needs.js';
+import { findMissing } from '../../src/doctor/missing-acl.js';
 import { ownRedis, place } from '../support/tally.js';
 
 const NAMES = { namespace: 'tally', prefix: 'tally-queues', cells: ['stock:1'] };

@@ -5,6 +5,9 @@ import { renderPage } from '../../dashboard/page.js';
 import { addUser, signInRequest, startDashboard } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 
+/** Puts times into the zone of the reader. */
+const OWN_SCRIPT = '<script defer src="/ops/page.js"></script>';
+
 const SCRIPT = `"><script>alert('x')</script><img src=x onerror=alert(1)>`;
 
 test('every value in a page is escaped, in text and in attributes', () => {
@@ -30,21 +33,22 @@ test('a script in the path of an action or in a name that is tried does not run 
     return page.split('<tr>').length === 8; // with the sign-in, in two tables with a head each
   });
   expect(page).toContain('&lt;script&gt;');
-  expect(page).not.toMatch(/<script|<img src=x/);
+  expect(page.replace(OWN_SCRIPT, '')).not.toMatch(/<script|<img src=x/);
 });
 
-test('the pages allow no script, no style of their own and nothing from elsewhere, and no other page may frame them', async () => {
+test('the pages allow no script but that for times, no style of their own and nothing from elsewhere, and no other page may frame them', async () => {
   const here = place();
   await addUser(here, 'olaf', 'operator');
   const dashboard = await startDashboard(here);
   const cookie = await dashboard.signIn('olaf');
   for (const path of ['/ops/sign-out', '/ops/audit', '/ops/sign-in']) {
     const { headers, body } = await dashboard.raw({ path, ...(path !== '/ops/sign-in' && { headers: { cookie } }) });
+    const scripts = path === '/ops/audit' ? "; script-src 'self'; connect-src 'self'" : '';
     expect(headers['content-security-policy'], path).toBe(
-      "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+      `default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'${scripts}`,
     );
     expect(headers['cache-control'], path).toBe('no-store');
-    expect(body, path).not.toMatch(/<script|<style|style=|\son\w+=|https?:/);
+    expect(body.replace(OWN_SCRIPT, ''), path).not.toMatch(/<script|<style|style=|\son\w+=|https?:/);
   }
   const stylesheet = await dashboard.raw({ path: '/ops/pages.css' });
   expect(stylesheet).toMatchObject({ status: 200, headers: { 'content-type': 'text/css; charset=utf-8' } });

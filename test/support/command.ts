@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { TALLY } from './tally-command.js';
 
+/** What commands remember that are told no folder, and have a Redis of their own. */
+const DATA_DIR = join(tmpdir(), 'tally-tests');
+
 /** How a command ended. */
 interface Answer {
   readonly code: number | null;
@@ -17,7 +20,7 @@ interface Answer {
 export function start(args: readonly string[], environment: Record<string, string>) {
   const [program, ...first] = TALLY;
   const child = spawn(program, [...first, ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], TALLY_DATA_DIR: DATA_DIR, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

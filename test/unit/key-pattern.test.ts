@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fits } from '../../src/api/access/pattern.js';
+import { fits } from '../../src/lib/pattern.js';
 
 test.each([
   ['*', '', true],

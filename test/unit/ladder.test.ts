@@ -31,7 +31,8 @@ test.each([
 
 test.each([
   ['cli/main.ts', '../dashboard/app.js'],
-  ['cli/doctor/check-acl.ts', '../../src/redis/refusal.js'],
+  ['src/doctor/check-acl.ts', '../redis/refusal.js'],
+  ['dashboard/app.ts', '../src/doctor/examine.js'],
   ['dashboard/cells/chart.ts', '../../src/web/html.js'],
   ['src/workers/worker.ts', '../producers/producer.js'],
   ['src/jobs/job-data.ts', '../operations/update.js'],

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { fits } from './pattern.js';
+import { fits } from '../../lib/pattern.js';
 
 /** What a caller may do. In patterns `*` stands for any text, also for none. */
 export interface Access {

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Connection } from '../../redis/connection.js';
 import { withinTime } from '../../lib/timeouts.js';
 import { askRedis } from '../../redis/ask-redis.js';
@@ -28,6 +29,7 @@ interface KeySource {
   readonly store: KeyStore;
   readonly redis: Connection;
   readonly timeoutMs: number;
+  readonly logger: Logger;
 }
 
 /**
@@ -69,11 +71,14 @@ export class KeyCache {
   }
 
   async #ask(): Promise<Known> {
-    const { store, redis, timeoutMs } = this.source;
+    const { store, redis, timeoutMs, logger } = this.source;
     const askedAtMs = performance.now();
     try {
       const { byId, unreadable } = await askRedis(redis, timeoutMs, store.read());
       const required = this.#known?.required === true || byId.size + unreadable.length > 0;
+      if (byId.size === 0 && (this.#known?.byId.size ?? 0) > 0) {
+        logger.warn('there are no API keys any more: every request is answered with 401');
+      }
       this.#known = { byId, required };
       this.#refreshAtMs = askedAtMs + REFRESH_AGE_MS;
       this.#tooOldAtMs = askedAtMs + MAX_AGE_MS;

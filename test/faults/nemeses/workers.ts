@@ -68,7 +68,10 @@ const frozen: Nemesis = {
     } else {
       const deed = { at: 'before-script', deed: 'freeze' } as const;
       if ((await worker.ask({ order: 'arm', deed }, 'reached', POINT_TIMEOUT_MS)) === undefined) {
+        // On a busy machine it may do it all the same, later, and would stand still for ever.
         worker.order({ order: 'disarm' });
+        await wait(ms);
+        worker.signal('SIGCONT');
         return false;
       }
     }

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { clockShim } from './clock-shim.js';
+import { clockShim } from '../../../src/testing/clock-shim.js';
 import { startRedisWithClock } from './redis-with-clock.js';
 import type { RedisWithClock } from './redis-with-clock.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { freePorts } from '../topology/free-ports.js';
 import { isInstalled } from '../topology/installed.js';
 import { ServerProcess } from '../topology/server-process.js';
-import { clockShim } from './clock-shim.js';
+import { clockShim } from '../../../src/testing/clock-shim.js';
 
 /** The wall clock of a server. Its monotonic clock is always right, as that of a machine whose clock somebody sets. */
 export interface ServerClock {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { aclRules, ROLES } from '../../../cli/doctor/acl-needs.js';
-import type { Role } from '../../../cli/doctor/acl-needs.js';
+import { aclRules, ROLES } from '../../../src/doctor/acl-needs.js';
+import type { Role } from '../../../src/doctor/acl-needs.js';
 import { startCluster } from './cluster.js';
 import { isInstalled } from './installed.js';
 import { startSecure } from './secure.js';

@@ -1,0 +1,135 @@
+// Builds fresh projects from the tarballs packed in a `git archive`, in a folder of their own with an empty HOME, and runs them: what is
+// missing in a package shows nowhere else. `npm run test:consumers [project ...]`
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const PROJECTS = join(ROOT, 'test/consumers');
+const MAX_PACKAGES = 45;
+const MAX_BYTES = 33_000_000;
+/** The median of seven processes. */
+const IMPORT_TIME = `
+  const { spawnSync } = require('node:child_process');
+  const code = "import('tally').then(() => console.log(process.cpuUsage().user + process.cpuUsage().system))";
+  const times = Array.from({ length: 7 }, () => Number(spawnSync(process.execPath, ['-e', code], { encoding: 'utf8' }).stdout));
+  console.log(Math.round(times.sort((a, b) => a - b)[3] / 1000));
+`;
+
+const folder = mkdtempSync(join(tmpdir(), 'tally-consumers-'));
+const home = join(folder, 'home');
+mkdirSync(home);
+const { PATH, LANG } = process.env;
+const proxies = Object.entries(process.env).filter(([name]) =>
+  /^(https?_proxy|no_proxy|node_extra_ca_certs|npm_config_registry)$/i.test(name),
+);
+const env = { PATH, LANG, HOME: home, ...Object.fromEntries(proxies) };
+
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const wanted = process.argv.slice(2);
+const tarballs = packArchive();
+let failures = 0;
+for (const name of readdirSync(PROJECTS).filter((it) => wanted.length === 0 || wanted.includes(it))) {
+  failures += runProject(name) ? 0 : 1;
+}
+if (wanted.length === 0) {
+  failures += judgeSize() ? 0 : 1;
+}
+process.exitCode = failures === 0 ? 0 : 1;
+
+/** What somebody gets who clones the last commit and packs it. */
+function packArchive() {
+  const clone = join(folder, 'clone');
+  mkdirSync(clone);
+  run('sh', ['-c', `git -C '${ROOT}' archive HEAD | tar -x -C '${clone}'`], folder);
+  run('npm', ['run', 'pack:two', '--silent'], clone);
+  const packed = join(clone, 'packed');
+  const files = readdirSync(packed).filter((file) => file.endsWith('.tgz'));
+  const find = (start) => join(packed, files.find((file) => file.startsWith(start)) ?? '');
+  const [whole] = run('npm', ['pack', '--silent'], clone).trim().split('\n').slice(-1);
+  const found = { library: find('tally-0'), service: find('tally-service-'), whole: join(clone, whole) };
+  for (const [what, file] of Object.entries(found)) {
+    const listed = run('tar', ['-tzf', file], clone).split('\n');
+    const wrong = listed.filter((it) => /\/(bench|test)\/|\.map$|\.tally-build/.test(it));
+    check(
+      `${what}: ${listed.length} files, ${kb(statSync(file).size)} packed, without bench, tests and maps`,
+      wrong.length === 0,
+      wrong,
+    );
+  }
+  check('publint', ...quiet('npx', ['--no-install', 'publint', found.library, '--strict'], ROOT));
+  // Everything is ESM: a CommonJS project gets it by require(esm), of Node 20.19 and later.
+  const attw = [
+    '--no-install',
+    'attw',
+    found.library,
+    '--ignore-rules',
+    'cjs-resolves-to-esm',
+    '--exclude-entrypoints',
+    'http',
+    'dashboard',
+  ];
+  check('attw', ...quiet('npx', attw, ROOT));
+  return found;
+}
+
+function runProject(name) {
+  const project = join(folder, name);
+  cpSync(join(PROJECTS, name), project, { recursive: true });
+  const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+  for (const [dependency, range] of Object.entries(manifest.dependencies)) {
+    manifest.dependencies[dependency] = range.replace(/^packed:(\w+)$/, (_, which) => `file:${tarballs[which]}`);
+  }
+  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
+  const installed = quiet(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+    project,
+  );
+  if (!installed[0]) {
+    return check(name, ...installed);
+  }
+  return check(name, ...quiet('npm', ['test', '--silent'], project));
+}
+
+/** What a service gets that only submits updates: the library and its packages. */
+function judgeSize() {
+  const project = join(folder, 'size');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ dependencies: { tally: `file:${tarballs.library}` } }));
+  run('npm', ['install', '--no-audit', '--no-fund', '--omit=optional'], project);
+  const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8'));
+  const packages = Object.keys(lock.packages).filter((it) => it !== '').length;
+  const bytes = Number(run('du', ['-sb', 'node_modules'], project).split('\t')[0]);
+  const took = JSON.parse(run(process.execPath, ['-e', IMPORT_TIME], project));
+  const text = `the library brings ${packages} packages, ${(bytes / 1e6).toFixed(1)} MB; import takes ${took} ms of processor time`;
+  return check(text, packages <= MAX_PACKAGES && bytes <= MAX_BYTES, `allowed: ${MAX_PACKAGES}, ${MAX_BYTES / 1e6} MB`);
+}
+
+function run(program, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, env, encoding: 'utf8' });
+  if (status !== 0) {
+    throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr + stdout}`);
+  }
+  return stdout;
+}
+
+function quiet(program, args, cwd) {
+  try {
+    return [true, run(program, args, cwd)];
+  } catch (error) {
+    return [false, error.message];
+  }
+}
+
+function check(what, isGood, otherwise) {
+  console.log(`${isGood ? 'ok  ' : 'FAIL'} ${what}${isGood ? '' : `\n${[otherwise].flat().join('\n')}`}`);
+  return isGood;
+}
+
+function kb(bytes) {
+  return `${Math.round(bytes / 1000)} kB`;
+}

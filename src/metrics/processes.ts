@@ -1,0 +1,133 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import type { Store } from '../layout/store.js';
+import { VERSION } from '../lib/version.js';
+import type { RedisClient } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { readClockOffset } from '../redis/server-time.js';
+
+/** How often a process says that it is there. */
+const EVERY_MS = 15_000;
+
+/** One that has not said so for longer is gone. */
+const GONE_MS = 60_000;
+
+/** Its entry is removed after this. */
+const FORGET_MS = 3_600_000;
+
+const processSchema = z.looseObject({
+  /** What it is: `worker`, `api`, `dashboard`, `up`. */
+  role: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  /** Of Tally. */
+  version: z.string(),
+  startedAtMs: z.number(),
+  memoryBytes: z.number(),
+  /** How far Redis' clock is ahead of that of its machine. */
+  clockOffsetMs: z.number(),
+  /** When it said so, in ms of Redis' time. */
+  atMs: z.number(),
+});
+
+/** A process of Tally that is connected to this Redis, as it has described itself. */
+export type ConnectedProcess = z.output<typeof processSchema>;
+
+/** Says in Redis that this process is there, until it is closed. */
+export class Announcement {
+  readonly #field: string;
+  readonly #timer: NodeJS.Timeout;
+  readonly #startedAtMs = Date.now() - performance.now();
+  #isFirst = true;
+  #announcing: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: Pick<Store, 'redis' | 'keys' | 'logger'>,
+    private readonly role: string,
+  ) {
+    this.#field = `${hostname()}:${process.pid}:${role}`;
+    this.#timer = setInterval(() => {
+      this.#next();
+    }, EVERY_MS);
+    this.#timer.unref();
+    this.#next();
+  }
+
+  /** None is begun while Redis has not answered the one before. */
+  #next(): void {
+    this.#announcing ??= this.#announce().finally(() => {
+      this.#announcing = undefined;
+    });
+  }
+
+  async #announce(): Promise<void> {
+    const { redis, keys, logger } = this.store;
+    try {
+      const clockOffsetMs = await readClockOffset(redis);
+      const described: ConnectedProcess = {
+        role: this.role,
+        host: hostname(),
+        pid: process.pid,
+        version: VERSION,
+        startedAtMs: this.#startedAtMs,
+        memoryBytes: process.memoryUsage.rss(),
+        clockOffsetMs,
+        atMs: Date.now() + clockOffsetMs,
+      };
+      await redis.hset(keys.processes, this.#field, JSON.stringify(described));
+      if (this.#isFirst) {
+        this.#isFirst = false;
+        await forgetOld(redis, keys, described.atMs);
+      }
+    } catch (error) {
+      logger.debug({ err: error }, 'could not say in Redis that this process is there');
+    }
+  }
+
+  /** Whoever is killed is gone after a minute. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const { redis, keys } = this.store;
+    if (redis.status === 'ready') {
+      await redis.hdel(keys.processes, this.#field).catch(() => undefined);
+    }
+  }
+}
+
+/** The processes that are connected, by host and role. @param nowMs Redis' time */
+export async function readProcesses(
+  redis: Pick<RedisClient, 'hgetall'>,
+  keys: Pick<Keys, 'processes'>,
+  nowMs: number,
+): Promise<ConnectedProcess[]> {
+  const all = await readAll(redis, keys);
+  return all
+    .flatMap(({ described }) => (described !== undefined && nowMs - described.atMs < GONE_MS ? [described] : []))
+    .sort((one, other) =>
+      `${one.host} ${one.role} ${one.pid}`.localeCompare(`${other.host} ${other.role} ${other.pid}`),
+    );
+}
+
+async function forgetOld(redis: Pick<RedisClient, 'hgetall' | 'hdel'>, keys: Keys, nowMs: number): Promise<void> {
+  const old = (await readAll(redis, keys)).filter(
+    ({ described }) => described === undefined || nowMs - described.atMs > FORGET_MS,
+  );
+  if (old.length > 0) {
+    await redis.hdel(keys.processes, ...old.map(({ field }) => field));
+  }
+}
+
+async function readAll(redis: Pick<RedisClient, 'hgetall'>, { processes }: Pick<Keys, 'processes'>) {
+  return Object.entries(await redis.hgetall(processes)).map(([field, text]) => {
+    return { field, described: readDescribed(text) };
+  });
+}
+
+/** @returns undefined for what a newer version wrote in another form, or somebody else */
+function readDescribed(text: string): ConnectedProcess | undefined {
+  try {
+    return processSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

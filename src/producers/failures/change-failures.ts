@@ -1,0 +1,122 @@
+import { removeEnded } from '../../bullmq/scripts.js';
+import { openQueue } from '../../jobs/queues.js';
+import type { TallyQueue } from '../../jobs/queues.js';
+import { toMs } from '../../redis/server-time.js';
+import { updatesIn } from './failed-job.js';
+import type { FailedJob } from './failed-job.js';
+import { newLook, readFailures } from './read-failures.js';
+import type { FailureQuestion, FailureSource } from './read-failures.js';
+import { retryJobs } from './retry-all.js';
+
+/** How much is meant, was done, or is left. */
+export interface FailureCount {
+  readonly updates: number;
+  readonly jobs: number;
+}
+
+/** What would be done, and until when: given back as `untilMs`, what fails meanwhile is not done as well. */
+export interface PlannedChange {
+  readonly matched: FailureCount;
+  /** In ms, by Redis' clock. */
+  readonly untilMs: number;
+  /** What is wrong with masters that are left out, in words. */
+  readonly faults: readonly string[];
+}
+
+export interface DoneChange extends PlannedChange {
+  readonly done: FailureCount;
+  /** Counted afterwards: what another program has taken up meanwhile, or could not be changed. */
+  readonly left: FailureCount;
+  /** What it was done to. */
+  readonly changed: readonly ChangedJob[];
+}
+
+/** A job that was retried or removed. */
+export interface ChangedJob {
+  readonly queue: string;
+  readonly jobId: string;
+  readonly operation: string;
+  readonly updates: number;
+}
+
+/** Removed by one call of a script. */
+const REMOVED_AT_ONCE = 200;
+
+/** Counts what a question means, and does nothing. */
+export async function planChange(source: FailureSource, question: FailureQuestion): Promise<PlannedChange> {
+  return (await plan(source, question)).planned;
+}
+
+/** Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most. */
+export function retryFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
+  return change(source, question, ({ redis, logger }, { queue: name, prefix, state }, jobs) =>
+    withQueue(openQueue(name, prefix, redis, logger), (queue) => retryJobs(queue, state, jobs.map(({ jobId }) => jobId))),
+  );
+}
+
+/** Removes all failed jobs that are meant. Nothing knows of their updates any more. */
+export function removeFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
+  return change(source, question, async ({ redis }, { queue, prefix, state }, jobs) => {
+    const removed: boolean[] = [];
+    for (let start = 0; start < jobs.length; start += REMOVED_AT_ONCE) {
+      const page = jobs.slice(start, start + REMOVED_AT_ONCE);
+      removed.push(...(await removeEnded(redis, { prefix, queue }, state, page)));
+    }
+    return removed;
+  });
+}
+
+/** Of a job that is meant, what it takes to change it: there may be many. */
+interface MeantJob extends ChangedJob {
+  readonly endedAtMs: number;
+}
+
+/** Where jobs lie that are changed together. */
+interface MeantPlace {
+  readonly queue: string;
+  readonly prefix: string;
+  readonly state: FailedJob['state'];
+}
+
+/** Does something to jobs of one place. @returns whether it is done to each; false for one that has gone on meanwhile */
+type ChangeJobs = (source: FailureSource, place: MeantPlace, jobs: readonly MeantJob[]) => Promise<boolean[]>;
+
+async function change(source: FailureSource, question: FailureQuestion, act: ChangeJobs): Promise<DoneChange> {
+  const { planned, places } = await plan(source, question);
+  const changed: ChangedJob[] = [];
+  for (const { place, jobs } of places) {
+    const done = await act(source, place, jobs);
+    changed.push(...jobs.filter((_, index) => done[index]));
+  }
+  const left = await plan(source, { ...question, untilMs: planned.untilMs });
+  return { ...planned, done: countOf(changed), left: left.planned.matched, changed };
+}
+
+async function plan(source: FailureSource, question: FailureQuestion) {
+  const look = newLook();
+  const nowMs = toMs(await source.redis.time());
+  const places = new Map<string, { place: MeantPlace; jobs: MeantJob[] }>();
+  for await (const job of readFailures(source, question, look)) {
+    const { queue, partition, jobId, operation, state, endedAtMs } = job;
+    const id = `${state} ${partition.prefix} ${queue}`;
+    const here = places.get(id) ?? { place: { queue, prefix: partition.prefix, state }, jobs: [] };
+    places.set(id, here);
+    here.jobs.push({ queue, jobId, operation, endedAtMs, updates: updatesIn(job) });
+  }
+  const untilMs = question.untilMs ?? Math.max(nowMs, look.latestMs);
+  const all = [...places.values()];
+  const planned: PlannedChange = { matched: countOf(all.flatMap(({ jobs }) => jobs)), untilMs, faults: [...look.faults] };
+  return { planned, places: all };
+}
+
+function countOf(jobs: readonly ChangedJob[]): FailureCount {
+  return { updates: jobs.reduce((sum, { updates }) => sum + updates, 0), jobs: jobs.length };
+}
+
+async function withQueue<Answer>(queue: TallyQueue, ask: (queue: TallyQueue) => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask(queue);
+  } finally {
+    await queue.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { fits } from '../../lib/pattern.js';
+
+/** No key is longer, in bytes; in a pattern it is as good a bound in characters. */
+const LONGEST_KEY = 512;
+
+/** Which failed updates are meant. What is left out is any. */
+export const failureFilterShape = {
+  reason: z
+    .string()
+    .regex(/^[A-Z][A-Z_]{0,63}$/, 'must be the code of a reason, for example WRONG_TYPE')
+    .optional()
+    .meta({ description: 'The code of the reason, e.g. `WRONG_TYPE`.' }),
+  operation: z
+    .string()
+    .regex(/^[A-Za-z0-9.*]{1,100}$/, 'must be the name of an operation, in which * stands for any text')
+    .optional()
+    .meta({ description: 'The operation; `*` stands for any text.' }),
+  key: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(LONGEST_KEY, `must not be longer than ${LONGEST_KEY} characters`)
+    .refine((text) => text.isWellFormed(), 'must be valid Unicode, without lone surrogates')
+    .optional()
+    .meta({ description: 'A key that the update changes; `*` stands for any text.' }),
+};
+
+const filterSchema = z.strictObject(failureFilterShape);
+
+export type FailureFilter = z.output<typeof filterSchema>;
+
+/** What a filter looks at. */
+interface Filtered {
+  readonly reason: string;
+  readonly operation: string;
+  readonly keys: readonly string[];
+}
+
+/** Whether a filter means this. Of a job of several updates one that fits is enough: they failed, and are retried, together. */
+export function isMeant({ reason, operation, key }: FailureFilter, failed: Filtered): boolean {
+  return (
+    (reason === undefined || failed.reason === reason) &&
+    (operation === undefined || fits(operation, failed.operation)) &&
+    (key === undefined || failed.keys.some((its) => fits(key, its)))
+  );
+}

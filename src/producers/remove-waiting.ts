@@ -1,0 +1,54 @@
+import { jobsThatWait } from '../bullmq/job-ids.js';
+import { jobKey } from '../bullmq/queue-keys.js';
+import type { QueuePlace } from '../bullmq/queue-keys.js';
+import { removeWaiting } from '../bullmq/scripts.js';
+import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
+import type { RedisClient } from '../redis/connection.js';
+import type { ChangedJob } from './failures/change-failures.js';
+
+/** How jobs wait: for a worker, by priority or not, or for their time. */
+export const WAITING_STATES = ['waiting', 'prioritized', 'delayed'] as const;
+
+export type WaitingState = (typeof WAITING_STATES)[number];
+
+/** The next job of each scheduler has such an id: without it the schedule would stand still. */
+const OF_SCHEDULER = 'repeat:';
+
+const AT_ONCE = 200;
+
+/** Reads the jobs that wait in one way, but for the next runs of schedules. @param most jobs to read */
+export async function readWaiting(
+  redis: RedisClient,
+  place: QueuePlace,
+  state: WaitingState,
+  most = Infinity,
+): Promise<ChangedJob[]> {
+  const ids = (await jobsThatWait(redis, place, state)).filter((id) => !id.startsWith(OF_SCHEDULER)).slice(0, most);
+  const jobs: ChangedJob[] = [];
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const page = ids.slice(start, start + AT_ONCE);
+    const read = await Promise.all(page.map((id) => readStoredJob(redis, jobKey(place, id), ['name', 'data'])));
+    for (const [index, { name, data }] of read.entries()) {
+      const { updates } = (parseStored(data) ?? {}) as { updates?: unknown };
+      const count = Array.isArray(updates) ? Math.max(1, updates.length) : 1;
+      jobs.push({ queue: place.queue, jobId: page[index] ?? '', operation: name ?? 'unknown', updates: count });
+    }
+  }
+  return jobs;
+}
+
+/** Removes jobs that wait in one way: their updates are not applied. @returns those that were removed; others run, or have run */
+export async function removeThoseWaiting(
+  redis: RedisClient,
+  place: QueuePlace,
+  state: WaitingState,
+  jobs: readonly ChangedJob[],
+): Promise<ChangedJob[]> {
+  const removed: ChangedJob[] = [];
+  for (let start = 0; start < jobs.length; start += AT_ONCE) {
+    const page = jobs.slice(start, start + AT_ONCE);
+    const done = await removeWaiting(redis, place, state, page.map(({ jobId }) => jobId));
+    removed.push(...page.filter((_, index) => done[index]));
+  }
+  return removed;
+}
