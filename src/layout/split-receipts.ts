@@ -42,8 +42,8 @@ export class SplitReceipts implements Receipts {
       return [new SlotGroup(first, updates)];
     }
     const bySlot = new Map<number, { readonly updates: Update[]; readonly indexes: number[] }>();
-    for (let index = 0; index < updates.length; index += 1) {
-      const [slot, update] = [slots[index] as number, updates[index] as Update];
+    for (const [index, update] of updates.entries()) {
+      const slot = slots[index] ?? 0;
       const ofSlot = bySlot.get(slot);
       if (ofSlot === undefined) {
         bySlot.set(slot, { updates: [update], indexes: [index] });
