@@ -68,8 +68,8 @@ export class CrossSlotScripts {
     const asked: Asked<Answer>[] = [];
     for (const [master, places] of this.#placesByMaster(items)) {
       if (master !== undefined && places.length > 1) {
-        const settled = together(master, itemsAt(places)).then(allFulfilled, (failure: Error) =>
-          oneByOne(places, failure),
+        const settled = together(master, itemsAt(places)).then(allFulfilled, (failure: unknown) =>
+          oneByOne(places, failure as Error),
         );
         asked.push({ places, settled });
       } else {
