@@ -18,6 +18,7 @@ const LADDER = [
   ['src/readers'],
   ['src/producers'],
   ['src/workers'],
+  ['src/subscribers'],
   ['src/index.ts', 'src/testing'],
   ['src/web'],
   ['src/api'],

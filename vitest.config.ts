@@ -11,7 +11,9 @@ export const LONG = [
   'test/load/report.test.ts',
   'test/deploy/image.test.ts',
   'test/integration/bench.test.ts',
+  'test/integration/cli-webhooks.test.ts',
   'test/integration/close.test.ts',
+  'test/integration/documents.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/secrets.test.ts',
 ];

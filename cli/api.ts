@@ -1,9 +1,9 @@
 import { createApi } from '../src/api/api.js';
-import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { apiOptions, connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import { requireKeysOrLoopback } from './host.js';
 import { announce } from './announce.js';
 import { watchInstallation } from './installation.js';
-import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
 import { stopAll } from './worker.js';
 import type { Stop } from './worker.js';
@@ -19,7 +19,8 @@ export async function serveApi(): Promise<void> {
   const installation = await watchInstallation(context, redis, metrics, stops, ['apiKeys']);
   announce(metrics, 'api', stops);
   const requireKey = () => installation.isClosed('apiKeys');
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics, requireKey });
+  const options = { ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context) };
+  const api = createApi({ ...options, metrics, requireKey, ...servedAs(context) });
   stops.push(() => api.close());
   try {
     stops.push(await listenForMetrics(metrics, context));

@@ -4,12 +4,18 @@ import { nearest } from '../src/lib/nearest.js';
 import { MAX_PARTITIONS } from '../src/layout/partitions.js';
 import { DEFAULT_NAMESPACE } from '../src/redis/keys.js';
 import { shownValue } from '../src/redis/redis-url.js';
+import { basePathSchema } from '../src/web/base-path.js';
 import { readTarget } from '../src/redis/target.js';
+import { parseSealingKeys } from '../src/subscribers/webhooks/seal.js';
+import { networkSchema } from '../src/subscribers/webhooks/target.js';
+import { originSchema } from '../src/subscribers/webhooks/webhook-options.js';
 
 /** A variable's schema with an example for the message when it does not fit. */
 interface Variable {
   readonly schema: z.ZodType;
   readonly example: string;
+  /** Whether it is not to be shown. @defaultValue false */
+  readonly secret?: boolean;
 }
 
 function wholeNumberOrNone(min: number, max: number) {
@@ -24,6 +30,16 @@ function wholeNumberOrNone(min: number, max: number) {
 
 function wholeNumber(min: number, max: number, fallback: number) {
   return wholeNumberOrNone(min, max).default(fallback);
+}
+
+/** A number from 0 to 1. */
+function shareOf(fallback: number) {
+  const error = 'must be a number from 0 to 1';
+  return z
+    .string()
+    .regex(/^(0|1|0?\.\d{1,6}|1\.0+)$/, error)
+    .transform(Number)
+    .default(fallback);
 }
 
 function trueOrFalse(fallback: 'true' | 'false') {
@@ -96,6 +112,25 @@ const history = z
   })
   .optional();
 
+/** Keys, which are not shown. */
+const webhookKeys = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return parseSealingKeys(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  })
+  .optional();
+
+const networks = z
+  .string()
+  .transform((list) => list.split(',').map((address) => address.trim()))
+  .pipe(z.array(networkSchema))
+  .optional();
+
 /** Every environment variable that Tally reads. */
 const variables = {
   /**
@@ -119,6 +154,15 @@ const variables = {
   /** Address on which the API and the dashboard listen; which ones they may is decided in `cli/host.ts`. */
   HOST: { schema: host, example: '127.0.0.1' },
   PORT: { schema: wholeNumber(0, 65_535, 3000), example: '3000' },
+  /** The path of a site below which browsers and callers find the dashboard and the API, behind a proxy. */
+  TALLY_BASE_PATH: {
+    schema: z
+      .string()
+      .transform((path) => path.replace(/\/$/, ''))
+      .pipe(basePathSchema)
+      .optional(),
+    example: '/tools/tally',
+  },
   LOG_LEVEL: {
     schema: z
       .enum(
@@ -137,6 +181,16 @@ const variables = {
    * when that is taken.
    */
   TALLY_REDIS_PORT: { schema: wholeNumberOrNone(0, 65_535), example: '6390' },
+  /** What the clients of the private Redis have to know; letters, digits, `-` and `_`. Unset: nothing, it is for this machine only. */
+  TALLY_REDIS_PASSWORD: {
+    schema: z
+      .string()
+      .regex(/^[\w-]{8,128}$/, 'must be 8 to 128 letters, digits, - and _')
+      .optional(),
+    example: 'a-long-random-text',
+  },
+  /** The share of the API's ordinary request lines that is logged: 0 none, 1 all. */
+  TALLY_LOG_REQUESTS: { schema: shareOf(1), example: '0.01' },
   /** First part of Tally's own keys. */
   TALLY_NAMESPACE: { schema: text(DEFAULT_NAMESPACE.namespace), example: DEFAULT_NAMESPACE.namespace },
   /** First part of BullMQ's keys. */
@@ -168,10 +222,24 @@ const variables = {
   TALLY_KEEP_OUTCOMES_UPDATES: { schema: wholeNumberOrNone(1, 1e12), example: '20000000' },
   /** Unset: 1 GiB, or a sixteenth of `maxmemory` where that is less. */
   TALLY_KEEP_OUTCOMES_BYTES: { schema: wholeNumberOrNone(1_000, 1e15), example: '1073741824' },
+  /**
+   * What secrets of webhooks are sealed with in Redis: 32 random bytes in base64, or several with commas between, of which the
+   * first one seals and all of them open. Unset: there are no webhooks.
+   */
+  TALLY_WEBHOOK_KEY: { schema: webhookKeys, example: '$(openssl rand -base64 32)', secret: true },
+  /** As this system is called in `WebHook-Request-Origin`. */
+  TALLY_WEBHOOK_ORIGIN: { schema: originSchema.default('tally'), example: 'tally.example.com' },
+  TALLY_WEBHOOK_ALLOW_HTTP: { schema: trueOrFalse('false'), example: 'true' },
+  /** Addresses and networks that are not public, to which webhooks may lead. */
+  TALLY_WEBHOOK_ALLOW_NETWORKS: { schema: networks, example: '10.1.0.0/16' },
+  /** Whether workers tell outcomes in a stream; and how much it holds, see `src/workers/tell-outcomes.ts`. */
+  TALLY_OUTCOMES: { schema: trueOrFalse('false'), example: 'true' },
+  TALLY_OUTCOMES_KEEP_MS: { schema: wholeNumberOrNone(1_000, 400 * 86_400_000), example: '604800000' },
+  TALLY_OUTCOMES_KEEP_UPDATES: { schema: wholeNumberOrNone(1_000, 1e9), example: '1000000' },
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
   /** The API key that `tally load --target http` uses. */
   TALLY_API_KEY: { schema: z.string().optional(), example: 'tally_…' },
-  /** Proxies in front of the dashboard: what they say of a caller's address and of TLS is believed. */
+  /** Proxies in front of the dashboard and the API: what they say of a caller's address, of TLS and of the path is believed. */
   TALLY_DASHBOARD_PROXY_ADDRESSES: {
     schema: z
       .string()
@@ -200,14 +268,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const problems = unknownVariables(environment, names);
   const config: Record<string, unknown> = {};
   for (const name of names) {
-    const { schema, example } = variables[name];
+    const { schema, example, secret = false }: Variable = variables[name];
     const value = environment[name];
     const parsed = schema.safeParse(value === '' ? undefined : value);
     if (parsed.success) {
       config[name] = parsed.data;
     } else {
       const what = parsed.error.issues[0]?.message ?? 'is not valid';
-      const found = name === 'REDIS_URL' ? '' : `, but is "${shownValue(value ?? '')}"`;
+      const found = name === 'REDIS_URL' || secret ? '' : `, but is "${shownValue(value ?? '')}"`;
       problems.push(`${name}: ${what}${found}; for example ${name}=${example}`);
     }
   }

@@ -8,6 +8,7 @@ import { ConfigurationError } from '../src/errors.js';
 import { createLogger } from './logger.js';
 import { readRecord } from '../src/redis/embedded-record.js';
 import type { RedisTarget, UrlTarget } from '../src/redis/target.js';
+import type { WebhookOptions } from '../src/subscribers/webhooks/webhook-options.js';
 
 /** What every command starts from. */
 export interface Context {
@@ -39,6 +40,18 @@ export function durabilityOptions({ config }: Context) {
 export function producerOptions(context: Context) {
   const { config, operations } = context;
   return { ...durabilityOptions(context), idempotencyWindowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS, operations };
+}
+
+/** What webhooks are added and delivered with; undefined when there are none. */
+export function webhookOptions({ config }: Context): WebhookOptions | undefined {
+  const { TALLY_WEBHOOK_KEY: sealingKeys, TALLY_WEBHOOK_ORIGIN: origin, TALLY_WEBHOOK_ALLOW_HTTP: allowHttp } = config;
+  const { TALLY_WEBHOOK_ALLOW_NETWORKS: allowedNetworks } = config;
+  return sealingKeys && { sealingKeys, origin, allowHttp, allowedNetworks };
+}
+
+/** What the API of a command needs beside what producers do. */
+export function apiOptions(context: Context) {
+  return { outcomes: context.config.TALLY_OUTCOMES, webhooks: webhookOptions(context) };
 }
 
 /**

@@ -4,7 +4,7 @@ import type { ProxyOptions } from '../dashboard/access/proxy.js';
 import type { Config } from './config.js';
 import { ConfigurationError } from '../src/errors.js';
 import type { RedisTarget } from '../src/redis/target.js';
-import { connectionOptions, createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { announce } from './announce.js';
@@ -49,7 +49,9 @@ export async function serveDashboard(): Promise<void> {
 export function dashboardOptions(context: Context, redis: RedisTarget): DashboardOptions {
   const { config } = context;
   const operations = operationsWithHistory(config, context.operations);
-  return { ...connectionOptions(context, redis), operations, proxy: proxyOf(config) };
+  const basePath = config.TALLY_BASE_PATH ?? '';
+  const whose = { ...connectionOptions(context, redis), ...producerOptions(context) };
+  return { ...whose, operations, proxy: proxyOf(config), basePath };
 }
 
 function proxyOf(config: Config): ProxyOptions | undefined {

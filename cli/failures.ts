@@ -53,7 +53,9 @@ export async function listFailures({ limit, ...flags }: ListFailuresFlags): Prom
       console.log(`${at}  ${id}  ${operation}  ${status} ${reason}: ${message}`);
     }
   }
-  console.error(`${updates} failed updates in ${jobs} jobs${isWhole ? '' : ', of those that were looked at: there may be more'}.`);
+  console.error(
+    `${updates} failed updates in ${jobs} jobs${isWhole ? '' : ', of those that were looked at: there may be more'}.`,
+  );
   warnOf(faults);
 }
 
@@ -68,7 +70,8 @@ export async function retryFailed(flags: ChangeFailuresFlags): Promise<void> {
 /** `tally failures remove`: removes all that a filter means, when the number of updates is the one that is expected. */
 export async function removeFailed(flags: ChangeFailuresFlags): Promise<void> {
   const filter = filterOf(flags);
-  const confirmed = flags.confirm === undefined ? undefined : wholeNumber('--confirm', flags.confirm, Number.MAX_SAFE_INTEGER);
+  const confirmed =
+    flags.confirm === undefined ? undefined : wholeNumber('--confirm', flags.confirm, Number.MAX_SAFE_INTEGER);
   const isDry = flags.dryRun === true;
   const change = await withFailures(async (source) => {
     const planned = await planChange(source, { filter });
@@ -92,7 +95,7 @@ async function withFailures<Answer>(ask: (source: FailureSource) => Promise<Answ
   const options = { connectionName: 'tally-failures', timeoutMs: TIMEOUT_MS };
   const store = openStore({ ...connectionOptions(context, findRedis(context)), ...options });
   try {
-    return await ask({ ...store, registry: createRegistry() });
+    return await ask({ ...store, registry: createRegistry(context.operations) });
   } finally {
     store.close();
   }
@@ -140,7 +143,16 @@ function shownGroup({ isForeign, firstAtMs, lastAtMs, ...group }: FailureGroup) 
   return { ...group, foreign: isForeign, firstAt: iso(firstAtMs), lastAt: iso(lastAtMs) };
 }
 
-function lineOf({ updates, status, reason, operation, keyPattern, firstAtMs, lastAtMs, message }: FailureGroup): string {
+function lineOf({
+  updates,
+  status,
+  reason,
+  operation,
+  keyPattern,
+  firstAtMs,
+  lastAtMs,
+  message,
+}: FailureGroup): string {
   const key = keyPattern === undefined ? 'keys that can not be told' : JSON.stringify(keyPattern);
   return `${updates}  ${status} ${reason}  ${operation}  ${key}  ${iso(firstAtMs)} to ${iso(lastAtMs)}  ${message}`;
 }

@@ -11,6 +11,8 @@ export interface CreateKeyFlags {
   readonly updateRate?: string;
   readonly readOnly?: boolean;
   readonly requireIdempotencyKey?: boolean;
+  readonly webhooks?: boolean;
+  readonly metricsOnly?: boolean;
   readonly owner?: string;
   readonly replaces?: string;
 }
@@ -53,6 +55,8 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
     keys: keys === undefined ? before.keys : listOf(keys),
     readOnly: rest.readOnly ?? before.readOnly,
     requireIdempotencyKey: rest.requireIdempotencyKey ?? before.requireIdempotencyKey,
+    webhooks: rest.webhooks ?? before.webhooks,
+    metricsOnly: rest.metricsOnly ?? before.metricsOnly,
     rate: rate === undefined ? before.rate : requestRateOf(rate),
     updateRate: updateRate === undefined ? before.updateRate : updateRateOf(updateRate),
     owner: rest.owner ?? before.owner,

@@ -5,6 +5,7 @@ import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
 import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
 import { createRegistry } from '../src/operations/registry.js';
+import { disableWebhooksOf } from '../src/subscribers/webhooks/revoke-owner.js';
 import { createContext, findRedis } from './context.js';
 import { noteDoor } from './installation.js';
 import { keySettings } from './key-flags.js';
@@ -80,13 +81,19 @@ export async function listKeys({ json }: ListKeysFlags): Promise<void> {
 export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
   const target = findRedis(context);
-  const left = await withKeyStore(context, target, async (store) => {
-    if (!(await store.remove(id))) {
+  const { left, disabled } = await withKeyStore(context, target, async (keyStore, store) => {
+    const { byId } = await keyStore.read();
+    if (!(await keyStore.remove(id))) {
       throw noKey(id);
     }
-    return store.count();
+    const owner = byId.get(id)?.owner ?? id;
+    const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
+    return { left: await keyStore.count(), disabled: isLast ? await disableWebhooksOf(owner, store) : 0 };
   });
   console.log(`revoked ${id}; servers refuse it ${SOON}`);
+  if (disabled > 0) {
+    console.error(`It was the last key of its owner, whose ${disabled} webhooks are disabled: see tally webhooks list`);
+  }
   if (left === 0) {
     await noteDoor(context, target, 'apiKeys', false);
     console.error(
@@ -102,7 +109,9 @@ function describe({ id, name, operations, keys, rate, updateRate, readOnly, owne
     `${rate.requests} requests a ${windowOf(rate)}`,
     ...(updateRate === undefined ? [] : [`${updateRate.updates} updates a ${windowOf(updateRate)}`]),
     ...(readOnly ? ['read only'] : []),
+    ...(rest.metricsOnly ? ['metrics only'] : []),
     ...(rest.requireIdempotencyKey ? ['idempotency keys required'] : []),
+    ...(rest.webhooks ? ['webhooks'] : []),
     `owner ${owner}`,
   ];
   return parts.join('; ');

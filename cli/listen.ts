@@ -18,6 +18,16 @@ export function listen(listener: RequestListener, { config }: Context): Promise<
   return listenAt(config.HOST, config.PORT, listener, 'PORT');
 }
 
+/** Where the API lies for its callers. */
+export function servedAs({ config }: Context) {
+  const {
+    TALLY_BASE_PATH: basePath = '',
+    TALLY_DASHBOARD_PROXY_ADDRESSES: proxies,
+    TALLY_LOG_REQUESTS: logRequests,
+  } = config;
+  return { basePath, proxies, logRequests };
+}
+
 /** A scrape that is cut off is made again: none is worth a longer stop. */
 const CLOSE_METRICS_MS = 100;
 

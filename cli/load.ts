@@ -11,13 +11,21 @@ import { connectionOptions, createContext, durabilityOptions, findRedis } from '
 import type { Context } from './context.js';
 
 /** `tally load`: puts a load on Tally and says whether the totals are right. */
-export async function load(scenario: string | undefined, flags: LoadFlags): Promise<void> {
+export async function load(
+  scenario: string | undefined,
+  flags: LoadFlags & { readonly operations?: string },
+): Promise<void> {
   const context = createContext(process.stderr);
   const plan = readPlan(scenario, flags);
   const stopping = stopOnSignals();
   const view = liveView(plan.search === undefined ? plan.work.durationMs : undefined);
   try {
-    const result = await runLoad(plan, () => placeOf(context), { logger: context.logger, view, stopping });
+    const result = await runLoad(plan, () => placeOf(context), {
+      logger: context.logger,
+      view,
+      stopping,
+      operations: flags.operations,
+    });
     console.log(summaryOf(result));
     if (plan.json !== undefined) {
       writeFileSync(plan.json, `${JSON.stringify(result, null, 2)}\n`);
@@ -37,6 +45,7 @@ function placeOf(context: Context): Place {
   return {
     ...connectionOptions(context, findRedis(context)),
     ...durabilityOptions(context),
+    operations: context.operations,
     origin: `http://${host}:${PORT}`,
     apiKey,
   };

@@ -13,13 +13,16 @@ import type { ImportFlags } from './import.js';
 import type { CheckFlags } from './inventory.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { withOperations } from './operations.js';
+import type { WaitFlags } from './print-submission.js';
 import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
+import type { OutcomesFlags } from './outcomes.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
 import type { SubmitFlags } from './submit.js';
 import type { TopFlags } from './top.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
+import { addWebhookCommands } from './webhook-commands.js';
 
 /** Exit codes: the outcome was not `applied`, or Redis failed; the command or its settings were wrong. */
 const EXIT_FAILED = 1;
@@ -80,6 +83,15 @@ program
   .action(async (id: string, flags: CancelFlags) => (await import('./cancel.js')).cancel(id, flags));
 
 program
+  .command('revert')
+  .description('take back what an applied update did, once, by its exact inverse; exit codes as of submit')
+  .argument('<id>', 'as tally submit prints it')
+  .option('--wait', 'wait for the outcome of the inverse')
+  .option('--timeout <ms>', 'how long to wait at most', '30000')
+  .option('--json', 'print JSON')
+  .action(async (id: string, flags: WaitFlags) => (await import('./revert.js')).revert(id, flags));
+
+program
   .command('get')
   .description('print the value of a key, or of several')
   .argument('<key...>')
@@ -100,6 +112,17 @@ program
   .option('--around <members>', 'how many to print on each side of the member')
   .option('--json', 'print JSON')
   .action(async (key: string, flags: TopFlags) => (await import('./top.js')).top(key, flags));
+
+program
+  .command('outcomes')
+  .description('follow what becomes of updates, where outcomes are told, until it is stopped')
+  .option('--operation <name...>', 'only of these operations')
+  .option('--status <status...>', 'only those that are applied, rejected, conflict, cancelled, failed or unknown')
+  .option('--key <pattern...>', "only of keys that fit, for example 'stock:*'")
+  .option('--crosses <level>', 'only those that took a value over a level: below:5 or above:100')
+  .option('--from <start>', 'a time, "beginning" for all that is kept, or a cursor (default: from now on)')
+  .option('--json', 'print CloudEvents, one a line')
+  .action(async (flags: OutcomesFlags) => (await import('./outcomes.js')).followOutcomes(flags));
 
 program
   .command('import')
@@ -168,6 +191,16 @@ program
   .option('--json', 'print JSON, a line for each stock that is not right')
   .action(async (flags: CheckFlags) => (await import('./inventory.js')).checkInventory(flags));
 
+program
+  .command('init')
+  .description('write a beginning')
+  .command('operation')
+  .description('write an operation of your own, and its test, into this folder')
+  .argument('<name>', 'for example energy.spend')
+  .action(async (name: string) => {
+    (await import('./init.js')).initOperation(name);
+  });
+
 withLoadFlags(program.command('load')).action(async (scenario: string | undefined, flags: LoadFlags) =>
   (await import('./load.js')).load(scenario, flags),
 );
@@ -229,7 +262,9 @@ keys
     'updates that it may submit, in a second or a minute: 5000/s, 60000/m (default: as many as its requests hold)',
   )
   .option('--read-only', 'it may read values and outcomes, and submit nothing')
+  .option('--metrics-only', 'it may read metrics, as Prometheus does, and nothing else')
   .option('--require-idempotency-key', 'it may only submit updates that have an idempotency key')
+  .option('--webhooks', 'it may add webhooks, and change those of its owner')
   .option('--owner <name>', 'whose its idempotency keys are; keys with the same owner share them (default: its id)')
   .option(
     '--replaces <id>',
@@ -248,6 +283,8 @@ keys
   .description('make an API key invalid')
   .argument('<id>', 'as tally keys list prints it')
   .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
+
+addWebhookCommands(program);
 
 const users = program.command('users').description('users of the dashboard: who may sign in there, and what for');
 

@@ -3,7 +3,6 @@ import { reportQueues } from '../src/metrics/queue-report.js';
 import type { QueueReport } from '../src/metrics/queue-report.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
-import { operationsWithHistory } from './histories.js';
 
 const TIMEOUT_MS = 5_000;
 
@@ -17,7 +16,7 @@ export async function listQueues({ json }: QueuesFlags): Promise<void> {
   const options = connectionOptions(context, findRedis(context));
   const store = openStore({ ...options, connectionName: 'tally-queues', timeoutMs: TIMEOUT_MS });
   try {
-    const { queues } = createRegistry(operationsWithHistory(context.config));
+    const { queues } = createRegistry(context.operations);
     const report = await reportQueues({ ...store, prefix: options.prefix, queues });
     if (json) {
       console.log(JSON.stringify({ queues: report }));

@@ -12,9 +12,9 @@ const TIMEOUT_MS = 5_000;
 export function withKeyStore<T>(
   context: Context,
   target: RedisTarget,
-  use: (store: KeyStore) => Promise<T>,
+  use: (keyStore: KeyStore, store: Store) => Promise<T>,
 ): Promise<T> {
-  return withStore(context, target, ({ redis, keys }) => use(new KeyStore(redis, keys)));
+  return withStore(context, target, (store) => use(new KeyStore(store.redis, store.keys), store));
 }
 
 /** Does something with the users of the dashboard in this Redis. */

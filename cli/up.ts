@@ -2,19 +2,21 @@ import express from 'express';
 import type { Express } from 'express';
 import { createDashboard } from '../dashboard/app.js';
 import { createApi } from '../src/api/api.js';
+import { enterBasePath } from '../src/web/base-path.js';
 import type { ApiServer } from '../src/web/http-server.js';
 import { describeTarget } from '../src/redis/target.js';
 import type { RedisTarget } from '../src/redis/target.js';
 import { claimEmbeddedRedis } from '../src/redis/embedded-record.js';
 import { withinTime } from '../src/lib/timeouts.js';
 import { announce as announceProcess } from './announce.js';
-import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
+import { apiOptions, connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { watchInstallation } from './installation.js';
-import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
+import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
 import { onStop } from './on-stop.js';
+import { startWebhooks } from './webhook-sender.js';
 import { startWorker, stopAll } from './worker.js';
 import type { Stop } from './worker.js';
 
@@ -53,15 +55,17 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   const worker = startWorker(context, redis, metrics);
   stops.push(() => worker.close());
   await worker.ready();
+  stops.push(startWebhooks(context, redis));
   const installation = await watchInstallation(context, redis, metrics, stops, ['users', 'apiKeys']);
   announceProcess(metrics, 'up', stops);
   const requireSignIn = () => installation.isClosed('users');
   const requireKey = () => installation.isClosed('apiKeys');
   const dashboard = createDashboard({ ...dashboardOptions(context, redis), metrics, requireSignIn });
   stops.push(() => dashboard.close());
-  const api = createApi({ ...connectionOptions(context, redis), ...producerOptions(context), metrics, requireKey });
+  const options = { ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context) };
+  const api = createApi({ ...options, metrics, requireKey, ...servedAs(context) });
   stops.push(() => api.close());
-  const server = await listen(onOnePort(dashboard.app, api.app), context);
+  const server = await listen(onOnePort(dashboard.app, api.app, context), context);
   stops.push(() => {
     api.drain();
     return server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS);
@@ -74,7 +78,10 @@ async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget>
   if (config.REDIS_URL !== undefined) {
     return findRedis(context);
   }
-  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger, config.TALLY_REDIS_PORT);
+  const redis = await claimEmbeddedRedis(config.TALLY_DATA_DIR, logger, {
+    port: config.TALLY_REDIS_PORT,
+    password: config.TALLY_REDIS_PASSWORD,
+  });
   let stopping = false;
   stops.push(() => {
     stopping = true;
@@ -89,10 +96,12 @@ async function startRedis(context: Context, stops: Stop[]): Promise<RedisTarget>
 }
 
 /** The dashboard stands under `/ops`, and the start page leads to it; all else is the API's. */
-function onOnePort(dashboard: Express, api: Express): Express {
+function onOnePort(dashboard: Express, api: Express, context: Context): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('env', 'production'); // what no part answers, such as /ops/%zz, gets no stack trace
+  const { basePath, proxies } = servedAs(context);
+  app.use(enterBasePath({ basePath, proxies }));
   app.all(['/', '/ops', '/ops/*path'], dashboard);
   app.use(api);
   return app;

@@ -8,6 +8,7 @@ import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { listenForMetrics } from './listen.js';
 import { onStop } from './on-stop.js';
+import { startWebhooks } from './webhook-sender.js';
 
 /** Ends something that was started. */
 export type Stop = () => Promise<void>;
@@ -19,12 +20,15 @@ export async function work(): Promise<void> {
   const metrics = context.config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
+  const stopWebhooks = startWebhooks(context, redis);
+  worker.once('stopped', () => process.kill(process.pid, 'SIGTERM'));
   const stopping = onStop(context, async () => {
-    await worker.close();
+    await Promise.all([worker.close(), stopWebhooks()]);
     await stopMetrics?.();
   });
   await worker.ready().catch(async (error: unknown) => {
     stopping.uninstall(); // it would end the process with exit code 0
+    await stopWebhooks();
     await stopMetrics?.();
     throw error;
   });
@@ -46,6 +50,10 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
       ms: config.TALLY_KEEP_OUTCOMES_MS,
       updates: config.TALLY_KEEP_OUTCOMES_UPDATES,
       bytes: config.TALLY_KEEP_OUTCOMES_BYTES,
+    },
+    outcomes: config.TALLY_OUTCOMES && {
+      keepMs: config.TALLY_OUTCOMES_KEEP_MS,
+      keepUpdates: config.TALLY_OUTCOMES_KEEP_UPDATES,
     },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });

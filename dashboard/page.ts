@@ -9,6 +9,7 @@ export const STYLESHEET_PATH = '/ops/pages.css';
 
 /** The parts of the dashboard, as the header of every page lists them. */
 export const SECTIONS = [
+  { name: 'Overview', path: '/ops' },
   { name: 'Failures', path: '/ops/failures' },
   { name: 'Queues', path: '/ops/queues' },
   { name: 'Keys', path: '/ops/keys' },
@@ -113,7 +114,7 @@ a { color: var(--primary); }
 }
 .bar a { text-decoration: none; }
 .brand { display: flex; align-items: center; gap: .5rem; color: var(--foreground); font-size: 1.25rem; font-weight: 600; }
-nav { display: flex; gap: .25rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem; }
 nav a { padding: .375rem .75rem; border-radius: var(--radius); color: var(--foreground); }
 nav a:hover { background: var(--muted); }
 nav a[aria-current] { background: var(--muted); color: var(--primary); font-weight: 600; }
@@ -127,7 +128,7 @@ h2 { margin: 2rem 0 .75rem; font-size: 1.125rem; font-weight: 600; }
 .tag { padding: .0625rem .5rem; border-radius: 1rem; background: var(--muted); color: var(--muted-foreground); font-size: .8125rem; }
 .error { color: var(--destructive); }
 code, .code { font-family: var(--font-mono); font-size: .875em; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
+.scroll { position: relative; overflow-x: auto; background: var(--card); border: 1px solid var(--border); border-radius: var(--radius); }
 table { width: 100%; border-collapse: collapse; font-size: .9375rem; }
 th, td { padding: .5rem .75rem; border-bottom: 1px solid var(--border); text-align: left; vertical-align: top; }
 tr:last-child > td { border-bottom: 0; }
@@ -165,6 +166,23 @@ a.button.quiet { padding: .25rem .75rem; color: var(--foreground); font-weight: 
 .tag.bad { background: var(--bad); color: var(--destructive); }
 .tag.warn { background: var(--warn); color: var(--warn-foreground); }
 .tag.good { background: var(--good); color: var(--good-foreground); }
+dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .5rem; margin: 1rem 0; }
+.tiles dd { margin: 0; font-size: 1.5rem; font-weight: 600; }
+.verdict { margin: 0; padding: 1rem; border-radius: var(--radius); }
+.verdict p { margin: 0; }
+.verdict ul { margin: .5rem 0 0; padding-left: 1.25rem; }
+.verdict.good { background: var(--good); color: var(--good-foreground); }
+.verdict.warn { background: var(--warn); color: var(--warn-foreground); }
+.verdict.bad { background: var(--bad); color: var(--destructive); }
+.verdict a { color: inherit; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 0 1rem; }
+.columns > section { min-width: 0; }
+ol.keys { margin: 0; padding: .75rem 1rem .75rem 2.5rem; }
+.scroll.plain { border: 0; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+figure svg { max-height: 6rem; }
+figcaption { font-size: .8125rem; }
+th[scope="row"] { font-weight: 400; }
 details { margin-top: .5rem; }
 summary { cursor: pointer; color: var(--muted-foreground); }
 pre { margin: .5rem 0 0; overflow-x: auto; white-space: pre-wrap; }
@@ -180,7 +198,21 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   .bar, main { padding-left: 1rem; padding-right: 1rem; }
   .user { margin-left: 0; width: 100%; justify-content: space-between; }
   dl { grid-template-columns: 1fr; gap: 0; }
+  dl.tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   dd { margin-bottom: .75rem; }
+  .stacks thead { display: none; }
+  .stacks tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--border); }
+  .stacks tr:last-child { border-bottom: 0; }
+  .stacks td { display: block; padding: .125rem .75rem; border: 0; white-space: normal; overflow-wrap: anywhere; }
+  .stacks td::before { content: attr(data-label) ': '; color: var(--muted-foreground); }
+  .stacks td:empty { display: none; }
+  .tiles dd { margin: 0; font-size: 1.25rem; }
+  table { font-size: .8125rem; }
+  th, td { padding: .375rem; }
+  th, .nowrap { white-space: normal; }
+  td { overflow-wrap: break-word; }
+  td .code { display: inline-block; max-width: 5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
+  .side { align-items: flex-start; }
 }
 `;
 

@@ -20,22 +20,3 @@ export function timeAt(at: number | string | Date, precision: 's' | 'ms' = 's'):
 
 /** In which zone the times of a page are. */
 export const ZONE = html`<span class="zone">UTC</span>`;
-
-/** How long something takes or took, for people: `2 h 5 min`. */
-export function durationWords(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) {
-    return seconds < 1 && ms > 0 ? 'less than 1 s' : `${seconds} s`;
-  }
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) {
-    return `${minutes} min`;
-  }
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
-}
-
-/** A count for people, with commas. */
-export function countWords(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
-}

@@ -21,4 +21,5 @@ export const energySpend = defineOperation({
   rejections: {
     NOT_ENOUGH_ENERGY: ([energy = 0], { amount }) => ({ message: `${amount} energy needed, ${energy} there` }),
   },
+  revert: ({ amount, ...cell }) => ({ operation: 'counter.increment', params: { ...cell, by: amount } }),
 });

@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { createProducer, Outcome, Reader } from '../src/index.js';
+import type { createProducer, Outcome, Reader, SubscriberOptions, TallySubscriber } from '../src/index.js';
 import type { energySpend } from './energy-spend.js';
 
 /** What every example gets to work with. */
@@ -8,6 +8,10 @@ export interface ExampleContext {
   readonly producer: ReturnType<typeof createProducer<typeof energySpend>>;
   /** Reads values, leaderboards and histories. */
   readonly reader: Reader;
+  /** Listens to outcomes, as `createSubscriber` does where the worker has `outcomes: true`: on one server. */
+  readonly subscribe: (
+    options: Pick<SubscriberOptions<typeof energySpend>, 'group' | 'filter' | 'onOutcome'>,
+  ) => TallySubscriber;
   /** A plain connection: what Tally writes are ordinary Redis values, to be read by anyone. */
   readonly redis: Redis | Cluster;
   /** The full name of a key, so that the same example can run in a place of its own. */

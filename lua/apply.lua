@@ -25,10 +25,12 @@
 --       then          histories: of the string cells, the cells of hashes, those of sorted sets, in this order
 --       then          unless there are several slots: what is announced, and the other name that the receipt of the job may
 --                     have, see "request"
+--       last          the stream of outcomes, when they are told
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
 --       3             head of the job's record: "tally/form digest "
---       4 ..          with several slots, all keys after the first: KEYS[1] is what the call is routed by
+--       4 ..          with several slots, all keys after the first: KEYS[1] is what the call is routed by;
+--                     when outcomes are told, the fields "c" and "d" of the entry
 --
 -- request.strings         number of string cells
 -- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
@@ -73,6 +75,10 @@
 --                         history, false for a cell without
 --   .lifeSeconds          life of a history after its latest entry
 --   .source               "job-id operation"
+-- request.told            absent when outcomes are not told, and with several slots; else
+--   .stream               index into KEYS of the stream
+--   .form                 version of the entry's form
+--   .source               "id operation": with what the ids of its updates begin
 --
 -- Returns the record of the job, or a list of those in its slots, the text that its receipt keeps: the head, then the outcomes of all updates joined by ';':
 --   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
@@ -242,6 +248,9 @@ local hashes, sorted_sets = request.hashes, request.sortedSets
 
 local integers = {} -- by text, of short ones: they repeat
 
+local told = request.told
+local before_texts = told and {} -- by cell, of the values that this job found: '' of a missing one
+
 -- The number of a cell that holds a text; false if it is none. Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are
 -- numbers to Lua, but not integers to INCRBY.
 local function read_integer(cell, text)
@@ -333,12 +342,18 @@ for first = 1, string_count, MAX_UNPACK do
   local last = math.min(first + MAX_UNPACK - 1, string_count)
   -- Texts, whose places the numbers take.
   local numbers = read_texts and read_texts(first, last) or call('MGET', unpack(KEYS, first + 1, last + 1))
+  local texts = told and { unpack(numbers) }
   for n = 1, last - first + 1 do
     local cell, text = first + n - 1, numbers[n]
     if may_write_strings then
       numbers[n] = integers[text] or text and read_integer(cell, text) or not text and read_nothing(cell)
     else
       numbers[n], problems[cell] = false, 'NOPERM'
+    end
+  end
+  if texts then
+    for n = 1, #texts do
+      before_texts[first + n - 1] = numbers[n] and texts[n] or ''
     end
   end
   if first == 1 then
@@ -413,6 +428,9 @@ if hashes or sorted_sets then
           number, missing[cell] = 0, true
         end
         values[cell], value_before[cell] = number, number
+        if told then
+          before_texts[#before_texts + 1] = number and text and format('%d', number) or ''
+        end
       end
     end
   end
@@ -593,6 +611,21 @@ local function read_cells(cells, is_missing, first_cell, count)
   end
 end
 
+-- What is told of steps whose outcome does not say their new value, by step: the values of its cells, '-' of a missing one.
+local after_texts, note_values
+if told then
+  after_texts = {}
+  note_values = function(step, first_cell, count)
+    local text
+    for n = 1, count do
+      local cell = all_cells[first_cell + n]
+      local value = missing[cell] and '-' or integer_texts[values[cell]] or integer_text(values[cell])
+      text = text and text .. ',' .. value or value
+    end
+    after_texts[step] = text
+  end
+end
+
 local place_at_hand -- of the step that is being planned
 
 -- Plans steps one after the other. Each leaves its outcome in its place; with `all_or_nothing`, none is planned after one
@@ -645,6 +678,9 @@ local function run_steps(outcomes, first, last, all_or_nothing)
         fault = rejection(results, details)
       else
         outcome, fault = accept(shape, first_cell, new_values, results)
+        if after_texts and not fault then
+          note_values(step, first_cell, cell_count)
+        end
       end
     end
     first_cell, first_arg = first_cell + cell_count, first_arg + arg_count
@@ -709,12 +745,17 @@ if steps_of_updates then
   -- A transaction, all or nothing: a step that can't be applied takes back the ones before it.
   local function outcome_of_transaction(step_count)
     local saved = save_cells(cells_of_steps(step_count))
-    local results = {}
+    local results, steps_before = {}, steps_done
     local failed = apply_steps(results, 1, step_count, true)
     if not failed then
       return concat(results, '|')
     end
     restore_cells(saved)
+    if after_texts then
+      for step = steps_before + 1, steps_done do
+        after_texts[step] = nil
+      end
+    end
     skip_steps(step_count - failed)
     return string.sub(results[failed], 1, 1) .. failed .. ':' .. string.sub(results[failed], 2)
   end
@@ -931,6 +972,30 @@ if slots then
   if lacks then
     return redis.error_reply("NOPERM the worker's user may not run " .. lacks .. ' on a key of Tally')
   end
+end
+
+-- The entry in the stream comes first, and so by `call`: Redis may refuse it for a reason that no read tells cheaply, as when
+-- somebody has used the ids of the stream up, and then nothing was written yet. What was answered before is not told again.
+if told and (#outcomes > 1 or first ~= 61) then -- '='
+  --{{last-told}}
+  local stream = KEYS[told.stream]
+  local last, fault = last_told(stream)
+  if not last then
+    return redis.error_reply('OUTCOMES_UNREADABLE ' .. stream .. ' can not be read as the stream of outcomes: ' .. fault)
+  end
+  if not is_allowed('SET', KEYS[1], 'x', 'x') then
+    return redis.error_reply("NOPERM the worker's user may not run SET on the receipt of a job")
+  end
+  local head = format('%d %.0f %.0f %d ', told.form, last + #outcomes, now_ms, #outcomes) .. told.source
+  local after = ''
+  if next(after_texts) then
+    for step = 1, steps_done do
+      after_texts[step] = after_texts[step] or ''
+    end
+    after = concat(after_texts, ';')
+  end
+  local before = concat(before_texts, ',')
+  call('XADD', stream, '*', 'h', head, 'r', record, 'b', before, 'a', after, 'c', ARGV[4], 'd', ARGV[5])
 end
 
 local usual_life = format('%d', request.receiptSeconds) -- where nothing was found; a number would be made a text for each

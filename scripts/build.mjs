@@ -10,6 +10,7 @@ const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'
 const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
 if (status === 0) {
   cpSync('lua', join(built, 'lua'), { recursive: true });
+  cpSync('docs/runbook.md', join(built, 'docs/runbook.md')); // the dashboard shows it
   cpSync('src/testing/clock-shim.c', join(built, 'src/testing/clock-shim.c'));
   chmodSync(join(built, 'cli/main.js'), 0o755); // it is the `tally` command
   rmSync('dist', { recursive: true, force: true });

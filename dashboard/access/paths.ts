@@ -8,9 +8,9 @@ const HERE = 'http://tally.invalid';
 export function safeReturnPath(to: unknown): string {
   if (typeof to === 'string' && URL.canParse(to, HERE)) {
     const { origin, pathname, search } = new URL(to, HERE);
-    if (origin === HERE && pathname.startsWith('/ops/')) {
+    if (origin === HERE && (pathname === '/ops' || pathname.startsWith('/ops/'))) {
       return pathname + search;
     }
   }
-  return '/ops/queues';
+  return '/ops';
 }

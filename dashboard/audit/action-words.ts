@@ -7,6 +7,8 @@ export interface ActionWords {
   readonly job?: string;
 }
 
+const REVERT = /^\/ops\/updates\/([^/]+)\/revert$/;
+
 const BOARD_API = /^\/ops\/queues\/api\/queues\/(.+)$/;
 
 /** What the board does to a queue as a whole stands right behind the queue's name; a job's id does not look like it. */
@@ -22,6 +24,10 @@ const LONGEST_WORDS = 200;
 export function describeAction(method: string, path: string): ActionWords {
   if (path === SIGN_IN_PATH || path === SIGN_OUT_PATH) {
     return { action: path === SIGN_IN_PATH ? 'sign in' : 'sign out' };
+  }
+  const [, reverted] = REVERT.exec(path) ?? [];
+  if (reverted !== undefined) {
+    return { action: shorten(`revert update ${readable(reverted)}`) };
   }
   const [queue, second, ...rest] = (BOARD_API.exec(path)?.[1] ?? '').split('/').map(readable);
   if (queue === undefined || queue === '') {

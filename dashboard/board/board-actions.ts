@@ -2,7 +2,7 @@ import { Router } from 'express';
 import { retryAllFailed } from '../../src/producers/failures/retry-all.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { noteDetail } from '../audit/entry.js';
-import { countWords } from '../time.js';
+import { countWords } from '../words.js';
 import type { ShownQueue } from './shown-queues.js';
 
 /** What the board asks for that is done here in its stead. */

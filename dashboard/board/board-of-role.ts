@@ -7,12 +7,14 @@ import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
 import { boardActions } from './board-actions.js';
 import { createBoard } from './board.js';
+import type { Deliveries } from './deliveries.js';
 import type { ReadWorkers } from './readable-queue.js';
 import { refuseUnreachable } from './unreachable.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 
 interface BoardOptions extends Pick<Store, 'redis' | 'masters'> {
   readonly queues: ShownQueues;
+  readonly deliveries: Deliveries;
   readonly registry: Registry;
   readonly logger: Logger;
 }
@@ -27,7 +29,7 @@ const LOOK_TIMEOUT_MS = 2_000;
  * The board has a look for each role. Before each answer it learns of partitions that were not in use before, and of masters
  * that don't answer.
  */
-export function boardOfRole({ redis, masters, queues, registry, logger }: BoardOptions): Router {
+export function boardOfRole({ redis, masters, queues, deliveries, registry, logger }: BoardOptions): Router {
   const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
   const boards = {
     viewer: createBoard(registry, 'viewer', { masters, readWorkers, logger }),
@@ -35,9 +37,10 @@ export function boardOfRole({ redis, masters, queues, registry, logger }: BoardO
   };
   let shown: readonly ShownQueue[] | undefined;
   const lookAnew = async () => {
-    shown = await queues.look();
-    boards.viewer.show(shown);
-    boards.operator.show(shown);
+    const [found, sent] = await Promise.all([queues.look(), deliveries.look()]);
+    shown = found;
+    boards.viewer.show(shown, sent);
+    boards.operator.show(shown, sent);
   };
   const router = Router({ caseSensitive: true });
   router.use(API_PATH, async (_request, _response, next) => {

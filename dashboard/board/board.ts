@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { Registry } from '../../src/operations/registry.js';
 import { answerWhileUnreachable, UnreachableQueue } from './unreachable.js';
 import { logPublicError } from '../errors.js';
+import type { DeliveryQueue } from '../../src/subscribers/webhooks/delivery-queue.js';
+import { ShownDeliveries } from './deliveries.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from '../access/paths.js';
@@ -21,12 +23,31 @@ const LINKS = [
   { text: 'Sign out', url: SIGN_OUT_PATH },
 ];
 
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' } as const;
+const DAY = { year: 'numeric', month: '2-digit', day: '2-digit' } as const;
+
+/** As on the other pages: in the zone of the reader, which is named, in 24 hours. */
+const DATE_FORMATS = { short: TIME, common: { ...DAY, ...TIME }, full: { ...DAY, ...TIME } };
+
+/** Darker, and in the dark lighter, where the board's own colours are hard to read: below 4.5 to 1. */
+const THEME = {
+  light: {
+    'muted-foreground': '#4a545e',
+    primary: '#0b5a51',
+    'status-failed': '#b91c1c',
+    'status-waiting': '#92400e',
+    'status-delayed': '#6d28d9',
+    'status-completed': '#166534',
+  },
+  dark: { 'muted-foreground': '#b3bdc9', 'status-failed': '#f59a9a' },
+} as const;
+
 /** Bull Board for people of one role. */
 export interface Board {
   /** To be mounted at {@link BOARD_PATH}. */
   readonly app: Express;
-  /** Has it show these queues, and no others. */
-  show(queues: readonly ShownQueue[]): void;
+  /** Has it show these queues, and no others; and deliveries to webhooks, where there are any. */
+  show(queues: readonly ShownQueue[], deliveries?: DeliveryQueue): void;
 }
 
 /**
@@ -44,6 +65,8 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
         boardLogo: { path: ICON_PATH, width: 24, height: 24 },
         favIcon: { default: ICON_PATH, alternative: ICON_PATH },
         hideDocsLink: true,
+        dateFormats: DATE_FORMATS,
+        theme: THEME,
         miscLinks: LINKS,
         overview: { groupByDelimiter: true }, // partitions as one line for each queue, with their sums
       },
@@ -58,13 +81,15 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
     queue.fault === undefined
       ? new ReadableQueue(queue, registry, role === 'viewer', deps)
       : new UnreachableQueue(queue, registry, queue.fault);
-  let shown: readonly ShownQueue[] = [];
+  let shown: readonly unknown[] = [];
   return {
     app,
-    show: (queues) => {
-      if (queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])) {
-        replaceQueues(queues.map(adapterOf));
-        shown = queues;
+    show: (queues, deliveries) => {
+      const all = [...queues, ...(deliveries ? [deliveries] : [])];
+      if (all.length !== shown.length || all.some((queue, index) => queue !== shown[index])) {
+        const more = deliveries ? [new ShownDeliveries(deliveries, role === 'viewer')] : [];
+        replaceQueues([...queues.map(adapterOf), ...more]);
+        shown = all;
       }
     },
   };

@@ -12,6 +12,7 @@ import type { Cell } from '../../src/redis/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import type { Registry } from '../../src/operations/registry.js';
+import { visible } from '../../src/web/visible.js';
 import { isEndedByTally, failureWords, outcomeWords } from './words.js';
 
 /** A job of up to 1,000 updates stays one screen: this many of its updates are shown. */
@@ -49,6 +50,23 @@ type StoredData = z.output<typeof storedData>;
  * the dashboard was not told about, is shown as it is stored: the board has to show such jobs above all.
  */
 export function describeJob(job: StoredJob, registry: Registry): ReadableJob {
+  return withVisible(describe(job, registry)) as ReadableJob;
+}
+
+/** Of all that is shown, characters that are not seen stand as escapes. */
+function withVisible(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return visible(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map(withVisible);
+  }
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name), withVisible(each)]))
+    : value;
+}
+
+function describe(job: StoredJob, registry: Registry): ReadableJob {
   const progress = settledRecord(job.progress) === undefined ? 0 : 100;
   const stored = { name: job.name, data: job.data, returnvalue: job.returnvalue, progress, ...describeFailure(job) };
   const operation = registry.find(job.name);

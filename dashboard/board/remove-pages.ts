@@ -14,7 +14,7 @@ import type { ChangedJobs } from '../audit/changed-jobs.js';
 import { noteDetail } from '../audit/entry.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
-import { countWords } from '../time.js';
+import { countWords } from '../words.js';
 import { BOARD_PATH } from './board-name.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
 

@@ -70,7 +70,8 @@ export function keysPages(deps: FindDeps): Router {
       sendUnreachable(response, found, page, form);
       return;
     }
-    const content = html`<div class="stack">${form} ${found && findContent(found, registry)}</div>`;
+    const mayRevert = page.user?.role === 'operator';
+    const content = html`<div class="stack">${form} ${found && findContent(found, registry, mayRevert)}</div>`;
     sendPage(response, { ...page, content });
   });
   router.use(chartAssets());

@@ -6,6 +6,7 @@ import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import type { BoardNames } from './board-names.js';
 import { cellLink, jobLink } from './links.js';
+import { revertButton } from './revert.js';
 import type { Found, RecordedUpdate } from './find-updates.js';
 import { waitingTable } from './waiting-table.js';
 import { kindOf, withoutSign } from '../../src/operations/outcome.js';
@@ -13,14 +14,20 @@ import { kindOf, withoutSign } from '../../src/operations/outcome.js';
 interface Context {
   readonly registry: Registry;
   readonly boardNames: BoardNames;
+  /** Whether whoever looks at it may change anything. */
+  readonly mayRevert: boolean;
 }
 
 const FORGOTTEN =
   'This id is from a time of which outcomes are kept no more: if there was such an update, it was completed and is forgotten.';
 
 /** What was found. */
-export function findContent({ byId, isForgotten, recorded, waiting, boardNames }: Found, registry: Registry): Html {
-  const context = { registry, boardNames };
+export function findContent(
+  { byId, isForgotten, recorded, waiting, boardNames }: Found,
+  registry: Registry,
+  mayRevert: boolean,
+): Html {
+  const context = { registry, boardNames, mayRevert };
   if (byId === undefined && recorded.length === 0 && waiting.found.length === 0) {
     return html`<p class="card">
         ${isForgotten ? FORGOTTEN : 'Nothing was found.'} Completed jobs are kept for a day unless the workers are told
@@ -61,24 +68,25 @@ function describeRecorded({ updateId, outcome, update }: RecordedUpdate, context
   </dl>`;
 }
 
-function describeUpdate(found: FoundUpdate, { registry, boardNames }: Context): Html {
+function describeUpdate(found: FoundUpdate, { registry, boardNames, mayRevert }: Context): Html {
   const { id, operation, params, jobId, attempts, outcome } = found;
   return html`<dl class="card">
-    <dt>Update</dt>
-    <dd class="code">${id}</dd>
-    <dt>Operation</dt>
-    <dd>${operation}</dd>
-    <dt>Params</dt>
-    <dd class="code">${JSON.stringify(params)}</dd>
-    <dt>Cells</dt>
-    <dd>${cellsOf(operation, params, registry).map((link) => html`${link}<br />`)}</dd>
-    <dt>Outcome</dt>
-    <dd>${outcome === undefined ? 'none yet: it waits or runs' : outcomeWords(outcome)}</dd>
-    <dt>Attempts</dt>
-    <dd>${attempts}</dd>
-    <dt>Job</dt>
-    <dd>${jobLink(boardNames.get(jobId), jobId)}</dd>
-  </dl>`;
+      <dt>Update</dt>
+      <dd class="code">${id}</dd>
+      <dt>Operation</dt>
+      <dd>${operation}</dd>
+      <dt>Params</dt>
+      <dd class="code">${JSON.stringify(params)}</dd>
+      <dt>Cells</dt>
+      <dd>${cellsOf(operation, params, registry).map((link) => html`${link}<br />`)}</dd>
+      <dt>Outcome</dt>
+      <dd>${outcome === undefined ? 'none yet: it waits or runs' : outcomeWords(outcome)}</dd>
+      <dt>Attempts</dt>
+      <dd>${attempts}</dd>
+      <dt>Job</dt>
+      <dd>${jobLink(boardNames.get(jobId), jobId)}</dd>
+    </dl>
+    ${mayRevert && revertButton(found, registry)}`;
 }
 
 /** None when someone edited the job so that its cells can't be told. */

@@ -1,6 +1,6 @@
 import { parseUpdateId } from '../../src/jobs/job-id.js';
 import { decodeKeyReceipt } from '../../src/jobs/key-receipt.js';
-import { idempotencyKeySchema } from '../../src/operations/update.js';
+import { idempotencyKeySchema } from '../../src/operations/idempotency-key.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import { wasForgotten } from '../../src/producers/forgotten-outcome.js';

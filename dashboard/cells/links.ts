@@ -12,6 +12,11 @@ export function findLink(updateId: string): string {
   return `${FIND_PATH}?${new URLSearchParams({ update: updateId }).toString()}`;
 }
 
+/** Where an update is reverted. */
+export function revertPath(updateId: string): string {
+  return `/ops/updates/${updateId}/revert`;
+}
+
 /** Where scripts and styles of the chart are served. */
 export const ASSETS_PATH = '/ops/assets';
 
@@ -35,7 +40,7 @@ export function keyLink(key: string): Html {
 export function jobLink(boardName: string | undefined, jobId: string): Html {
   return boardName === undefined
     ? html`<span class="code">${jobId}</span>`
-    : html`<a class="code" href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}/${encodeURIComponent(jobId)}"
+    : html`<a class="code" title="${jobId}" href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}/${encodeURIComponent(jobId)}"
         >${jobId}</a
       >`;
 }

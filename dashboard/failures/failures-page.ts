@@ -2,7 +2,8 @@ import type { FailureFilter } from '../../src/producers/failures/failure-filter.
 import type { FailureGroup, GroupedFailures } from '../../src/producers/failures/group-failures.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { countWords, timeAt, ZONE } from '../time.js';
+import { timeAt, ZONE } from '../time.js';
+import { countWords } from '../words.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';
 import { latestTable } from './latest-table.js';
 import type { ShownFailure } from './latest-table.js';

@@ -21,7 +21,7 @@ import type { ChangedJobs } from '../audit/changed-jobs.js';
 import { boardName } from '../board/board-name.js';
 import { sendPage } from '../page.js';
 import { PAGE_ASSETS } from '../page-script.js';
-import { countWords } from '../time.js';
+import { countWords } from '../words.js';
 import { failuresContent, removeContent } from './failures-page.js';
 import type { ShownFailure } from './latest-table.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';
@@ -56,6 +56,9 @@ export function failuresPages(deps: FailuresPagesDeps): Router {
   const form = express.urlencoded({ extended: false, limit: '16kb', parameterLimit: 10 });
   const inTurn = pLimit(1);
   router.get(FAILURES_PATH, (request, response) => inTurn(() => showFailures(deps, request, response)));
+  router.get(`${FAILURES_PATH}/of-queue`, (request, response) => {
+    response.redirect(303, failuresLink(FAILURES_PATH, { operation: operationsOf(deps, String(request.query['queue'])) }));
+  });
   router.get(REMOVE_PATH, (request, response) => inTurn(() => askBeforeRemoval(deps, request, response, request.query)));
   router.post(RETRY_PATH, form, (request, response) => inTurn(() => retry(deps, request, response)));
   router.post(REMOVE_PATH, form, (request, response) => inTurn(() => remove(deps, request, response)));
@@ -72,6 +75,15 @@ async function showFailures(deps: FailuresPagesDeps, request: Request, response:
   const done = doneWords(doneSchema.safeParse(request.query).data ?? {});
   const content = failuresContent({ filter, ...shown, done, isOperator: user?.role === 'operator' });
   sendPage(response, { title: 'Failures', user, content, assets: PAGE_ASSETS });
+}
+
+/** A pattern for the operations that a queue carries; undefined where only that of all would do. @param queue as the board names it */
+function operationsOf({ registry }: FailuresPagesDeps, queue: string): string | undefined {
+  const [name] = queue.split(/-of-\d+:/);
+  const carried = registry.operations.filter((operation) => operation.queue === name).map((operation) => operation.name);
+  const families = new Set(carried.map((operation) => operation.replace(/[^.]+$/, '*')));
+  const [only] = carried.length === 1 ? carried : families;
+  return carried.length === 1 || families.size === 1 ? only : undefined;
 }
 
 /** All that is meant by a filter, at this moment. */

@@ -28,7 +28,7 @@ export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly 
 
 function table(schedules: readonly Schedule[]): Html {
   return html`<div class="scroll" tabindex="0">
-    <table>
+    <table class="stacks">
       <thead>
         <tr>
           <th>Schedule</th>
@@ -48,11 +48,11 @@ function table(schedules: readonly Schedule[]): Html {
 
 function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
-    <td>${id}</td>
-    <td class="nowrap">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
-    <td><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
-    <td class="nowrap">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}</td>
-    <td class="nowrap">${lastRun && timeAt(lastRun.at)}</td>
-    <td>${lastRun && outcomeWords(lastRun.outcome)}</td>
+    <td data-label="Schedule">${id}</td>
+    <td class="nowrap" data-label="When">${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}</td>
+    <td data-label="Update"><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
+    <td class="nowrap" data-label="Next run">${paused ? 'paused' : nextRunAt === undefined ? 'unknown' : timeAt(nextRunAt)}</td>
+    <td class="nowrap" data-label="Last run">${lastRun && timeAt(lastRun.at)}</td>
+    <td data-label="Its outcome">${lastRun && outcomeWords(lastRun.outcome)}</td>
   </tr> `;
 }

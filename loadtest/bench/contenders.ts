@@ -28,13 +28,13 @@ function tally(
   {
     maxBatch = BATCH,
     keyedShare = 0,
-    concurrency,
-  }: { maxBatch?: number; keyedShare?: number; concurrency?: number } = {},
+    ...ofWorker
+  }: { maxBatch?: number; keyedShare?: number; concurrency?: number; outcomes?: true } = {},
 ): Pick<Contender, 'load' | 'producers' | 'worker'> {
   return {
     load,
     producers: [{ role: 'tally-producer', maxBatch, keyedShare, ...load }],
-    worker: { role: 'tally-worker', queues: ['counters'], ...(concurrency !== undefined && { concurrency }) },
+    worker: { role: 'tally-worker', queues: ['counters'], ...ofWorker },
   };
 }
 
@@ -97,5 +97,27 @@ export const contenders: readonly (Contender | Program)[] = [
     name: 'tally-mix',
     title: 'as tally-batched, the mix of `tally load`',
     ...mix({ role: 'tally-mix-producer' }, { role: 'tally-worker' }),
+  },
+];
+
+const TELLING = 'and outcomes are told';
+
+/** The same with `outcomes: true`, to compare with those: for processor time only. */
+export const tellingContenders: readonly Contender[] = [
+  {
+    name: 'tally-single-outcomes',
+    title: `as tally-single, ${TELLING}`,
+    ...tally(FRIENDLY, { maxBatch: 1, concurrency: 100, outcomes: true }),
+  },
+  { name: 'tally-batched-outcomes', title: `as tally-batched, ${TELLING}`, ...tally(FRIENDLY, { outcomes: true }) },
+  {
+    name: 'tally-batched-random-outcomes',
+    title: `as tally-batched-random, ${TELLING}`,
+    ...tally(RANDOM, { outcomes: true }),
+  },
+  {
+    name: 'tally-mix-outcomes',
+    title: `as tally-mix, ${TELLING}`,
+    ...mix({ role: 'tally-mix-producer' }, { role: 'tally-worker', outcomes: true }),
   },
 ];

@@ -6,8 +6,12 @@ import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
 import { measureCluster, spreadWorkloads } from './cluster.js';
 import type { Contender } from './contender.js';
-import { contenders } from './contenders.js';
+import { contenders, tellingContenders } from './contenders.js';
 import { measureCpu } from './cpu.js';
+import { measureImport } from './everyday/import.js';
+import { measurePairs } from './everyday/pairs.js';
+import { measureReads } from './everyday/reads.js';
+import { everydayTables } from './everyday/tables.js';
 import { environmentLine, readEnvironment, redisVersion } from './environment.js';
 import type { Environment } from './environment.js';
 import { measureHttp } from './http/measure.js';
@@ -47,6 +51,7 @@ interface Run extends ReturnType<typeof progress> {
 const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
 
 const ofNode = contenders.filter((it): it is Contender => 'load' in it);
+const measuredAlone = [...ofNode, ...tellingContenders];
 /** Of which the whole run tells the processor time. */
 const COMPARED = ['tally-batched', 'plain-bullmq-batched', 'plain-bullmq'];
 
@@ -56,7 +61,7 @@ withFlags(program, contenders)
     'Compares Tally with plain BullMQ, also batched by hand, bee-queue and direct calls of the script, on a Redis of its own. Latency, processor time, memory and a large backlog follow unless --only is given.',
   )
   .action((flags: Flags) => onOwnRedis((url, run) => benchLibrary(url, run, flags)));
-withFlags(program.command('cpu'), ofNode)
+withFlags(program.command('cpu'), measuredAlone)
   .description('What an update costs the producer, the worker and Redis, each alone, as processor time.')
   .action((flags: Flags) => onOwnRedis((url, run) => benchCpu(url, run, flags)));
 withFlags(program.command('http'), httpSides)
@@ -75,6 +80,14 @@ program
       print(run, keptTable(kept));
     }),
   );
+program
+  .command('everyday')
+  .description(
+    'Reserving and confirming beside plain increments, reading leaderboards and many cells, and importing a file.',
+  )
+  .option('--scale <part>', 'part of the updates, members and rows', Number, 1)
+  .option('--json <file>', 'write the figures as JSON')
+  .action((flags: Pick<Flags, 'scale' | 'json'>) => onOwnRedis((url, run) => benchEveryday(url, run, flags)));
 program
   .command('idle')
   .description('What a worker with nothing to do costs Redis each second, on one server and on a Cluster.')
@@ -131,7 +144,7 @@ async function benchLibrary(redisUrl: string, run: Run, { rounds, scale, only, j
 }
 
 async function benchCpu(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
-  const chosen = ofNode.filter(({ name }) => only?.includes(name) ?? true);
+  const chosen = only === undefined ? ofNode : measuredAlone.filter(({ name }) => only.includes(name));
   const cpu = await measureCpu(redisUrl, chosen, { rounds, scale, report: run.report });
   run.done();
   print(run, cpuTable(chosen, cpu));
@@ -144,6 +157,20 @@ async function benchHttp(redisUrl: string, run: Run, { rounds, scale, only, json
   run.done();
   print(run, httpTable(chosen, results));
   save(run, json, { results: Object.fromEntries(results) });
+}
+
+async function benchEveryday(
+  redisUrl: string,
+  run: Run,
+  { scale, json }: Pick<Flags, 'scale' | 'json'>,
+): Promise<void> {
+  const options = { scale, report: run.report };
+  const pairs = await measurePairs(redisUrl, options);
+  const reads = await measureReads(redisUrl, options);
+  const imported = await measureImport(redisUrl, options);
+  run.done();
+  print(run, ...everydayTables({ pairs, reads, imported }));
+  save(run, json, { pairs, reads, imported });
 }
 
 async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {

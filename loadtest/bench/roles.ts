@@ -26,6 +26,8 @@ export type WorkerRole =
       readonly queues?: readonly string[];
       /** Left out: Tally's own. */
       readonly concurrency?: number;
+      /** Left out: it does not tell outcomes. */
+      readonly outcomes?: true;
     };
 
 interface Sized {

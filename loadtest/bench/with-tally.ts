@@ -69,11 +69,13 @@ export async function runTallyWorker({
   redisUrl,
   queues,
   concurrency,
+  outcomes,
 }: Extract<RoleTask, { role: 'tally-worker' }>): Promise<RunningRole<Reach>> {
   const worker = createWorker({
     redis: redisUrl,
     ...(queues !== undefined && { queues }),
     ...(concurrency !== undefined && { concurrency }),
+    outcomes,
     logger,
   });
   const completed = new Completed();

@@ -15,6 +15,8 @@ export interface LoadFlags {
   readonly drain?: string;
   readonly updates?: string;
   readonly mix?: string;
+  readonly operation?: string;
+  readonly params?: string;
   readonly keys?: string;
   readonly skew?: string;
   readonly idempotent?: string;
@@ -47,6 +49,8 @@ export function withLoadFlags(command: Command): Command {
     .option('--drain <time>', 'how long to wait for the outcomes after that', '60s')
     .option('--updates <n>', 'updates at most (default: 1000000; 10000000 with --search)')
     .option('--mix <shares>', 'kinds of updates (default: counter=60,inventory=20,xp=10,scores=10)')
+    .option('--operation <name>', 'in place of the mix: one of your own, with --operations')
+    .option('--params <json>', 'its params, in which {n} is the number of a key: {"key":"energy:{n}","amount":1}')
     .option('--keys <n>', 'different keys of each kind (default: 1000)')
     .option('--skew <n>', 'exponent of the Zipf distribution of keys: 0 all alike, 1 a few hot ones (default: 0.8)')
     .option('--idempotent <percent>', 'share of updates with an idempotency key (default: 10%)')

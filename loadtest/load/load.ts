@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigurationError } from '../../src/errors.js';
+import type { Operation } from '../../src/operations/operation.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
+import { importOperations } from '../../src/operations/import-operations.js';
 import { openStore } from '../../src/layout/store.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
@@ -37,12 +39,16 @@ export interface Place extends Partial<Durability> {
   /** Of the API. */
   readonly origin: string;
   readonly apiKey: string | undefined;
+  /** The user's own. */
+  readonly operations?: readonly Operation[];
 }
 
 export interface LoadDeps {
   readonly logger: Logger;
   readonly view: LiveView;
   readonly stopping: Stopping;
+  /** The module of the user's own operations, for a set-up of the load's own. */
+  readonly operations?: string | undefined;
 }
 
 /** A set-up under load: what the configuration names, or what the load started. */
@@ -60,7 +66,7 @@ const REDIS_TIMEOUT_MS = 15_000;
  * @throws ConfigurationError when it is on another machine and that was not allowed
  */
 export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): Promise<LoadResult> {
-  const setUp = plan.self ? await ownSetUp(plan) : foundSetUp(plan, place());
+  const setUp = plan.self ? await ownSetUp(plan, deps.operations) : foundSetUp(plan, place());
   const storeOptions = { connectionName: 'tally-load', timeoutMs: REDIS_TIMEOUT_MS, logger: deps.logger };
   const store = openStore({ ...setUp, ...storeOptions });
   const { redis } = store;
@@ -106,10 +112,12 @@ function foundSetUp(plan: Plan, place: Place): SetUp {
   return { ...found, workers: [], stop: () => Promise.resolve() };
 }
 
-async function ownSetUp({ target, work }: Plan): Promise<SetUp> {
-  const own = await startOwnSetUp({ withApi: target === 'http', concurrency: work.workerConcurrency });
+async function ownSetUp({ target, work }: Plan, module?: string): Promise<SetUp> {
+  const concurrency = work.workerConcurrency;
+  const own = await startOwnSetUp({ withApi: target === 'http', concurrency, operations: module });
+  const operations = module === undefined ? [] : await importOperations(module);
   const { redisUrl: redis, origin = '', workers, stop } = own;
-  return { redis, origin, ...DEFAULT_NAMESPACE, apiKey: undefined, workers, stop };
+  return { redis, origin, ...DEFAULT_NAMESPACE, apiKey: undefined, operations, workers, stop };
 }
 
 interface Run extends LoadDeps {
@@ -131,12 +139,14 @@ function runTally(run: Run): Promise<SideResult> {
   return runAndRemove(run, { name: 'tally', target, workers }, `load:${runId}:`);
 }
 
-function producerOptions({ redis, namespace, prefix, partitions, replicasToConfirm, confirmOnDisk }: Place) {
+function producerOptions({ redis, namespace, prefix, partitions, operations, ...rest }: Place) {
+  const { replicasToConfirm, confirmOnDisk } = rest;
   return {
     redis,
     namespace,
     prefix,
     partitions,
+    ...(operations && { operations }),
     ...(replicasToConfirm !== undefined && { replicasToConfirm }),
     ...(confirmOnDisk !== undefined && { confirmOnDisk }),
   };

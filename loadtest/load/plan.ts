@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { ConfigurationError } from '../../src/errors.js';
 import type { LoadFlags } from './flags.js';
 import { MAX_SEED } from './random.js';
+import { readOwnOperation } from './own-operation.js';
 import type { NemesisName } from './result.js';
 import { DEFAULTS, SCENARIOS } from './scenarios.js';
 import type { Scenario, Workload } from './scenarios.js';
@@ -27,6 +28,9 @@ export interface Plan {
   readonly report: string | undefined;
 }
 
+/** The counts beside an operation of the user's own. */
+const ONLY_COUNTED = { counter: 1, inventory: 0, xp: 0, scores: 0 };
+
 const DAY_MS = 24 * 3_600_000;
 const MAX_RATE = 1_000_000;
 const SEARCH: Partial<Workload> = { durationMs: 5_000, updates: 10_000_000 };
@@ -40,7 +44,8 @@ export function readPlan(name: string | undefined, flags: LoadFlags): Plan {
   const scenario = name === undefined ? undefined : findScenario(name);
   const target = oneOf('--target', flags.target ?? 'queue', ['queue', 'http']);
   requireTogether(flags, scenario, target);
-  const typed = typedWorkload(flags);
+  const own = readOwnOperation(flags);
+  const typed = { ...typedWorkload(flags), ...(own && { own, mix: ONLY_COUNTED }) };
   const work = { ...DEFAULTS, ...(flags.search && SEARCH), ...scenario?.usual, ...typed, ...scenario?.fixed };
   requireNotFixed(typed, scenario);
   return {
@@ -78,7 +83,7 @@ function findScenario(name: string): Scenario | undefined {
 }
 
 function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, target: Plan['target']): void {
-  const { rate, concurrency, search, p99, self, nemesis, url, allowRemote } = flags;
+  const { rate, concurrency, search, p99, self, nemesis, url, allowRemote, operation } = flags;
   const faults: [boolean | undefined, string][] = [
     [
       rate !== undefined && concurrency !== undefined,
@@ -94,6 +99,12 @@ function requireTogether(flags: LoadFlags, scenario: Scenario | undefined, targe
     [
       flags.compare !== undefined && scenario?.fixed.checkout !== undefined,
       'a plain queue has no reservations to compare with: leave out --compare',
+    ],
+    [operation !== undefined && scenario !== undefined, 'a scenario has operations of its own: leave out --operation'],
+    [operation !== undefined && flags.mix !== undefined, '--operation is all of the load: leave out --mix'],
+    [
+      operation !== undefined && flags.compare !== undefined,
+      'a plain queue has no such operation to compare with: leave out --compare',
     ],
     [p99 !== undefined && !search, '--p99 is the limit of --search: add --search'],
     [nemesis !== undefined && !self, '--nemesis strikes only what the load started itself: add --self'],

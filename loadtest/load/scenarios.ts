@@ -1,4 +1,5 @@
 import type { Checkout } from './checkout.js';
+import type { OwnOperation } from './own-operation.js';
 import type { Family } from './result.js';
 import type { Taking } from './traffic.js';
 
@@ -12,6 +13,8 @@ export interface Workload {
   readonly durationMs: number;
   readonly updates: number;
   readonly mix: Readonly<Record<Family, number>>;
+  /** An operation of the user's own. @defaultValue those of the mix */
+  readonly own?: OwnOperation;
   readonly keys: number;
   readonly skew: number;
   readonly idempotentShare: number;

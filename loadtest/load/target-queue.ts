@@ -1,12 +1,12 @@
 import { createProducer, QueueUnavailableError } from '../../src/index.js';
-import type { Producer, ProducerOptions, Update } from '../../src/index.js';
+import type { BuiltInOperation, Operation, Producer, ProducerOptions, Update } from '../../src/index.js';
 import type { Answer, Target } from './target.js';
 
 /** Outcomes may be as late as the end of the drain; the load itself decides when to wait no longer. */
 const OUTCOME_TIMEOUT_MS = 24 * 3_600_000;
 
 /** Sends through the producer library, as a service would that uses it. */
-export function queueTarget(options: ProducerOptions): Target {
+export function queueTarget(options: ProducerOptions<Operation>): Target {
   const producer = createProducer(options);
   return {
     send: async (updates): Promise<Answer> => {
@@ -34,7 +34,7 @@ interface Unchecked {
   readonly params: { readonly key: string };
 }
 
-async function submit(producer: Producer, updates: readonly Update[]) {
+async function submit(producer: Producer<BuiltInOperation | Operation>, updates: readonly Update[]) {
   const [update] = updates as readonly Unchecked[];
   if (update === undefined || updates.length > 1) {
     return producer.submit(updates as readonly Unchecked[]);

@@ -6,6 +6,8 @@ import { createEvent } from './event.js';
 import type { LoadEvent } from './event.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
+import { withCount } from './own-operation.js';
+import type { OwnOperation } from './own-operation.js';
 import type { Family } from './result.js';
 import { zipf } from './zipf.js';
 
@@ -14,6 +16,7 @@ export interface TrafficShape {
   readonly seed: number;
   readonly runId: string;
   readonly mix: Readonly<Record<Family, number>>;
+  readonly own?: OwnOperation | undefined;
   readonly keys: number;
   readonly skew: number;
   readonly idempotentShare: number;
@@ -151,6 +154,11 @@ export class Traffic {
     const index = this.#nextIndex();
     switch (family) {
       case 'counter': {
+        const { own } = this.shape;
+        if (own !== undefined) {
+          const { cell, change } = this.#cell(family, index, 1);
+          return { ...withCount(own, index, cell), changes: [change] };
+        }
         const by = this.#random.int(1, 9);
         const { cell, change } = this.#cell(family, index, by);
         return { operation: 'counter.increment', params: { ...cell, by }, changes: [change] };

@@ -15,7 +15,11 @@ import { requireKey } from './access/require-key.js';
 import { createApp } from './app.js';
 import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
+import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
+import { openTold } from './open-told.js';
+import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
+import type { WebhookOptions } from '../subscribers/webhooks/webhook-options.js';
 
 export { restrictAccess } from './access/access.js';
 export type { Access } from './access/access.js';
@@ -30,6 +34,22 @@ export interface ApiOptions extends ProducerOptions<Operation> {
    * there are none, requests are taken from this machine only
    */
   authorize?: RequestHandler;
+  /** Whether workers tell outcomes. Without it, `GET /v1/outcomes` looks whether any were told. @defaultValue false */
+  outcomes?: boolean | undefined;
+  /** What webhooks are added with. @defaultValue `/v1/webhooks` says that there are none */
+  webhooks?: WebhookOptions | undefined;
+  /** The path of the site below which callers find the API, such as `/tools/tally`. @defaultValue the root */
+  basePath?: string;
+  /**
+   * Addresses of proxies in front of the API, or networks of them: what they say of a caller's address and of the path is
+   * believed. @defaultValue none
+   */
+  proxies?: readonly string[] | undefined;
+  /**
+   * The share of the log's lines on requests that were answered as usual, 0 (none) to 1 (all). Of what failed, and who was turned
+   * away (401, 403), there is a line in any case. @defaultValue 1
+   */
+  logRequests?: number;
   /** Whether requests need an API key also while there is none: a function is asked at each. @defaultValue false */
   requireKey?: boolean | (() => boolean);
 }
@@ -55,6 +75,11 @@ const MAX_AT_WORK = 10_000;
 const optionsSchema = z.strictObject({
   ...producerShape,
   authorize: z.custom<RequestHandler>().optional(),
+  outcomes: z.boolean().default(false),
+  webhooks: webhookOptionsSchema.optional(),
+  basePath: basePathSchema.default(''),
+  logRequests: z.number().min(0).max(1).default(1),
+  proxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).optional(),
   requireKey: z.union([z.boolean(), z.custom<() => boolean>((value) => typeof value === 'function')]).default(false),
 });
 
@@ -64,7 +89,16 @@ const optionsSchema = z.strictObject({
  * @throws ConfigurationError for options that don't fit
  */
 export function createApi(options: ApiOptions): Api {
-  const { authorize, requireKey: mustHaveKey, ...producing } = checkOptions('createApi', optionsSchema, options);
+  const {
+    authorize,
+    outcomes,
+    webhooks: webhookOptions,
+    requireKey: mustHaveKey,
+    basePath,
+    proxies,
+    logRequests,
+    ...producing
+  } = checkOptions('createApi', optionsSchema, options);
   const registry = createRegistry(producing.operations);
   const timeoutMs = producing.submitTimeoutMs;
   const storeOptions = { connectionName: 'tally-api', timeoutMs, masterPatienceMs: MASTER_PATIENCE_MS };
@@ -77,9 +111,15 @@ export function createApi(options: ApiOptions): Api {
   const guard = requireKey(knownKeys, typeof mustHaveKey === 'function' ? mustHaveKey : () => mustHaveKey);
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
+  const { namespace } = producing;
+  const told = redis.isCluster ? undefined : openTold({ store, registry, namespace, webhooks: webhookOptions });
   return {
     app: createApp({
       ...store,
+      namespace,
+      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes },
+      webhooks: told?.webhooks,
+      mayStay: authorize === undefined ? guard.mayStay : () => Promise.resolve(true),
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },
@@ -89,6 +129,9 @@ export function createApi(options: ApiOptions): Api {
       prefix: producing.prefix,
       authorize: authorize ?? guard.handler,
       metrics: producing.metrics,
+      basePath,
+      proxies,
+      logRequests,
     }),
     drain: () => {
       drain.begin();
@@ -96,6 +139,7 @@ export function createApi(options: ApiOptions): Api {
     close: async () => {
       drain.begin();
       guard.close();
+      await told?.close();
       await producer.close();
       store.close();
     },

@@ -9,10 +9,12 @@ import type { CellsDeps } from './cells.js';
 import { leaderboardsEndpoints } from './leaderboards.js';
 import { manyCellsEndpoints } from './many-cells.js';
 import type { ReadingDeps } from './many-cells.js';
+import { accessOf } from './access/access.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
 import { docsPage, DOCS_PATH } from './docs-page.js';
 import { routerOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
+import { answerHandshake } from './event-replies.js';
 import { eventsEndpoints } from './events.js';
 import { reservationsEndpoints } from './reservations.js';
 import { healthEndpoints } from '../web/health.js';
@@ -23,6 +25,15 @@ import { openApiEndpoint } from './openapi.js';
 import { failuresEndpoints } from './failures.js';
 import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
+import { asyncApiEndpoint } from './asyncapi.js';
+import { COME_AGAIN } from './event-stream.js';
+import { outcomesEndpoint } from './outcomes.js';
+import type { OutcomesDeps } from './outcomes.js';
+import { OUTCOMES_PATH, orToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
+import { webhooksEndpoints } from './webhooks.js';
+import type { WebhooksDeps } from './webhooks.js';
+import { enterBasePath } from '../web/base-path.js';
+import type { BasePathOptions } from '../web/base-path.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -33,11 +44,23 @@ import { heldUpdates } from './submit.js';
 import { sumsEndpoints } from './sums.js';
 import { schedulesEndpoints } from './schedules.js';
 import { SUBMIT_PROBLEMS, updatesEndpoints } from './updates.js';
-import type { UpdatesDeps } from './updates.js';
+import type { UpdatesDeps } from './find-visible.js';
 
-export interface AppDeps extends UpdatesDeps, CellsDeps, ReadingDeps, FailuresDeps, QueuesDeps, HealthDeps {
+export interface AppDeps
+  extends
+    UpdatesDeps,
+    CellsDeps,
+    ReadingDeps,
+    FailuresDeps,
+    QueuesDeps,
+    OutcomesDeps,
+    WebhooksDeps,
+    HealthDeps,
+    BasePathOptions {
   /** Runs before `/metrics` and the endpoints under `/v1`: to answer 401 or 403, throw or call `next` with an error. */
   readonly authorize: RequestHandler;
+  /** The share of ordinary request lines that is logged. */
+  readonly logRequests: number;
   /** Served to those who may use the API. */
   readonly metrics: Metrics | undefined;
 }
@@ -74,16 +97,20 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', parseQuery);
+  app.set('trust proxy', deps.proxies === undefined ? false : [...deps.proxies]);
+  app.use(enterBasePath(deps));
   const endpoints = endpointsOf(deps);
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
   }
-  app.use(logRequests(deps.logger));
+  app.use(logRequests(deps.logger, deps.logRequests));
   app.use(helmet(SAFETY_HEADERS));
   app.use(refuseOtherSites);
   app.use('/v1', forbidCaching);
+  app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
+  app.options('/v1/events', answerHandshake);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', deps.authorize);
+  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize), refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -122,11 +149,15 @@ function endpointsOf(deps: AppDeps): Endpoint[] {
     ...sumsEndpoints(deps),
     ...leaderboardsEndpoints(deps),
     ...reservationsEndpoints(deps),
+    outcomesEndpoint(deps),
+    outcomesTokensEndpoint(deps),
+    ...webhooksEndpoints(deps),
     ...queuesEndpoints(deps, deps.registry.queues),
     ...operationsEndpoints(deps.registry),
     ...healthEndpoints(deps),
   ];
-  return [...endpoints, openApiEndpoint(endpoints, deps.registry)];
+  const described = [...endpoints, asyncApiEndpoint(deps)];
+  return [...described, openApiEndpoint(described, deps.registry)];
 }
 
 /** Without a text that is not UTF-8, which would be read as another key. */
@@ -146,11 +177,29 @@ const refuseOtherSites: RequestHandler = (request, _response, next) => {
   next();
 };
 
+const refuseMetricsOnly: RequestHandler = (_request, response, next) => {
+  if (accessOf(response)?.metricsOnly === true) {
+    throw new Problem('FORBIDDEN', 'this API key may only read /metrics', { accepted: 'none' });
+  }
+  next();
+};
+
 /** A value or an outcome that a proxy kept would be an old one; some keep a 404 for minutes. */
 const forbidCaching: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();
 };
+
+/** A browser that follows outcomes would give up on any status but 200. */
+function sendAwayWhenStopping(drain: Drain): RequestHandler {
+  return (_request, response, next) => {
+    if (drain.begun) {
+      response.set('Connection', 'close').type('text/event-stream').send(COME_AGAIN);
+    } else {
+      next();
+    }
+  };
+}
 
 function refuseWhenStopping(drain: Drain): RequestHandler {
   return (_request, response, next) => {

@@ -9,7 +9,7 @@ const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 /** Instead of the initializer that comes with Swagger UI: our document, and no validator outside. */
 const INITIALIZER = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json',
+  url: '../openapi.json',
   dom_id: '#swagger-ui',
   deepLinking: true,
   validatorUrl: null,

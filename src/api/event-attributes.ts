@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { pathText } from '../operations/update.js';
 import { isJsonType, mediaTypeOf } from './json-body.js';
-import { problemOfErrors } from '../web/problems.js';
+import { parseStrictJson } from './strict-json.js';
+import { Problem, problemOfErrors } from '../web/problems.js';
 import type { ProblemError } from '../web/problems.js';
 
 /** The type of an event is this and the operation's name. */
@@ -62,8 +63,7 @@ export const eventSchema = z
         .meta({ format: 'date-time' }),
       data: z
         .custom<unknown>((data) => data !== undefined, { error: 'is missing: it holds the params of the operation' })
-        .meta({ description: 'The params of the operation.' }),
-      data_base64: z.never('give the params as JSON, in data').optional(),
+        .meta({ description: 'The params of the operation; or in `data_base64`, as JSON.' }),
     },
     { error: 'an event is an object { specversion, id, source, type, data }' },
   )
@@ -103,18 +103,46 @@ function codeOf(issue: z.core.$ZodIssue): EventError['code'] {
 export function checkEvents(events: readonly unknown[], places: (index: number) => string): CloudEvent[] {
   const errors: EventError[] = [];
   const checked = events.flatMap((event, index) => {
-    const parsed = eventSchema.safeParse(withoutUnset(event));
-    for (const issue of parsed.error?.issues ?? []) {
+    const read = readData(withoutUnset(event));
+    const parsed = eventSchema.safeParse(read.event);
+    const issues = parsed.error?.issues ?? [];
+    for (const issue of read.issue === undefined ? issues : [read.issue]) {
       const path = [places(index), pathText(issue.path)].filter((part) => part !== '').join('.');
       errors.push({ path, code: codeOf(issue), message: issue.message });
     }
-    return parsed.success ? [parsed.data] : [];
+    return parsed.success && read.issue === undefined ? [parsed.data] : [];
   });
   if (errors.length > 0) {
     const [first] = errors as [EventError, ...EventError[]];
     throw problemOfErrors(first.code, errors as [EventError, ...EventError[]], { accepted: 'none' });
   }
   return checked;
+}
+
+/** Puts data that are given in base64 into their place: they must be JSON, as senders make it who do not look into data. */
+function readData(event: unknown): { readonly event: unknown; readonly issue?: z.core.$ZodIssue } {
+  if (typeof event !== 'object' || event === null || !('data_base64' in event)) {
+    return { event };
+  }
+  const { data_base64: text, ...rest } = event;
+  const fault = (message: string) => {
+    const issue: z.core.$ZodIssue = { code: 'custom', path: ['data_base64'], message, input: text };
+    return { event: rest, issue };
+  };
+  if ('data' in rest) {
+    return fault('stands beside data: give one of the two');
+  }
+  if (typeof text !== 'string' || !z.base64().safeParse(text).success) {
+    return fault('must be base64');
+  }
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64'));
+    return { event: { ...rest, data: parseStrictJson(json) } };
+  } catch (error) {
+    return fault(
+      `must hold the params as JSON in UTF-8: ${error instanceof Problem ? error.detail : 'it is not UTF-8'}`,
+    );
+  }
 }
 
 /** An attribute that is null is not set; data may be null. */
@@ -126,7 +154,13 @@ function withoutUnset(event: unknown): unknown {
 }
 
 /** The update that an event asks for. */
-export function updateOfEvent({ type, source, id, data }: CloudEvent) {
+export interface EventUpdate {
+  readonly operation: string;
+  readonly params: unknown;
+  readonly idempotencyKey: string;
+}
+
+export function updateOfEvent({ type, source, id, data }: CloudEvent): EventUpdate {
   return { operation: type.slice(TYPE_PREFIX.length), params: data, idempotencyKey: eventKey(source, id) };
 }
 

@@ -3,12 +3,14 @@ import { acceptedAnswer } from './response-schemas.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { checkEvents, updateOfEvent } from './event-attributes.js';
+import type { EventUpdate } from './event-attributes.js';
 import { eventOfHeaders } from './event-headers.js';
 import { isJsonType, jsonBody, mediaTypeOf } from './json-body.js';
 import { Problem, problemAt } from '../web/problems.js';
 import { MAX_UPDATES } from './admission/admission.js';
-import { submitAndAnswer, submitQuery } from './submit.js';
+import { answerSubmitted, submitAll, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
+import { answerAccepted, reply, wantsReply } from './event-replies.js';
 import { SUBMIT_PROBLEMS } from './updates.js';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -20,7 +22,7 @@ const NAMES = { operation: 'type', params: 'data', idempotencyKey: 'id' };
 const ONE: RequestForm = { placeOf: () => '', names: NAMES };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]`, names: NAMES };
 
-export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
+export function eventsEndpoints(deps: SubmitDeps & { readonly namespace: string }): Endpoint[] {
   return [
     {
       method: 'post',
@@ -30,14 +32,22 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
       description:
         'In binary, structured or batched mode. The type is `tally.` and the name of an operation, the data are its ' +
         'params. An event that is delivered again, with the same source and id, takes effect once. A batch is ' +
-        'accepted whole or not at all.',
+        'accepted whole or not at all. `OPTIONS` answers the handshake of CloudEvents webhooks 1.0.2.',
       query: submitQuery,
-      parameters: ['specversion', 'id', 'source', 'type'].map((name) => ({
-        in: 'header',
-        name: `ce-${name}`,
-        description: 'In binary mode.',
-        schema: { type: 'string' },
-      })),
+      parameters: [
+        ...['specversion', 'id', 'source', 'type'].map((name) => ({
+          in: 'header' as const,
+          name: `ce-${name}`,
+          description: 'In binary mode.',
+          schema: { type: 'string' },
+        })),
+        {
+          in: 'header',
+          name: 'Prefer',
+          description: 'With `wait`: `reply` has the outcome answered as a CloudEvent, in structured mode.',
+          schema: { type: 'string' },
+        },
+      ],
       body: {
         [STRUCTURED]: { $ref: '#/components/schemas/Event' },
         [BATCH]: { type: 'array', items: { $ref: '#/components/schemas/Event' }, maxItems: MAX_UPDATES },
@@ -48,7 +58,7 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
       },
       answers: {
         200: { description: 'With `wait`: what became of them so far.', schema: acceptedAnswer },
-        202: { description: 'Redis has them.', schema: acceptedAnswer },
+        202: { description: 'Redis has them. Without a body; `Location` is that of a single one.' },
       },
       problems: [...SUBMIT_PROBLEMS, 'INVALID_EVENT'],
       handlers: [
@@ -56,7 +66,15 @@ export function eventsEndpoints(deps: SubmitDeps): Endpoint[] {
         async (request, response) => {
           const { wait: waitMs } = queryOf(submitQuery, request);
           const { updates, form } = updatesOf(request);
-          await submitAndAnswer(deps, { updates, form, waitMs }, request, response);
+          const submitted = await submitAll(deps, { updates, form, waitMs }, request, response);
+          const isBatch = Array.isArray(updates);
+          if (waitMs === undefined) {
+            answerAccepted(submitted, response);
+          } else if (wantsReply(request) && submitted.submissions.length > 0) {
+            reply(submitted, isBatch ? updates : [updates], isBatch, deps.namespace, response);
+          } else {
+            answerSubmitted(submitted, waitMs, response);
+          }
         },
       ],
     },
@@ -68,14 +86,14 @@ function isBinary(mediaType: string): boolean {
   return isJsonType(mediaType) && !mediaType.startsWith('application/cloudevents');
 }
 
-function updatesOf(request: Request): { updates: unknown; form: RequestForm } {
+function updatesOf(request: Request): { updates: EventUpdate | EventUpdate[]; form: RequestForm } {
   const mediaType = mediaTypeOf(request.headers['content-type']);
   const body = request.body as unknown;
   if (mediaType === BATCH) {
     return { updates: checkEvents(batchOf(body), MANY.placeOf).map(updateOfEvent), form: MANY };
   }
   const event = mediaType === STRUCTURED ? body : eventOfHeaders(request, body);
-  const [update] = checkEvents([event], ONE.placeOf).map(updateOfEvent);
+  const [update] = checkEvents([event], ONE.placeOf).map(updateOfEvent) as [EventUpdate];
   return { updates: update, form: ONE };
 }
 

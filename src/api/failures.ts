@@ -80,7 +80,9 @@ const until = z.iso.datetime().meta({
 const changeAnswer = z.object({
   matched: count.meta({ description: 'How many there were.' }),
   done: count.optional().meta({ description: 'How many were retried or removed. Absent after a dry run.' }),
-  left: count.optional().meta({ description: 'How many of these have failed still, or again. Absent after a dry run.' }),
+  left: count
+    .optional()
+    .meta({ description: 'How many of these have failed still, or again. Absent after a dry run.' }),
   until,
   unreachable: z.array(z.string()),
 });
@@ -100,7 +102,8 @@ const retryQuestion = z.strictObject({
 
 const removeQuestion = retryQuestion.extend({
   updates: z.int().min(0).optional().meta({
-    description: 'How many updates to remove, as a dry run has counted them: when it is another number, nothing is removed.',
+    description:
+      'How many updates to remove, as a dry run has counted them: when it is another number, nothing is removed.',
   }),
 });
 
@@ -231,12 +234,7 @@ async function retried(deps: FailuresDeps, question: FailureQuestion, request: R
   return shownChange(done);
 }
 
-async function removed(
-  deps: FailuresDeps,
-  question: FailureQuestion,
-  updates: number | undefined,
-  request: Request,
-) {
+async function removed(deps: FailuresDeps, question: FailureQuestion, updates: number | undefined, request: Request) {
   const plan = await ask(deps, planChange(deps, question));
   if (updates !== plan.matched.updates) {
     const wanted = updates === undefined ? '`updates` is missing' : `\`updates\` is ${updates}`;

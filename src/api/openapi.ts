@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { delaySchema, prioritySchema } from '../operations/timing.js';
-import { idempotencyKeySchema } from '../operations/update.js';
+import { idempotencyKeySchema } from '../operations/idempotency-key.js';
 import type { Operation } from '../operations/operation.js';
 import type { Registry } from '../operations/registry.js';
 import { KEY_PROBLEMS } from './access/require-key.js';
+import { pathFor } from '../web/base-path.js';
 import type { Endpoint, JsonSchema } from '../web/endpoint.js';
 import { eventSchema } from './event-attributes.js';
 import { paramsSchema } from './operations.js';
@@ -31,7 +32,7 @@ const problemSchema = z.object({
     description: 'How much of the request was accepted. Absent where the code says it: nothing.',
   }),
   outcome: z.looseObject({ status: z.string() }).optional().meta({
-    description: 'With `NOT_CANCELLABLE`: what became of the update, if that is known already.',
+    description: 'With `NOT_CANCELLABLE` and `NOT_REVERTIBLE`: what became of the update, if that is known already.',
   }),
   errors: z
     .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
@@ -55,8 +56,8 @@ export function openApiEndpoint(endpoints: readonly Endpoint[], registry: Regist
     answers: { 200: { description: 'OpenAPI 3.1.', schema: documentAnswer } },
     problems: ['INVALID_QUERY'],
     handlers: [
-      (_request, response) => {
-        response.json(document);
+      (request, response) => {
+        response.json({ ...document, servers: [{ url: pathFor(request, '') || '/' }] });
       },
     ],
   };
@@ -78,7 +79,7 @@ function openApiOf(endpoints: readonly Endpoint[], { operations }: Registry): Js
       description: 'Counters, inventory, XP and scores in Redis: every accepted update takes effect exactly once.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [],
     security: [],
     paths,
     components: {
@@ -132,7 +133,9 @@ function describe(endpoint: Endpoint): JsonSchema {
     responses: {
       ...mapValues(answers, (answer) => ({
         description: answer.description,
-        content: { 'application/json': { schema: schemaOf(answer.schema) } },
+        ...(answer.schema && {
+          content: { [answer.mediaType ?? 'application/json']: { schema: schemaOf(answer.schema) } },
+        }),
       })),
       ...problemAnswers([...new Set([...problems, ...(needsKey ? KEY_PROBLEMS : []), 'UNEXPECTED' as const])]),
     },

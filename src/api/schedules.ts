@@ -14,7 +14,7 @@ import { maySee, refuseForbidden } from './access/forbidden.js';
 import { placeOf } from './admission/admission.js';
 import { jsonBody } from './json-body.js';
 import { shownOutcome, shownShape } from './response-schemas.js';
-import type { UpdatesDeps } from './updates.js';
+import type { UpdatesDeps } from './find-visible.js';
 
 const JSON_TYPE = 'application/json';
 

@@ -54,13 +54,27 @@ export interface RequestForm {
   readonly names?: Readonly<Record<string, string>>;
 }
 
-/** Submits all updates of a request, or none, and answers with what is known of them. */
-export async function submitAndAnswer(
+/** Updates that were submitted, with what is known of each. */
+export interface Submitted {
+  readonly submissions: readonly Submission[];
+  /** In their order; undefined for what is not there yet. */
+  readonly outcomes: readonly (Outcome | undefined)[];
+}
+
+/** The updates of a request, as it holds them, and how long to wait for their outcomes. */
+interface SubmitRequest {
+  readonly updates: unknown;
+  readonly form: RequestForm;
+  readonly waitMs: number | undefined;
+}
+
+/** Submits all updates of a request, or none. */
+export async function submitAll(
   deps: SubmitDeps,
-  { updates, form, waitMs }: { updates: unknown; form: RequestForm; waitMs: number | undefined },
+  { updates, form, waitMs }: SubmitRequest,
   request: Request,
   response: Response,
-): Promise<void> {
+): Promise<Submitted> {
   const place = placeOf(response);
   const count = Array.isArray(updates) ? updates.length : 1;
   response.locals['updates'] = count;
@@ -69,15 +83,33 @@ export async function submitAndAnswer(
     place?.leave(); // others may come in while this request waits for outcomes
   });
   noteJobs(response, submissions);
-  const outcomes = await outcomesOf(submissions, waitMs, deps);
-  response.status(waitMs === undefined ? 202 : 200).json({
-    updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
-  });
+  return { submissions, outcomes: await outcomesOf(submissions, waitMs, deps) };
 }
 
 /** How many updates a request holds; 1 as long as that is not known, as its body was not read. */
 export function heldUpdates({ locals }: Response): number {
   return (locals['updates'] as number | undefined) ?? 1;
+}
+
+/** Answers with what is known of some updates. */
+export async function answerOutcomes(
+  submissions: readonly Submission[],
+  waitMs: number | undefined,
+  deps: Pick<SubmitDeps, 'drain' | 'logger'>,
+  response: Response,
+): Promise<void> {
+  answerSubmitted({ submissions, outcomes: await outcomesOf(submissions, waitMs, deps) }, waitMs, response);
+}
+
+/** Answers with what is known of updates that were submitted. */
+export function answerSubmitted(
+  { submissions, outcomes }: Submitted,
+  waitMs: number | undefined,
+  response: Response,
+): void {
+  response.status(waitMs === undefined ? 202 : 200).json({
+    updates: submissions.map(({ id }, index) => ({ id, ...shownOutcome(outcomes[index]) })),
+  });
 }
 
 type SubmitManyOptions = Omit<SubmitOptions, 'idempotencyKey'>;
@@ -150,7 +182,7 @@ function renamedPath(path: string, names: Readonly<Record<string, string>>): str
 async function outcomesOf(
   submissions: readonly Submission[],
   waitMs: number | undefined,
-  { drain, logger }: SubmitDeps,
+  { drain, logger }: Pick<SubmitDeps, 'drain' | 'logger'>,
 ): Promise<(Outcome | undefined)[]> {
   const outcomes: (Outcome | undefined)[] = submissions.map(() => undefined);
   const asked = submissions.map(async (submission, index) => {

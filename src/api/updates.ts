@@ -1,14 +1,11 @@
-import type { Request, Response } from 'express';
-import { checkUpdate, idempotencyKeySchema } from '../operations/update.js';
-import type { CheckContext } from '../operations/update.js';
-import type { Registry } from '../operations/registry.js';
-import type { Keys } from '../redis/keys.js';
+import type { Request } from 'express';
+import { idempotencyKeySchema } from '../operations/idempotency-key.js';
 import { keyQuestionSchema } from '../producers/find-by-key.js';
-import type { FoundUpdate } from '../producers/find-update.js';
 import { NotCancellableError } from '../producers/not-cancellable.js';
 import { accessOf, mayUseOperation } from './access/access.js';
-import type { Access } from './access/access.js';
-import { maySee } from './access/forbidden.js';
+import { findVisible, ID, maySeeFound } from './find-visible.js';
+import type { UpdatesDeps } from './find-visible.js';
+import { revertUpdate } from './revert.js';
 import { acceptedAnswer, cancelledAnswer, recordedAnswer, shownOutcome, updateAnswer } from './response-schemas.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
@@ -16,7 +13,7 @@ import { jsonBody } from './json-body.js';
 import { NO_SLOT } from '../redis/slots.js';
 import { Problem, problemAt } from '../web/problems.js';
 import { MAX_UPDATES } from './admission/admission.js';
-import { submitAndAnswer, submitQuery } from './submit.js';
+import { answerSubmitted, submitAll, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
 
 const JSON_TYPE = 'application/json';
@@ -46,27 +43,11 @@ export const SUBMIT_PROBLEMS = [
   'STOPPING',
 ] as const;
 
-const FORGOTTEN =
-  'the id is from a time of which no outcomes are kept any more: if such an update was accepted, it has been completed and forgotten';
-
-const ID = {
-  in: 'path',
-  name: 'id',
-  description: 'As answered when the update was submitted.',
-  schema: { type: 'string' },
-  required: true,
-} as const;
-
 const ONE: RequestForm = { placeOf: () => '' };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]` };
 
-export interface UpdatesDeps extends SubmitDeps {
-  readonly registry: Registry;
-  readonly keys: Keys;
-}
-
 export function updatesEndpoints(deps: UpdatesDeps): Endpoint[] {
-  return [submitUpdates(deps), findByKey(deps), findUpdate(deps), cancelUpdate(deps)];
+  return [submitUpdates(deps), findByKey(deps), findUpdate(deps), cancelUpdate(deps), revertUpdate(deps)];
 }
 
 function submitUpdates(deps: SubmitDeps): Endpoint {
@@ -106,7 +87,7 @@ function submitUpdates(deps: SubmitDeps): Endpoint {
         const { wait: waitMs } = queryOf(submitQuery, request);
         const updates = updatesOf(request);
         const form = Array.isArray(updates) ? MANY : ONE;
-        await submitAndAnswer(deps, { updates, form, waitMs }, request, response);
+        answerSubmitted(await submitAll(deps, { updates, form, waitMs }, request, response), waitMs, response);
       },
     ],
   };
@@ -300,33 +281,4 @@ function cancelUpdate(deps: UpdatesDeps): Endpoint {
 
 function notCancellable({ message, outcome }: NotCancellableError): Problem {
   return new Problem('NOT_CANCELLABLE', message, { outcome: outcome && shownOutcome(outcome) });
-}
-
-/** The update that a request names. @throws Problem when there is none, or its API key may not know of it */
-async function findVisible(
-  { producer, registry, keys }: UpdatesDeps,
-  request: Request,
-  response: Response,
-): Promise<FoundUpdate> {
-  const context = { registry, isReservedKey: keys.isReserved, slotOf: () => NO_SLOT }; // it is not looked for by it
-  const { id = '' } = request.params as { id?: string };
-  const found = await producer.find(id);
-  if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
-    throw (await producer.wasForgotten(id)) // also of one that it may not know of, so that the two look alike
-      ? new Problem('OUTCOME_FORGOTTEN', FORGOTTEN)
-      : new Problem('UPDATE_NOT_FOUND', 'no update has this id');
-  }
-  return found;
-}
-
-/** Of an update that is not valid, since someone edited its job, nobody can tell whose it is: no API key shows it. */
-function maySeeFound(access: Access | undefined, { operation, params }: FoundUpdate, context: CheckContext): boolean {
-  if (access === undefined) {
-    return true;
-  }
-  try {
-    return maySee(access, checkUpdate({ operation, params }, context));
-  } catch {
-    return false;
-  }
 }

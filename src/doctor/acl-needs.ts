@@ -2,15 +2,19 @@ import { ADD_AND_FOLLOW, LOOK_AND_MEND, WORK } from '../bullmq/commands.js';
 import type { Namespace } from '../redis/keys.js';
 
 /** What a Redis user is for. */
-export type Role = 'producer' | 'reader' | 'api' | 'worker' | 'dashboard' | 'access' | 'inventory' | 'load' | 'doctor';
+export type Role =
+  | ('producer' | 'reader' | 'subscriber' | 'api' | 'worker')
+  | ('dashboard' | 'access' | 'webhooks' | 'inventory' | 'load' | 'doctor');
 
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
   reader: 'a service with a reader of its own; tally get; tally top',
+  subscriber: 'a service with a subscriber of its own',
   api: 'tally api',
   worker: 'tally worker',
   dashboard: 'tally dashboard; tally failures',
   access: 'tally keys; tally users',
+  webhooks: 'tally webhooks; tally outcomes',
   inventory: 'tally inventory',
   load: 'tally load',
   doctor: 'tally doctor',
@@ -68,6 +72,19 @@ const READ_RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
 ];
 
+/** The stream of outcomes, and how far its groups have come. */
+const READ_OUTCOMES: readonly Need[] = [
+  { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes'] },
+  { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
+];
+
+/** Who adds webhooks, and adds deliveries of what is replayed. */
+const ADD_WEBHOOKS: readonly Need[] = [
+  { commands: words('HDEL HGET HGETALL HLEN HSET'), keys: ['~tally:webhooks'] },
+  { commands: ['HSET'], keys: ['~tally:webhook-fan-out'] },
+  { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+];
+
 /** To cancel an update is to write them. */
 const RECEIPTS: readonly KeyPattern[] = [
   ...(['~tally:job:*', '~tally:{*}:job:*'] as const),
@@ -96,12 +113,18 @@ const ANNOUNCE: Need = { commands: words('HDEL HGETALL HSET'), keys: ['~tally:pr
 /** The mark by which a loss of all data is noticed. */
 const INSTALLATION: Need = { commands: words('HGETALL HSET HSETNX'), keys: ['~tally:installation'] };
 
-const PRODUCE: readonly Need[] = [
+/** Jobs are added after a look at what is recorded under their keys. */
+const SUBMIT: readonly Need[] = [
   { commands: [...CONNECTION, ...SCRIPTS, ...CONFIRMATION], keys: [] },
   { commands: ADD_AND_FOLLOW, keys: QUEUES },
-  { commands: words('GET MGET SET'), keys: RECEIPTS },
+  { commands: words('GET MGET'), keys: READ_RECEIPTS },
   { commands: words('ZADD ZSCORE ZMSCORE MGET'), keys: ANNOUNCED },
   { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
+];
+
+const PRODUCE: readonly Need[] = [
+  ...SUBMIT,
+  { commands: ['SET'], keys: RECEIPTS },
   { commands: words('HGET HGETALL HSET HDEL'), keys: ['~tally:schedules', '~tally:schedule-runs'] },
 ];
 
@@ -111,7 +134,15 @@ const PRODUCE: readonly Need[] = [
  */
 export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   producer: PRODUCE,
-  reader: [{ commands: CONNECTION, keys: [] }, ...READ],
+  reader: [{ commands: CONNECTION, keys: [] }, ...READ, READ_HOLDS],
+  subscriber: [
+    { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
+    {
+      commands: words('XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE'),
+      keys: ['~tally:outcomes'],
+    },
+    { commands: words('DEL HDEL HGET HINCRBY HMGET HSET LLEN LPUSH LRANGE LTRIM'), keys: ['~tally:outcomes:*'] },
+  ],
   api: [
     ...PRODUCE,
     LOOK_AT_QUEUES,
@@ -121,6 +152,9 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     INSTALLATION,
     ANNOUNCE,
     ...READ,
+    ...READ_OUTCOMES,
+    { commands: words('GETDEL SET'), keys: ['~tally:outcomes-token:*'] },
+    ...ADD_WEBHOOKS,
     READ_HOLDS,
   ],
   worker: [
@@ -132,12 +166,21 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('DEL EXPIRE LPUSH LTRIM'), keys: ['~tally:history:*', '~tally:{*}:history:*'] },
     { commands: words('SADD SMEMBERS'), keys: ['~tally:partitions'] },
     { commands: ['HSET'], keys: ['~tally:schedule-runs'] },
+    { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
+    { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
+    { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
+    { commands: words('XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+    { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
+    { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+    { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
   ],
   dashboard: [
-    { commands: [...CONNECTION, ...SCRIPTS, 'CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
+    ...SUBMIT, // to revert
+    { commands: ['CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
     { commands: LOOK_AND_MEND, keys: QUEUES },
     LOOK_AT_QUEUES,
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },
@@ -146,17 +189,27 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('GET SET DEL'), keys: ['~tally:session:*', '~tally:session-secret'] },
     { commands: words('LPUSH LRANGE LTRIM'), keys: ['~tally:audit', '~tally:audit-of-strangers'] },
     { commands: words('RPUSH EXPIRE LRANGE'), keys: ['~tally:audit-jobs:*'] },
-    { commands: ['GET'], keys: READ_RECEIPTS },
+    { commands: ['HSET'], keys: ['~tally:worker-orders'] },
+    { commands: ['HGETALL'], keys: ['%R~tally:rates:*'] },
+    { commands: ['ZRANGE'], keys: ['%R~tally:hot-keys:*'] },
     { commands: ['LRANGE'], keys: ['%R~tally:history:*', '%R~tally:{*}:history:*'] },
-    { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
     { commands: ['HGETALL'], keys: ['%R~tally:schedules', '%R~tally:schedule-runs'] },
     { commands: READ_CELLS, keys: ['%R~cells'] },
     READ_HOLDS,
+    ...READ_OUTCOMES,
+    { commands: ['HLEN'], keys: ['%R~tally:webhooks'] },
   ],
   access: [
-    { commands: CONNECTION, keys: [] },
+    { commands: [...CONNECTION, 'EVAL'], keys: [] },
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
     INSTALLATION,
+    { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+  ],
+  webhooks: [
+    { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
+    { commands: ADD_AND_FOLLOW, keys: ['~tally-queues:{webhooks}:*'] },
+    ...READ_OUTCOMES,
+    ...ADD_WEBHOOKS,
   ],
   inventory: [
     ...PRODUCE,
@@ -173,6 +226,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: [...CONNECTION, ...SCRIPTS, 'CONFIG|GET', 'ACL|DRYRUN', 'CLIENT|LIST'], keys: [] },
     { commands: words('LINDEX LLEN LRANGE ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE HGET HMGET'), keys: ['%R~tally-queues:*'] },
     { commands: ['SMEMBERS'], keys: ['%R~tally:partitions'] },
+    ...READ_OUTCOMES,
     { commands: ['HGETALL'], keys: ['%R~tally:processes'] },
   ],
 };

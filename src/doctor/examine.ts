@@ -15,6 +15,7 @@ import { checkProcesses } from './check-processes.js';
 import { checkQueues } from './check-queues.js';
 import { checkScripts } from './check-scripts.js';
 import { checkServers } from './check-servers.js';
+import { checkSubscribers } from './check-subscribers.js';
 import { findMasters } from './find-masters.js';
 import { fault, ok } from './finding.js';
 import { judgeTls } from './judge-tls.js';
@@ -74,6 +75,7 @@ async function checkMasters(examination: Examination, masters: Masters): Promise
     ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts, queues))],
     ['forms', () => unlessForbidden('forms', checkForms(masters, layouts, queues))],
     ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts, queues))],
+    ['subscribers', () => unlessForbidden('subscribers', checkSubscribers(masters, examination))],
     ['permissions', () => checkRights(nodes, examination)],
   ];
   const findings: Finding[] = [];

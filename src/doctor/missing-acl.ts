@@ -88,6 +88,11 @@ const ARGUMENTS: Readonly<Record<string, (key: string) => readonly string[]>> = 
   UNLINK: (key) => [key],
   RENAME: (key) => [key, key],
   RPOPLPUSH: (key) => [key, key],
+  XCLAIM: (key) => [key, 'group', 'consumer', '0', '0-0'],
+  'XGROUP|CREATE': (key) => [key, 'group', '0'],
+  'XGROUP|DELCONSUMER': (key) => [key, 'group', 'consumer'],
+  'XINFO|GROUPS': (key) => [key],
+  XREADGROUP: (key) => ['GROUP', 'group', 'consumer', 'STREAMS', key, '>'],
   XREAD: (key) => ['STREAMS', key, '0'],
 };
 

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { ValidationIssue } from '../errors.js';
 import { ValidationError } from '../errors.js';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
-import { checkUpdatesOf, idempotencyKeySchema, ownerSchema } from '../operations/update.js';
+import { heldOwnerSchema, idempotencyKeySchema } from '../operations/idempotency-key.js';
+import { checkUpdatesOf } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate, RefusedUpdate, UpdateTags } from '../operations/update.js';
 import type { HeldSlots, Receipts } from '../layout/receipts.js';
 import type { JobName } from '../redis/keys.js';
@@ -42,7 +43,10 @@ const jobDataSchema = z.strictObject({
   windowMs: z.int().min(1).optional(),
   slots: z.union([z.int(), z.array(z.int())]).optional(),
   idempotencyKeys: z
-    .record(z.string().regex(/^\d+$/), z.union([idempotencyKeySchema, z.tuple([ownerSchema, idempotencyKeySchema])]))
+    .record(
+      z.string().regex(/^\d+$/),
+      z.union([idempotencyKeySchema, z.tuple([heldOwnerSchema, idempotencyKeySchema])]),
+    )
     .optional(),
   updates: z.array(z.unknown()).min(1).max(MAX_UPDATES_PER_JOB),
 });

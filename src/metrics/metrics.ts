@@ -8,10 +8,12 @@ import { createRegistry } from '../operations/registry.js';
 import { commonShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import type { RedisTarget } from '../redis/target.js';
+import { OutcomeGauges } from './outcome-gauges.js';
 import { ClockOffsets } from './clock-offsets.js';
 import { HttpMetrics } from './http-metrics.js';
 import { RedisGauges } from './redis-gauges.js';
 import { RefusalCounter } from './refusal-counter.js';
+import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
@@ -60,6 +62,7 @@ export class Metrics {
   readonly #register = new Registry();
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
+  readonly #outcomes: OutcomeGauges | undefined;
   readonly #lost: Gauge;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
@@ -69,6 +72,8 @@ export class Metrics {
   readonly clocks: ClockOffsets;
   /** @internal what Redis refuses */
   readonly refusals: RefusalCounter;
+  /** @internal what subscribers count with */
+  readonly subscribers: SubscriberMetrics;
   /** @internal what the API answers */
   readonly http: HttpMetrics;
   /** @internal what the API turns away */
@@ -80,6 +85,7 @@ export class Metrics {
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
+    this.subscribers = new SubscriberMetrics(this.#register);
     this.clocks = new ClockOffsets(this.#register);
     this.http = new HttpMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
@@ -96,6 +102,7 @@ export class Metrics {
       this.#store.redis.onRefusal = (code) => {
         this.refusals.count(code);
       };
+      this.#outcomes = this.#store.redis.isCluster ? undefined : new OutcomeGauges(this.#register, this.#store);
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }
   }
@@ -120,7 +127,7 @@ export class Metrics {
 
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
-    await this.#gauges?.refresh();
+    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh()]);
     return this.#register.metrics();
   }
 

@@ -35,7 +35,8 @@ export type ConnectedProcess = z.output<typeof processSchema>;
 
 /** Says in Redis that this process is there, until it is closed. */
 export class Announcement {
-  readonly #field: string;
+  /** By which it is known among the others. */
+  readonly field: string;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAtMs = Date.now() - performance.now();
   #isFirst = true;
@@ -44,17 +45,19 @@ export class Announcement {
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'logger'>,
     private readonly role: string,
+    /** What it says of itself beside what all say. */
+    private readonly more: () => object = () => ({}),
   ) {
-    this.#field = `${hostname()}:${process.pid}:${role}`;
+    this.field = `${hostname()}:${process.pid}:${role}`;
     this.#timer = setInterval(() => {
-      this.#next();
+      this.say();
     }, EVERY_MS);
     this.#timer.unref();
-    this.#next();
+    this.say();
   }
 
-  /** None is begun while Redis has not answered the one before. */
-  #next(): void {
+  /** Says so now, unless Redis has not answered the time before. */
+  say(): void {
     this.#announcing ??= this.#announce().finally(() => {
       this.#announcing = undefined;
     });
@@ -65,6 +68,7 @@ export class Announcement {
     try {
       const clockOffsetMs = await readClockOffset(redis);
       const described: ConnectedProcess = {
+        ...this.more(),
         role: this.role,
         host: hostname(),
         pid: process.pid,
@@ -74,7 +78,7 @@ export class Announcement {
         clockOffsetMs,
         atMs: Date.now() + clockOffsetMs,
       };
-      await redis.hset(keys.processes, this.#field, JSON.stringify(described));
+      await redis.hset(keys.processes, this.field, JSON.stringify(described));
       if (this.#isFirst) {
         this.#isFirst = false;
         await forgetOld(redis, keys, described.atMs);
@@ -89,7 +93,7 @@ export class Announcement {
     clearInterval(this.#timer);
     const { redis, keys } = this.store;
     if (redis.status === 'ready') {
-      await redis.hdel(keys.processes, this.#field).catch(() => undefined);
+      await redis.hdel(keys.processes, this.field).catch(() => undefined);
     }
   }
 }

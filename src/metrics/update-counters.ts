@@ -80,7 +80,7 @@ export class UpdateCounters {
 }
 
 /** How many outcomes there are of each kind. */
-function countByKind(outcomes: string): Record<ReturnType<typeof kindOf>, number> {
+export function countByKind(outcomes: string): Record<ReturnType<typeof kindOf>, number> {
   const counts = { applied: 0, rejected: 0, conflict: 0, cancelled: 0, duplicate: 0, failed: 0, unknown: 0 };
   for (const outcome of splitOutcomes(outcomes)) {
     counts[kindOf(outcome)] += 1;

@@ -17,7 +17,9 @@ export function applyScript(registry: Registry): Script {
   );
   return createScript(
     'apply',
-    luaSource('apply').replace('--{{plans}}', () => plans.join('\n')),
+    luaSource('apply')
+      .replace('--{{plans}}', () => plans.join('\n'))
+      .replace('--{{last-told}}', () => luaSource('last-told')),
   );
 }
 

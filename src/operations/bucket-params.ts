@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isTimeZone } from '../lib/zoned-time.js';
+import { cellName } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
 import { bucketAt, BUCKET_SIZES, endAfter, isBucketName, keyInBucket } from './buckets.js';
 import type { BucketSize } from './buckets.js';
@@ -109,6 +110,23 @@ export function inBucket(cell: Cell, { placed }: BucketParams): Cell {
   return placed === undefined
     ? cell
     : { key: keyInBucket(cell.key, placed.bucket), field: cell.field, member: cell.member };
+}
+
+/** What an inverse says to meet the cell in which an update was counted, whenever it is sent. */
+export function sameCell(cell: Cell, params: BucketParams): object {
+  return { ...cellName(cell), ...sameBucket(params) };
+}
+
+export function sameBucket({ bucket, timeZone: zone, at, keepBuckets, placed }: BucketParams): object {
+  return bucket === undefined
+    ? {}
+    : {
+        bucket,
+        ...(zone !== undefined && { timeZone: zone }),
+        ...(at !== undefined && { at }),
+        ...(keepBuckets !== undefined && { keepBuckets }),
+        ...(placed !== undefined && { placed }),
+      };
 }
 
 /** The words for what came too late. */

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { cellObject, changed, expected, expectedArgument, ttlSeconds, wholeNumber } from './cell-schema.js';
 import { describeCell } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
-import { bucketShape, inBucket, TOO_LATE } from './bucket-params.js';
+import { bucketShape, inBucket, sameCell, TOO_LATE } from './bucket-params.js';
+import type { BucketParams } from './bucket-params.js';
 import { defineOperation } from './operation.js';
+import type { Inverse } from './operation.js';
 import { unlessGiven } from './without-defaults.js';
 
 const lua = luaSource('plans/counter');
@@ -18,6 +21,11 @@ const life = {
 
 function needsLimit(limit: 'max' | 'min') {
   return { path: ['whenOver'], error: `needs ${limit}: without it nothing is over` };
+}
+
+/** What takes back a change by so much, which limits don't hold up. */
+function changeBy(operation: string, params: Cell & BucketParams, by: number): Inverse | undefined {
+  return by === 0 ? undefined : { operation, params: { ...sameCell(params, params), by } };
 }
 
 /**
@@ -45,6 +53,7 @@ export const counterIncrement = defineOperation({
       message: `${describeCell(params)} is ${value}; adding ${params.by} would pass the maximum of ${params.max}`,
     }),
   },
+  revert: (params, { applied }) => changeBy('counter.decrement', params, applied),
 });
 
 /**
@@ -72,6 +81,7 @@ export const counterDecrement = defineOperation({
       message: `${describeCell(params)} is ${value}; subtracting ${params.by} would pass the minimum of ${params.min}`,
     }),
   },
+  revert: (params, { applied }) => changeBy('counter.increment', params, applied),
 });
 
 /** Sets a counter. With `expected` only if it holds that, or is missing for null; else rejected with `CHANGED`. */

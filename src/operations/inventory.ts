@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { cellObject, changed, distinctCells, expected, expectedArgument, wholeNumber } from './cell-schema.js';
 import { cellName, describeCell, HoldCell } from '../redis/cell.js';
+import type { Cell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { defineOperation } from './operation.js';
+import type { Inverse } from './operation.js';
 
 const lua = luaSource('plans/inventory');
 const quantity = wholeNumber({ min: 1 });
+
+const putBack = (stock: Cell, quantity: number): Inverse => ({
+  operation: 'inventory.restock',
+  params: { ...cellName(stock), quantity },
+});
 
 /** Takes stock, never below zero: what is there (`floor`), or all or nothing (`reject`). */
 export const inventoryTake = defineOperation({
@@ -28,6 +35,7 @@ export const inventoryTake = defineOperation({
       short: [{ ...cellName(params), quantity: params.quantity, available }],
     }),
   },
+  revert: (params, { taken }) => (taken === 0 ? undefined : putBack(params, taken)),
 });
 
 /** Adds stock; a missing key counts as 0. */
@@ -41,6 +49,11 @@ export const inventoryRestock = defineOperation({
   lua,
   result: ([available = 0]) => ({ available }),
   rejections: {},
+  // All or nothing: what was sold meanwhile can't be taken off the shelf.
+  revert: (params) => ({
+    operation: 'inventory.take',
+    params: { ...cellName(params), quantity: params.quantity, whenShort: 'reject' },
+  }),
 });
 
 /** Takes every item of a cart, or none: short items are named in the rejection. */
@@ -65,6 +78,7 @@ export const inventoryTakeAll = defineOperation({
       return { message: words.join('; '), short };
     },
   },
+  revert: ({ items }) => items.map((item) => putBack(item, item.quantity)),
 });
 
 /**

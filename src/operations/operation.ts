@@ -43,6 +43,12 @@ export interface Step {
 /** The words for each rejection code. */
 type Rejections = Readonly<Record<string, (details: readonly number[], params: never) => Rejection>>;
 
+/** An update that takes back what another one did. */
+export interface Inverse {
+  readonly operation: string;
+  readonly params: unknown;
+}
+
 /** An operation as the rest of Tally uses it. Made by {@link defineOperation}. */
 export interface Operation<
   Name extends string = string,
@@ -72,6 +78,8 @@ export interface Operation<
   result(numbers: readonly (readonly number[])[], params: Params): Result;
   /** The params without those that equal their default: a default that is new makes no other update of an old one. */
   withoutDefaults(params: Params): unknown;
+  /** What takes an applied update back, see {@link OperationDefinition.revert}. Absent when there is no such thing. */
+  revert?(params: Params, result: Result): Inverse | readonly Inverse[] | undefined;
   /** The same operation with another history. Absent for `transaction`. */
   withHistory?(history: History): Operation<Name, Params, Result, Input, Code>;
 }
@@ -113,6 +121,12 @@ export interface OperationDefinition<
   lua: string;
   /** Builds the result from the numbers that the plan returned. */
   result: (numbers: readonly number[], params: z.output<Schema>) => Result;
+  /**
+   * The exact inverse of an applied update: another update, or several that are applied together, or undefined when it changed
+   * nothing. It must be the same whenever it is asked for, and keep to one operation: that, and the id of what is reverted,
+   * is what a second revert is known by. @defaultValue none: the operation can't be reverted
+   */
+  revert?: (params: z.output<Schema>, result: Result) => Inverse | readonly Inverse[] | undefined;
   /** The words for each rejection code. @defaultValue the code itself */
   rejections?: Readonly<Record<Code, (details: readonly number[], params: z.output<Schema>) => Rejection>>;
 }
@@ -172,6 +186,7 @@ export function defineOperation<
     ...(inBuckets && { place: placeInBucket as unknown as NonNullable<Operation<Name, Params>['place']> }),
     result: ([numbers = []], params) => result(numbers, params),
     withoutDefaults: defaultsRemover(definition.params),
+    ...(definition.revert && { revert: definition.revert }),
     withHistory: (other) => defineOperation({ ...definition, history: other }),
   };
 }

@@ -117,6 +117,23 @@ export function numbersOf(outcome: string): number[][] {
   return outcome.split('|').map((part) => (part === '' ? [] : part.split(',').map(Number)));
 }
 
+const REASON_OF_CONFLICT: Reason = {
+  reason: 'IDEMPOTENCY_CONFLICT',
+  message: 'this idempotency key was used before for another update; use a new key for a new update',
+};
+
+const REASON_OF_CANCELLED: Reason = { reason: 'CANCELLED', message: 'it was taken back before it began' };
+
+/** Why an update of an operation that is not known here was not applied: the code stands for the words. */
+export function readReason(outcome: string): Reason {
+  const kind = kindOf(outcome);
+  if (kind === 'conflict' || kind === 'cancelled') {
+    return kind === 'conflict' ? REASON_OF_CONFLICT : REASON_OF_CANCELLED;
+  }
+  const [, step, code = ''] = /^.(?:(\d+):)?([A-Z_]*)/.exec(outcome) ?? [];
+  return { reason: code, message: code, ...(step !== undefined && { update: Number(step) - 1 }) };
+}
+
 /** Reads one outcome in the script's form, described at the head of `lua/apply.lua`. */
 export function decodeOutcome<Params, Result>(
   outcome: string,
@@ -132,13 +149,9 @@ export function decodeOutcome<Params, Result>(
         : first;
     }
     case SIGN.conflict:
-      return {
-        status: 'conflict',
-        reason: 'IDEMPOTENCY_CONFLICT',
-        message: 'this idempotency key was used before for another update; use a new key for a new update',
-      };
+      return { status: 'conflict', ...REASON_OF_CONFLICT };
     case SIGN.cancelled:
-      return { status: 'cancelled', reason: 'CANCELLED', message: 'it was taken back before it began' };
+      return { status: 'cancelled', ...REASON_OF_CANCELLED };
     case SIGN.rejected:
       return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
     case SIGN.failed:

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
 import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
-import { bucketShape, checkBucketParams, inBucket, TOO_LATE } from './bucket-params.js';
+import { bucketShape, checkBucketParams, inBucket, sameBucket, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
 const lua = luaSource('plans/scores');
@@ -23,6 +23,15 @@ export const scoresAdd = defineOperation({
     scores: entries.map((entry, index) => ({ ...cellName(entry), value: values[index] ?? 0 })),
   }),
   rejections: { TOO_LATE },
+  revert: (params) => {
+    const entries = params.entries.filter(({ by }) => by !== 0);
+    return entries.length === 0
+      ? undefined
+      : {
+          operation: 'scores.add',
+          params: { entries: entries.map((entry) => ({ ...cellName(entry), by: -entry.by })), ...sameBucket(params) },
+        };
+  },
 });
 
 /** Keeps the better of a score and a new value; a missing score takes the value. */

@@ -5,6 +5,9 @@ import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
 
+/** Updates that one may hold. */
+export const MAX_IN_TRANSACTION = 20;
+
 export interface TransactionParams {
   updates: { operation: string; params: unknown }[];
 }
@@ -29,7 +32,7 @@ export function transactionOf(
 ): Operation<typeof TRANSACTION, TransactionParams, TransactionResult, TransactionInput> {
   const stepsOf = ({ updates }: TransactionParams): Step[][] =>
     updates.map(({ operation, params }) => [...(find(operation)?.steps(params) ?? [])]);
-  const params = z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(20) });
+  const params = z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(MAX_IN_TRANSACTION) });
   return {
     name: TRANSACTION,
     codes: [],

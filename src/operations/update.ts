@@ -12,6 +12,7 @@ import type { CrossSlot } from './step.js';
 import type { Registry } from './registry.js';
 import type { Slot } from '../redis/slots.js';
 import { failedOutcome } from './outcome.js';
+import { idempotencyKeySchema } from './idempotency-key.js';
 import { timingShape } from './timing.js';
 import type { Timing } from './timing.js';
 
@@ -47,18 +48,6 @@ export interface RefusedUpdate extends Omit<CheckedUpdate, 'operation' | 'steps'
 
 /** Whether a key belongs to Tally or BullMQ, so that no update may write it. */
 type IsReservedKey = (key: string) => boolean;
-
-export const idempotencyKeySchema = z
-  .string({ error: 'must be a string' })
-  .min(1, 'must not be empty')
-  .refine((key) => Buffer.byteLength(key) <= 255, 'must not be longer than 255 bytes')
-  .refine((key) => key.isWellFormed(), 'must be valid Unicode, without lone surrogates');
-
-/** Whose idempotency keys they are: printable, so that it can be shown anywhere. */
-export const ownerSchema = z
-  .string({ error: 'must be a string' })
-  .max(100, 'must not be longer than 100 characters')
-  .refine((owner) => !/\p{C}/u.test(owner), 'must not hold control characters');
 
 const updateSchema = z.strictObject(
   {

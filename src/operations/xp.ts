@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cellObject, wholeNumber } from './cell-schema.js';
 import { luaSource } from '../redis/lua-source.js';
-import { bucketShape, inBucket, TOO_LATE } from './bucket-params.js';
+import { bucketShape, inBucket, sameCell, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
 const levels = z
@@ -38,6 +38,11 @@ export const xpAward = defineOperation({
     return { xp, level, leveledUp: level > levelAt(xp - amount, levels) };
   },
   rejections: { TOO_LATE },
+  // All of it, also what was taken or spent meanwhile: so that both together change nothing.
+  revert: (params) => ({
+    operation: 'xp.take',
+    params: { ...sameCell(params, params), amount: params.amount, min: Number.MIN_SAFE_INTEGER, levels: params.levels },
+  }),
 });
 
 /** Takes XP away, never below `min`: what is there. With `levels`, the result says which level is left and whether one was lost. */
@@ -63,6 +68,10 @@ export const xpTake = defineOperation({
     return { xp, taken, level, leveledDown: level < levelAt(xp + taken, levels) };
   },
   rejections: { TOO_LATE },
+  revert: (params, { taken }) =>
+    taken === 0
+      ? undefined
+      : { operation: 'xp.award', params: { ...sameCell(params, params), amount: taken, levels: params.levels } },
 });
 
 function levelAt(xp: number, levels: readonly number[]): number {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { ValidationError } from '../errors.js';
+import { checkOptions } from '../lib/check-options.js';
 import { decodeKeyReceipt } from '../jobs/key-receipt.js';
 import { FORM } from '../jobs/form.js';
 import { cellObject } from '../operations/cell-schema.js';
 import { kindOf } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
-import { idempotencyKeySchema, ownerSchema } from '../operations/update.js';
+import { heldOwnerSchema, idempotencyKeySchema } from '../operations/idempotency-key.js';
 import type { FoundUpdate } from './find-update.js';
 import type { KeyLookUp } from './idempotency.js';
 
@@ -22,7 +23,7 @@ export interface KeyQuestion {
 export const keyQuestionSchema = z.strictObject({
   operation: z.string(),
   idempotencyKey: idempotencyKeySchema,
-  idempotencyOwner: ownerSchema.optional(),
+  idempotencyOwner: heldOwnerSchema.optional(), // those of reverts may be asked for
   key: cellObject({}).shape.key.optional(),
 });
 
@@ -39,6 +40,8 @@ export interface RecordedUpdate {
 interface Search {
   readonly keyLookUp: KeyLookUp;
   readonly find: (id: string) => Promise<FoundUpdate | undefined>;
+  /** Whose the key is unless the question says so. */
+  readonly idempotencyOwner: string;
 }
 
 /**
@@ -46,12 +49,19 @@ interface Search {
  * remembered.
  *
  * @returns undefined when nothing is recorded under the key
+ * @throws ConfigurationError for a question that is not valid
  * @throws ValidationError in a Cluster, without the key of a cell
  */
 export async function findByKey(
-  { keyLookUp, find }: Search,
-  { operation, idempotencyKey, idempotencyOwner: owner = '', key = '' }: KeyQuestion,
+  { keyLookUp, find, idempotencyOwner }: Search,
+  question: KeyQuestion,
 ): Promise<RecordedUpdate | undefined> {
+  const {
+    operation,
+    idempotencyKey,
+    idempotencyOwner: owner = idempotencyOwner,
+    key = '',
+  } = checkOptions('findByKey', keyQuestionSchema, question);
   const text = await keyLookUp.textUnder({ owner, operation, key: idempotencyKey }, key);
   if (text === undefined) {
     const message =

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import { delaySchema, prioritySchema, runAtSchema } from '../operations/timing.js';
-import { ownerSchema } from '../operations/update.js';
+import { ownerSchema } from '../operations/idempotency-key.js';
 import { metricsShape } from '../metrics/metrics.js';
 import type { MetricsOption } from '../metrics/metrics.js';
 import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';

@@ -5,7 +5,7 @@ import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { TRANSACTION } from '../operations/transaction.js';
-import type { CheckContext } from '../operations/update.js';
+import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
@@ -13,25 +13,24 @@ import { checkOptions } from '../lib/check-options.js';
 import { KeyLookUp } from './idempotency.js';
 import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../lib/timeouts.js';
-import { findByKey, keyQuestionSchema } from './find-by-key.js';
 import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
-import { findUpdate } from './find-update.js';
-import { askRedis } from '../redis/ask-redis.js';
-import { wasForgotten } from './forgotten-outcome.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
-import { Cancelling } from './cancel.js';
+import { KnownUpdates } from './known-updates.js';
 import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';
+import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
 import { pendingUpdate, Sender } from './sender.js';
-import type { PendingUpdate } from './sender.js';
+import type { KeyTerms } from './sender.js';
+import { SendingTime } from './sending-time.js';
+import { SoleJobs } from './sole-jobs.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
 import { optionsSchema, submitManySchema, submitOptionsSchema } from './producer-options.js';
 import type { ProducerOptions } from './producer-options.js';
-import { namesBucket, withKey } from './unchecked-update.js';
+import { withKey } from './unchecked-update.js';
 import type {
   CodeNamed,
   SingleName,
@@ -43,7 +42,6 @@ import type {
   UpdatesNamed,
 } from './types.js';
 import { jobOptionsOf, requireWindow, whenOf } from './when.js';
-import type { When } from './when.js';
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -70,11 +68,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #context: CheckContext;
   readonly #store: Store;
   readonly #outcomes: Outcomes;
-  readonly #keyLookUp: KeyLookUp;
   readonly #sender: Sender;
-  readonly #cancelling: Cancelling;
+  readonly #known: KnownUpdates;
+  readonly #time: SendingTime;
   readonly #lanes: Lanes;
-  readonly #sendingAlone = new Set<Promise<void>>();
+  /** A delay or a priority is a job's, so an update with one can't share its job. */
+  readonly #soleJobs: SoleJobs;
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -85,20 +84,20 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#store = openStore({ ...options, connectionName: 'tally-producer', timeoutMs });
     const { redis, keys, layouts } = this.#store;
     const { configured: layout } = layouts;
+    this.#time = new SendingTime(this.#store, timeoutMs);
     this.#context = {
       registry,
       isReservedKey: keys.isReserved,
       slotOf: (steps) => layout.slotOf(steps),
       idempotencyOwner: options.idempotencyOwner,
-      sentAt: () => this.#store.clock.latestAt(performance.now()),
+      sentAt: this.#time.now,
     };
     redis.onRefusal = (code) => metrics?.refusals.count(code);
     this.#outcomes = new Outcomes(target, this.#store);
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     metrics?.updates.expect(registry.operations);
     const confirmation = new ReplicaConfirmation(redis, options);
-    this.#keyLookUp = new KeyLookUp(this.#store, windowMs, confirmation);
-    const lookedUp = { keyLookUp: this.#keyLookUp, confirmation };
+    const lookedUp = { keyLookUp: new KeyLookUp(this.#store, windowMs, confirmation), confirmation };
     this.#sender = new Sender({
       store: this.#store,
       windowMs,
@@ -110,9 +109,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       telemetry,
       ...lookedUp,
     });
-    this.#cancelling = new Cancelling({ ...this.#findDeps(), ...lookedUp, sender: this.#sender });
-    const context = this.#context;
-    this.schedules = new Schedules({ ...this.#store, registry, context, sender: this.#sender, timeoutMs });
+    this.#soleJobs = new SoleJobs(this.#sender);
+    const deps = { store: this.#store, context: this.#context, sender: this.#sender, timeoutMs, ...lookedUp };
+    this.#known = new KnownUpdates({ ...deps, send: this.#sendWith.bind(this) });
+    this.schedules = new Schedules({ ...this.#store, ...deps, registry });
     this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
@@ -162,7 +162,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   find(id: string): Promise<FoundUpdate | undefined> {
-    return findUpdate(this.#findDeps(), id);
+    return this.#known.find(id);
   }
 
   /**
@@ -173,7 +173,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   wasForgotten(id: string): Promise<boolean> {
-    return wasForgotten(this.#findDeps(), id);
+    return this.#known.wasForgotten(id);
   }
 
   /**
@@ -185,18 +185,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws ValidationError in a Cluster, without `key`
    * @throws QueueUnavailableError when Redis does not answer in time
    */
-  async findByKey(question: KeyQuestion): Promise<RecordedUpdate | undefined> {
-    const { idempotencyOwner, ...rest } = checkOptions('findByKey', keyQuestionSchema, question);
-    const search = { keyLookUp: this.#keyLookUp, find: (id: string) => this.find(id) };
-    const asked = { ...rest, idempotencyOwner: idempotencyOwner ?? this.options.idempotencyOwner };
-    return await askRedis(this.#store.redis, this.options.submitTimeoutMs, findByKey(search, asked));
-  }
-
-  #findDeps() {
-    const { submitTimeoutMs: timeoutMs } = this.options;
-    const { registry } = this.#context;
-    const readLayouts = () => this.#store.layouts.read();
-    return { ...this.#store, registry, readLayouts, timeoutMs };
+  findByKey(question: KeyQuestion): Promise<RecordedUpdate | undefined> {
+    return this.#known.findByKey(question);
   }
 
   /**
@@ -208,13 +198,26 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws QueueUnavailableError when Redis does not answer in time; then cancel it again, which is safe
    */
   cancel(id: string): Promise<void> {
-    return this.#cancelling.cancel(id);
+    return this.#known.cancel(id);
+  }
+
+  /**
+   * Takes back what an applied update did, by an update that is its exact inverse; whoever submitted it, and once, however often this
+   * is called. Resolves once Redis has the inverse: its outcome is told as that of any update.
+   *
+   * @throws NotRevertibleError when it has no inverse, was not applied, or was sent more than 7 days ago; see there
+   * @throws TallyError `UPDATE_NOT_FOUND` when there is no such update
+   * @throws BackpressureError as {@link submit}; nothing was queued
+   * @throws QueueUnavailableError when Redis does not answer in time; then revert it again, which is safe
+   */
+  revert(id: string, options?: RevertOptions): Promise<Submission> {
+    return this.#known.revert(id, options);
   }
 
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([this.#lanes.flush(), ...this.#sendingAlone]);
+    await Promise.allSettled([this.#lanes.flush(), this.#soleJobs.flush()]);
     const closing = Promise.allSettled([this.#outcomes.close(), this.#sender.close()]);
     if (this.#store.redis.status === 'ready') {
       await withinTime(closing, CLOSE_TIMEOUT_MS);
@@ -232,20 +235,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   }
 
   #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
-    return this.#lacksTimeOf(update)
-      ? this.#readTime().then(() => this.#submitNow(update, options))
+    return this.#time.isLackedBy(update)
+      ? this.#time.read().then(() => this.#submitNow(update, options))
       : this.#submitNow(update, options);
-  }
-
-  /** Whether the time at which an update is sent says in which bucket it counts, and is not known yet. */
-  #lacksTimeOf(update: unknown): boolean {
-    return !this.#store.clock.isKnown && namesBucket(update);
-  }
-
-  /** From then on it is known. @throws QueueUnavailableError when Redis does not answer in time */
-  async #readTime(): Promise<void> {
-    const { redis, clock } = this.#store;
-    await askRedis(redis, this.options.submitTimeoutMs, clock.sample());
   }
 
   #submitNow(update: unknown, options?: SubmitOptions): Promise<Submission> {
@@ -267,7 +259,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       backlog.requireRoom(sinceMs);
       const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
       if (when !== undefined) {
-        this.#sendAlone(checked.operation, item, when);
+        this.#soleJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
       }
       lane.push(item);
@@ -275,11 +267,21 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     });
   }
 
+  #sendWith(update: CheckedUpdate, trace: SubmitOptions['trace'], terms: KeyTerms): Promise<Submission> {
+    return new Promise((resolve, reject) => {
+      const sinceMs = performance.now();
+      this.#requireRoom(1);
+      this.#lanes.laneOf(update).backlog.requireRoom(sinceMs);
+      const item = pendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      this.#soleJobs.send(update.operation, item, {}, terms);
+    });
+  }
+
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const checkedOptions = checkOptions('submit', submitManySchema, options);
     const { refuseConflicts, idempotencyOwner, trace, authorize } = checkedOptions;
-    if (updates.some((update) => this.#lacksTimeOf(update))) {
-      await this.#readTime();
+    if (updates.some((update) => this.#time.isLackedBy(update))) {
+      await this.#time.read();
     }
     const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
@@ -300,7 +302,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
           const item = pendingUpdate(update, since, resolve, reject);
           const when = whens[index];
           if (when !== undefined) {
-            this.#sendAlone(update.operation, item, when);
+            this.#soleJobs.send(update.operation, item, jobOptionsOf(when));
           } else {
             this.#lanes.laneOf(update).lane.push(item);
           }
@@ -310,15 +312,6 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       lane.dispatch(); // now, so that those of one operation leave together
     }
     return allOf(submissions);
-  }
-
-  /** A delay or a priority is a job's, so an update with one can't share its job. */
-  #sendAlone(operation: Operation, item: PendingUpdate, when: When): void {
-    const sending = this.#sender.send(operation, [item], jobOptionsOf(when)).then((submissions) => {
-      submissions.forEach(item.resolve);
-    }, item.reject);
-    this.#sendingAlone.add(sending);
-    void sending.then(() => this.#sendingAlone.delete(sending));
   }
 
   #contextOf(idempotencyOwner: string | undefined): CheckContext {
@@ -336,7 +329,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
-    const waiting = this.#sendingAlone.size + this.#lanes.waiting;
+    const waiting = this.#soleJobs.size + this.#lanes.waiting;
     if (waiting + updates > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,

@@ -10,6 +10,8 @@ import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { readSchedule, readSchedules } from '../readers/read-schedules.js';
 import type { Schedule } from '../readers/read-schedules.js';
 import { askRedis } from '../redis/ask-redis.js';
+import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { slotOf } from '../redis/slots.js';
 import { checkSchedule } from './check-schedule.js';
 import type { ScheduleRequest } from './check-schedule.js';
 import type { Sender } from './sender.js';
@@ -18,6 +20,7 @@ interface ScheduleDeps extends Pick<Store, 'redis' | 'keys' | 'layouts'> {
   readonly registry: Registry;
   readonly context: CheckContext;
   readonly sender: Pick<Sender, 'queue'>;
+  readonly confirmation: ReplicaConfirmation;
   readonly timeoutMs: number;
 }
 
@@ -77,11 +80,13 @@ export class Schedules<OneUpdate = unknown> {
     return this.#ask(
       (async () => {
         const stored = decodeSchedule(await redis.hget(keys.schedules, id));
-        if (stored !== undefined) {
-          await this.#stop(id, stored);
-        }
-        await redis.hdel(keys.scheduleRuns, id);
-        return (await redis.hdel(keys.schedules, id)) > 0;
+        return await this.#confirmed(stored === undefined ? [] : [stored.prefix], async () => {
+          if (stored !== undefined) {
+            await this.#stop(id, stored);
+          }
+          await redis.hdel(keys.scheduleRuns, id);
+          return (await redis.hdel(keys.schedules, id)) > 0;
+        });
       })(),
     );
   }
@@ -111,24 +116,15 @@ export class Schedules<OneUpdate = unknown> {
   }
 
   async #store(id: string, stored: StoredSchedule, update: CheckedUpdate): Promise<Schedule> {
-    const { redis, keys, layouts } = this.deps;
+    const { redis, keys } = this.deps;
     const text = encodeSchedule(stored);
     const before = await redis.hget(keys.schedules, id);
+    const old = decodeSchedule(before);
     const running = await readSchedule(this.deps, id);
     const isSame = before === text && (stored.paused || running?.nextRunAt !== undefined);
-    if (!isSame) {
-      const old = decodeSchedule(before);
-      if (old !== undefined && (stored.paused || old.queue !== stored.queue || old.prefix !== stored.prefix)) {
-        await this.#stop(id, old);
-      }
-      await layouts.announce(); // so that workers serve its partition
-      await redis.hset(keys.schedules, id, text); // first: a run that nobody knows of could not be stopped
-      if (!stored.paused) {
-        const { operation } = update;
-        const data = toJobData([update], {}, layouts.receipts); // without a stamp: that of a run is its time
-        await this.#queueOf(stored).upsertJobScheduler(id, repeatOptionsOf(stored), { name: operation.name, data });
-      }
-    }
+    await this.#confirmed([stored.prefix, old?.prefix ?? stored.prefix], () =>
+      isSame ? Promise.resolve() : this.#replace(id, old, stored, update),
+    );
     return (
       (await readSchedule(this.deps, id)) ?? {
         id,
@@ -136,6 +132,41 @@ export class Schedules<OneUpdate = unknown> {
         paused: stored.paused,
       }
     );
+  }
+
+  async #replace(
+    id: string,
+    old: StoredSchedule | undefined,
+    stored: StoredSchedule,
+    update: CheckedUpdate,
+  ): Promise<void> {
+    const { redis, keys, layouts } = this.deps;
+    if (old !== undefined && (stored.paused || old.queue !== stored.queue || old.prefix !== stored.prefix)) {
+      await this.#stop(id, old);
+    }
+    await layouts.announce(); // so that workers serve its partition
+    await redis.hset(keys.schedules, id, encodeSchedule(stored)); // first: a run that nobody knows of could not be stopped
+    if (!stored.paused) {
+      const { operation } = update;
+      const data = toJobData([update], {}, layouts.receipts); // without a stamp: that of a run is its time
+      await this.#queueOf(stored).upsertJobScheduler(id, repeatOptionsOf(stored), { name: operation.name, data });
+    }
+  }
+
+  /**
+   * Writes, and waits until replicas have it, and what was there before: an earlier call may have been told that they had not.
+   *
+   * @param prefixes of the partitions that are written to
+   */
+  async #confirmed<Answer>(prefixes: readonly string[], write: () => Promise<Answer>): Promise<Answer> {
+    const { confirmation, keys } = this.deps;
+    const slots = [keys.schedules, ...prefixes].map(slotOf);
+    const before = confirmation.isNeeded && confirmation.before(new Set(slots));
+    const answer = await write();
+    if (before) {
+      await confirmation.confirmRead(before, keys);
+    }
+    return answer;
   }
 
   async #stop(id: string, stored: StoredSchedule): Promise<void> {

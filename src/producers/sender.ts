@@ -58,6 +58,14 @@ export function pendingUpdate(
   return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, carrier, resolve, reject };
 }
 
+/** What holds for the idempotency keys of some updates in place of what the producer was told. */
+export interface KeyTerms {
+  /** How long they are remembered. */
+  readonly windowMs: number;
+  /** Gets the time of the look-up before anything is sent that was not found; it throws to have nothing sent. */
+  readonly checkTime: (sentAtMs: number) => void;
+}
+
 const ANNOUNCE_EVERY_MS = 60_000;
 
 interface SenderOptions {
@@ -92,13 +100,18 @@ export class Sender {
    *
    * @throws QueueUnavailableError when Redis does not answer within the time that the first of them has left
    */
-  async send(operation: Operation, items: readonly PendingUpdate[], options: JobsOptions = {}): Promise<Submission[]> {
+  async send(
+    operation: Operation,
+    items: readonly PendingUpdate[],
+    options: JobsOptions = {},
+    terms?: KeyTerms,
+  ): Promise<Submission[]> {
     const { timeoutMs, maxBatch } = this.options;
     const { redis } = this.options.store;
     const { disconnects, readies, status } = redis;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
     try {
-      return await withDeadline(this.#enqueue(operation, items, options), Math.max(1, leftMs));
+      return await withDeadline(this.#enqueue(operation, items, options, terms), Math.max(1, leftMs));
     } catch (error) {
       const neverSent = status !== 'ready' && redis.readies === readies;
       const sentOnce = redis.disconnects === disconnects && items.length <= maxBatch; // of several jobs some may be in
@@ -144,12 +157,20 @@ export class Sender {
   }
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
-  async #enqueue(operation: Operation, updates: readonly PendingUpdate[], options: JobsOptions): Promise<Submission[]> {
-    const { store, keyLookUp, windowMs, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
+  async #enqueue(
+    operation: Operation,
+    updates: readonly PendingUpdate[],
+    options: JobsOptions,
+    terms: KeyTerms | undefined,
+  ): Promise<Submission[]> {
+    const { store, keyLookUp, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
     const { layouts } = store;
     const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
-    const stamp = { sentAtMs, windowMs };
+    const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
+    if (fresh.length > 0) {
+      terms?.checkTime(sentAtMs);
+    }
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
       const [{ slot }] = ofJob;
       const data = toJobData(ofJob, stamp, layouts.receipts);

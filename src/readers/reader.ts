@@ -3,7 +3,7 @@ import { checkOptions } from '../lib/check-options.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import type { BucketSize } from '../operations/buckets.js';
-import { cellObject, wholeNumber } from '../operations/cell-schema.js';
+import { cellObject, heldCellObject, wholeNumber } from '../operations/cell-schema.js';
 import { commonShape, milliseconds } from '../options.js';
 import type { CommonOptions } from '../options.js';
 import { askRedis } from '../redis/ask-redis.js';
@@ -15,6 +15,8 @@ import type { BucketSum } from './sum-buckets.js';
 import { readCells } from './read-cells.js';
 import type { CellReading } from './read-cells.js';
 import { readHistory } from './read-history.js';
+import { readReservations } from './read-reservations.js';
+import type { Reservations } from './read-reservations.js';
 import type { Change } from './read-history.js';
 
 export interface ReaderOptions extends Pick<CommonOptions, 'redis' | 'namespace' | 'prefix' | 'logger'> {
@@ -53,6 +55,7 @@ export const around = wholeNumber({ min: 0, max: 500 }).default(0);
 
 const topSchema = z.strictObject({ ...boardShape, limit, offset });
 const rankSchema = z.strictObject({ ...boardShape, member: member.unwrap(), around });
+const reservationsSchema = heldCellObject({ limit: limit.unwrap().default(100), offset });
 const manySchema = z.strictObject({ cells: cellsSchema });
 
 interface BoardOptions {
@@ -72,6 +75,17 @@ export interface TopOptions extends BoardOptions {
 export interface RankOptions extends BoardOptions {
   /** How many to read on each side of the member, 0 to 500. @defaultValue 0 */
   around?: number;
+}
+
+export interface ReservationsOptions {
+  /** How many to read, those that end first: 1 to 1,000. @defaultValue 100 */
+  limit?: number;
+  /** How many to leave out, for a further page: 0 to 1,000,000,000. @defaultValue 0 */
+  offset?: number;
+  /** Of a hash. */
+  field?: string;
+  /** Of a sorted set. */
+  member?: string;
 }
 
 export interface SumOptions {
@@ -148,6 +162,13 @@ export class Reader {
   async sum(key: string, options: SumOptions): Promise<BucketSum> {
     const question = checkOptions('sum', sumSchema, { key, ...options });
     return await this.#ask(sumBuckets(this.store.redis, question));
+  }
+
+  /** Reads the open reservations of a stock, and how much they hold together. What is over by Redis' clock is not among them. */
+  async reservations(key: string, options: ReservationsOptions = {}): Promise<Reservations> {
+    const { redis, keys } = this.store;
+    const { limit, offset, ...stock } = checkOptions('reservations', reservationsSchema, { key, ...options });
+    return await this.#ask(readReservations(redis, keys, stock, { limit, offset }));
   }
 
   /** Reads the last changes of a cell, the latest first: none unless its operations keep a history (`TALLY_HISTORY`). */

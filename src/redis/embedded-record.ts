@@ -37,11 +37,16 @@ export function readRecord(dataDir: string): Record | undefined {
  * Starts the Redis of a data folder for this process. One that a killed `tally up` left behind is stopped first:
  * two servers on the same files would lose what one of them has accepted.
  *
- * @param port on 127.0.0.1, 0 for a free one. @defaultValue {@link DEFAULT_PORT}, or a free one when that is taken
+ * @param options port on 127.0.0.1, 0 for a free one. @defaultValue {@link DEFAULT_PORT}, or a free one when that is taken;
+ * and the password that its clients need. @defaultValue none
  * @throws ConfigurationError when another `tally up` runs with this folder, or its server can't be stopped; when the folder
  * can't be written to, or the port is taken
  */
-export async function claimEmbeddedRedis(dataDir: string, logger: Logger, port?: number): Promise<EmbeddedRedis> {
+export async function claimEmbeddedRedis(
+  dataDir: string,
+  logger: Logger,
+  { port, password }: { readonly port?: number | undefined; readonly password?: string | undefined } = {},
+): Promise<EmbeddedRedis> {
   takeFolder(dataDir);
   try {
     const left = readRecord(dataDir);
@@ -51,8 +56,10 @@ export async function claimEmbeddedRedis(dataDir: string, logger: Logger, port?:
     }
     const redis = await startAt(port, logger, {
       dataDir: join(dataDir, 'redis'),
+      ...(password !== undefined && { password }),
       onSpawn: (server) => {
-        writeFileSync(recordFile(dataDir), `${JSON.stringify(server)}\n`);
+        rmSync(recordFile(dataDir), { force: true });
+        writeFileSync(recordFile(dataDir), `${JSON.stringify(server)}\n`, { mode: 0o600 });
       },
     });
     return {

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
@@ -33,6 +33,8 @@ export interface EmbeddedRedisOptions {
   readonly dataDir: string;
   /** Port on 127.0.0.1. @defaultValue a free one */
   readonly port?: number;
+  /** What its clients have to know; it stands in a file that this user alone can read, not among the arguments. @defaultValue none */
+  readonly password?: string;
   /** Further settings as arguments of redis-server, e.g. `['--maxmemory', '8mb']`. */
   readonly settings?: readonly string[];
   /** Further variables of its environment. */
@@ -49,6 +51,7 @@ export interface EmbeddedRedisOptions {
 export async function startEmbeddedRedis({
   dataDir,
   port,
+  password,
   settings = [],
   environment,
   onSpawn,
@@ -61,7 +64,8 @@ export async function startEmbeddedRedis({
   }
   mkdirSync(dataDir, { recursive: true });
   const chosenPort = port ?? (await freePort());
-  const command = [program, ...serverArguments(dataDir, chosenPort), ...settings];
+  const file = password === undefined ? [] : [writeSettings(dataDir, password)];
+  const command = [program, ...file, ...serverArguments(dataDir, chosenPort), ...settings];
   const server = spawn('sh', ['-c', WATCHED, 'sh', ...command], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
@@ -74,7 +78,7 @@ export async function startEmbeddedRedis({
   const ended = once(server, 'exit').then(
     ([code, signal]) => `${program} ended (${String(signal ?? code)}): ${output()}`,
   );
-  const url = `redis://127.0.0.1:${chosenPort}`;
+  const url = `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${chosenPort}`;
   const pid = server.pid ?? 0;
   onSpawn?.({ url, pid });
   try {
@@ -84,6 +88,14 @@ export async function startEmbeddedRedis({
     throw error;
   }
   return { url, pid, ended, stop: () => stopServer(server, ended) };
+}
+
+/** @returns the path of the file, where other users of this machine can't read the password */
+function writeSettings(dataDir: string, password: string): string {
+  const file = resolve(dataDir, 'redis.conf');
+  rmSync(file, { force: true });
+  writeFileSync(file, `requirepass ${password}\n`, { mode: 0o600 });
+  return file;
 }
 
 /** The first of the two server programs that runs here. */
@@ -117,7 +129,7 @@ async function waitUntilReady(url: string, ended: Promise<string>): Promise<void
   const failure = Promise.race([
     ended,
     new Promise<string>((resolveLate) => {
-      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${url} within ${START_TIMEOUT_MS} ms`);
+      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${new URL(url).host} within ${START_TIMEOUT_MS} ms`);
     }),
   ]).then((reason) => {
     throw new ConfigurationError(`the embedded Redis did not start: ${reason}`);

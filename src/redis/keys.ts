@@ -64,6 +64,12 @@ export interface Keys {
   readonly schedules: string;
   /** A hash of the runs of schedules that ended last: id to JSON, see there. */
   readonly scheduleRuns: string;
+  /** A stream of the outcomes of all updates, if workers tell them, see `src/jobs/told.ts`. */
+  readonly outcomes: string;
+  /** A hash of a group of subscribers: how far it has read, see `lua/read-group.lua`. */
+  outcomeGroup(group: string): string;
+  /** A list of the events that a group has set aside since its handler failed, the latest first. */
+  deadOutcomes(group: string): string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
   /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
@@ -76,12 +82,30 @@ export interface Keys {
   readonly users: string;
   /** Kept for 12 hours: who signed in to the dashboard. By the digest of the session's id. */
   session(digest: string): string;
+  /** A hash of what an operator has told workers: process to JSON, see `src/metrics/pulse-form.ts`. */
+  readonly workerOrders: string;
+  /** A hash of what workers did in a minute or hour since 1970, kept for hours; see there. */
+  rates(unit: 'minute' | 'hour', number: number): string;
+  /** A sorted set of the keys that were changed most in a minute since 1970, kept for a quarter of an hour. */
+  hotKeys(minute: number): string;
   /** What the cookies of sessions are signed with. */
   readonly sessionSecret: string;
   /** A list of the last 1,000 actions in the dashboard, the latest first. */
   readonly audit: string;
   /** The same of requests that nobody signed in for: however many there are, they push no action out. */
   readonly anonymousAudit: string;
+  /** A hash of the webhooks: id to JSON, see `src/subscribers/webhooks/webhook.ts`. */
+  readonly webhooks: string;
+  /** A hash: how far outcomes were handed out to webhooks, and which process does it, see `lua/lead-fan-out.lua`. */
+  readonly webhookFanOut: string;
+  /** A hash: how many deliveries of each webhook wait. */
+  readonly webhookPending: string;
+  /** A hash, kept for some minutes: when a target may be sent to again, see `lua/take-turn.lua`. */
+  webhookTurns(id: string): string;
+  /** First part of BullMQ's keys of deliveries to webhooks. In one slot, however queues are split. */
+  readonly deliveriesPrefix: string;
+  /** Kept for a minute: what lets a browser follow outcomes once. By the digest of the token. */
+  outcomesToken(digest: string): string;
   /** Kept for 90 days: a list of the jobs that an action of the audit has removed or retried. */
   auditJobs(id: string): string;
   /** Whether no update may write this key. */
@@ -134,15 +158,27 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
+    outcomes: `${namespace}:outcomes`,
+    outcomeGroup: (group) => `${namespace}:outcomes:group:${group}`,
+    deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
     queuesNamespace: `${prefix}:namespace`,
     installation: `${namespace}:installation`,
     processes: `${namespace}:processes`,
     apiKeys: `${namespace}:api-keys`,
     users: `${namespace}:users`,
     session: (digest) => `${namespace}:session:${digest}`,
+    workerOrders: `${namespace}:worker-orders`,
+    rates: (unit, number) => `${namespace}:rates:${unit}:${number}`,
+    hotKeys: (minute) => `${namespace}:hot-keys:${minute}`,
     sessionSecret: `${namespace}:session-secret`,
     audit: `${namespace}:audit`,
     anonymousAudit: `${namespace}:audit-of-strangers`,
+    webhooks: `${namespace}:webhooks`,
+    webhookFanOut: `${namespace}:webhook-fan-out`,
+    webhookPending: `${namespace}:webhook-pending`,
+    webhookTurns: (id) => `${namespace}:webhook-turns:${id}`,
+    deliveriesPrefix: `${prefix}:{webhooks}`,
+    outcomesToken: (digest) => `${namespace}:outcomes-token:${digest}`,
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };

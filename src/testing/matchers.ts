@@ -27,15 +27,15 @@ export interface OutcomeMatchers {
 
 /** Matchers for outcomes: `expect.extend(outcomeMatchers)`, in vitest and Jest. */
 export const outcomeMatchers = {
-  toBeApplied(this: MatcherContext, received: unknown, ...result: [] | [unknown]): Verdict {
+  toBeApplied(this: MatcherContext, received: unknown, ...result: [result?: unknown]): Verdict {
     const outcome = outcomeOf(received);
     const isSame = result.length === 0 || (outcome?.status === 'applied' && this.equals(outcome.result, result[0]));
     return verdict(received, outcome?.status === 'applied' && isSame, `applied${shown(result)}`);
   },
-  toBeRejected(received: unknown, ...reason: [] | [string]): Verdict {
+  toBeRejected(received: unknown, ...reason: [reason?: string]): Verdict {
     return endsWith(received, 'rejected', reason);
   },
-  toHaveFailed(received: unknown, ...reason: [] | [string]): Verdict {
+  toHaveFailed(received: unknown, ...reason: [reason?: string]): Verdict {
     return endsWith(received, 'failed', reason);
   },
   toBeDuplicate(received: unknown): Verdict {
@@ -45,7 +45,7 @@ export const outcomeMatchers = {
   },
 };
 
-function endsWith(received: unknown, status: 'rejected' | 'failed', reason: [] | [string]): Verdict {
+function endsWith(received: unknown, status: 'rejected' | 'failed', reason: [reason?: string]): Verdict {
   const outcome = outcomeOf(received);
   const pass = outcome?.status === status && (reason.length === 0 || outcome.reason === reason[0]);
   return verdict(received, pass, `${status}${shown(reason)}`);

@@ -18,7 +18,10 @@ interface Parameter {
 
 interface Answer {
   readonly description: string;
-  readonly schema: z.ZodType;
+  /** @defaultValue it has no body */
+  readonly schema?: z.ZodType;
+  /** @defaultValue `application/json` */
+  readonly mediaType?: string;
 }
 
 /** One method of one path: how it is answered, and how it is described in the OpenAPI document. */
@@ -73,6 +76,20 @@ export function checkQuestion<Schema extends z.ZodObject>(schema: Schema, questi
       : [{ path: pathText(path), code: 'INVALID_QUERY', message }],
   );
   throw problemOfErrors('INVALID_QUERY', errors as [ProblemError, ...ProblemError[]]);
+}
+
+/** What a body says. @throws Problem with this code, which names each place */
+export function checkBody<Schema extends z.ZodObject>(
+  code: ProblemCode,
+  schema: Schema,
+  body: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const errors = parsed.error.issues.map(({ path, message }) => ({ path: pathText(path), code, message }));
+  throw problemOfErrors(code, errors as [ProblemError, ...ProblemError[]]);
 }
 
 /** A whole number as a query writes it. */

@@ -21,8 +21,22 @@ const NOT_LOGGED = new Set(['/healthz', '/readyz', '/metrics']);
  */
 const SECRETS = ['err.password', 'err.command.args', 'err.authorization', 'err.headers', 'err.cookie'];
 
-/** Gives each request an id and logs a line when it is answered. */
-export function logRequests(logger: Logger): RequestHandler {
+/** A browser's is shorter; anybody may send any. */
+const MAX_AGENT_LENGTH = 200;
+
+/** Characters that do things to a terminal. */
+const CONTROL = /\p{Cc}/gu;
+
+/** Who was turned away is told of in any case. */
+const TOLD_ALWAYS: ReadonlySet<number> = new Set([401, 403]);
+
+/**
+ * Gives each request an id and logs a line when it is answered.
+ *
+ * @param share of the lines that tell nothing but that a request was answered, 0 to 1. What failed, and who was turned away, is
+ * logged in any case. @defaultValue 1, all
+ */
+export function logRequests(logger: Logger, share = 1): RequestHandler {
   return pinoHttp({
     logger,
     redact: SECRETS,
@@ -32,15 +46,30 @@ export function logRequests(logger: Logger): RequestHandler {
       return id;
     },
     autoLogging: { ignore: ({ url }) => NOT_LOGGED.has(url) },
-    customLogLevel: (_request, { statusCode, err }, error) => levelOf(statusCode, error ?? err),
+    customLogLevel: (_request, { statusCode, err }, error) => {
+      const level = levelOf(statusCode, error ?? err);
+      const isLeftOut = level === 'info' && !TOLD_ALWAYS.has(statusCode) && share < 1 && Math.random() >= share;
+      return isLeftOut ? 'silent' : level;
+    },
     // Not customProps: they make two more loggers for each request.
     customSuccessObject: (_request, response: Response, line: object) => ({ ...line, ...notesOf(response) }),
     customErrorObject: (_request, response: Response, _error, line: object) => ({ ...line, ...notesOf(response) }),
     serializers: {
-      req: ({ id, method, url }: { id: string; method: string; url: string }) => ({ id, method, url }),
+      req: ({ id, method, url, raw }: { id: string; method: string; url: string; raw: Request }) => ({
+        id,
+        method,
+        url: withoutToken(url),
+        address: raw.ip ?? raw.socket.remoteAddress,
+        agent: raw.headers['user-agent']?.slice(0, MAX_AGENT_LENGTH).replace(CONTROL, '?'),
+      }),
       res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
     },
   });
+}
+
+/** Whoever reads the log could use it before the page does that it was made for. */
+function withoutToken(url: string): string {
+  return url.replace(/([?&]token=)[^&]*/g, '$1***');
 }
 
 /** What Redis refuses, or does not answer, is no fault of this process; a fault of ours is. */
@@ -59,6 +88,11 @@ export function noteJobs(response: Response, submissions: readonly Submission[])
 /** Has the API key that a request came with logged with it, by its id. */
 export function noteApiKey(response: Response, id: string): void {
   response.locals['keyId'] = id;
+}
+
+/** The one that was noted; undefined when the request came with none. */
+export function apiKeyIdOf({ locals }: Response): string | undefined {
+  return locals['keyId'] as string | undefined;
 }
 
 /** Notes made while a request was handled. */

@@ -22,6 +22,7 @@ import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
 import type { CallSettings, JobGroup, JobGroups, ScriptCall } from './script-call.js';
+import type { FailedAttempt, Telling } from './telling.js';
 
 export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'clock'> {
   readonly registry: Registry;
@@ -36,6 +37,8 @@ export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'c
   readonly delays: JobDelays;
   readonly lockDurationMs: number;
   readonly idempotencyWindowMs: number | undefined;
+  /** Absent when outcomes are not told. */
+  readonly telling: Telling | undefined;
 }
 
 /**
@@ -56,13 +59,25 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
   try {
     attempt = attemptAt(job, place);
     record = await recordOf(attempt, disconnectsBefore, deps);
+    await deps.telling?.cancelled(attempt, record);
     await addExpiries(attempt, record, deps);
     await requeueUnapplied(attempt, record, deps);
     return record;
   } catch (error) {
     await deps.delays.ifTransient(error, job, token);
     const mayBeApplied = record !== undefined || (attempt !== undefined && hasSeveralReceipts(attempt, deps));
-    throw attemptError(error, { isKnown: !mayBeApplied });
+    const failure = attemptError(error, { isKnown: !mayBeApplied });
+    await tellFailure({ job, place, attempt, record }, token, failure, deps);
+    throw failure;
+  }
+}
+
+/** Before BullMQ hears of it: a job whose end can't be told now goes on. */
+async function tellFailure(failed: FailedAttempt, token: string, failure: Error, { telling, delays }: ApplyDeps) {
+  try {
+    await telling?.failure(failed, failure);
+  } catch (error) {
+    await delays.untilTold(error, failed.job, token);
   }
 }
 
@@ -221,7 +236,8 @@ function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: Apply
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   const leaseMs = leaseOf(attempt, slot, deps);
-  return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys, leaseMs };
+  const told = deps.telling?.forScript(attempt);
+  return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, told, keys, leaseMs };
 }
 
 /** The record of a job from those of its groups. */

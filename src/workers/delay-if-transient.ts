@@ -3,7 +3,7 @@ import type { Job } from 'bullmq';
 import type { Logger } from 'pino';
 import { FORM } from '../jobs/form.js';
 import { formOfJob } from '../jobs/job-data.js';
-import { backoffMs } from '../jobs/job-options.js';
+import { backoffMs, LONGEST_BACKOFF_MS } from '../jobs/job-options.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Connection } from '../redis/connection.js';
 import { NotReplicatedError } from '../redis/replicas.js';
@@ -59,9 +59,23 @@ export class JobDelays {
     if (!(error instanceof NotReplicatedError || (redis.isCluster && isClusterInMotion(error)))) {
       return;
     }
-    const delayMs = Math.min(LONGEST_DELAY_MS, backoffMs(job.attemptsStarted - job.attemptsMade));
+    await this.#delay(error as Error, job, token, LONGEST_DELAY_MS);
+  }
+
+  /**
+   * Delays a job that has failed for good while that can't be told in the stream of outcomes.
+   *
+   * @throws DelayedError, BullMQ's sign that the job is put off
+   */
+  async untilTold(error: unknown, job: Job, token: string): Promise<never> {
+    const why = `its end can not be told in the stream of outcomes (${(error as Error).message})`;
+    return await this.#delay(new Error(why, { cause: error }), job, token, LONGEST_BACKOFF_MS);
+  }
+
+  async #delay(error: Error, job: Job, token: string, longestMs: number): Promise<never> {
+    const delayMs = Math.min(longestMs, backoffMs(job.attemptsStarted - job.attemptsMade));
     await job.moveToDelayed(Date.now() + delayMs, token);
-    this.#log(error as Error, job);
+    this.#log(error, job);
     throw new DelayedError();
   }
 

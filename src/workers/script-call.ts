@@ -2,6 +2,7 @@ import { FORM, recordHead } from '../jobs/form.js';
 import type { Stamp } from '../jobs/job-data.js';
 import { halvesOfIds } from '../jobs/job-id.js';
 import { UNSETTLED_RECEIPT_MS } from '../jobs/job-options.js';
+import { TOLD_FORM } from '../jobs/told.js';
 import type { Cell } from '../redis/cell.js';
 import type { Operation } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
@@ -13,6 +14,7 @@ import { slotOf, tagOf } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { StepList } from './step-list.js';
 import type { CellTable, Group } from './step-list.js';
+import { toldCells } from './told-cells.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -30,8 +32,8 @@ const APPLY_LIMIT_MS = UNSETTLED_RECEIPT_MS - FORGETTING_MARGIN_MS;
 
 export interface ScriptCall {
   readonly keys: readonly string[];
-  /** In a call for several slots, the keys after the first follow. */
-  readonly args: readonly [leaseMs: number, request: string, recordHead: string, ...keys: string[]];
+  /** In a call for several slots, the keys after the first follow; where outcomes are told, the cells and the job's data. */
+  readonly args: readonly [leaseMs: number, request: string, recordHead: string, ...more: string[]];
 }
 
 /** An update as a worker has read it from its job. */
@@ -59,17 +61,27 @@ export interface CallSettings {
   readonly lockDurationMs: number;
   /** How long keys are remembered at least. */
   readonly leastWindowMs?: number | undefined;
+  /** When outcomes are told, by calls for a single slot: with what ids begin and the operation; and the job's data, JSON. */
+  readonly told?: { readonly source: string; readonly data: string } | undefined;
   readonly keys: Keys;
 }
 
 /** Builds the KEYS and ARGV that `lua/apply.lua` describes. */
 export function buildScriptCall(group: JobGroup, settings: CallSettings): ScriptCall {
   const { slot } = group;
-  const { clockMs, keys } = settings;
-  const { scriptKeys, request } = layOut([group], settings, (cell) => keys.history(cell, slot));
+  const { clockMs, told, keys } = settings;
+  const { scriptKeys, request, steps } = layOut([group], settings, (cell) => keys.history(cell, slot));
   const [announced, otherReceipt] = addPast(slot, settings, scriptKeys);
   const past = { announced, ...(clockMs !== undefined && { clockMs }), ...(otherReceipt && { otherReceipt }) };
-  return { keys: scriptKeys, args: argumentsOf({ ...request, ...past }, settings) };
+  if (told === undefined) {
+    return { keys: scriptKeys, args: argumentsOf({ ...request, ...past }, settings) };
+  }
+  const telling = { stream: scriptKeys.push(keys.outcomes), form: TOLD_FORM, source: told.source };
+  const cells = JSON.stringify(toldCells(steps, stepCounts(group.updates)));
+  return {
+    keys: scriptKeys,
+    args: [...argumentsOf({ ...request, ...past, told: telling }, settings), cells, told.data],
+  };
 }
 
 /**
@@ -120,9 +132,7 @@ function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, hist
     updates: updates.length,
     ...(isPart && { part: true }),
     ...(refused.length > 0 && { refused }),
-    ...(operation === TRANSACTION && {
-      steps: updates.map((update) => ('refusal' in update ? 0 : update.steps.length)),
-    }),
+    ...(operation === TRANSACTION && { steps: stepCounts(updates) }),
     ...steps.shapes.encode(),
     cells: steps.cellNumbers,
     args: steps.args,
@@ -133,11 +143,16 @@ function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, hist
     leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
-  return { scriptKeys, request };
+  return { scriptKeys, request, steps };
+}
+
+/** How many steps each update has. */
+export function stepCounts(updates: readonly JobUpdate[]): number[] {
+  return updates.map((update) => ('refusal' in update ? 0 : update.steps.length));
 }
 
 /** The steps of all updates that this worker can apply, and the outcomes of the others. */
-function readSteps(updates: readonly JobUpdate[], keys: Keys) {
+export function readSteps(updates: readonly JobUpdate[], keys: Pick<Keys, 'hold'>) {
   const steps = new StepList(keys);
   const refused: [place: number, outcome: string][] = [];
   let operation = '';

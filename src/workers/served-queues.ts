@@ -16,6 +16,7 @@ import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import type { JobPlace, TallyJob } from './attempt.js';
 import { noteRun } from './note-run.js';
+import type { Pulse } from './pulse.js';
 import { QueueWorker } from './queue-worker.js';
 import { ReceiptExpirer } from './receipt-expirer.js';
 import { Settler } from './settler.js';
@@ -35,6 +36,7 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
     readonly telemetry?: Telemetry | undefined;
     readonly metrics?: Metrics | undefined;
   };
+  readonly pulse: Pick<Pulse, 'completed' | 'failed'>;
   readonly completed: (job: { queue: string; jobId: string; operation: string; updates: number }) => void;
 }
 
@@ -54,6 +56,7 @@ export class ServedQueues {
   /** Attempts at jobs that are under way. */
   readonly #attempts = new Set<Promise<unknown>>();
   #closed = false;
+  #isQuiet = false;
 
   constructor(private readonly deps: Service) {
     const { redis, keys, apply, options, logger } = deps;
@@ -88,9 +91,22 @@ export class ServedQueues {
     return this.#expirer.flush();
   }
 
+  /** How many attempts at jobs are under way, and whether no more are begun for now. */
+  get state(): { running: number; isQuiet: boolean } {
+    return { running: this.#attempts.size, isQuiet: this.#isQuiet };
+  }
+
   /** Whether no job is running. */
   get isIdle(): boolean {
     return this.#attempts.size === 0;
+  }
+
+  /** Takes no more jobs, but for one of each queue for which it waits already, until it is told otherwise; running ones go on. */
+  setQuiet(isQuiet: boolean): void {
+    this.#isQuiet = isQuiet;
+    for (const worker of this.#workers) {
+      hold(worker, isQuiet);
+    }
   }
 
   /** Resolves when no job is running any more. */
@@ -134,11 +150,14 @@ export class ServedQueues {
     const expiries = opened.find((queue) => queue.name === name) ?? openQueue(name, partition.prefix, redis, logger);
     const workers = opened.map((queue) => this.#work({ queue, expiries, partition }, settler));
     this.#workers.push(...workers);
+    if (this.#isQuiet) {
+      this.setQuiet(true);
+    }
     return workers;
   }
 
   #work(from: Omit<JobPlace, 'slots'>, settler: Settler): QueueWorker {
-    const { redis, layouts, apply, registry, options, completed, logger } = this.deps;
+    const { redis, layouts, apply, registry, options, pulse, completed, logger } = this.deps;
     const { lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { queue, partition } = from;
     const { concurrency = partition.name === undefined ? CONCURRENCY : CONCURRENCY_OF_PART } = options;
@@ -158,9 +177,11 @@ export class ServedQueues {
       ...(telemetry && { telemetry: forgiving(telemetry) }),
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
+    worker.keepsText = apply.telling !== undefined;
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job, record) => {
       noteRun(this.deps, job, record);
+      pulse.completed(job, record);
       const { id: jobId = '', name: operation, data } = job;
       settler.add({ name: nameOf(job), state: 'completed', updates: data.updates.length, slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
@@ -168,6 +189,7 @@ export class ServedQueues {
     worker.on('failed', (job, error) => {
       if (job?.finishedOn !== undefined) {
         noteRun(this.deps, job, job.failedReason);
+        pulse.failed(job);
         settler.add({ name: nameOf(job), state: 'failed', updates: 1, slots: [] });
       }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
@@ -187,5 +209,13 @@ export class ServedQueues {
     const noted = attempt.finally(() => this.#attempts.delete(noted));
     this.#attempts.add(noted);
     return noted;
+  }
+}
+
+function hold(worker: QueueWorker, isQuiet: boolean): void {
+  if (isQuiet) {
+    void worker.pause(true);
+  } else {
+    worker.resume();
   }
 }

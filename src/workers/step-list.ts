@@ -78,6 +78,14 @@ class ShapeList {
     return { shapes: this.#shapes, ...(this.#shapes.length > 1 && { shapeOfStep: this.#ofSteps }) };
   }
 
+  /** How many cells each step has, or all. */
+  widths(): readonly number[] | number {
+    const [first] = this.#shapes;
+    return this.#shapes.length > 1
+      ? this.#ofSteps.map((number) => this.#shapes[number - 1]?.cells ?? 0)
+      : (first?.cells ?? 0);
+  }
+
   #numberOf(shape: Shape): number {
     const id = JSON.stringify(shape);
     const number = this.#numbers.get(id) ?? this.#shapes.push(shape);

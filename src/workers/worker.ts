@@ -13,7 +13,6 @@ import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetr
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
 import type { MetricsOption } from '../metrics/metrics.js';
-import { Announcement } from '../metrics/processes.js';
 import type { CommonOptions, DurabilityOptions, TelemetryOption } from '../options.js';
 import { AnnouncedClock } from '../redis/announced.js';
 import { requireMasters } from '../redis/masters.js';
@@ -23,6 +22,7 @@ import { ScriptRunner } from '../redis/scripts.js';
 import { applyScript, checkPlans } from '../operations/apply-script.js';
 import { untilUnreachable } from '../redis/until-unreachable.js';
 import { withinTime } from '../lib/timeouts.js';
+import type { WorkerOrder } from '../metrics/pulse-form.js';
 import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
@@ -30,9 +30,14 @@ import type { KeepOutcomes } from './keep-outcomes.js';
 import { ForeignWorkers } from './foreign-workers.js';
 import { shareSchema } from './partition-share.js';
 import type { PartitionShare } from './partition-share.js';
+import { Pulse } from './pulse.js';
+import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
 import { ServedQueues } from './served-queues.js';
+import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
+import type { TellOutcomes } from './tell-outcomes.js';
+import { Telling } from './telling.js';
 
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
   /** The queues to serve. @defaultValue all */
@@ -68,6 +73,8 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
+  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
+  outcomes?: boolean | TellOutcomes | undefined;
   /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for
    * each slot, as with older servers, at several times the cost. @defaultValue true
@@ -84,6 +91,7 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
 const PARTLY_AWAY_MS = 5_000;
 
 /** How long a close waits for what shortens receipts: the disk, and a replica. */
+const PULSE_TIMEOUT_MS = 1_000;
 const EXPIRE_TIMEOUT_MS = 10_000;
 
 /** How soon partitions are served of a number that a producer begins to use. */
@@ -104,6 +112,7 @@ const optionsSchema = z.strictObject({
   idempotencyWindowMs: idempotencyWindow().optional(),
   settledReceiptMs: milliseconds(1_000, DAY_MS).default(600_000),
   keepOutcomes: keepOutcomesSchema.prefault({}),
+  outcomes: tellOutcomesSchema,
   callByMaster: z.boolean().default(true),
   closeTimeoutMs: milliseconds(0, 600_000).default(10_000),
 });
@@ -122,16 +131,6 @@ export function createWorker(options: WorkerOptions): TallyWorker {
   return new TallyWorker(checked);
 }
 
-function requireReceiptsOutliveLeases({ settledReceiptMs, lockDurationMs }: CheckedOptions): void {
-  const leastMs = 2 * lockDurationMs;
-  if (settledReceiptMs < leastMs) {
-    throw new ConfigurationError(
-      `createWorker: settledReceiptMs is ${settledReceiptMs}, but receipts must outlive leases: set it to ${leastMs} or ` +
-        `more, twice lockDurationMs, or lower lockDurationMs to ${Math.floor(settledReceiptMs / 2)}`,
-    );
-  }
-}
-
 /** A job that this worker completed. */
 export interface CompletedJob {
   readonly queue: string;
@@ -141,18 +140,20 @@ export interface CompletedJob {
   readonly updates: number;
 }
 
-export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
+/** `stopped`: an operator has ended it from the dashboard. */
+export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopped: [] }> {
   readonly #store: Store;
   readonly #registry: Registry;
   readonly #scripts: ScriptRunner;
   readonly #retire = retireScript();
   readonly #served: ServedQueues;
   readonly #clockKeeper: ClockKeeper;
-  #announcement: Announcement | undefined;
   readonly #otherWorkers: ForeignWorkers;
+  readonly #pulse: Pulse;
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
+  #trimmer: { close(): void } | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createWorker} */
@@ -168,6 +169,11 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     const announcedClock = new AnnouncedClock(this.#store);
+    this.#pulse = new Pulse({
+      ...this.#store,
+      facts: () => ({ queues: [...this.#queueNames()], concurrency: options.concurrency, ...this.#served.state }),
+      obey: (order) => void this.#obey(order),
+    });
     this.#served = new ServedQueues({
       ...this.#store,
       apply: {
@@ -183,11 +189,13 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
+        telling: options.outcomes && new Telling({ ...this.#store, registry: this.#registry }),
       },
       settle,
       registry: this.#registry,
       queues: this.#queueNames(),
       options,
+      pulse: this.#pulse,
       completed: (job) => this.emit('completed', job),
     });
     this.#clockKeeper = new ClockKeeper(layouts.receipts, announcedClock, clock);
@@ -225,10 +233,12 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
+      this.#trimmer = await keepTelling(this.#store, this.options.outcomes);
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();
     } catch (error) {
+      this.#trimmer?.close();
       this.#store.close();
       throw error;
     }
@@ -250,8 +260,17 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
-      this.#announcement = new Announcement(this.#store, 'worker');
+      this.#pulse.start();
       logger.info({ queues: this.#queueNames(), concurrency: this.options.concurrency }, 'worker ready');
+    }
+  }
+
+  async #obey(order: WorkerOrder): Promise<void> {
+    this.#store.logger.warn({ order }, 'an operator has said so in the dashboard');
+    this.#served.setQuiet(order !== 'resume');
+    if (order === 'stop') {
+      await this.close();
+      this.emit('stopped');
     }
   }
 
@@ -316,13 +335,14 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob] }> {
     await withinTime(Promise.race([this.#started.catch(() => undefined), away]), closeTimeoutMs);
     clearInterval(this.#following);
     this.#otherWorkers.close();
-    await withinTime(Promise.race([this.#announcement?.close(), away]), closeTimeoutMs);
     await this.#closeQueues(away, endsAtMs);
+    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS));
     const expiring = Promise.race([this.#served.expireReceipts(), away]);
     await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
+    this.#trimmer?.close();
     this.#store.close();
   }
 

@@ -16,7 +16,7 @@ test('docs/redis-acl.md has the rules of the list', () => {
 const OWN: Readonly<Record<string, RegExp>> = {
   settle: /^~tally-queues:\*$|^~tally:job:\*$/,
   retire: /^~tally-queues:\*$/,
-  apply: /^~cells$|^~tally:(job|idem|history):\*$|^~tally:announced$/,
+  apply: /^~cells$|^~tally:(job|idem|history):\*$|^~tally:(announced|outcomes)$/,
 };
 
 test.each(Object.entries(OWN))('the list has all commands that lua/%s.lua runs for a worker', (name, keys) => {
@@ -43,7 +43,16 @@ test('other names take the place of those in the list, whatever they are', () =>
       '~tally-queues:idem:*',
       '~tally-queues:job:*',
     ],
-    ...['~tally-queues:partitions', '~tally-queues:schedule-runs', '~tally-queues:{*}:announced'],
+    ...[
+      '~tally-queues:outcomes',
+      '~tally-queues:partitions',
+      '~tally-queues:schedule-runs',
+      '~tally-queues:webhook-fan-out',
+      '~tally-queues:webhook-pending',
+      '~tally-queues:webhook-turns:*',
+      '~tally-queues:webhooks',
+      '~tally-queues:{*}:announced',
+    ],
     ...['held', 'history', 'hold-closed', 'hold-ends', 'holds'].map((name) => `~tally-queues:{*}:${name}:*`),
     ...['~tally-queues:{*}:idem:*', '~tally-queues:{*}:job:*', '~tally:*'],
   ]);

@@ -8,7 +8,7 @@ import { BAD_CELLS, STOCK } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
 import { keyName, nameOf } from './oracle/evidence.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence, JobRecord, Told } from './oracle/evidence.js';
 import { readAllJobs, receiptKeyOf } from './read-jobs.js';
 import { execute, inBatches, scanKeys } from './read-redis.js';
 import { NAMESPACE, QUEUES } from './settings.js';
@@ -21,6 +21,7 @@ export async function collectEvidence(
   { operator: redis, prefixes, acts }: Pick<World, 'operator' | 'prefixes' | 'acts'>,
   submissions: readonly Submission[],
   { isJudged }: Pick<Side, 'isJudged'>,
+  told?: Told,
 ): Promise<Evidence> {
   const jobs: JobRecord[] = [];
   for (const prefix of isJudged ? prefixes : []) {
@@ -33,7 +34,8 @@ export async function collectEvidence(
   }
   return {
     start: new Map(START.map(([cell, value]) => [nameOf(cell), value])),
-    cells: await readCells(redis, submissions, jobs),
+    cells: await readCells(redis, submissions, jobs, told),
+    ...(told && { told }),
     held: await readHeld(redis),
     badCells: await readBadCells(redis),
     submissions,
@@ -59,8 +61,14 @@ async function readCells(
   redis: Redis,
   submissions: readonly Submission[],
   jobs: readonly JobRecord[],
+  told?: Told,
 ): Promise<Map<string, string>> {
-  const cells = new Map<string, Cell>(STOCK.map((cell) => [nameOf(cell), cell]));
+  const changed = told?.events.flatMap(({ data }) =>
+    data.cells.map(({ key, field, member }) => ({ key, field, member })),
+  );
+  const cells = new Map<string, Cell>(
+    [...START.map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+  );
   const asked = [
     ...submissions.map(({ update }) => update),
     ...jobs.flatMap(({ operation, updates }) => updates.map(({ params }) => ({ operation, params }))),
@@ -105,15 +113,17 @@ async function readBadCells(redis: Redis): Promise<string> {
   return `${(await redis.lrange(list.key, 0, -1)).join(',')} | ${await redis.get(text.key)} | ${await redis.get(edge.key)}`;
 }
 
-/** They begin with the namespace, the owner, who has no name here, and the operation. */
-const START_OF_RECEIPTS = `${NAMESPACE}:idem::`;
+/** They begin with the namespace, the owner, who has no name here unless he reverts, and the operation. */
+const START_OF_RECEIPTS = `${NAMESPACE}:idem:`;
 
 async function readIdempotencyReceipts(redis: Redis): Promise<Map<string, string>> {
   const found = await inBatches(await scanKeys(redis, `${START_OF_RECEIPTS}*`), async (batch) => {
     const receipts = await redis.mget(batch);
     return batch.map((receipt, place) => {
-      const [, operation = '', key = ''] = /^([^:]+):(.*)$/s.exec(receipt.slice(START_OF_RECEIPTS.length)) ?? [];
-      return [keyName(operation, key), receipts[place] ?? ''] as const;
+      const [, owner = '', operation = '', key = ''] =
+        /^([^:]*):([^:]+):(.*)$/s.exec(receipt.slice(START_OF_RECEIPTS.length)) ?? [];
+      const ofOwner = owner === '' ? key : `${decodeURIComponent(owner)} ${key}`;
+      return [keyName(operation, ofOwner), receipts[place] ?? ''] as const;
     });
   });
   return new Map(found);

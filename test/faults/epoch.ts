@@ -8,9 +8,11 @@ import { lateReceipts, openConnections, stopMembers } from './left-behind.js';
 import type { Violation } from './oracle/evidence.js';
 import { judge, violations } from './oracle/invariants.js';
 import { AOF_CUT } from './report.js';
+import { readTold, untilHeard } from './read-told.js';
 import { Sampler } from './sampler.js';
 import type { EpochPlan } from './schedule.js';
 import type { Side } from './side.js';
+import { putSchedule, watchRuns } from './schedules.js';
 import { strikeAll } from './strike.js';
 import { countUpdates } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
@@ -55,6 +57,9 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   const found: Violation[] = [];
   const aofBytesAtStart = world.server.aofBytes();
   await Promise.all(membersOf(world).map((member) => member.ready()));
+  if (side.isJudged) {
+    await putSchedule(world.server.url);
+  }
   const struck = await strikeAll(world, plan, say);
   let voidLines: readonly number[] = [];
   if (plan.aofCutPart !== undefined) {
@@ -65,15 +70,20 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   }
   say('healing');
   const notHealed = await heal(world);
+  const runsMissing = side.isJudged ? await watchRuns(world) : [];
   const drained = await drain(world);
+  const notHeard = await untilHeard(world);
   say(`drained in ${(drained.ms / 1_000).toFixed(1)} s`);
   const stopped = await stopMembers(world);
   await sampler.stop();
-  const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side);
+  const told = side.subscriberProgram && (await readTold(world));
+  const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side, told);
   found.push(
     ...violations(1, sampler.sightings),
     ...(side.isJudged ? judge(evidence) : []),
+    ...violations(9, runsMissing),
     ...violations(6, [...notHealed, ...drained.complaints, ...world.acts.complaints]),
+    ...violations(10, notHeard),
     ...violations(8, [...stopped, ...(await openConnections(world))]),
     ...violations(8, await lateReceipts(world, evidence, awaitReceipts)),
   );

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Outcome } from '../../src/index.js';
-import type { Cancelling } from './producer-loop.js';
+import type { Cancelling, Reverting } from './producer-loop.js';
 import type { DrawnUpdate } from './traffic.js';
 
 /** One line of a producer's journal. It is written before what it announces, and after what it reports. */
@@ -12,6 +12,8 @@ export type Entry = { readonly submission: string } & (
   | { readonly type: 'outcome'; readonly outcome: Outcome }
   /** It was taken back, or was to be. */
   | { readonly type: 'cancel'; readonly told: Cancelling }
+  /** What it did was taken back, or was to be. */
+  | { readonly type: 'revert'; readonly told: Reverting }
   /** The outcome was asked for, and an error was the answer. */
   | { readonly type: 'no-outcome'; readonly message: string }
 );
@@ -38,6 +40,8 @@ export interface Submission {
   readonly outcome?: Outcome;
   readonly noOutcome?: string;
   readonly cancel?: Cancelling;
+  /** What was told last. */
+  readonly revert?: Reverting;
 }
 
 /** Joins what the entries say of each submission. */
@@ -64,6 +68,8 @@ function whatIsSaid(entry: Exclude<Entry, { type: 'intent' }>): Partial<Submissi
       return { outcome: entry.outcome };
     case 'cancel':
       return { cancel: entry.told };
+    case 'revert':
+      return { revert: entry.told };
     case 'no-outcome':
       return { noOutcome: entry.message };
   }

@@ -187,4 +187,35 @@ if not some_done and not request.part and first then`,
       ['updates are put back before the receipt', "putBack: 'after the receipt',", "putBack: 'before the receipt',"],
     ] as const
   ).map(([name, from, to]) => ({ name, red: 'model' as const, edits: [{ file: 'test/model/rules.ts', from, to }] })),
+  {
+    name: 'outcomes are told last, with an error in between',
+    edits: [
+      { file: 'lua/apply.lua', from: "  call('XADD', stream,", to: "  told.tell = function() call('XADD', stream," },
+      { file: 'lua/apply.lua', from: "'d', ARGV[5])", to: "'d', ARGV[5]) end" },
+      {
+        file: 'lua/apply.lua',
+        from: 'end\n\nreturn slots and records_of_slots() or record\n',
+        to: `end
+
+if now[2] % 20 == 0 then
+  error({ err = 'OOM in between' })
+end
+if told and told.tell then
+  told.tell()
+end
+return slots and records_of_slots() or record
+`,
+      },
+    ],
+  },
+  {
+    name: 'a subscriber acknowledges before its handler has taken the events',
+    edits: [
+      {
+        file: 'src/subscribers/subscriber.ts',
+        from: 'const events = entry === undefined ?',
+        to: 'await this.#member.acknowledge(id);\n    const events = entry === undefined ?',
+      },
+    ],
+  },
 ];

@@ -17,7 +17,12 @@ export interface Accepted {
   outcome(): Promise<Outcome>;
   /** Takes it back, where a side can. */
   cancel?(): Promise<Cancelling>;
+  /** Takes back what it did, where a side can. */
+  revert?(): Promise<Reverting>;
 }
+
+/** What a producer is told that reverts an update: where the inverse is. */
+export type Reverting = { readonly jobId: string; readonly index: number } | 'not revertible' | 'unknown';
 
 /** What a producer is told that takes an update back. */
 export type Cancelling = 'cancelled' | 'not cancellable' | 'unknown';
@@ -40,6 +45,7 @@ const RECENT = 60;
 /** Nothing shares a job with an update that has a priority. */
 const ALONE = { priority: 1 };
 const RESUBMIT_AFTER_MS = 200;
+const REVERT_TRIES = 5;
 
 /** An order to die is void when nothing is submitted in this time. */
 const DIE_WITHIN_MS = 1_000;
@@ -164,7 +170,7 @@ export class ProducerLoop {
     this.#note({ submission, type: 'ack', jobId, index });
     await Promise.all([
       this.#cancel(update, submission, answered.accepted),
-      this.#follow(submission, answered.accepted),
+      this.#follow(update, submission, answered.accepted),
     ]);
   }
 
@@ -176,11 +182,33 @@ export class ProducerLoop {
     this.#note({ submission, type: 'cancel', told: await accepted.cancel() });
   }
 
-  async #follow(submission: string, accepted: Accepted): Promise<void> {
+  async #follow(update: DrawnUpdate, submission: string, accepted: Accepted): Promise<void> {
     try {
-      this.#note({ submission, type: 'outcome', outcome: await accepted.outcome() });
+      const outcome = await accepted.outcome();
+      this.#note({ submission, type: 'outcome', outcome });
+      if (outcome.status === 'applied') {
+        await this.#revert(update, submission, accepted);
+      }
     } catch (error) {
       this.#note({ submission, type: 'no-outcome', message: (error as Error).message });
+    }
+  }
+
+  /** Twice at a time; and again while it is not known whether it was accepted. */
+  async #revert({ revertAfterMs }: DrawnUpdate, submission: string, accepted: Accepted): Promise<void> {
+    if (revertAfterMs === undefined || accepted.revert === undefined) {
+      return;
+    }
+    await wait(revertAfterMs);
+    for (let tries = 0; tries < REVERT_TRIES; tries += 1) {
+      const told = await Promise.all([accepted.revert(), accepted.revert()]);
+      for (const each of told) {
+        this.#note({ submission, type: 'revert', told: each });
+      }
+      if (!told.includes('unknown')) {
+        return;
+      }
+      await wait(RESUBMIT_AFTER_MS);
     }
   }
 

@@ -80,13 +80,18 @@ function jobRecord(
     ...(addedAtMs !== undefined && { addedAtMs }),
     updates: updates.map((params, index) => {
       const key = idempotencyKeys[index];
-      return { params: params as object, ...(typeof key === 'string' && { idempotencyKey: key }) };
+      return { params: params as object, ...(key !== undefined && { idempotencyKey: keyOfOwner(key) }) };
     }),
     ...(returned !== undefined && valueOf(returned)),
     ...(finishedOn !== undefined && failedReason !== undefined && returned === undefined && { failedReason }),
     ...(mark !== undefined && { mark }),
     ...(receipt !== null && { receipt, receiptTtlMs }),
   };
+}
+
+/** That of a revert stands apart from those of the producers. */
+function keyOfOwner(key: string | readonly [string, string]): string {
+  return typeof key === 'string' ? key : key.join(' ');
 }
 
 function valueOf(returned: unknown): Pick<JobRecord, 'returnvalue' | 'foreignValue'> {

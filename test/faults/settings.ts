@@ -4,6 +4,9 @@ export const NAMESPACE = 'tally';
 export const PREFIX = 'tally-queues';
 export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions', 'purse'] as const;
 
+/** Of the subscriber. */
+export const GROUP = 'faults';
+
 /** Short, so that leases end, jobs stall and receipts go while faults last. */
 export const LOCK_DURATION_MS = 1_000;
 export const STALLED_INTERVAL_MS = 500;

@@ -26,11 +26,20 @@ export interface ProducerSettings {
   readonly clockOffsetMs: number;
 }
 
+/** What the supervisor hands to a subscriber program. */
+export interface SubscriberSettings {
+  readonly redis: string;
+  /** The file in which it notes what it was told. */
+  readonly journal: string;
+}
+
 /** The code under test: the programs of its workers and producers. */
 export interface Side {
   readonly name: string;
   readonly workerProgram: URL;
   readonly producerProgram: URL;
+  /** Absent when it tells no outcomes. */
+  readonly subscriberProgram?: URL;
   /** The SHA-1 of its script that applies updates. */
   readonly applySha: string;
   /** Whether the oracle can read its jobs and receipts. If not, its updates are counted by their witnesses alone. */
@@ -43,4 +52,5 @@ export const TALLY: Side = {
   applySha: applyScript(REGISTRY).sha,
   workerProgram: new URL('tally-worker.ts', import.meta.url),
   producerProgram: new URL('tally-producer.ts', import.meta.url),
+  subscriberProgram: new URL('tally-subscriber.ts', import.meta.url),
 };

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { BackpressureError, createProducer, QueueUnavailableError } from '../../src/index.js';
 import type { Submission, TallyError, Update } from '../../src/index.js';
 import { ProducerLoop } from './producer-loop.js';
-import type { Accepted, Cancelling, Submitter } from './producer-loop.js';
+import type { Accepted, Cancelling, Reverting, Submitter } from './producer-loop.js';
 import { OPERATIONS } from './operations.js';
 import { NAMESPACE, PREFIX } from './settings.js';
 import type { ProducerSettings } from './side.js';
@@ -48,7 +48,19 @@ function patient(submission: Submission): Accepted {
     index,
     outcome: () => submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS }),
     cancel: () => cancel(submission.id),
+    revert: () => revert(submission.id),
   };
+}
+
+async function revert(id: string): Promise<Reverting> {
+  try {
+    const { jobId, index } = await producer.revert(id);
+    return { jobId, index };
+  } catch (error) {
+    // An operator may have removed it.
+    const { code } = error as TallyError;
+    return code === 'NOT_REVERTIBLE' || code === 'UPDATE_NOT_FOUND' ? 'not revertible' : 'unknown';
+  }
 }
 
 async function cancel(id: string): Promise<Cancelling> {

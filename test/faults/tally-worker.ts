@@ -21,6 +21,7 @@ const worker = createWorker({
   lockDurationMs: LOCK_DURATION_MS,
   stalledIntervalMs: STALLED_INTERVAL_MS,
   settledReceiptMs: SETTLED_RECEIPT_MS,
+  outcomes: { keepMs: 400 * 86_400_000, keepUpdates: 1e9 }, // the oracle reads all, whatever the clock says
   keepOutcomes: { bytes: 2 ** 30 }, // whatever maxmemory a fault sets: the oracle asks for every job
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });

@@ -12,6 +12,8 @@ export interface DrawnUpdate {
   readonly options?: { readonly delay?: number; readonly priority?: number };
   /** Whether its producer takes it back, so many ms after it was accepted. */
   readonly cancelAfterMs?: number;
+  /** Whether its producer reverts it, so many ms after it was told that it is applied. */
+  readonly revertAfterMs?: number;
 }
 
 type Operation =
@@ -76,8 +78,23 @@ export function drawNumbered(random: Random, id: string, { keyed = false } = {})
 function drawOfKind(random: Random, id: string, kind: Kind, keyed: boolean): DrawnUpdate {
   const isKeyed = random.chance(KEYED_PERCENT) || keyed || kind.needsKey === true;
   const drawn = kind.draw(random, id);
-  return { id, ...drawn, ...(isKeyed && { idempotencyKey: `key-${id}` }), ...drawOptions(random) };
+  const isReverted = REVERTED.has(drawn.operation) && random.chance(REVERTED_PERCENT);
+  return {
+    id,
+    ...drawn,
+    ...(isKeyed && { idempotencyKey: `key-${id}` }),
+    ...drawOptions(random),
+    ...(isReverted && { revertAfterMs: random.int(0, 1_000) }),
+  };
 }
+
+/** Those with witnesses are not: a witness says that its update was applied. */
+const REVERTED: ReadonlySet<Operation> = new Set<Operation>([
+  ...(['counter.increment', 'counter.decrement', 'xp.award', 'xp.take'] as const),
+  ...(['inventory.take', 'inventory.restock', 'inventory.takeAll'] as const),
+]);
+
+const REVERTED_PERCENT = 25;
 
 /** An update of the same operation, that has another id. Keys are remembered for each operation. */
 export function drawOther(random: Random, { operation }: DrawnUpdate, id: string): DrawnUpdate {

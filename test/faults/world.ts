@@ -16,17 +16,22 @@ import type { ProducerOrder, WorkerOrder } from './messages.js';
 import type { Random } from './random.js';
 import { Server } from './server.js';
 import { PREFIX, QUEUES } from './settings.js';
-import type { ProducerSettings, Side, WorkerSettings } from './side.js';
+import type { ProducerSettings, Side, SubscriberSettings, WorkerSettings } from './side.js';
 
 type WorkerMember = Member<WorkerSettings, WorkerOrder>;
 export type ProducerMember = Member<ProducerSettings, ProducerOrder>;
-export type AnyMember = WorkerMember | ProducerMember;
+type SubscriberMember = Member<SubscriberSettings, WorkerOrder>;
+export type AnyMember = WorkerMember | ProducerMember | SubscriberMember;
 
 /** All that runs in an epoch, for the faults to act on. */
 export interface World {
   readonly server: Server;
   readonly workers: readonly [WorkerMember, WorkerMember];
   readonly producers: readonly [ProducerMember, ProducerMember];
+  /** One, or none where the side under test tells no outcomes. */
+  readonly subscribers: readonly SubscriberMember[];
+  /** What it notes. */
+  readonly subscriberJournal: string;
   /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is unreachable. */
   readonly operator: Redis;
   readonly queues: readonly TallyQueue[];
@@ -97,6 +102,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         clockOffsetMs: clocks.get(`producer-${number + 1}`) ?? 0,
       }),
     });
+  const subscriberJournal = join(folder, 'subscriber.txt');
+  const startSubscriber = (program: URL): Promise<SubscriberMember> =>
+    Member.start({
+      name: 'subscriber',
+      program,
+      log: join(folder, 'subscriber.log'),
+      redisUrl: server.url,
+      settings: (redis) => ({ redis, journal: subscriberJournal }),
+    });
   const split = partitions.flatMap((count) => (count === undefined ? [] : new Partitions(PREFIX, count).all));
   const prefixes = [...new Set([PREFIX, ...split.map(({ prefix }) => prefix)])];
   const silent = pino({ level: 'silent' });
@@ -107,6 +121,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     queues: prefixes.flatMap((prefix) => QUEUES.map((name) => openQueue(name, prefix, operator, silent))),
     workers: [await startWorker('worker-1'), await startWorker('worker-2')],
     producers: [await startProducer(0), await startProducer(1)],
+    subscribers: side.subscriberProgram === undefined ? [] : [await startSubscriber(side.subscriberProgram)],
+    subscriberJournal,
     clocks,
     producerMode,
     journals,
@@ -115,8 +131,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   };
 }
 
-export function membersOf({ workers, producers }: World): [AnyMember, ...AnyMember[]] {
-  return [...workers, ...producers];
+export function membersOf({ workers, producers, subscribers }: World): [AnyMember, ...AnyMember[]] {
+  return [...workers, ...producers, ...subscribers];
 }
 
 /** One of the members to hit, at work if one of them is. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Everyday } from '../../loadtest/bench/everyday/tables.js';
 import { keyName, prepare, requireTotal } from '../../loadtest/bench/workload.js';
 import { ownRedis } from '../support/tally.js';
 
@@ -61,6 +62,18 @@ test('the benchmark of the HTTP API checks its totals and writes its figures', a
   const { results } = await figuresOf('http', ...short(HTTP_SIDES, '0.01'));
   expect(Object.keys(results)).toEqual(HTTP_SIDES);
   expect(Object.values(results).every(({ perSecond }) => perSecond > 0)).toBe(true);
+});
+
+test('the benchmark of everyday jobs checks its totals and writes its figures', async () => {
+  const { pairs, reads, imported } = (await figuresOf('everyday', '--scale', '0.01')) as unknown as Everyday;
+  expect(pairs.map(({ name }) => name)).toEqual(['increment, increment', 'reserve, confirm']);
+  expect(pairs.every(({ perSecond }) => perSecond > 0)).toBe(true);
+  expect(reads).toHaveLength(3);
+  expect(reads.every(({ p50Ms, perSecond }) => p50Ms > 0 && perSecond > 0)).toBe(true);
+  expect(imported.map(({ format, rows }) => [format, rows])).toEqual([
+    ['CSV', 2_000],
+    ['NDJSON', 2_000],
+  ]);
 });
 
 test.each([

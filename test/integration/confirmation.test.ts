@@ -39,6 +39,24 @@ test('a submit by a user who may not ask replicas does not claim that it was not
   expect(await here.client.llen(`${here.prefix}:counters:wait`)).toBe(1);
 });
 
+test('a change of a schedule that no replica confirms tells that it may be lost, also when it is made again', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const { schedules } = here.producer(CONFIRMED);
+  const update = { operation: 'counter.increment', params: { key: here.key('n') } } as const;
+  const put = () => schedules.put({ id: 'nightly', cron: '0 0 * * *', update });
+  for (const change of [put, put, () => schedules.pause('nightly'), () => schedules.remove('nightly')]) {
+    await expect(change()).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+      accepted: 'unknown',
+      message: expect.stringMatching(
+        /0 replicas instead of 1 .* not known whether the schedule was changed: do it again/,
+      ) as string,
+    });
+  }
+  expect(await here.producer().schedules.list()).toEqual([]);
+});
+
 test('a job whose changes no replica confirms is put off, and takes effect once all the same', async () => {
   const { url } = await ownRedis();
   const here = place(url);

@@ -45,9 +45,9 @@ function pathsOf(page: string): string[] {
 
 test('under a path of somebody’s app, all that a page leads to is under that path, and is there', async () => {
   const { get, logged } = await startMounted(place());
-  expect((await get(`${MOUNT}/ops`)).headers.get('location')).toBe(`${MOUNT}/ops/queues`);
-  expect(logged).toContain(`${MOUNT}/ops`);
-  for (const page of ['/ops/keys', '/ops/audit', '/ops/schedules', '/ops/queues']) {
+  expect((await get(`${MOUNT}/`)).headers.get('location')).toBe(`${MOUNT}/ops`);
+  expect(logged).toContain(`${MOUNT}/`);
+  for (const page of ['/ops', '/ops/failures', '/ops/keys', '/ops/audit', '/ops/schedules', '/ops/queues']) {
     const answer = await get(MOUNT + page);
     expect(answer.status).toBe(200);
     const paths = pathsOf(await answer.text());
@@ -57,6 +57,8 @@ test('under a path of somebody’s app, all that a page leads to is under that p
       expect((await get(path)).status, `${page} leads to ${path}`).toBeLessThan(400);
     }
   }
+  const odd = await (await get(`${MOUNT}/ops/keys?key=${encodeURIComponent('/ops/a="/ops/b')}`)).text();
+  expect(odd, 'a key that looks like a path').toContain('value="/ops/a=&quot;/ops/b"');
   expect((await get('/ops/queues')).status, 'what is not under it is the app’s').toBe(404);
 });
 

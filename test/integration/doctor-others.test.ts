@@ -42,9 +42,10 @@ test('doctor says what waits, how long, and what slows a queue down or has faile
   const worker = await here.worker({ queues: ['inventory'] });
   await failing.outcome();
   await worker.close();
-  const [{ jobId }] = (await producer.submit(
+  const submissions = await producer.submit(
     Array.from({ length: 300 }, () => ({ operation: 'counter.increment', params: { key: here.key('n') } }) as const),
-  )) as [{ jobId: string }];
+  );
+  const { jobId } = submissions[0]!;
   await here.client.hset(`${here.partition.prefix}:counters:${jobId}`, 'timestamp', Date.now() - 600_000);
 
   const { code, stdout } = await doctor(here);

@@ -87,6 +87,10 @@ test('what fails after it was counted is not removed, nor what was retried meanw
   const here = place();
   const worker = await here.worker();
   await failing(here, ['a', 'a', 'a']);
+  await until('their ends are those of Redis', async () => {
+    const scores = await here.client.zrange(`${here.partition.prefix}:counters:failed`, '0', '-1', 'WITHSCORES');
+    return scores.length === 6 && scores.every((text, index) => index % 2 === 0 || Number(text) % 1 === 0.5);
+  });
   const source = sourceOf(here);
   const { untilMs } = await planChange(source, { filter: {} });
   await failing(here, ['b']);

@@ -1,5 +1,6 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { expect, test } from 'vitest';
+import { addKey } from '../support/api-keys.js';
 import { startApi } from '../support/http-api.js';
 import type { RunningApi, ShownProblem, ShownUpdate } from '../support/http-api.js';
 import { postText, say } from '../support/raw-request.js';
@@ -41,13 +42,104 @@ test('events that the SDK made are applied, in binary, structured and batched mo
   expect(await here.client.get(key)).toBe('10');
 });
 
-test('without a wait the ids are answered, and an empty batch is fine', async () => {
+test('without a wait the answer has no body, and says where the outcome of a single event is; an empty batch is fine', async () => {
+  const here = place();
+  const { request } = await startApi(here);
+  const post = async (message: { headers: object; body: unknown }) => {
+    const body = typeof message.body === 'string' ? message.body : JSON.stringify(message.body);
+    const headers = message.headers as Record<string, string>;
+    const answer = await request('/v1/events', { method: 'POST', headers, body });
+    return { status: answer.status, text: await answer.text(), location: answer.headers.get('location') };
+  };
+  const event = incrementEvent(here.key('count'));
+  const accepted = await post(HTTP.structured(event));
+  expect(accepted).toMatchObject({ status: 202, text: '' });
+  expect(await (await request(accepted.location!)).json()).toMatchObject({ operation: 'counter.increment' });
+  const nothing = { status: 202, text: '', location: null };
+  expect(await post({ headers: { 'content-type': BATCH }, body: [] })).toEqual(nothing);
+  expect(await post({ headers: { 'content-type': BATCH }, body: [event, event] })).toEqual(nothing);
+});
+
+test('with a wait and Prefer: reply the outcome is answered as an event, which the SDK reads', async () => {
+  const here = place();
+  const { request } = await startApi(here);
+  const key = here.key('count');
+  const reply = async (event: CloudEvent<unknown> | CloudEvent<unknown>[], wait = 10_000) => {
+    const { headers, body } = Array.isArray(event)
+      ? { headers: { 'content-type': BATCH }, body: JSON.stringify(event) }
+      : HTTP.structured(event);
+    return request(`/v1/events?wait=${wait}`, {
+      method: 'POST',
+      headers: { ...(headers as Record<string, string>), prefer: 'respond-async, reply' },
+      body: body as string,
+    });
+  };
+  const early = await reply(incrementEvent(key), 0);
+  expect([early.status, await early.text()]).toEqual([202, '']);
+  await here.worker();
+  const event = incrementEvent(key);
+  const answer = await reply(event);
+  const outcome = HTTP.toEvent({
+    headers: Object.fromEntries(answer.headers),
+    body: await answer.text(),
+  }) as CloudEvent<{ id: string; result: unknown }>;
+  expect(outcome.validate()).toBe(true);
+  expect(outcome).toMatchObject({
+    type: 'tally.counter.increment.applied',
+    source: `/tally/${here.namespace}`,
+    subject: key,
+    data: { status: 'applied', result: { value: 10 } },
+  });
+  expect(outcome.id).toBe(`${outcome.data!.id}:applied`);
+  const batch = await reply([event, incrementEvent(key)]);
+  expect(batch.headers.get('content-type')).toMatch(BATCH);
+  expect(await batch.json()).toMatchObject([
+    { id: outcome.id, data: { duplicate: true } },
+    { data: { result: { value: 15 } } },
+  ]);
+});
+
+test('a sender that asks whether it may send is answered, with or without an API key', async () => {
+  const here = place();
+  const { request } = await startApi(here);
+  await addKey(here);
+  const ask = (headers: Record<string, string>) => request('/v1/events', { method: 'OPTIONS', headers });
+  const answer = await ask({ 'webhook-request-origin': 'events.example.com', 'webhook-request-rate': '120' });
+  expect(answer.status).toBe(200);
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    allow: 'POST',
+    'webhook-allowed-origin': 'events.example.com',
+    'webhook-allowed-rate': '*',
+  });
+  expect((await ask({})).headers.get('webhook-allowed-origin')).toBeNull();
+  expect((await request('/v1/events', { method: 'POST', body: '{}' })).status).toBe(401);
+});
+
+test('data in base64 are taken when they are JSON: it is the same event', async () => {
   const here = place();
   const api = await startApi(here);
-  const accepted = await send(api, HTTP.structured(incrementEvent(here.key('count'))), '');
-  expect(accepted).toMatchObject({ status: 202, body: { updates: [{ status: 'accepted' }] } });
-  const empty = await send(api, { headers: { 'content-type': BATCH }, body: [] }, '');
-  expect(empty).toEqual({ status: 202, body: { updates: [] } });
+  await here.worker();
+  const key = here.key('größe');
+  const { data, ...attributes } = incrementEvent(key).toJSON() as { data: unknown };
+  const structured = 'application/cloudevents+json';
+  const post = (more: object) =>
+    send(api, { headers: { 'content-type': structured }, body: { ...attributes, ...more } });
+  const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64');
+  const first = await post({ data_base64: base64(JSON.stringify(data)) });
+  expect(first).toMatchObject({ status: 200, body: { updates: [{ status: 'applied', result: { value: 5 } }] } });
+  expect((await post({ data })).body.updates).toEqual([{ ...first.body.updates[0], duplicate: true }]);
+  for (const bad of [
+    { data_base64: '%%%' },
+    { data_base64: 5 },
+    { data_base64: base64('{"key":') },
+    { data_base64: base64(Buffer.from([0x22, 0xff, 0x22])) },
+    { data, data_base64: base64(JSON.stringify(data)) },
+  ]) {
+    expect(await post(bad)).toMatchObject({
+      status: 422,
+      body: { code: 'INVALID_EVENT', errors: [{ path: 'data_base64' }] },
+    });
+  }
 });
 
 test('an event that is delivered again takes effect once, whatever the mode', async () => {
@@ -219,7 +311,7 @@ test("an event's update is found by its id", async () => {
   const here = place();
   const api = await startApi(here);
   await here.worker();
-  const { body } = await send(api, HTTP.binary(incrementEvent(here.key('count'))), '');
+  const { body } = await send(api, HTTP.binary(incrementEvent(here.key('count'))), '?wait=0');
   const path = `/v1/updates/${body.updates[0]!.id}`;
   await until('it is applied', async () => (await api.get<ShownUpdate>(path)).body.status === 'applied');
 });

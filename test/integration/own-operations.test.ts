@@ -56,6 +56,23 @@ test('an operation of one’s own works from its file to its retry on the board'
 
   const history = await (await fetch(`${origin}/ops/keys?key=energy:ann`)).text();
   expect(history, 'changes are kept on the private Redis').toContain('energy.spend (100 of each cell)');
+  await Promise.all(Array.from({ length: 5 }, (_, n) => redis.set(`load-energy:${n}`, '1000000')));
+  const { code, stdout, stderr } = await tally(
+    { TALLY_DATA_DIR: folder },
+    ...[
+      'load',
+      '--operations',
+      operations,
+      '--operation',
+      'energy.spend',
+      '--params',
+      '{"key":"load-energy:{n}","amount":1}',
+    ],
+    ...['--keys', '5', '--rate', '200', '--duration', '1s'],
+  );
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/^RIGHT {2}all totals are exact/);
+
   const doctor = await tally({ TALLY_DATA_DIR: folder }, 'doctor', '--operations', operations);
   expect(doctor.code, doctor.stdout).toBe(0);
 });

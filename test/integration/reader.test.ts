@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
 import type { TopOptions } from '../../src/index.js';
 import { monitor } from '../support/monitor.js';
-import { ownRedis, place } from '../support/tally.js';
+import { ownRedis, place, until } from '../support/tally.js';
 
 test('many cells come in their order, whatever they hold and wherever they lie', async () => {
   const here = place();
@@ -209,6 +209,36 @@ test('the history of a cell is told, the latest change first', async () => {
   ]);
   expect(Math.abs((changes[0]?.atMs ?? 0) - Date.now())).toBeLessThan(60_000);
   expect(await here.reader().history({ key: here.key('none') })).toEqual([]);
+});
+
+test('the open reservations of a stock are told, those that end first in front', async () => {
+  const here = place();
+  await here.worker();
+  const producer = here.producer();
+  const stock = { key: here.key('stock'), field: 'lamp' };
+  await (await producer.inventory.restock({ ...stock, quantity: 10 })).outcome();
+  for (const [reservation, quantity, ttlSeconds] of [
+    ['late', 2, 600],
+    ['soon', 3, 300],
+    ['over', 4, 1],
+  ] as const) {
+    await (await producer.inventory.reserve({ ...stock, quantity, reservation, ttlSeconds })).outcome();
+  }
+  const reader = here.reader();
+  const { key, field } = stock;
+  await until('one is over', async () => (await reader.reservations(key, { field })).total === 2);
+  const expiresAt = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+  const [soon, late] = [
+    { reservation: 'soon', quantity: 3, expiresAt },
+    { reservation: 'late', quantity: 2, expiresAt },
+  ];
+  const all = { ...stock, held: 5, total: 2, reservations: [soon, late] };
+  expect(await reader.reservations(key, { field })).toEqual(all);
+  expect(await reader.reservations(key, { field, limit: 1 })).toEqual({ ...all, reservations: [soon] });
+  expect(await reader.reservations(key, { field, offset: 1 })).toEqual({ ...all, reservations: [late] });
+  expect(await reader.reservations(key)).toEqual({ key, held: 0, total: 0, reservations: [] });
+  await expect(reader.reservations(key, { limit: 0 })).rejects.toThrow(/limit/);
+  await expect(reader.reservations(key, { field, member: 'm' })).rejects.toThrow(/member/);
 });
 
 test('a reader whose Redis is away says so in time', async () => {

@@ -223,6 +223,18 @@ export const MUTATIONS: readonly Case[] = [
     breaks: 'told "failed", "cancelled" or "not accepted" of what was applied',
   },
   {
+    name: 'a cancel leaves the key free',
+    rules: { cancelledKey: 'left free' },
+    scenario: 'one key sent twice, and one is cancelled',
+    breaks: 'a key is both applied and cancelled',
+  },
+  {
+    name: 'a cancel does not look for the receipt of the key',
+    rules: { cancelLooksFor: "the job's receipt" },
+    scenario: 'one key sent twice, and one is cancelled',
+    breaks: 'a key is both applied and cancelled',
+  },
+  {
     name: 'jobs are removed while their add may linger',
     rules: { endedJobs: 'removed at any time' },
     scenario: 'an add lingers, and the job is removed',

@@ -1,5 +1,5 @@
 import type { World } from './scenario.js';
-import type { Attempt, Job, Request, State } from './state.js';
+import type { Attempt, Job, KeyReceipt, Request, State } from './state.js';
 import { mayHappen, STATUSES } from './state.js';
 
 /** A short text that is the same for states that are the same. Workers that can do the same may change places. */
@@ -18,12 +18,16 @@ export function encode(state: State, { scenario }: World): string {
     code += receipt === undefined ? '|' : `|${short(receipt.outcomes)}${receipt.expiresAt}`;
   }
   const [key, keyOfPartition] = state.keyReceipts;
-  code += `|${key?.expiresAt ?? ''},${keyOfPartition?.expiresAt ?? ''},${state.keyPromised ?? ''}`;
+  code += `|${encodeKey(key)},${encodeKey(keyOfPartition)},${state.keyPromised ?? ''}${state.isKeyCancelled ? 'c' : ''}`;
   code += `|${state.clock ?? ''},${state.announced},${state.broken}|`;
   for (const number of [...state.effects, ...state.left]) {
     code += String(number);
   }
   return code;
+}
+
+function encodeKey(receipt: KeyReceipt | undefined): string {
+  return receipt === undefined ? '' : `${receipt.expiresAt}${receipt.isCancelled ? 'c' : ''}`;
 }
 
 /** Outcomes without what all of them begin with. */

@@ -8,6 +8,7 @@ import { PLACES, toldOf } from './told.js';
 export type Invariant =
   | 'an update is applied twice'
   | 'a key is applied twice'
+  | 'a key is both applied and cancelled'
   | 'told "applied" of what was not applied'
   | 'told "duplicate" of a key that was not applied'
   | 'told "failed", "cancelled" or "not accepted" of what was applied'
@@ -24,6 +25,9 @@ export function brokenByState(state: State, world: World): Invariant | undefined
   }
   if (state.isKeyDoubled) {
     return 'a key is applied twice';
+  }
+  if (state.isKeyTornApart) {
+    return 'a key is both applied and cancelled';
   }
   if (state.isRefusedEarly && state.clock === undefined) {
     return 'refused as too old within its window';

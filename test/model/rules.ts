@@ -23,6 +23,10 @@ export interface Rules {
   readonly keyReceiptLives: 'the largest announced window' | 'the own window';
   readonly receiptNames: 'queue and id' | 'id';
   readonly keyReceiptNames: 'key' | 'partition and key';
+  /** What a cancel does to the idempotency key of its update. */
+  readonly cancelledKey: 'used up' | 'left free';
+  /** Whether a cancel looks for the receipt of the key, which another job may have written. */
+  readonly cancelLooksFor: 'both receipts' | "the job's receipt";
   /** Whether an attempt that lost its connection ends before its lease is over. */
   readonly lateRequest: 'waited for' | 'not waited for';
   /** What the caller is told whose job was refused after a lost connection. */
@@ -63,6 +67,8 @@ export const PROTOCOL: Rules = {
   keyReceiptLives: 'the largest announced window',
   receiptNames: 'queue and id',
   keyReceiptNames: 'key',
+  cancelledKey: 'used up',
+  cancelLooksFor: 'both receipts',
   lateRequest: 'waited for',
   refusedAfterLoss: 'unknown',
   believed: 'own form',

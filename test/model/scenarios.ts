@@ -37,6 +37,12 @@ export const KEY_SCENARIOS = {
     settler: false,
     patient: true,
   },
+  'one key sent twice, and one is cancelled': {
+    jobs: [KEYED, KEYED_AGAIN],
+    events: { cancel: 1 },
+    workers: 1,
+    settler: false,
+  },
   'one key, in a batch and again': {
     jobs: [KEYED_BATCH, KEYED_AGAIN],
     broken: '0',

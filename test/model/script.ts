@@ -13,6 +13,8 @@ export const DUPLICATE = '=';
 export const FAILED = '?';
 export const UNKNOWN = '*';
 export const CANCELLED = '-';
+/** Its key was used up by another job that was cancelled. */
+export const CANCELLED_BEFORE = '~';
 
 export function outcomesText(updates: string, outcomes: string): string {
   return `tally/2 ${digestOf(updates)} ${outcomes}`;
@@ -43,6 +45,7 @@ const WORDS: Readonly<Record<string, string>> = {
   [FAILED]: 'failed',
   [UNKNOWN]: 'unknown',
   [CANCELLED]: 'cancelled',
+  [CANCELLED_BEFORE]: 'cancelled before',
 };
 
 /** An answer of the script, for people. */
@@ -110,8 +113,9 @@ function isKeyed(job: Job, update: string): boolean {
 
 function outcomeOf(state: State, update: string, request: Request, world: World): string {
   const job = jobAt(state, request.job);
-  if (isKeyed(job, update) && keyReceiptOf(state, request.job, world) !== undefined) {
-    return DUPLICATE;
+  const recorded = isKeyed(job, update) ? keyReceiptOf(state, request.job, world) : undefined;
+  if (recorded !== undefined) {
+    return recorded.isCancelled ? CANCELLED_BEFORE : DUPLICATE;
   }
   if (isTooOld(state, update, request, world)) {
     return world.rules.tooOldIs === 'unknown' ? UNKNOWN : FAILED;
@@ -141,20 +145,35 @@ function applied(state: State, update: string, index: JobIndex, world: World): S
     return { ...state, effects };
   }
   const isPromised = state.keyPromised !== undefined && !job.isNewUse;
-  const now = logicalTime(state, world);
-  const ofKey = isKeyed(job, update) && {
-    keyReceipts: replaced(state.keyReceipts, keyReceiptName(index, world), {
-      expiresAt:
-        now + WINDOW_MARGIN + (world.rules.keyReceiptLives === 'the own window' ? job.window : state.announced),
-    }),
-  };
+  const used = isKeyed(job, update) ? withUsedKey(state, index, false, world) : state;
   return {
-    ...state,
+    ...used,
     effects,
-    ...ofKey,
-    keyPromised: now + state.announced,
-    isKeyDoubled: state.isKeyDoubled || isPromised,
+    keyPromised: logicalTime(state, world) + state.announced,
+    isKeyCancelled: false,
+    isKeyDoubled: state.isKeyDoubled || (isPromised && !state.isKeyCancelled),
+    isKeyTornApart: state.isKeyTornApart || (isPromised && state.isKeyCancelled),
   };
+}
+
+function withUsedKey(state: State, index: JobIndex, isCancelled: boolean, world: World): State {
+  const { window } = jobAt(state, index);
+  const life = world.rules.keyReceiptLives === 'the own window' ? window : state.announced;
+  const receipt = { expiresAt: logicalTime(state, world) + WINDOW_MARGIN + life, isCancelled };
+  return { ...state, keyReceipts: replaced(state.keyReceipts, keyReceiptName(index, world), receipt) };
+}
+
+/** A cancel is remembered under the key, as what is applied is: whoever sends it again is told so. */
+export function withCancelledKey(state: State, index: JobIndex, world: World): State {
+  const { keyed, isNewUse } = jobAt(state, index);
+  if (!keyed) {
+    return state;
+  }
+  const used = world.rules.cancelledKey === 'used up' ? withUsedKey(state, index, true, world) : state;
+  const now = logicalTime(state, world);
+  const isApplied = !state.isKeyCancelled && !isNewUse && (state.keyPromised ?? -Infinity) >= now;
+  const isKeyTornApart = state.isKeyTornApart || isApplied;
+  return { ...used, keyPromised: now + state.announced, isKeyCancelled: true, isKeyTornApart };
 }
 
 /** Whether an update of the key may not be refused for its age, as by Redis' time its window is not over. */

@@ -21,9 +21,12 @@ export interface State {
   readonly late: readonly Request[];
   /** How often each update was applied. */
   readonly effects: readonly number[];
-  /** Until then nobody may apply the key again. */
+  /** Until then nobody may apply the key again; and whether it was not applied until now, but taken back. */
   readonly keyPromised: number | undefined;
+  readonly isKeyCancelled: boolean;
   readonly isKeyDoubled: boolean;
+  /** The key was applied and taken back, both within the time that it is remembered. */
+  readonly isKeyTornApart: boolean;
   readonly isRefusedEarly: boolean;
   readonly isRemovedEarly: boolean;
   readonly broken: string;
@@ -89,6 +92,8 @@ interface Receipt {
 
 export interface KeyReceipt {
   readonly expiresAt: number;
+  /** Whether its update was taken back, rather than applied. */
+  readonly isCancelled: boolean;
 }
 
 /** What an attempt sends to Redis. */
@@ -137,7 +142,9 @@ export function initialState({ jobs, broken, events }: Scenario): State {
     late: [],
     effects: [0, 0, 0],
     keyPromised: undefined,
+    isKeyCancelled: false,
     isKeyDoubled: false,
+    isKeyTornApart: false,
     isRefusedEarly: false,
     isRemovedEarly: false,
     left: EVENTS.map((event) => events[event] ?? 0),

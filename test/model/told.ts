@@ -1,5 +1,15 @@
 import type { World } from './scenario.js';
-import { APPLIED, CANCELLED, digestOf, DUPLICATE, FAILED, isOwnText, parseOutcomes, receiptName } from './script.js';
+import {
+  APPLIED,
+  CANCELLED,
+  CANCELLED_BEFORE,
+  digestOf,
+  DUPLICATE,
+  FAILED,
+  isOwnText,
+  parseOutcomes,
+  receiptName,
+} from './script.js';
 import type { Job, JobIndex, State } from './state.js';
 import { jobAt } from './state.js';
 
@@ -27,7 +37,7 @@ export function toldOf(state: State, index: JobIndex, place: number, world: Worl
   }
   switch (job.status) {
     case 'answered':
-      return 'duplicate';
+      return job.isCancelled ? 'cancelled' : 'duplicate';
     case 'completed':
       return toldOfCompleted(state, index, place, world);
     case 'failed':
@@ -72,6 +82,7 @@ function toldOfText(state: State, index: JobIndex, place: number, text: string, 
     case DUPLICATE:
       return 'duplicate';
     case CANCELLED:
+    case CANCELLED_BEFORE:
       return 'cancelled';
     default:
       return job.updates.length > 1 ? toldOfPutBack(state, place, outcome, world) : 'unknown';

@@ -22,6 +22,7 @@ export interface ShownQueue {
   allowRetries: boolean;
   allowCompletedRetries: boolean;
   readOnlyMode: boolean;
+  counts: Record<string, number>;
   jobs: ShownJob[];
 }
 

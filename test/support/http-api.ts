@@ -83,5 +83,6 @@ export async function startApi(
 }
 
 async function answered<Body>(response: Response): Promise<Answered<Body>> {
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
+  const text = await response.text(); // of an accepted event there is none
+  return { status: response.status, headers: response.headers, body: JSON.parse(text === '' ? '{}' : text) as Body };
 }

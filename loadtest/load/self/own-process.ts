@@ -7,9 +7,15 @@ import { withinTime } from '../../../src/lib/timeouts.js';
 
 /** What a process that the load started does. */
 export type ProcessTask =
-  | ({ readonly role: 'worker'; readonly redis: string } & WorkerTiming)
-  | { readonly role: 'api'; readonly redis: string }
+  | ({ readonly role: 'worker' } & Served & WorkerTiming)
+  | ({ readonly role: 'api' } & Served)
   | ({ readonly role: 'plain-worker'; readonly redis: RedisTarget; readonly prefix: string } & WorkerTiming);
+
+interface Served {
+  readonly redis: string;
+  /** The module of the user's own operations. */
+  readonly operations?: string | undefined;
+}
 
 export interface WorkerTiming {
   readonly concurrency: number;

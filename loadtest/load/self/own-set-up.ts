@@ -24,9 +24,11 @@ export const WORKERS = 2;
 export async function startOwnSetUp({
   withApi,
   concurrency,
+  operations,
 }: {
   readonly withApi: boolean;
   readonly concurrency: number;
+  readonly operations: string | undefined;
 }): Promise<OwnSetUp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tally-load-'));
   const stops: (() => Promise<void> | void)[] = [
@@ -55,9 +57,9 @@ export async function startOwnSetUp({
       stops.push(() => own.stop());
       return own;
     };
-    const worker = { role: 'worker', redis: redis.url, ...TIMING, concurrency } as const;
+    const worker = { role: 'worker', redis: redis.url, operations, ...TIMING, concurrency } as const;
     const workers = await Promise.all(Array.from({ length: WORKERS }, () => start(worker)));
-    const api = withApi ? await start({ role: 'api', redis: redis.url }) : undefined;
+    const api = withApi ? await start({ role: 'api', redis: redis.url, operations }) : undefined;
     return { redisUrl: redis.url, origin: api?.facts as string | undefined, workers, stop };
   } catch (error) {
     await stop();

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { bearLostTerminal } from '../../../src/lib/lost-terminal.js';
 import { createWorker } from '../../../src/index.js';
+import type { Operation } from '../../../src/index.js';
+import { importOperations } from '../../../src/operations/import-operations.js';
 import { ApiServer, createApi } from '../../../src/api/api.js';
 import { connectPlainly } from '../../plain-bullmq/connect-plainly.js';
 import { CHANGES } from '../../plain-bullmq/scripts.js';
@@ -30,13 +32,13 @@ const running = await start(JSON.parse(process.argv[2] ?? '') as ProcessTask);
 async function start(task: ProcessTask): Promise<Running> {
   switch (task.role) {
     case 'worker': {
-      const { role: _, ...options } = task;
-      const worker = createWorker({ ...options, logger });
+      const { role: _, operations, ...options } = task;
+      const worker = createWorker({ ...options, operations: await ownOperations(operations), logger });
       await worker.ready();
       return { close: () => worker.close() };
     }
     case 'api':
-      return startApi(task.redis);
+      return startApi(task.redis, await ownOperations(task.operations));
     case 'plain-worker':
       return startPlain(task);
   }
@@ -58,8 +60,12 @@ async function startPlain({ redis, ...options }: Extract<ProcessTask, { role: 'p
   };
 }
 
-async function startApi(redis: string): Promise<Running> {
-  const api = createApi({ redis, logger });
+async function ownOperations(module: string | undefined): Promise<Operation[]> {
+  return module === undefined ? [] : importOperations(module);
+}
+
+async function startApi(redis: string, operations: Operation[]): Promise<Running> {
+  const api = createApi({ redis, operations, logger });
   const server = new ApiServer(api.app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -9,8 +9,12 @@ export interface Access {
   readonly keys: readonly string[];
   /** Whether it may only read. @defaultValue false */
   readonly readOnly?: boolean;
+  /** Whether it may read metrics, and nothing else. @defaultValue false */
+  readonly metricsOnly?: boolean | undefined;
   /** Whether each of its updates needs an idempotency key. @defaultValue false */
   readonly requireIdempotencyKey?: boolean | undefined;
+  /** Whether it may add webhooks, and change those of its owner. @defaultValue false */
+  readonly webhooks?: boolean | undefined;
   /**
    * Whose idempotency keys its updates have: the same key of another owner is another one. @defaultValue that of all who have
    * no name

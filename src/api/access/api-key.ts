@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { ownerSchema } from '../../operations/update.js';
+import { ownerSchema } from '../../operations/idempotency-key.js';
 import type { Access } from './access.js';
 
 /** How many requests an API key may make. */
@@ -16,12 +16,18 @@ export interface UpdateRate {
 }
 
 /** What an API key is made with. */
-export interface ApiKeySettings extends Required<Omit<Access, 'owner' | 'requireIdempotencyKey'>> {
+export interface ApiKeySettings extends Required<
+  Omit<Access, 'owner' | 'requireIdempotencyKey' | 'webhooks' | 'metricsOnly'>
+> {
   /** For people: who has it. */
   readonly name: string;
   readonly rate: Rate;
   /** Whether each of its updates needs an idempotency key. @defaultValue false */
   readonly requireIdempotencyKey?: boolean | undefined;
+  /** Whether it may add webhooks, and change those of its owner. @defaultValue false */
+  readonly webhooks?: boolean | undefined;
+  /** Whether it may read metrics, and nothing else. @defaultValue false */
+  readonly metricsOnly?: boolean | undefined;
   /** @defaultValue as many as its requests hold */
   readonly updateRate?: UpdateRate | undefined;
   /** Whose idempotency keys its updates have: a key that takes the place of another has the same. @defaultValue its id */
@@ -84,6 +90,8 @@ export const settingsShape = {
   keys: patterns(plainText(512)),
   readOnly: z.boolean(),
   requireIdempotencyKey: z.boolean().optional(),
+  webhooks: z.boolean().optional(),
+  metricsOnly: z.boolean().optional(),
   rate: z.strictObject({
     requests: z.int(requestsError).min(1, requestsError).max(MAX_REQUESTS, requestsError),
     windowSeconds,

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { noteApiKey } from '../../web/request-log.js';
+import { apiKeyIdOf, noteApiKey } from '../../web/request-log.js';
 import { Problem } from '../../web/problems.js';
 import { restrictAccess } from './access.js';
 import { keyWithSecret } from './api-key.js';
@@ -21,6 +21,8 @@ export const KEY_PROBLEMS = [
 /** The handler before all endpoints under `/v1`, and what it takes to end it. */
 export interface KeyGuard {
   readonly handler: RequestHandler;
+  /** Whether a request that was let in still would be: its key may have been revoked, or the first one been made. */
+  mayStay(response: Response): Promise<boolean>;
   close(): void;
 }
 
@@ -51,6 +53,11 @@ export function requireKey(knownKeys: KeyCache, isClosed: () => boolean): KeyGua
         countUpdates(response, updateRates.of(key, key.updateRate));
       }
       await limits.of(key.rate)(request, response, next);
+    },
+    mayStay: async (response) => {
+      const { byId, required } = await knownKeys.current();
+      const id = apiKeyIdOf(response);
+      return id === undefined ? !required && !isClosed() : byId.has(id);
     },
     close: () => {
       limits.close();

@@ -7,6 +7,7 @@ import { producerNemeses } from './producers.js';
 import { redisNemeses } from './redis.js';
 import { removalNemeses } from './removals.js';
 import { strangerNemeses } from './strangers.js';
+import { subscriberNemeses } from './subscribers.js';
 import { workerNemeses } from './workers.js';
 
 export type { Nemesis } from './nemesis.js';
@@ -21,4 +22,5 @@ export const NEMESES: readonly Nemesis[] = [
   ...removalNemeses,
   ...strangerNemeses,
   ...producerNemeses,
+  ...subscriberNemeses,
 ];

@@ -24,6 +24,9 @@ async function toSome(
   const jobs = await queue.getJobs([state], 0, LOOK_AT);
   let done = 0;
   for (const job of random.shuffle(jobs).slice(0, random.int(1, 5))) {
+    if (state === 'delayed' && job.repeatJobKey !== undefined) {
+      continue; // no one may move the next run of a schedule
+    }
     try {
       await act(job, queue);
       done += 1;
@@ -139,7 +142,7 @@ const retryAtOnce: Nemesis = {
 export async function promoteDelayed({ queues }: World): Promise<void> {
   for (const queue of queues) {
     for (const job of await queue.getDelayed()) {
-      if (job.attemptsStarted === 0) {
+      if (job.attemptsStarted === 0 && job.repeatJobKey === undefined) {
         await job.promote().catch(() => undefined); // it was due
       }
     }

@@ -36,7 +36,8 @@ function remove(state: JobType, weight: number): Nemesis {
     act: async (world, random) => {
       const queue = pickQueue(random, world.queues);
       const jobs = world.keyedOnly ? [] : await queue.getJobs([state], 0, 50);
-      const chosen = random.shuffle(jobs).slice(0, random.int(1, MAX_REMOVED));
+      const own = jobs.filter(({ repeatJobKey }) => repeatJobKey === undefined); // a schedule stands still without its next run
+      const chosen = random.shuffle(own).slice(0, random.int(1, MAX_REMOVED));
       if (chosen.length === 0) {
         return false;
       }

@@ -1,6 +1,6 @@
 import { isRequeued } from '../../../src/jobs/job-id.js';
 import { describeCell } from '../../../src/redis/cell.js';
-import type { Cell } from '../../../src/index.js';
+import type { Cell, OutcomeEvent } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
 import type { Submission } from '../journal.js';
 
@@ -17,7 +17,18 @@ export interface Evidence {
   readonly jobs: readonly JobRecord[];
   /** By operation and idempotency key, see `keyName`: "tally/form slot fingerprint update-id outcome". */
   readonly idempotencyReceipts: ReadonlyMap<string, string>;
+  /** Absent where no outcomes are told. */
+  readonly told?: Told;
   readonly acts: Pick<Acts, 'retried' | 'retriedQueues' | 'removed' | 'foreignQueues' | 'clockMoved'>;
+}
+
+/** What stands in the stream of outcomes, and what of it a subscriber was told. */
+export interface Told {
+  readonly events: readonly OutcomeEvent[];
+  /** Where numbers are missing. */
+  readonly gaps: readonly string[];
+  /** The ids of events. */
+  readonly heard: ReadonlySet<string>;
 }
 
 /** A job as Redis holds it, or held it before it was removed. Records are in Tally's form, see `src/jobs/form.ts`. */

@@ -7,6 +7,8 @@ import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
 import type { Change } from './changes.js';
 import { keyName } from './evidence.js';
+import { revertedBy } from './reverts.js';
+import { tickAt } from './ticks.js';
 import type { Evidence, JobRecord } from './evidence.js';
 
 /** One update in one job, and what that job says became of it. */
@@ -77,9 +79,24 @@ export class History {
     return this.updates.filter(({ changes }) => changes.length > 0);
   }
 
-  /** The jobs that producers made, without those that batches put back, and those for what is over, which workers make, too. */
+  /**
+   * The jobs that producers made, without those that batches put back, those for what is over, which workers make, too, reverts, and
+   * runs of schedules.
+   */
   get submitted(): readonly JobUpdate[] {
-    return this.updates.filter(({ job }) => !isRequeued(job.id) && job.operation !== inventoryExpire.name);
+    return this.updates.filter(
+      (update) =>
+        !isRequeued(update.job.id) &&
+        update.job.operation !== inventoryExpire.name &&
+        revertedBy(update) === undefined &&
+        tickAt(update.job.id) === undefined,
+    );
+  }
+
+  /** The update at this place, where it was carried last. */
+  carried(name: string, index: number): JobUpdate | undefined {
+    const end = this.endOf(name, index);
+    return end === undefined ? undefined : this.find(end.job.name, end.job.name === name ? index : 0);
   }
 
   private get updatesByPlace(): ReadonlyMap<string, JobUpdate> {

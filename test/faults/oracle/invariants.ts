@@ -5,7 +5,9 @@ import type { Evidence, Violation } from './evidence.js';
 import { History } from './history.js';
 import { everyJobEnded, oneOutcomeEach } from './outcomes.js';
 import { recordsAgree } from './records.js';
+import { revertsCancelOut } from './reverts.js';
 import { refusedChangedNothing } from './refused.js';
+import { toldAsApplied } from './told.js';
 import type { Submission } from '../journal.js';
 
 /** What must hold whatever breaks. */
@@ -18,6 +20,8 @@ export const INVARIANTS: Readonly<Record<number, string>> = {
   6: 'after healing, the queues drain in time without hands',
   7: 'after a cut of the append-only file, what is missing is its end, and sending all again makes it exact',
   8: 'no connection, process or receipt is left behind',
+  9: 'a reverted update and its inverse cancel out, each is reverted once; while workers live, each run of a schedule is made',
+  10: 'the stream of outcomes has every applied update once, in the order of its changes, none that was not, and all were told',
 };
 
 /** Judges a run when nothing is under way any more. */
@@ -31,6 +35,8 @@ export function judge(evidence: Evidence): Violation[] {
     ...violations(4, wholeOrAbsent(evidence)),
     ...violations(5, refusedChangedNothing(evidence, history)),
     ...violations(6, everyJobEnded(evidence)),
+    ...violations(9, revertsCancelOut(evidence, history)),
+    ...violations(10, toldAsApplied(evidence, history)),
   ];
 }
 

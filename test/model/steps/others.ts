@@ -1,6 +1,15 @@
 import { raise } from '../clock.js';
 import type { World } from '../scenario.js';
-import { CANCELLED, isOwnText, outcomesText, receiptName, receiptsLiveFrom, withReceipt } from '../script.js';
+import {
+  CANCELLED,
+  isOwnText,
+  keyReceiptOf,
+  outcomesText,
+  receiptName,
+  receiptsLiveFrom,
+  withCancelledKey,
+  withReceipt,
+} from '../script.js';
 import type { Job, JobIndex, State } from '../state.js';
 import { happened, JOB_NAMES, jobAt, mayHappen, replaced, shifted, withJob } from '../state.js';
 import type { Step } from '../step.js';
@@ -96,11 +105,18 @@ export function jobEventSteps(state: State, index: JobIndex, world: World): Step
 function cancel(before: State, index: JobIndex, world: World): Step {
   const sent = withJob(happened(before, 'cancel'), index, { status: 'waiting', isCancelled: true });
   const name = receiptName(index, world);
-  const isTooLate = sent.receipts[name] !== undefined;
+  const { keyed } = jobAt(before, index);
+  const looksForKey = keyed && world.rules.cancelLooksFor === 'both receipts';
+  const isKeyUsed = looksForKey && keyReceiptOf(before, index, world) !== undefined;
+  const isTooLate = sent.receipts[name] !== undefined || isKeyUsed;
   const state = isTooLate ? happened(before, 'cancel') : sent;
   const { updates } = jobAt(state, index);
   const text = `${JOB_NAMES[index]} is ${isTooLate ? 'not cancellable' : 'cancelled'}`;
-  return event(text, isTooLate ? state : withReceipt(state, name, outcomesText(updates, CANCELLED), world));
+  if (isTooLate) {
+    return event(text, state);
+  }
+  const cancelled = withReceipt(state, name, outcomesText(updates, CANCELLED), world);
+  return event(text, withCancelledKey(cancelled, index, world));
 }
 
 /** What happens to the whole: the cause of failures goes, the clock is noted, or steps. */

@@ -68,11 +68,12 @@ function lookUp(state: State, index: 0 | 1, status: 'looked up' | 'ready', world
     const unsent = withJob(state, index, { status: 'unsent', stamp: 0, sentAt: 0 });
     return progress(`the stamp of ${JOB_NAMES[index]} is too old to be used`, unsent);
   }
-  const isFound = keyReceiptOf(state, index, world) !== undefined;
+  const found = keyReceiptOf(state, index, world);
+  const isFound = found !== undefined;
   const what = isFound ? 'is found: its caller has the outcome, and it is not added' : 'is looked up: not found';
   return progress(
     `the key of ${JOB_NAMES[index]} ${what}`,
-    withJob(state, index, { status: isFound ? 'answered' : status }),
+    withJob(state, index, isFound ? { status: 'answered', isCancelled: found.isCancelled } : { status }),
   );
 }
 

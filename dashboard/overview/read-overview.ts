@@ -1,0 +1,140 @@
+import type { Operation } from '../../src/operations/operation.js';
+import type { PartitionCount } from '../../src/layout/layout.js';
+import { examine } from '../../src/doctor/examine.js';
+import type { Store } from '../../src/layout/store.js';
+import { readProcesses } from '../../src/metrics/processes.js';
+import type { ConnectedProcess } from '../../src/metrics/processes.js';
+import { workerFactsOf } from '../../src/metrics/pulse-form.js';
+import { reportQueues } from '../../src/metrics/queue-report.js';
+import type { QueueReport } from '../../src/metrics/queue-report.js';
+import type { Registry } from '../../src/operations/registry.js';
+import { groupFailures } from '../../src/producers/failures/group-failures.js';
+import type { GroupedFailures } from '../../src/producers/failures/group-failures.js';
+import { readHotKeys, readRates, sumOf } from '../../src/readers/read-pulse.js';
+import type { Rates } from '../../src/readers/read-pulse.js';
+import { readSchedules } from '../../src/readers/read-schedules.js';
+import type { Schedule } from '../../src/readers/read-schedules.js';
+import { nodeName } from '../../src/redis/node-name.js';
+import { readServerFacts } from '../../src/redis/server-facts.js';
+import type { ServerFacts } from '../../src/redis/server-facts.js';
+import type { RedisTarget } from '../../src/redis/target.js';
+import { toMs } from '../../src/redis/server-time.js';
+import { judge } from './verdict.js';
+import type { Trouble } from './verdict.js';
+import type { Finding } from '../../src/redis/requirements.js';
+
+export interface Overview {
+  readonly nowMs: number;
+  readonly troubles: readonly Trouble[];
+  readonly queues: readonly QueueReport[];
+  readonly failures: GroupedFailures;
+  readonly processes: readonly ConnectedProcess[];
+  /** The last hour by minutes, the current one last. */
+  readonly minutes: readonly Rates[];
+  readonly hour: Rates;
+  readonly day: Rates;
+  readonly hotKeys: readonly { readonly key: string; readonly updates: number }[];
+  readonly servers: readonly (ServerFacts & { readonly node: string })[];
+  readonly schedules: readonly Schedule[];
+  /** What doctor says; undefined while it looks for the first time. */
+  readonly findings: readonly Finding[] | undefined;
+}
+
+export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'masters' | 'logger'> {
+  readonly registry: Registry;
+  readonly target: RedisTarget;
+  readonly namespace: string;
+  readonly prefix: string;
+  readonly partitions: PartitionCount | undefined;
+  readonly operations: readonly Operation[];
+}
+
+/** Failed jobs that the overview looks at: the page of failures looks at all. */
+const FAILURES_LOOKED = 2_000;
+
+const HOT_SHOWN = 10;
+
+/** What costs more is read less often, whoever looks. */
+const EVERY_MS = { overview: 2_000, failures: 10_000, doctor: 60_000 } as const;
+
+/** Reads the overview for all who look at it at once. */
+export class OverviewReader {
+  readonly #overview = new Remembered(EVERY_MS.overview, () => this.#read());
+  readonly #failures: Remembered<GroupedFailures>;
+  readonly #findings: Remembered<readonly Finding[]>;
+
+  constructor(private readonly source: OverviewSource) {
+    this.#failures = new Remembered(EVERY_MS.failures, () => groupFailures(source, { filter: {} }, 0, FAILURES_LOOKED));
+    this.#findings = new Remembered(EVERY_MS.doctor, () => findingsOf(source));
+  }
+
+  read(): Promise<Overview> {
+    return this.#overview.read();
+  }
+
+  async #read(): Promise<Overview> {
+    const { source } = this;
+    const { redis, keys, masters, registry } = source;
+    const { answering, faults } = await masters.look();
+    const nowMs = toMs(await redis.time());
+    void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
+    const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
+      reportQueues({ ...source, queues: registry.queues }),
+      this.#failures.read(),
+      readProcesses(redis, keys, nowMs),
+      readRates(source, 'minute', 60, nowMs),
+      readRates(source, 'hour', 24, nowMs),
+      readHotKeys(source, nowMs, HOT_SHOWN),
+      readSchedules(source),
+      ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
+    ]);
+    const [hour, day] = [sumOf(minutes), sumOf(hours)];
+    const findings = this.#findings.latest;
+    const troubles = judge({
+      queues,
+      faults,
+      servers,
+      failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
+      quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
+      findings: findings ?? [],
+    });
+    return { nowMs, troubles, queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, findings };
+  }
+}
+
+async function findingsOf(source: OverviewSource): Promise<readonly Finding[]> {
+  const { target: redis, namespace, prefix, partitions, operations } = source;
+  return examine({ redis, namespace, prefix, partitions, operations, role: 'dashboard', cells: [] });
+}
+
+/** Reads something anew when it is asked for and the last reading is over; those who ask meanwhile share it. */
+class Remembered<T> {
+  #reading: Promise<T> | undefined;
+  #latest: T | undefined;
+  #readAtMs = -Infinity;
+
+  constructor(
+    private readonly everyMs: number,
+    private readonly readNow: () => Promise<T>,
+  ) {}
+
+  get latest(): T | undefined {
+    return this.#latest;
+  }
+
+  read(): Promise<T> {
+    if (this.#latest !== undefined && performance.now() - this.#readAtMs < this.everyMs) {
+      return Promise.resolve(this.#latest);
+    }
+    this.#reading ??= this.readNow()
+      .then((value) => {
+        this.#latest = value;
+        this.#readAtMs = performance.now();
+        return value;
+      })
+      .finally(() => {
+        this.#reading = undefined;
+      });
+    return this.#reading;
+  }
+}

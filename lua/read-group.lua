@@ -1,0 +1,50 @@
+-- Gives a subscriber the next entries of its group, and notices when some are missing: removed before the group came to them.
+--
+-- KEYS     1 the stream of outcomes
+--          2 the hash of the group:
+--              id, number           of the last entry that it was given, and of the last update in it
+--              gaps, lost           how often something was missing, and how many updates, as far as that is known
+--              gap                  what is missing and nobody was told of yet: "from-id to-id updates", "-" where it is not known
+-- ARGV     1 the group
+--          2 the consumer
+--          3 how many entries at most
+-- Returns  the entries; what is missing, or false; the id of the last entry that the group was given
+
+local stream, group_key = KEYS[1], KEYS[2]
+local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', stream, '>')
+local entries = found and found[1][2] or {}
+local known = redis.call('HMGET', group_key, 'id', 'number', 'gap')
+local id, number, gap = known[1] or '0-0', tonumber(known[2]), known[3]
+
+local function note_gap(to_id, missing)
+  local from_id, lost = id, missing > 0 and string.format('%.0f', missing) or '-'
+  if missing > 0 then
+    redis.call('HINCRBY', group_key, 'lost', lost)
+  end
+  redis.call('HINCRBY', group_key, 'gaps', '1')
+  if gap then
+    local earlier_from, earlier_lost = string.match(gap, '^(%S+) %S+ (%S+)$')
+    from_id = earlier_from or from_id
+    lost = tonumber(earlier_lost) and tonumber(lost) and string.format('%.0f', earlier_lost + lost) or '-'
+  end
+  gap = from_id .. ' ' .. to_id .. ' ' .. lost
+  redis.call('HSET', group_key, 'gap', gap)
+end
+
+for _, entry in ipairs(entries) do
+  local last, updates = numbers_in(entry[2])
+  if last then
+    if number and last - updates ~= number then
+      note_gap(entry[1], last - updates - number)
+    end
+    number = last
+  end
+  id = entry[1]
+end
+if #entries > 0 then
+  redis.call('HSET', group_key, 'id', id)
+  if number then
+    redis.call('HSET', group_key, 'number', string.format('%.0f', number))
+  end
+end
+return { entries, gap, id }

@@ -1,0 +1,40 @@
+import { readGroups } from '../jobs/told-groups.js';
+import type { GroupReading } from '../jobs/told-groups.js';
+import { createKeys } from '../redis/keys.js';
+import type { Namespace } from '../redis/keys.js';
+import type { Finding } from '../redis/requirements.js';
+import { count, ok, warning } from './finding.js';
+import type { Masters } from './masters.js';
+
+const SUBJECT = 'subscribers';
+
+/** Whether the groups that listen to outcomes miss nothing, see docs/outcomes.md. Nothing where outcomes are not told. */
+export async function checkSubscribers({ nodes, isCluster }: Masters, names: Namespace): Promise<Finding[]> {
+  const [node] = nodes;
+  if (isCluster || node === undefined) {
+    return [];
+  }
+  const groups = await readGroups(node.redis, createKeys(names));
+  const findings = groups.flatMap(judge);
+  return groups.length > 0 && findings.length === 0
+    ? [ok(SUBJECT, `${count(groups.length, 'group')} of subscribers: no outcome was missed or set aside`)]
+    : findings;
+}
+
+function judge({ name, gaps, lost, dead }: GroupReading): Finding[] {
+  const missed = lost > 0 ? `${count(lost, 'update')} or more` : 'outcomes';
+  return [
+    ...(gaps === 0
+      ? []
+      : [
+          warning(
+            SUBJECT,
+            `the group "${name}" has missed ${missed}, which were removed before it came to them: let workers keep more ` +
+              `(TALLY_OUTCOMES_KEEP_UPDATES, TALLY_OUTCOMES_KEEP_MS), or let it run faster; see docs/outcomes.md`,
+          ),
+        ]),
+    ...(dead === 0
+      ? []
+      : [warning(SUBJECT, `the group "${name}" has set ${count(dead, 'event')} aside: see docs/outcomes.md`)]),
+  ];
+}

@@ -1,0 +1,31 @@
+import { Counter } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** Counts what the subscribers of a process do. */
+export class SubscriberMetrics {
+  readonly #events: Counter<'group' | 'result'>;
+  readonly #gaps: Counter<'group'>;
+
+  constructor(register: Registry) {
+    this.#events = new Counter({
+      name: 'tally_subscriber_events_total',
+      help: 'Calls of the handlers of outcomes: handled, failed, or set aside after too many that failed.',
+      labelNames: ['group', 'result'],
+      registers: [register],
+    });
+    this.#gaps = new Counter({
+      name: 'tally_subscriber_gaps_total',
+      help: 'How often a subscriber was told that outcomes were removed before its group came to them.',
+      labelNames: ['group'],
+      registers: [register],
+    });
+  }
+
+  count(group: string, result: 'handled' | 'failed' | 'set aside'): void {
+    this.#events.inc({ group, result: result.replace(' ', '_') });
+  }
+
+  gap(group: string): void {
+    this.#gaps.inc({ group });
+  }
+}

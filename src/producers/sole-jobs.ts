@@ -1,0 +1,27 @@
+import type { JobsOptions } from 'bullmq';
+import type { Operation } from '../operations/operation.js';
+import type { KeyTerms, PendingUpdate, Sender } from './sender.js';
+
+/** Updates on their way that have their jobs for themselves. */
+export class SoleJobs {
+  readonly #sending = new Set<Promise<void>>();
+
+  constructor(private readonly sender: Pick<Sender, 'send'>) {}
+
+  get size(): number {
+    return this.#sending.size;
+  }
+
+  send(operation: Operation, item: PendingUpdate, options: JobsOptions, terms?: KeyTerms): void {
+    const sending = this.sender.send(operation, [item], options, terms).then((submissions) => {
+      submissions.forEach(item.resolve);
+    }, item.reject);
+    this.#sending.add(sending);
+    void sending.then(() => this.#sending.delete(sending));
+  }
+
+  /** Resolves when all so far are sent or refused. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#sending);
+  }
+}

@@ -1,0 +1,146 @@
+import { TallyError } from '../errors.js';
+import { decodeFailure, decodeRecord } from '../jobs/form.js';
+import { updateId } from '../jobs/job-id.js';
+import { jobIdOfTold, TOLD_FORM } from '../jobs/told.js';
+import type { ToldEntry } from '../jobs/told.js';
+import { parseWithFastPath } from '../lib/schema-fast-path.js';
+import { decodeOutcome, failedOutcome, isUndone, kindOf, readReason } from '../operations/outcome.js';
+import type { Outcome } from '../operations/outcome.js';
+import type { Registry } from '../operations/registry.js';
+import type { Keys } from '../redis/keys.js';
+import { CellChanges } from './cell-changes.js';
+import type { CellChange, OutcomeData, OutcomeEvent } from './event.js';
+
+interface DecoderDeps {
+  readonly registry: Registry;
+  readonly keys: Pick<Keys, 'isReserved'>;
+  readonly namespace: string;
+}
+
+/** An event, and the place of its update in the entry. */
+interface EventAt {
+  readonly index: number;
+  readonly event: OutcomeEvent;
+}
+
+/** An outcome of no update in particular. */
+const NOT_APPLIED = failedOutcome('', '');
+
+/** The data of a job, as far as they are what they should be. */
+interface JobData {
+  readonly updates?: readonly unknown[];
+  readonly idempotencyKeys?: Readonly<Record<string, string | readonly [owner: string, key: string]>>;
+}
+
+/** Makes events of the entries in the stream of outcomes. */
+export class EntryDecoder {
+  constructor(private readonly deps: DecoderDeps) {}
+
+  /**
+   * The events of an entry, in the order of its updates. Those that were answered from their keys, or are put back as jobs of
+   * their own, have none.
+   *
+   * @throws TallyError `NEWER_FORM` for an entry of a newer version: it is not read as something else
+   */
+  eventsOf(entry: ToldEntry): EventAt[] {
+    const { form, fields } = entry;
+    if (form > TOLD_FORM || isNewer(fields['r'])) {
+      throw new TallyError('NEWER_FORM', 'a newer version of Tally tells these outcomes: update this program');
+    }
+    const failure = fields['f'];
+    return failure === undefined ? this.#decided(entry) : this.#failed(entry, failure);
+  }
+
+  #decided(entry: ToldEntry): EventAt[] {
+    const { outcomes } = decodeRecord(entry.fields['r']) ?? { outcomes: [] };
+    const changes = CellChanges.of(entry.fields, this.deps.keys.isReserved);
+    const data = dataOf(entry);
+    return outcomes.flatMap((outcome, index) => {
+      const cells = changes.next(outcome);
+      return kindOf(outcome) === 'duplicate' || isUndone(outcome)
+        ? []
+        : [
+            {
+              index,
+              event: this.#event(entry, index, this.#outcome(entry.operation, data, index, outcome), cells, data),
+            },
+          ];
+    });
+  }
+
+  #failed(entry: ToldEntry, failure: string): EventAt[] {
+    const outcome = decodeFailure(failure);
+    const { i, t } = entry.fields;
+    const changes = CellChanges.of(entry.fields, this.deps.keys.isReserved);
+    const data = dataOf(entry);
+    const all = Array.from({ length: entry.updates }, (_, index) => ({ index, cells: changes.next(NOT_APPLIED) }));
+    const told = i === undefined ? undefined : new Set(i.split(',').map(Number));
+    return all
+      .filter(({ index }) => told?.has(index) ?? true)
+      .map(({ index, cells }) => ({
+        index,
+        event: this.#event(entry, index, { ...outcome, attempt: Number(t) }, cells, data),
+      }));
+  }
+
+  /** In words, where the operation and its params are known here; else what the script itself said. */
+  #outcome(operationName: string, { updates = [] }: JobData, index: number, text: string): Outcome {
+    const operation = this.deps.registry.find(operationName);
+    const parsed = operation && parseWithFastPath(operation.params, operation.accept, updates[index]);
+    try {
+      if (operation !== undefined && parsed?.success === true) {
+        return decodeOutcome(text, operation, parsed.data);
+      }
+    } catch {
+      // The operation is another one here than where it was applied.
+    }
+    const status = kindOf(text);
+    return status === 'applied' || status === 'duplicate'
+      ? { status: 'applied', result: undefined }
+      : { status, ...readReason(text) };
+  }
+
+  #event(
+    { id, operation, atMs }: ToldEntry,
+    index: number,
+    outcome: Outcome & { readonly attempt?: number },
+    cells: readonly CellChange[],
+    { idempotencyKeys = {} }: JobData,
+  ): OutcomeEvent {
+    const update = updateId(id, index);
+    const key = idempotencyKeys[index];
+    const data: OutcomeData = {
+      id: update,
+      jobId: jobIdOfTold(id),
+      operation,
+      ...outcome,
+      cells,
+      ...(key !== undefined && { idempotencyKey: typeof key === 'string' ? key : key[1] }),
+    };
+    const subject = cells[0]?.key;
+    return {
+      specversion: '1.0',
+      id: [update, outcome.status, ...(outcome.attempt === undefined ? [] : [outcome.attempt])].join(':'),
+      source: `/tally/${this.deps.namespace}`,
+      type: `tally.${operation}.${outcome.status}`,
+      ...(subject !== undefined && { subject }),
+      time: new Date(atMs).toISOString(),
+      datacontenttype: 'application/json',
+      data,
+    };
+  }
+}
+
+function isNewer(record: string | undefined): boolean {
+  return record !== undefined && decodeRecord(record) === undefined;
+}
+
+/** Somebody else may have added the job, with whatever data. */
+function dataOf({ fields }: ToldEntry): JobData {
+  try {
+    const data = JSON.parse(fields['d'] ?? '') as JobData | null;
+    return typeof data === 'object' && data !== null && Array.isArray(data.updates) ? data : {};
+  } catch {
+    return {};
+  }
+}

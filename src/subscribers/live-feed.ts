@@ -1,0 +1,216 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { decodeCursor } from './cursor.js';
+import type { OutcomeReader, Page } from './outcome-reader.js';
+
+/** Events at hand for those who are a little behind: some 4 MB. Who is further behind reads for himself. */
+const KEPT_EVENTS = 4_000;
+
+/** Jobs of the stream to read at a time: the events of one page go to all at once. */
+const JOBS_A_PAGE = 16;
+
+const LOOK_EVERY_MS = 30_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Follows the stream for any number of clients with one reader. All who are at its end share what it reads; who is further behind
+ * reads for himself until he has caught up. Clients pull: one that is slow falls behind, and holds up nobody.
+ */
+export class LiveFeed {
+  /** Each begins where the one before ended. */
+  readonly #pages: Page[] = [];
+  /** The place of the page in `#pages` that begins at a cursor, plus how many have been dropped from its front. */
+  readonly #byStart = new Map<string, number>();
+  #dropped = 0;
+  #kept = 0;
+  #start = '';
+  #end = '';
+  #clients = 0;
+  #stop = new AbortController();
+  readonly #waiting = new Set<() => void>();
+
+  constructor(
+    private readonly reader: OutcomeReader,
+    private readonly logger: Logger,
+  ) {}
+
+  get clients(): number {
+    return this.#clients;
+  }
+
+  /**
+   * Tells all that lies behind a cursor, and then what comes, until the signal is given. While Redis is away nothing comes, and no
+   * error either.
+   *
+   * @throws TallyError `INVALID_CURSOR`
+   */
+  async *follow(cursor: string, signal: AbortSignal): AsyncGenerator<Page, void> {
+    decodeCursor(cursor);
+    this.#enter();
+    try {
+      while (!signal.aborted) {
+        const page = await this.#next(cursor, signal);
+        if (page !== undefined) {
+          cursor = page.cursor;
+          yield page;
+        }
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** The page behind a cursor; undefined when it was worth waiting for, but has not come. */
+  async #next(cursor: string, signal: AbortSignal): Promise<Page | undefined> {
+    const at = this.#byStart.get(cursor);
+    if (at !== undefined) {
+      return this.#pages[at - this.#dropped];
+    }
+    if (this.#end !== '' && !isBehind(cursor, this.#end)) {
+      await this.#arrival(signal);
+      return undefined;
+    }
+    const shared = this.#end !== '' && !isBehind(cursor, this.#start) ? this.#restOfPage(cursor) : undefined;
+    return shared ?? (await this.#readAlone(cursor, signal));
+  }
+
+  /** Of the page that a cursor lies in, what lies behind it. */
+  #restOfPage(cursor: string): Page | undefined {
+    const page = this.#pages.find((it) => isBehind(cursor, it.cursor));
+    if (page === undefined || page.gap !== undefined) {
+      return undefined; // on which side of the cursor the gap lies, the reader has to say
+    }
+    return { ...page, events: page.events.filter((event) => isBehind(cursor, event.cursor)) };
+  }
+
+  async #readAlone(cursor: string, signal: AbortSignal): Promise<Page | undefined> {
+    try {
+      const page = await this.reader.read(cursor, JOBS_A_PAGE);
+      if (page.isLast && page.cursor === cursor && page.gap === undefined) {
+        // The feed has not begun, or is about to read what comes next.
+        await this.reader.untilMore(cursor, RETRY_MS, signal);
+      }
+      return page;
+    } catch (error) {
+      this.logger.debug({ err: error }, 'could not read outcomes, trying again');
+      await pause(RETRY_MS, signal);
+      return undefined;
+    }
+  }
+
+  /** Resolves with the next page, or when the signal is given. Races of promises would pile up on the longest-lived one. */
+  #arrival(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const arrived = () => {
+        this.#waiting.delete(arrived);
+        signal.removeEventListener('abort', arrived);
+        resolve();
+      };
+      this.#waiting.add(arrived);
+      signal.addEventListener('abort', arrived);
+    });
+  }
+
+  #enter(): void {
+    this.#clients += 1;
+    if (this.#clients === 1) {
+      this.#stop = new AbortController();
+      void this.#run(this.#stop.signal);
+    }
+  }
+
+  #leave(): void {
+    this.#clients -= 1;
+    if (this.#clients === 0) {
+      this.#stop.abort();
+    }
+  }
+
+  /** Reads on as long as there are clients. */
+  async #run(signal: AbortSignal): Promise<void> {
+    let cursor = '';
+    this.#forget(cursor);
+    while (!signal.aborted) {
+      try {
+        if (cursor === '') {
+          cursor = await this.reader.cursorAt('now');
+          if (signal.aborted) {
+            return; // another run may have begun
+          }
+          this.#forget(cursor);
+        }
+        const page = await this.reader.read(cursor, JOBS_A_PAGE);
+        if (signal.aborted) {
+          return;
+        }
+        if (page.cursor !== cursor || page.gap !== undefined) {
+          this.#add(cursor, page);
+          cursor = page.cursor;
+        }
+        if (page.isLast) {
+          await this.reader.untilMore(cursor, LOOK_EVERY_MS, signal);
+        }
+      } catch (error) {
+        this.logger.debug({ err: error }, 'could not read outcomes, trying again');
+        await pause(RETRY_MS, signal);
+      }
+    }
+  }
+
+  #add(start: string, page: Page): void {
+    this.#byStart.set(start, this.#dropped + this.#pages.length);
+    this.#pages.push(page);
+    this.#kept += 1 + page.events.length;
+    this.#end = page.cursor;
+    while (this.#kept > KEPT_EVENTS && this.#pages.length > 1) {
+      this.#dropFirst();
+    }
+    wakeInTurns([...this.#waiting]);
+  }
+
+  #dropFirst(): void {
+    const page = this.#pages.shift();
+    if (page !== undefined) {
+      this.#byStart.delete(this.#start);
+      this.#dropped += 1;
+      this.#kept -= 1 + page.events.length;
+      this.#start = page.cursor;
+    }
+  }
+
+  #forget(cursor: string): void {
+    this.#pages.length = 0;
+    this.#byStart.clear();
+    this.#kept = 0;
+    this.#start = this.#end = cursor;
+  }
+}
+
+/** Clients that are told in one turn of the event loop: some 3 ms. */
+const WOKEN_A_TURN = 100;
+
+/** However many clients there are, other requests come in between. */
+function wakeInTurns(waiting: readonly (() => void)[]): void {
+  for (const arrived of waiting.slice(0, WOKEN_A_TURN)) {
+    arrived();
+  }
+  if (waiting.length > WOKEN_A_TURN) {
+    setImmediate(wakeInTurns, waiting.slice(WOKEN_A_TURN));
+  }
+}
+
+/** Whether what stands at the second cursor is told after the first one. */
+function isBehind(one: string, other: string): boolean {
+  const [first, second] = [decodeCursor(one), decodeCursor(other)];
+  const [ms = 0, sequence = 0] = first.entryId.split('-').map(Number);
+  const [otherMs = 0, otherSequence = 0] = second.entryId.split('-').map(Number);
+  return ms === otherMs
+    ? sequence === otherSequence
+      ? first.index < second.index
+      : sequence < otherSequence
+    : ms < otherMs;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal }).catch(() => undefined);
+}

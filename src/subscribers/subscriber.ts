@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { z } from 'zod';
+import { ConfigurationError } from '../errors.js';
+import { openStore } from '../layout/store.js';
+import type { Store } from '../layout/store.js';
+import { checkOptions } from '../lib/check-options.js';
+import { withinTime } from '../lib/timeouts.js';
+import type { Operation } from '../operations/operation.js';
+import { createRegistry } from '../operations/registry.js';
+import { DeadLetters } from './dead-letters.js';
+import { EntryDecoder } from './entry-decoder.js';
+import { handleEvent } from './event-handler.js';
+import { isWanted } from './filter.js';
+import { GroupMember } from './group.js';
+import type { GivenEntry } from './group.js';
+import type { Gap } from './outcome-reader.js';
+import { isoOf } from './stream-ids.js';
+import { StreamTail } from './stream-tail.js';
+import { subscriberSchema } from './subscriber-options.js';
+import type { SubscriberOptions } from './subscriber-options.js';
+
+/** How long at most nothing is asked while nothing comes. */
+const IDLE_MS = 1_000;
+
+/** After an error of Redis. */
+const RETRY_MS = 1_000;
+
+/**
+ * Listens to the outcomes of updates, which workers tell with `outcomes: true`. It starts by itself; see
+ * {@link TallySubscriber.ready}.
+ *
+ * @throws ConfigurationError for options that don't fit
+ */
+export function createSubscriber<Custom extends Operation = never>(
+  options: SubscriberOptions<Custom>,
+): TallySubscriber {
+  return new TallySubscriber(checkOptions('createSubscriber', subscriberSchema, options));
+}
+
+export class TallySubscriber {
+  /** What the group has set aside, since `onOutcome` threw again and again. */
+  readonly deadLetters: DeadLetters;
+  readonly #store: Store;
+  readonly #member: GroupMember;
+  readonly #tail: StreamTail;
+  readonly #decoder: EntryDecoder;
+  /** Entries that are being handled, by id. */
+  readonly #inHand = new Map<string, { readonly done: Promise<void>; readonly abort: () => void }>();
+  readonly #stopping = new AbortController();
+  readonly #started: Promise<void>;
+  readonly #running: Promise<void>;
+  readonly #keeping: NodeJS.Timeout;
+  #lookedForDeadAtMs = -Infinity;
+  #closing: Promise<void> | undefined;
+
+  /** @internal use {@link createSubscriber} */
+  constructor(private readonly options: z.output<typeof subscriberSchema>) {
+    const { group, takeOverAfterMs } = options;
+    this.#store = openStore({ ...options, connectionName: 'tally-subscriber' });
+    const { redis, keys, logger } = this.#store;
+    this.deadLetters = new DeadLetters(this.#store, group);
+    this.#member = new GroupMember(this.#store, group, randomUUID());
+    this.#tail = new StreamTail(redis, keys.outcomes);
+    this.#decoder = new EntryDecoder({ ...options, registry: createRegistry(options.operations), keys });
+    this.#keeping = setInterval(() => void this.#keep(), takeOverAfterMs / 3);
+    this.#started = this.#open();
+    this.#running = this.#started.then(
+      () => this.#run(),
+      (error: unknown) => {
+        if (!this.#isStopping()) {
+          logger.error({ err: error, group }, 'the subscriber did not start');
+        }
+      },
+    );
+  }
+
+  /**
+   * Resolves once the group is there: what is told from now on reaches it. Waits for as long as Redis is unreachable.
+   *
+   * @throws ConfigurationError when this Redis can't be used, e.g. because it is a Cluster
+   */
+  ready(): Promise<void> {
+    return this.#started;
+  }
+
+  /** Takes no more events, waits for those that are being handled for `closeTimeoutMs`, and leaves the rest to others at once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #open(): Promise<void> {
+    const { redis } = this.#store;
+    const { start } = this.options;
+    if (redis.isCluster) {
+      throw new ConfigurationError('createSubscriber: outcomes can not be told on a Redis Cluster yet: use one server');
+    }
+    try {
+      await this.#member.open(start instanceof Date ? start.getTime() : start);
+    } catch (error) {
+      const { name, message } = error as Error;
+      throw name === 'ReplyError' ? new ConfigurationError(`createSubscriber: ${message}`, { cause: error }) : error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { logger } = this.#store;
+    while (!this.#isStopping()) {
+      try {
+        await this.#step();
+      } catch (error) {
+        if (this.#isStopping()) {
+          return;
+        }
+        const isGone = (error as Error).message.startsWith('NOGROUP');
+        logger.warn({ err: error }, isGone ? 'the group was removed, making it anew' : 'could not read outcomes');
+        await (isGone ? this.#open().catch(() => undefined) : undefined);
+        await wait(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Takes as many entries as there is room for; waits where there is none, or nothing comes. */
+  async #step(): Promise<void> {
+    if (this.#room() === 0) {
+      await Promise.race([...this.#inHand.values()].map(({ done }) => done));
+      return;
+    }
+    await this.#takeOver();
+    const room = this.#room();
+    if (room === 0 || this.#isStopping()) {
+      return;
+    }
+    const { entries, gap, lastId } = await this.#member.read(room);
+    if (gap !== undefined && (await this.#tellGap(gap))) {
+      await this.#member.gapTold();
+    }
+    entries.forEach((entry) => {
+      this.#begin(entry);
+    });
+    if (entries.length === 0) {
+      await this.#tail.untilBehind(lastId, IDLE_MS, this.#stopping.signal);
+    }
+  }
+
+  #room(): number {
+    return this.options.concurrency - this.#inHand.size;
+  }
+
+  async #takeOver(): Promise<void> {
+    const { takeOverAfterMs } = this.options;
+    if (performance.now() < this.#lookedForDeadAtMs + Math.min(takeOverAfterMs, 5_000) / 2) {
+      return;
+    }
+    const { entries, lost } = await this.#member.takeOver(takeOverAfterMs, this.#room());
+    for (const id of lost) {
+      await this.#tellGap({ from: isoOf(id), to: isoOf(id) });
+    }
+    entries.forEach((entry) => {
+      this.#begin(entry);
+    });
+    if (entries.length === 0) {
+      this.#lookedForDeadAtMs = performance.now(); // else there may be more
+    }
+  }
+
+  /** @returns whether somebody took note */
+  async #tellGap(gap: Gap): Promise<boolean> {
+    const { onGap, group, metrics } = this.options;
+    const { logger } = this.#store;
+    logger.warn({ ...gap, group }, 'outcomes were removed from the stream before this group came to them');
+    metrics?.subscribers.gap(group);
+    try {
+      await onGap?.(gap);
+      return true;
+    } catch (error) {
+      logger.error({ err: error, group }, 'onGap failed');
+      return false;
+    }
+  }
+
+  #begin(given: GivenEntry): void {
+    if (this.#inHand.has(given.id)) {
+      return;
+    }
+    const stop = new AbortController();
+    const done = this.#handle(given, stop.signal)
+      .catch((error: unknown) => {
+        const what = 'could not handle the outcomes of a job; they are taken up again';
+        this.#store.logger.error({ err: error, entry: given.id }, what);
+      })
+      .finally(() => this.#inHand.delete(given.id));
+    this.#inHand.set(given.id, {
+      done,
+      abort: () => {
+        stop.abort();
+      },
+    });
+  }
+
+  async #handle({ id, entry }: GivenEntry, stopped: AbortSignal): Promise<void> {
+    const { filter, group, metrics } = this.options;
+    const { logger } = this.#store;
+    const events = entry === undefined ? [] : this.#decoder.eventsOf(entry);
+    const counted = (how: 'handled' | 'failed' | 'set aside') => {
+      metrics?.subscribers.count(group, how);
+    };
+    for (const { event } of events.filter(({ event }) => isWanted(event, filter))) {
+      const deps = { ...this.options, deadLetters: this.deadLetters, logger, counted };
+      if (!(await handleEvent(event, stopped, deps))) {
+        return;
+      }
+    }
+    await this.#member.acknowledge(id);
+  }
+
+  /** Stops what others have taken over, while this process was held up. */
+  async #keep(): Promise<void> {
+    const ids = [...this.#inHand.keys()];
+    if (ids.length === 0) {
+      return;
+    }
+    try {
+      const kept = await this.#member.keep(ids);
+      for (const id of ids.filter((id) => !kept.has(id))) {
+        this.#inHand.get(id)?.abort();
+      }
+    } catch (error) {
+      this.#store.logger.debug({ err: error }, 'could not say that outcomes are being handled');
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { closeTimeoutMs } = this.options;
+    this.#stopping.abort();
+    const handled = Promise.allSettled([...this.#inHand.values()].map(({ done }) => done));
+    await withinTime(handled, closeTimeoutMs);
+    clearInterval(this.#keeping);
+    const left = [...this.#inHand.keys()];
+    for (const { abort } of this.#inHand.values()) {
+      abort();
+    }
+    await withinTime(Promise.allSettled([this.#running, this.#member.leave(left)]), IDLE_MS);
+    this.#tail.close();
+    this.#store.close();
+  }
+}

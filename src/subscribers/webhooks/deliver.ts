@@ -1,0 +1,117 @@
+import { DelayedError, UnrecoverableError } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Connection } from '../../redis/connection.js';
+import type { Keys } from '../../redis/keys.js';
+import type { Script, ScriptRunner } from '../../redis/scripts.js';
+import { attemptDelivery } from './attempt-delivery.js';
+import type { Sending } from './attempt-delivery.js';
+import type { Delivery } from './delivery-queue.js';
+import type { InFlight } from './in-flight.js';
+import type { KnownWebhooks } from './known-webhooks.js';
+import type { Seal } from './seal.js';
+import type { DisabledWhy, Webhook } from './webhook.js';
+
+export interface DeliverDeps {
+  readonly redis: Connection;
+  readonly keys: Pick<Keys, 'webhookTurns'>;
+  readonly scripts: ScriptRunner;
+  readonly takeTurn: Script;
+  readonly known: KnownWebhooks;
+  readonly seal: Seal;
+  readonly inFlight: InFlight;
+  readonly sending: Sending;
+  /** Redis' time, so that one wrong clock does not make all receivers refuse what this process signs. */
+  readonly now: () => Date;
+}
+
+/** An attempt that failed, with how long the target asked to be left alone. */
+export class DeliveryError extends Error {
+  override readonly name = 'DeliveryError';
+
+  constructor(
+    message: string,
+    readonly holdMs: number | undefined,
+  ) {
+    super(message);
+  }
+}
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Makes an attempt at a delivery.
+ *
+ * @returns what became of it, for the board
+ * @throws DeliveryError when it is to be tried again; DelayedError when its turn has not come, which is no attempt
+ */
+export async function deliver(job: Job<Delivery, string>, token: string, deps: DeliverDeps): Promise<string> {
+  const { event, webhook: id } = job.data;
+  const webhook = await deps.known.find(id);
+  if (webhook === undefined) {
+    if (deps.known.unreadable.includes(id)) {
+      throw new DeliveryError('a newer version of Tally has to deliver it', undefined);
+    }
+    return 'not sent: the webhook was removed';
+  }
+  if (webhook.disabled !== undefined) {
+    throw new UnrecoverableError(`not sent: the webhook is disabled (${webhook.disabled.why})`);
+  }
+  await waitForTurn(job, token, webhook, deps);
+  const begunAtMs = performance.now();
+  try {
+    const attempted = await attemptDelivery(event, open(webhook, deps), deps.sending, deps.now());
+    const tookMs = Math.round(performance.now() - begunAtMs);
+    switch (attempted.is) {
+      case 'delivered':
+        return `${attempted.status} after ${tookMs} ms`;
+      case 'gone':
+        await deps.known.disable(id, 'GONE' satisfies DisabledWhy);
+        throw new UnrecoverableError('the target answered 410: the webhook is disabled');
+      case 'failed':
+        if (attempted.holdMs !== undefined) {
+          await askForTurn(webhook, deps, 0, attempted.holdMs);
+        }
+        throw new DeliveryError(attempted.why, attempted.holdMs);
+    }
+  } finally {
+    deps.inFlight.leave(id, performance.now() - begunAtMs);
+  }
+}
+
+function open(webhook: Webhook, { seal, now }: DeliverDeps) {
+  const { id, url, origin, signing, token } = webhook;
+  const valid = signing.filter(({ untilMs }) => untilMs === undefined || untilMs > now().getTime());
+  const secrets = valid.map(({ sealed }) => seal.open(sealed, id));
+  return { url, origin, secrets, ...(token !== undefined && { token: seal.open(token, id) }) };
+}
+
+/** Takes a place at the target; without one the job comes back for it, which does not count as an attempt. */
+async function waitForTurn(job: Job<Delivery, string>, token: string, webhook: Webhook, deps: DeliverDeps) {
+  const { data, attemptsMade } = job;
+  const { id, perMinute } = webhook;
+  const hasTurn = perMinute === undefined || data.turnOf === attemptsMade;
+  const waitMs = await askForTurn(webhook, deps, hasTurn ? 0 : MINUTE_MS / perMinute, 0);
+  if (waitMs > 0) {
+    if (!hasTurn) {
+      await job.updateData({ ...data, turnOf: attemptsMade });
+    }
+    await putOff(job, token, waitMs);
+  }
+  const forPlaceMs = deps.inFlight.enter(id);
+  if (forPlaceMs > 0) {
+    if (!hasTurn) {
+      await job.updateData({ ...data, turnOf: attemptsMade });
+    }
+    await putOff(job, token, forPlaceMs);
+  }
+}
+
+async function askForTurn({ id }: Webhook, deps: DeliverDeps, intervalMs: number, holdMs: number): Promise<number> {
+  const { scripts, takeTurn, keys } = deps;
+  return Number(await scripts.run(takeTurn, [keys.webhookTurns(id)], [Math.ceil(intervalMs), Math.ceil(holdMs)]));
+}
+
+async function putOff(job: Job, token: string, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token);
+  throw new DelayedError();
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { networkSchema } from './target.js';
+
+/** What all who add webhooks or deliver to them are told. */
+export interface WebhookOptions {
+  /**
+   * What secrets of webhooks are sealed with in Redis: 32 random bytes each; the first one seals, all of them open. All processes
+   * need the same.
+   */
+  sealingKeys: readonly Buffer[];
+  /** As this system is called in `WebHook-Request-Origin`: a DNS name. @defaultValue `tally` */
+  origin?: string | undefined;
+  /** Whether targets may have `http:` URLs. @defaultValue false */
+  allowHttp?: boolean | undefined;
+  /** Addresses and networks that are not public, and may be sent to: `10.1.0.0/16`. @defaultValue none */
+  allowedNetworks?: readonly string[] | undefined;
+}
+
+export const originSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a DNS name, for example tally.example.com');
+
+export const webhookOptionsSchema = z.strictObject({
+  sealingKeys: z.array(z.instanceof(Buffer)).min(1),
+  origin: originSchema.default('tally'),
+  allowHttp: z.boolean().default(false),
+  allowedNetworks: z.array(networkSchema).default([]),
+});

@@ -1,0 +1,248 @@
+import { z } from 'zod';
+import { ConfigurationError, TallyError } from '../../errors.js';
+import { checkOptions } from '../../lib/check-options.js';
+import type { Store } from '../../layout/store.js';
+import type { Registry } from '../../operations/registry.js';
+import { toMs } from '../../redis/server-time.js';
+import type { Gap, OutcomeReader } from '../outcome-reader.js';
+import type { Scope } from '../scope.js';
+import { deliveryJob } from './delivery-queue.js';
+import type { DeliveryQueue } from './delivery-queue.js';
+import { askTarget } from './handshake.js';
+import type { PendingCounts } from './pending-counts.js';
+import { newSigningSecret } from './seal.js';
+import type { Seal } from './seal.js';
+import { checkTarget, createTargetAgent } from './target.js';
+import type { TargetPolicy } from './target.js';
+import { isFor, settingsShape } from './webhook.js';
+import type { Webhook, WebhookSettings } from './webhook.js';
+import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
+import type { WebhookStore } from './webhook-store.js';
+
+/** How long events are signed with the secret before as well, when it is replaced: a day, in ms. */
+export const ROTATION_MS = 24 * 3600 * 1000;
+
+const ASK_TIMEOUT_MS = 10_000;
+
+/** Jobs of the stream to read at a time. */
+const JOBS_A_PAGE = 32;
+
+/** Who adds webhooks, and may know of them. */
+export interface WebhookOwner {
+  /** Of an API key. Without one, by hand: all webhooks. */
+  readonly owner?: string | undefined;
+  /** What of it may be told: kept with the webhook. */
+  readonly scope?: Scope | undefined;
+}
+
+export interface AddOptions extends WebhookOwner {
+  /** Whether the target has to allow it, see `askTarget`. @defaultValue true */
+  readonly handshake?: boolean | undefined;
+}
+
+/** What is shown of a webhook: all but its secrets. */
+export type ShownWebhook = Omit<Webhook, 'signing' | 'token' | 'scope' | 'createdAtMs' | 'disabled'> & {
+  readonly hasToken: boolean;
+  readonly createdAt: string;
+  readonly disabled?: { readonly why: string; readonly at: string };
+};
+
+/** What became of a replay. */
+export interface Replayed {
+  readonly deliveries: number;
+  /** Times of the first and the last event that is sent again. */
+  readonly from?: string;
+  readonly to?: string;
+  /** What the stream did not hold any more. */
+  readonly gap?: Gap;
+  /** Too many deliveries wait to add more: replay from `to` on when they are done. */
+  readonly isCut?: true;
+}
+
+interface Deps extends Pick<Store, 'redis' | 'keys'> {
+  readonly registry: Registry;
+  readonly store: WebhookStore;
+  readonly seal: Seal;
+  readonly policy: TargetPolicy;
+  /** As this system is called in `WebHook-Request-Origin`. */
+  readonly origin: string;
+  readonly reader: OutcomeReader;
+  readonly queue: DeliveryQueue;
+  readonly pending: PendingCounts;
+}
+
+const settingsSchema = z.strictObject(settingsShape);
+
+/** What can be done with webhooks: by the API, and by hand. What sends the events is `createWebhookSender`. */
+export class Webhooks {
+  constructor(private readonly deps: Deps) {}
+
+  /**
+   * @returns the webhook, and its secret, which is nowhere else in the open
+   * @throws ConfigurationError for settings that don't fit, ForbiddenTargetError, HandshakeError
+   */
+  async add(settings: WebhookSettings, options: AddOptions = {}): Promise<{ webhook: ShownWebhook; secret: string }> {
+    const { store, seal, origin, policy } = this.deps;
+    const { token, perMinute, ...checked } = checkOptions('webhooks', settingsSchema, settings);
+    this.#requireKnown(checked.operations ?? []);
+    const { owner, scope, handshake = true } = options;
+    const url = checkTarget(checked.url, policy);
+    const asked = { origin, ...(perMinute && { perMinute }), ...(token !== undefined && { token }) };
+    const allowed = handshake ? await this.#ask(url, asked) : undefined;
+    const rate = lesser(perMinute, allowed);
+    const [id, secret] = [newWebhookId(), newSigningSecret()];
+    const webhook: Webhook = {
+      ...checked,
+      id,
+      origin,
+      createdAtMs: await this.#now(),
+      signing: [{ sealed: seal.seal(secret, id) }],
+      ...(rate !== undefined && { perMinute: rate }),
+      ...(token !== undefined && { token: seal.seal(token, id) }),
+      ...(owner !== undefined && { owner }),
+      ...(scope && { scope: { operations: scope.operations, keys: scope.keys } }),
+    };
+    if ((await store.count()) === 0) {
+      await this.#beginNow();
+    }
+    await store.add(webhook);
+    return { webhook: shown(webhook), secret };
+  }
+
+  async list({ owner }: WebhookOwner = {}): Promise<ShownWebhook[]> {
+    const { webhooks } = await this.deps.store.read();
+    return webhooks.filter((webhook) => owner === undefined || webhook.owner === owner).map(shown);
+  }
+
+  /** @throws WebhookNotFoundError */
+  async get(id: string, by: WebhookOwner = {}): Promise<ShownWebhook> {
+    return shown(await this.#find(id, by));
+  }
+
+  /** Deliveries that wait are not sent any more. @throws WebhookNotFoundError */
+  async remove(id: string, by: WebhookOwner = {}): Promise<void> {
+    await this.#find(id, by);
+    await this.deps.store.remove(id);
+  }
+
+  /** Stops all deliveries, or lets them go on. What came meanwhile is not sent: replay it. @throws WebhookNotFoundError */
+  async setEnabled(id: string, isEnabled: boolean, by: WebhookOwner = {}): Promise<ShownWebhook> {
+    await this.#find(id, by);
+    const atMs = await this.#now();
+    const changed = await this.deps.store.change(id, ({ disabled, ...webhook }) =>
+      isEnabled ? webhook : { ...webhook, disabled: disabled ?? { why: 'BY_HAND', atMs } },
+    );
+    return shown(changed);
+  }
+
+  /** A new secret. Events are signed with the one before, too, for a day. @throws WebhookNotFoundError */
+  async rotate(id: string, by: WebhookOwner = {}): Promise<{ webhook: ShownWebhook; secret: string }> {
+    await this.#find(id, by);
+    const secret = newSigningSecret();
+    const untilMs = (await this.#now()) + ROTATION_MS;
+    const changed = await this.deps.store.change(id, (webhook) => {
+      const [{ sealed }] = webhook.signing as [{ sealed: string }];
+      return { ...webhook, signing: [{ sealed: this.deps.seal.seal(secret, id) }, { sealed, untilMs }] };
+    });
+    return { webhook: shown(changed), secret };
+  }
+
+  /**
+   * Sends what the stream holds of a range once more, to a webhook that it is for.
+   *
+   * @param range from when on, and up to when, in ms. @defaultValue up to now
+   * @throws WebhookNotFoundError
+   */
+  async replay(
+    id: string,
+    range: { sinceMs: number; untilMs?: number | undefined },
+    by: WebhookOwner = {},
+  ): Promise<Replayed> {
+    const webhook = await this.#find(id, by);
+    if (webhook.disabled !== undefined) {
+      throw new TallyError('WEBHOOK_DISABLED', `the webhook is disabled (${webhook.disabled.why}): enable it first`);
+    }
+    const { reader, queue, pending } = this.deps;
+    const nowMs = await this.#now();
+    const { sinceMs, untilMs = nowMs } = range;
+    const name = `r${nowMs.toString(36)}`;
+    let cursor = await reader.cursorAt({ sinceMs });
+    let replayed: Replayed = { deliveries: 0 };
+    for (;;) {
+      const page = await reader.read(cursor, JOBS_A_PAGE);
+      const inTime = page.events.filter(({ event }) => Date.parse(event.time) <= untilMs).map(({ event }) => event);
+      const events = inTime.filter((event) => isFor(event, webhook));
+      replayed = { ...replayed, ...(page.gap && { gap: page.gap }) };
+      if (events.length > 0 && !(await pending.add(id, events.length))) {
+        return { ...replayed, isCut: true };
+      }
+      await queue.addBulk(events.map((event) => deliveryJob(id, event, name)));
+      replayed = extended(replayed, events);
+      if (page.isLast || inTime.length < page.events.length) {
+        return replayed;
+      }
+      cursor = page.cursor;
+    }
+  }
+
+  async #find(id: string, { owner }: WebhookOwner): Promise<Webhook> {
+    const webhook = await this.deps.store.get(id);
+    if (owner !== undefined && webhook.owner !== owner) {
+      throw new WebhookNotFoundError(id);
+    }
+    return webhook;
+  }
+
+  async #ask(url: URL, asked: Parameters<typeof askTarget>[1]): Promise<number | undefined> {
+    const { policy } = this.deps;
+    const agent = createTargetAgent(policy, ASK_TIMEOUT_MS);
+    try {
+      return await askTarget(url, asked, { agent, policy, timeoutMs: ASK_TIMEOUT_MS });
+    } finally {
+      await agent.destroy();
+    }
+  }
+
+  /** What was told before the first webhook is for none: else whoever adds it would be told of a gap. */
+  async #beginNow(): Promise<void> {
+    const { redis, keys, reader } = this.deps;
+    await redis.hset(keys.webhookFanOut, 'cursor', await reader.cursorAt('now'));
+  }
+
+  #requireKnown(operations: readonly string[]): void {
+    const { registry } = this.deps;
+    const unknown = operations.find((name) => registry.find(name) === undefined);
+    if (unknown !== undefined) {
+      throw new ConfigurationError(`webhooks: operations: there is no operation "${unknown}"`);
+    }
+  }
+
+  async #now(): Promise<number> {
+    return toMs(await this.deps.redis.time());
+  }
+}
+
+function lesser(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+function extended(replayed: Replayed, events: readonly { readonly time: string }[]): Replayed {
+  const [first, last] = [events[0], events.at(-1)];
+  return first === undefined || last === undefined
+    ? replayed
+    : {
+        ...replayed,
+        deliveries: replayed.deliveries + events.length,
+        from: replayed.from ?? first.time,
+        to: last.time,
+      };
+}
+
+function shown({ signing: _, scope: __, token, createdAtMs, disabled, ...webhook }: Webhook): ShownWebhook {
+  return {
+    ...webhook,
+    hasToken: token !== undefined,
+    createdAt: new Date(createdAtMs).toISOString(),
+    ...(disabled && { disabled: { why: disabled.why, at: new Date(disabled.atMs).toISOString() } }),
+  };
+}

@@ -1,0 +1,31 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Nemesis } from './nemesis.js';
+
+/** Past the time after which its events are taken over. */
+const SILENCE_MS = [1_200, 3_000] as const;
+
+const killed: Nemesis = {
+  name: 'subscriber: kill -9',
+  weight: 3,
+  act: ({ subscribers: [subscriber] }) => {
+    const isHit = subscriber?.isReady === true;
+    subscriber?.signal('SIGKILL');
+    return Promise.resolve(isHit);
+  },
+};
+
+const frozen: Nemesis = {
+  name: 'subscriber: SIGSTOP until its events may be taken over, then SIGCONT',
+  weight: 2,
+  act: async ({ subscribers: [subscriber] }, random) => {
+    if (subscriber?.isReady !== true) {
+      return false;
+    }
+    subscriber.signal('SIGSTOP');
+    await wait(random.int(...SILENCE_MS));
+    subscriber.signal('SIGCONT');
+    return true;
+  },
+};
+
+export const subscriberNemeses: readonly Nemesis[] = [killed, frozen];

@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { aclRules } from '../../src/doctor/acl-needs.js';
+import type { Role } from '../../src/doctor/acl-needs.js';
+import { createKeys } from '../../src/redis/keys.js';
+import { disableWebhooksOf } from '../../src/subscribers/webhooks/revoke-owner.js';
+import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
+import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
+import { addKey } from '../support/api-keys.js';
+import { followAt } from '../support/event-source.js';
+import { startApi } from '../support/http-api.js';
+import type { ShownProblem } from '../support/http-api.js';
+import { board } from '../support/board.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import { ownRedis, place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { startReceiver } from '../support/webhook-receiver.js';
+
+interface Shown {
+  id: string;
+  secret: string;
+  owner?: string;
+  disabled?: { why: string };
+  webhooks: { id: string }[];
+  deliveries: number;
+}
+
+const options = (): WebhookOptions => ({
+  sealingKeys: [randomBytes(32)],
+  allowHttp: true,
+  allowedNetworks: ['127.0.0.0/8'],
+});
+
+function sendFor({ namespace, prefix, logger, redis }: Place, webhooks: WebhookOptions, url = redis) {
+  const sender = createWebhookSender({ redis: url, namespace, prefix, logger, webhooks, closeTimeoutMs: 2_000 });
+  onTestFinished(() => sender.close());
+}
+
+/** Calls the API, with a key or without. */
+async function callers(here: Place, webhooks: WebhookOptions | undefined, redis = here.redis) {
+  const api = await startApi(here, { outcomes: true, webhooks, redis });
+  const as = (secret?: string) => async (method: string, path: string, body?: unknown) => {
+    const headers = {
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const answer = await api.request(path, init);
+    return { status: answer.status, body: (await answer.json()) as Shown & ShownProblem };
+  };
+  return { api, as };
+}
+
+test('webhooks need an API key that was made for them, and are those of its owner', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const receiver = await startReceiver();
+  const { as } = await callers(here, options());
+  const keys = await Promise.all([
+    addKey(here),
+    addKey(here, { webhooks: true, owner: 'ann' }),
+    addKey(here, { webhooks: true, owner: 'bo' }),
+  ]);
+  const [plain, ann, bo] = keys.map(({ secret }) => as(secret)) as [
+    ReturnType<typeof as>,
+    ReturnType<typeof as>,
+    ReturnType<typeof as>,
+  ];
+  const added = await ann('POST', '/v1/webhooks', { url: receiver.url, crosses: 'below:5' });
+  expect(added).toMatchObject({ status: 201, body: { owner: 'ann', crosses: 'below:5', hasToken: false } });
+  expect(added.body.secret).toMatch(/^whsec_/);
+  const one = `/v1/webhooks/${added.body.id}`;
+  const since = new Date(0).toISOString();
+  const calls: [string, string, unknown?][] = [
+    ['GET', one],
+    ['POST', `${one}/secret`],
+    ['POST', `${one}/disable`],
+    ['POST', `${one}/replay`, { since }],
+    ['DELETE', one],
+  ];
+  for (const call of [
+    ['GET', '/v1/webhooks'],
+    ['POST', '/v1/webhooks', { url: receiver.url }],
+    ...calls,
+  ] as typeof calls) {
+    expect(await plain(...call)).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect(await as()(...call)).toMatchObject({ status: 401 });
+  }
+  for (const call of calls) {
+    expect(await bo(...call)).toMatchObject({ status: 404, body: { code: 'WEBHOOK_NOT_FOUND' } });
+  }
+  expect((await bo('GET', '/v1/webhooks')).body.webhooks).toEqual([]);
+  expect((await ann('GET', '/v1/webhooks')).body.webhooks).toMatchObject([{ id: added.body.id }]);
+  expect(JSON.stringify(await ann('GET', one))).not.toContain('ealed');
+  expect((await ann('POST', `${one}/secret`)).body.secret).not.toBe(added.body.secret);
+  expect((await ann('POST', `${one}/disable`)).body.disabled?.why).toBe('BY_HAND');
+  expect(await ann('POST', `${one}/replay`, { since })).toMatchObject({
+    status: 409,
+    body: { code: 'WEBHOOK_DISABLED' },
+  });
+  expect((await ann('POST', `${one}/enable`)).body.disabled).toBeUndefined();
+  expect(await ann('POST', `${one}/replay`, { since })).toMatchObject({ status: 200, body: { deliveries: 0 } });
+  expect(await disableWebhooksOf('ann', { redis: here.client, keys: createKeys(here) })).toBe(1);
+  expect((await ann('GET', one)).body.disabled?.why).toBe('KEY_REVOKED');
+  expect(await ann('DELETE', one)).toMatchObject({ status: 200, body: { status: 'removed' } });
+});
+
+test('a webhook is told no more than the API key that added it may know, also in a replay', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const webhooks = options();
+  await here.worker({ outcomes: true });
+  const receiver = await startReceiver();
+  const { as } = await callers(here, webhooks);
+  const { secret } = await addKey(here, { webhooks: true, operations: ['inventory.*'], keys: [here.key('mine:*')] });
+  const call = as(secret);
+  const { body } = await call('POST', '/v1/webhooks', { url: receiver.url, keys: ['*'] });
+  sendFor(here, webhooks);
+  const { inventory, counters } = here.producer();
+  const [mine, theirs] = [here.key('mine:a'), here.key('theirs:b')];
+  for (const submission of [
+    await inventory.restock({ key: theirs, quantity: 1 }),
+    await counters.increment({ key: mine }),
+    await inventory.restock({ key: mine, quantity: 1 }),
+  ]) {
+    await submission.outcome({ timeoutMs: 60_000 });
+  }
+  await until('its own is told', () => receiver.posts.length === 1);
+  const replayed = await call('POST', `/v1/webhooks/${body.id}/replay`, { since: new Date(0).toISOString() });
+  expect(replayed).toMatchObject({ status: 200, body: { deliveries: 1 } });
+  await until('it is told again', () => receiver.posts.length === 2);
+  expect(receiver.verified(body.secret).map(({ subject }) => subject)).toEqual([mine, mine]);
+});
+
+test('what is not valid, or leads where it may not, is refused by name', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const { as } = await callers(here, { sealingKeys: [randomBytes(32)] });
+  const refusal = async (body: unknown) => {
+    const { status, body: answer } = await as()('POST', '/v1/webhooks', body);
+    return [status, answer.code];
+  };
+  for (const url of ['http://example.com/', 'https://127.0.0.1/', 'https://[::1]/', 'https://localhost/', 'nonsense']) {
+    expect(await refusal({ url }), url).toEqual([422, 'FORBIDDEN_TARGET']);
+  }
+  for (const body of [
+    {},
+    { url: 'https://example.com/', x: 1 },
+    { url: 'https://example.com/', operations: ['no.such'] },
+  ]) {
+    expect(await refusal(body)).toEqual([422, 'INVALID_WEBHOOK']);
+  }
+  const { as: off } = await callers(here, undefined);
+  expect(await off()('GET', '/v1/webhooks')).toMatchObject({ status: 501, body: { code: 'WEBHOOKS_OFF' } });
+});
+
+test('deliveries stand on the board, with why they failed, and are sent again from there', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const webhooks = options();
+  await here.worker({ outcomes: true });
+  const receiver = await startReceiver();
+  const { as } = await callers(here, webhooks);
+  await as()('POST', '/v1/webhooks', { url: receiver.url });
+  receiver.answer = () => ({ status: 410 });
+  sendFor(here, webhooks);
+  const { queues, request } = await board(here);
+  await (await here.producer().xp.award({ key: here.key('bo'), amount: 1 })).outcome({ timeoutMs: 60_000 });
+  const deliveries = async () => (await queues()).find(({ name }) => name === 'webhook-deliveries');
+  await until('it failed', async () => (await deliveries())?.counts['failed'] === 1);
+  const path = '/ops/queues/api/queues?activeQueue=webhook-deliveries&status=failed&page=1&jobsPerPage=10';
+  const shown = JSON.stringify(await (await request(path)).json());
+  expect(shown).toContain('the target answered 410');
+  expect(shown).toContain('tally.xp.award.applied');
+  receiver.answer = () => ({ status: 200 });
+  const [webhook] = (await as()('GET', '/v1/webhooks')).body.webhooks;
+  await as()('POST', `/v1/webhooks/${webhook!.id}/enable`);
+  await new Promise((resolve) => setTimeout(resolve, 2_500)); // so long a sender goes on with what it knows
+  const [job] = (await queues('webhook-deliveries')).find(({ name }) => name === 'webhook-deliveries')!.jobs;
+  const retry = `/ops/queues/api/queues/webhook-deliveries/${job!.id}/retry`;
+  expect((await request(retry, { method: 'PUT' })).status).toBeLessThan(300);
+  await until('it is delivered', async () => (await deliveries())?.counts['completed'] === 1);
+  expect(receiver.posts).toHaveLength(2);
+});
+
+test('the users of docs/redis-acl.md are refused nothing on the way of webhooks and of the stream', async () => {
+  const own = await ownRedis();
+  const here = place(own.url);
+  const { port } = new URL(own.url);
+  const [, major = 0, minor = 0] = (/redis_version:(\d+)\.(\d+)/.exec(await here.client.info('server')) ?? []).map(
+    Number,
+  );
+  const userOf = async (role: Role) => {
+    const rules = aclRules([role], { ...here, cells: ['{*'], version: [major, minor] }).split(' ');
+    await here.client.call('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rules);
+    return `redis://${role}:secret@127.0.0.1:${port}`;
+  };
+  const webhooks = options();
+  const receiver = await startReceiver();
+  await here.worker({ outcomes: true, redis: await userOf('worker') });
+  const { api, as } = await callers(here, webhooks, await userOf('api'));
+  await here.client.call('ACL', 'LOG', 'RESET');
+  const { body } = await as()('POST', '/v1/webhooks', { url: receiver.url, perMinute: 6_000 });
+  sendFor(here, webhooks, await userOf('worker'));
+  receiver.answer = (_, nth) => ({ status: nth === 1 ? 429 : 204, headers: { 'retry-after': '1' } });
+  const { token } = (await as()('POST', '/v1/outcomes/tokens', {})).body as unknown as { token: string };
+  const follower = await followAt(`${api.origin}/v1/outcomes?token=${token}`);
+  await (await here.producer().xp.award({ key: here.key('bo'), amount: 1 })).outcome({ timeoutMs: 60_000 });
+  await follower.until('it is told', () => follower.outcomes().length === 1);
+  await until('it is delivered', () => receiver.posts.length === 2);
+  const one = `/v1/webhooks/${body.id}`;
+  expect(await as()('POST', `${one}/replay`, { since: new Date(0).toISOString() })).toMatchObject({ status: 200 });
+  await until('it is delivered again', () => receiver.posts.length === 3);
+  receiver.answer = () => ({ status: 410 });
+  await as()('POST', `${one}/secret`);
+  await as()('POST', `${one}/replay`, { since: new Date(0).toISOString() });
+  await until('it is disabled', async () => (await as()('GET', one)).body.disabled?.why === 'GONE');
+  expect(await as()('DELETE', one)).toMatchObject({ status: 200 });
+  expect(await here.client.call('ACL', 'LOG')).toEqual([]);
+});

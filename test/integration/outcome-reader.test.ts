@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
+import type { Gap, OutcomeReader } from '../../src/subscribers/outcome-reader.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import { place } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { outcomeReader } from '../support/told.js';
+
+const increment = (key: string) => ({ operation: 'counter.increment' as const, params: { key } });
+
+/** Three jobs of 4 updates, and a reader of what they told. */
+async function told(): Promise<{ here: Place; reader: OutcomeReader; submit: () => Promise<void>; outcomes: string }> {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: true });
+  const producer = here.producer();
+  const submit = async () => {
+    const submissions = await producer.submit([1, 2, 3, 4].map((n) => increment(here.key(`n${n}`))));
+    await Promise.all(submissions.map((submission) => submission.outcome()));
+  };
+  await submit();
+  await submit();
+  await submit();
+  return { here, reader: outcomeReader(here), submit, outcomes: createKeys(here).outcomes };
+}
+
+/** The ids of all events behind a cursor. */
+async function rest(reader: OutcomeReader, from: string, jobs = 2): Promise<{ ids: string[]; gaps: Gap[] }> {
+  const [ids, gaps]: [string[], Gap[]] = [[], []];
+  for (let [cursor, isLast] = [from, false]; !isLast;) {
+    const page = await reader.read(cursor, jobs);
+    ids.push(...page.events.map(({ event }) => event.id));
+    gaps.push(...(page.gap ? [page.gap] : []));
+    ({ cursor, isLast } = page);
+  }
+  return { ids, gaps };
+}
+
+test('behind the cursor of each event, reading goes on without a gap or a repeat', async () => {
+  const { reader } = await told();
+  const all = await reader.read(await reader.cursorAt('beginning'));
+  const ids = all.events.map(({ event }) => event.id);
+  expect(ids).toHaveLength(12);
+  for (const [place_, { cursor }] of all.events.entries()) {
+    expect(await rest(reader, cursor)).toEqual({ ids: ids.slice(place_ + 1), gaps: [] });
+  }
+  expect(await rest(reader, all.cursor)).toEqual({ ids: [], gaps: [] });
+});
+
+test('from now on and from a time on, only what comes is read', async () => {
+  const { reader, submit, here } = await told();
+  const now = await reader.cursorAt('now');
+  const [seconds, micros] = await here.client.time();
+  const since = await reader.cursorAt({ sinceMs: Number(seconds) * 1_000 + Math.ceil(Number(micros) / 1_000) });
+  expect(await reader.untilMore(now, 50)).toBe(false);
+  const waiting = [reader.untilMore(now, 60_000), reader.untilMore(since, 60_000)];
+  await submit();
+  expect(await Promise.all(waiting)).toEqual([true, true]);
+  expect((await rest(reader, now)).ids).toHaveLength(4);
+  expect((await rest(reader, since)).ids).toHaveLength(4);
+});
+
+test('who waits hears of it when his signal is given', async () => {
+  const { reader } = await told();
+  const stop = new AbortController();
+  const waiting = reader.untilMore(await reader.cursorAt('now'), 60_000, stop.signal);
+  stop.abort();
+  expect(await waiting).toBe(false);
+});
+
+test('what was removed before it was read is told, also of a job that was half read', async () => {
+  const { here, reader, outcomes } = await told();
+  const [first, second] = (await reader.read(await reader.cursorAt('beginning'))).events;
+  await here.client.xtrim(outcomes, 'MAXLEN', 1);
+  for (const [lost, event] of [
+    [7, first],
+    [6, second],
+  ] as const) {
+    const { ids, gaps } = await rest(reader, event!.cursor);
+    expect(ids).toHaveLength(4);
+    expect(gaps).toEqual([{ from: expect.any(String) as string, to: expect.any(String) as string, lost }]);
+  }
+  expect((await rest(reader, await reader.cursorAt('beginning'))).gaps).toEqual([]); // it asked for what there is
+});
+
+test('a single job that was removed is told where it was', async () => {
+  const { here, reader, outcomes } = await told();
+  const [, middle] = await here.client.xrange(outcomes, '-', '+');
+  await here.client.xdel(outcomes, middle![0]);
+  const start = await reader.cursorAt('beginning');
+  const page = await reader.read(start);
+  expect(page.events).toHaveLength(4);
+  expect(page.gap).toBeUndefined();
+  expect(await reader.read(page.cursor)).toMatchObject({ gap: { lost: 4 }, isLast: true });
+});
+
+test('what Redis has forgotten behind a cursor, as in a failover, is told, and reading goes on at the end', async () => {
+  const { here, reader, outcomes, submit } = await told();
+  const [, , last] = await here.client.xrange(outcomes, '-', '+');
+  const { cursor } = await reader.read(await reader.cursorAt('beginning'));
+  await here.client.xdel(outcomes, last![0]);
+  const page = await reader.read(cursor);
+  expect(page).toMatchObject({ gap: { from: expect.any(String) as string }, events: [], isLast: true });
+  await submit();
+  expect((await rest(reader, page.cursor)).ids).toHaveLength(4);
+});
+
+test('what another program writes into the stream is passed over, what a newer version does is not', async () => {
+  const { here, reader, outcomes } = await told();
+  const now = await reader.cursorAt('now');
+  await here.client.xadd(outcomes, '*', 'hello', 'there');
+  expect(await rest(reader, now)).toEqual({ ids: [], gaps: [] });
+  await here.client.xadd(outcomes, '*', 'h', '9 13 1764000000000 1 id counter.increment', 'x', 'y');
+  await expect(rest(reader, now)).rejects.toMatchObject({ code: 'NEWER_FORM' });
+});
+
+test.each(['', 'nonsense', 'MSAxLTE', Buffer.from('1 1-1 0 -  ').toString('base64url')])(
+  '"%s" is no cursor',
+  async (cursor) => {
+    const { reader } = await told();
+    await expect(reader.read(cursor)).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+  },
+);

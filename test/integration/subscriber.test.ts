@@ -1,0 +1,394 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { checkSubscribers } from '../../src/doctor/check-subscribers.js';
+import type { Masters } from '../../src/doctor/masters.js';
+import { createMetrics, createSubscriber } from '../../src/index.js';
+import type { Gap, OutcomeEvent, SubscriberOptions, TallySubscriber } from '../../src/index.js';
+import { createKeys } from '../../src/redis/keys.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import { place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { outcomeReader } from '../support/told.js';
+
+const increment = (key: string, by = 1) => ({ operation: 'counter.increment' as const, params: { key, by } });
+
+/** What a subscriber was told, by the key and the value after. */
+class Listener {
+  readonly told: string[] = [];
+  readonly ids: string[] = [];
+  readonly gaps: Gap[] = [];
+
+  readonly hear = (event: OutcomeEvent): void => {
+    this.ids.push(event.id);
+    this.told.push(`${event.data.cells[0]?.key.split(':').at(-1)} ${event.data.cells[0]?.after} ${event.data.status}`);
+  };
+}
+
+async function subscribe(
+  here: Place,
+  options: Partial<SubscriberOptions> & Pick<SubscriberOptions, 'onOutcome'>,
+): Promise<TallySubscriber> {
+  const { redis, namespace, prefix, logger } = here;
+  const subscriber = createSubscriber({
+    redis,
+    namespace,
+    prefix,
+    logger,
+    group: 'g',
+    ...options,
+  } as SubscriberOptions<never>);
+  onTestFinished(() => subscriber.close());
+  await subscriber.ready();
+  return subscriber;
+}
+
+async function telling(): Promise<{ here: Place; submit: (key: string, by?: number) => Promise<string> }> {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: true });
+  const producer = here.producer({ maxBatch: 1 });
+  return {
+    here,
+    submit: async (key, by) => {
+      const submission = await producer.submit(increment(here.key(key), by));
+      await submission.outcome();
+      return submission.id;
+    },
+  };
+}
+
+describe('where a group begins', () => {
+  test.each([
+    ['now', ['c 1 applied']],
+    ['beginning', ['a 1 applied', 'b 1 applied', 'c 1 applied']],
+    ['at a time', ['b 1 applied', 'c 1 applied']],
+  ])('%s', async (start, expected) => {
+    const { here, submit } = await telling();
+    await submit('a');
+    await wait(20);
+    const at = new Date();
+    await wait(20);
+    await submit('b');
+    const listener = new Listener();
+    await subscribe(here, {
+      onOutcome: listener.hear,
+      start: start === 'at a time' ? at : (start as 'now' | 'beginning'),
+    });
+    await submit('c');
+    await until('all are told', () => listener.told.length >= expected.length);
+    expect(listener.told).toEqual(expected);
+  });
+
+  test('a group that is there goes on where it was, whatever is said; another one gets all again', async () => {
+    const { here, submit } = await telling();
+    const [first, second, other] = [new Listener(), new Listener(), new Listener()];
+    const subscriber = await subscribe(here, { onOutcome: first.hear, start: 'beginning' });
+    await submit('a');
+    await until('it is told', () => first.told.length === 1);
+    await subscriber.close();
+    await submit('b');
+    await subscribe(here, { onOutcome: second.hear, start: 'now' });
+    await subscribe(here, { onOutcome: other.hear, start: 'beginning', group: 'other' });
+    await until('all are told', () => second.told.length === 1 && other.told.length === 2);
+    expect(second.told).toEqual(['b 1 applied']);
+  });
+});
+
+test('only what is wanted is told: a crossing, once', async () => {
+  const { here, submit } = await telling();
+  const listener = new Listener();
+  await subscribe(here, {
+    onOutcome: listener.hear,
+    filter: { operations: ['counter.increment'], statuses: ['applied'], keys: ['*:stock-*'], crosses: { above: 5 } },
+  });
+  for (const by of [4, 1, 1, 1, 5]) {
+    await submit('stock-a', by);
+    await submit('other', by);
+  }
+  await submit('stock-b', 6);
+  await until('the last is told', () => listener.told.includes('stock-b 6 applied'));
+  expect(listener.told).toEqual(['stock-a 6 applied', 'stock-b 6 applied']);
+});
+
+test('two subscribers of a group share its events: each is told once', async () => {
+  const { here, submit } = await telling();
+  const [one, other] = [new Listener(), new Listener()];
+  const slowly = (listener: Listener) => async (event: OutcomeEvent) => {
+    await wait(5);
+    listener.hear(event);
+  };
+  await subscribe(here, { onOutcome: slowly(one) });
+  await subscribe(here, { onOutcome: slowly(other) });
+  for (let n = 0; n < 30; n += 1) {
+    await submit(`n${n}`);
+  }
+  await until('all are told', () => one.ids.length + other.ids.length >= 30);
+  expect(new Set([...one.ids, ...other.ids]).size).toBe(30);
+  expect(one.ids.length + other.ids.length).toBe(30);
+  expect(Math.min(one.ids.length, other.ids.length)).toBeGreaterThan(0);
+});
+
+test('no more than "concurrency" jobs are in hand', async () => {
+  const { here, submit } = await telling();
+  let [inHand, most, done] = [0, 0, 0];
+  const release: (() => void)[] = [];
+  await subscribe(here, {
+    concurrency: 3,
+    onOutcome: async () => {
+      inHand += 1;
+      most = Math.max(most, inHand);
+      await new Promise<void>((resolve) => release.push(resolve));
+      inHand -= 1;
+      done += 1;
+    },
+  });
+  await Promise.all(Array.from({ length: 9 }, (_, n) => submit(`n${n}`)));
+  await until('it has all it may have', () => inHand === 3);
+  await wait(300);
+  const { outcomes } = createKeys(here);
+  const pending = (await here.client.xpending(outcomes, 'g')) as [number];
+  expect(pending[0]).toBe(3); // the rest waits in Redis, not in the process
+  await until('all are done', () => {
+    release.splice(0).forEach((go) => {
+      go();
+    });
+    return done >= 3 && inHand === 0;
+  });
+  expect(most).toBe(3);
+});
+
+describe('a handler that throws', () => {
+  test('is tried again, and then told no more', async () => {
+    const { here, submit } = await telling();
+    const attempts: number[] = [];
+    await subscribe(here, {
+      onOutcome: (_event, { attempt }) => {
+        attempts.push(attempt);
+        if (attempt < 3) {
+          throw new Error('not yet');
+        }
+      },
+    });
+    await submit('a');
+    await until('it was taken', () => attempts.length === 3);
+    await until('it is acknowledged', async () => (await pendingOf(here)) === 0);
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+
+  test('again and again has its event set aside, for all to see; the next ones are told', async () => {
+    const { here, submit } = await telling();
+    const metrics = createMetrics({ redis: here.redis, namespace: here.namespace, prefix: here.prefix });
+    onTestFinished(() => metrics.close());
+    const listener = new Listener();
+    const subscriber = await subscribe(here, {
+      metrics,
+      maxAttempts: 2,
+      onOutcome: (event) => {
+        if (event.subject?.endsWith(':bad') === true) {
+          throw new Error('I do not like it');
+        }
+        listener.hear(event);
+      },
+    });
+    const id = await submit('bad');
+    await submit('good');
+    await until('the next one is told', () => listener.told.length === 1);
+    expect(await subscriber.deadLetters.count()).toBe(1);
+    const [letter] = await subscriber.deadLetters.list();
+    expect(letter).toMatchObject({ event: { id: `${id}:applied` }, error: 'I do not like it', attempts: 2 });
+    const text = await metrics.text();
+    expect(text).toContain('tally_subscriber_events_total{group="g",result="set_aside"} 1');
+    expect(text).toContain('tally_subscriber_events_total{group="g",result="failed"} 2');
+    expect(text).toContain('tally_outcomes_dead_letters{group="g"} 1');
+    expect(await subscriber.deadLetters.clear()).toBe(1);
+    expect(await subscriber.deadLetters.count()).toBe(0);
+  });
+
+  test('that never ends counts as one when its time is over, and is told so', async () => {
+    const { here, submit } = await telling();
+    const signals: AbortSignal[] = [];
+    const subscriber = await subscribe(here, {
+      maxAttempts: 2,
+      handlerTimeoutMs: 50,
+      onOutcome: (_event, { signal }) => {
+        signals.push(signal);
+        return new Promise(() => undefined);
+      },
+    });
+    await submit('a');
+    await until('it is set aside', async () => (await subscriber.deadLetters.count()) === 1);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+});
+
+async function pendingOf(here: Place): Promise<number> {
+  const [pending] = (await here.client.xpending(createKeys(here).outcomes, 'g')) as [number];
+  return pending;
+}
+
+describe('what a subscriber leaves', () => {
+  test('when it closes goes to another at once; nothing is acknowledged that was not handled', async () => {
+    const { here, submit } = await telling();
+    const heard = new Listener();
+    const stuck = await subscribe(here, { closeTimeoutMs: 50, onOutcome: () => new Promise(() => undefined) });
+    await submit('a');
+    await until('it is in hand', async () => (await pendingOf(here)) === 1);
+    await stuck.close();
+    await subscribe(here, { onOutcome: heard.hear });
+    await until('another is told', () => heard.told.length === 1);
+    expect(heard.told).toEqual(['a 1 applied']);
+    await until('it is acknowledged', async () => (await pendingOf(here)) === 0);
+  });
+
+  test('when it closes: what is being handled is waited for, and the consumer is gone', async () => {
+    const { here, submit } = await telling();
+    const handled = vi.fn();
+    const subscriber = await subscribe(here, {
+      onOutcome: async () => {
+        await wait(300);
+        handled();
+      },
+    });
+    await submit('a');
+    await until('it is in hand', async () => (await pendingOf(here)) === 1);
+    await subscriber.close();
+    expect(handled).toHaveBeenCalledTimes(1);
+    expect(await pendingOf(here)).toBe(0);
+    expect(await here.client.xinfo('CONSUMERS', createKeys(here).outcomes, 'g')).toEqual([]);
+  });
+
+  test('when it dies is taken over when it was silent for long enough', async () => {
+    const { here, submit } = await telling();
+    const { outcomes } = createKeys(here);
+    const heard = new Listener();
+    await subscribe(here, { onOutcome: heard.hear, takeOverAfterMs: 1_000 });
+    await until('the group is there', async () => (await here.client.exists(outcomes)) === 1);
+    // A consumer that was given an entry and is heard of no more.
+    const dead = here.client.duplicate();
+    onTestFinished(() => {
+      dead.disconnect();
+    });
+    const stolen = dead.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'BLOCK', 0, 'STREAMS', outcomes, '>');
+    await wait(100);
+    const ids = [await submit('a'), await submit('b')];
+    expect(await stolen).not.toBeNull();
+    await until('all are told', () => heard.ids.length === 2);
+    expect([...heard.ids].sort()).toEqual(ids.map((id) => `${id}:applied`).sort());
+  });
+
+  test('while it is at work on an event for long is not taken over', async () => {
+    const { here, submit } = await telling();
+    const [slow, other] = [vi.fn(), vi.fn()];
+    await subscribe(here, {
+      takeOverAfterMs: 1_000,
+      onOutcome: async () => {
+        await wait(3_500);
+        slow();
+      },
+    });
+    await submit('a');
+    await until('it is in hand', async () => (await pendingOf(here)) === 1);
+    await subscribe(here, { takeOverAfterMs: 1_000, onOutcome: other });
+    await until('it is done', () => slow.mock.calls.length === 1);
+    expect(other).not.toHaveBeenCalled();
+  });
+});
+
+describe('a gap', () => {
+  test('in what was removed before the group came to it is told, with how much is missing', async () => {
+    const { here, submit } = await telling();
+    const metrics = createMetrics({ redis: here.redis, namespace: here.namespace, prefix: here.prefix });
+    onTestFinished(() => metrics.close());
+    const listener = new Listener();
+    const first = await subscribe(here, { onOutcome: listener.hear });
+    await submit('a');
+    await until('it is told', () => listener.told.length === 1);
+    await first.close();
+    for (const key of ['b', 'c', 'd', 'e']) {
+      await submit(key);
+    }
+    expect(await metrics.text()).toContain('tally_outcomes_lag_updates{group="g"} 4');
+    await here.client.xtrim(createKeys(here).outcomes, 'MAXLEN', 1);
+    const onGap = vi.fn((gap: Gap) => {
+      listener.gaps.push(gap);
+      if (listener.gaps.length === 1) {
+        throw new Error('not now');
+      }
+    });
+    await subscribe(here, { onOutcome: listener.hear, onGap });
+    await until('it goes on', () => listener.told.length === 2 && listener.gaps.length === 2);
+    expect(listener.told).toEqual(['a 1 applied', 'e 1 applied']);
+    expect(listener.gaps[1]).toMatchObject({ lost: 3 });
+    await submit('f');
+    await until('the next is told', () => listener.told.length === 3);
+    await wait(1_200);
+    expect(onGap).toHaveBeenCalledTimes(2); // until somebody took note
+    const text = await metrics.text();
+    expect(text).toContain('tally_outcomes_lost_updates{group="g"} 3');
+    expect(text).toContain('tally_outcomes_gaps{group="g"} 1');
+    const said = await checkSubscribers(
+      { nodes: [{ redis: here.client.masters()[0]!, address: '' }], isCluster: false } as unknown as Masters,
+      here,
+    );
+    expect(said).toMatchObject([{ level: 'warning', message: expect.stringContaining('missed 3 updates') as string }]);
+  });
+
+  test('is told of the whole stream, when somebody deleted it; the group goes on', async () => {
+    const { here, submit } = await telling();
+    const listener = new Listener();
+    await subscribe(here, { onOutcome: listener.hear, onGap: (gap) => listener.gaps.push(gap) });
+    await submit('a');
+    await until('it is told', () => listener.told.length === 1);
+    await here.client.del(createKeys(here).outcomes);
+    await submit('b');
+    await until('it goes on', () => listener.told.length === 2);
+    expect(listener.gaps).toEqual([{ from: expect.any(String) as string, to: expect.any(String) as string }]);
+  });
+
+  test('is told of what was given to a subscriber that died, and removed before another took over', async () => {
+    const { here, submit } = await telling();
+    const { outcomes } = createKeys(here);
+    const listener = new Listener();
+    const first = await subscribe(here, { onOutcome: listener.hear });
+    await first.close();
+    await submit('a');
+    await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'STREAMS', outcomes, '>');
+    await here.client.xtrim(outcomes, 'MAXLEN', 0);
+    await subscribe(here, {
+      onOutcome: listener.hear,
+      onGap: (gap) => listener.gaps.push(gap),
+      takeOverAfterMs: 1_000,
+    });
+    await until('the gap is told', () => listener.gaps.length === 1);
+    expect(await pendingOf(here)).toBe(0);
+  });
+});
+
+test('the stream is kept within its bounds, and numbers go on', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: { keepUpdates: 1_000 } });
+  const producer = here.producer({ maxBatch: 50 });
+  const { outcomes } = createKeys(here);
+  const updates = Array.from({ length: 50 }, (_, n) => increment(here.key(`n${n}`)));
+  for (let round = 0; round < 60; round += 1) {
+    await Promise.all((await producer.submit(updates)).map((submission) => submission.outcome()));
+    await wait(2); // entries of one millisecond are not told apart
+  }
+  await until('it is trimmed', async () => (await here.client.xlen(outcomes)) <= 20);
+  expect(await here.client.xlen(outcomes)).toBeGreaterThan(0);
+  const reader = outcomeReader(here);
+  const page = await reader.read(await reader.cursorAt('beginning'), 1_000);
+  expect(page.events.length).toBeGreaterThanOrEqual(900);
+  expect(page.gap).toBeUndefined();
+});
+
+test('options are checked, by their names', () => {
+  const options = { redis: 'redis://127.0.0.1:1', group: 'g', onOutcome: () => undefined };
+  expect(() => createSubscriber({ ...options, group: 'a b' })).toThrow(/createSubscriber: group: must be 1 to 100/);
+  expect(() => createSubscriber({ ...options, start: 'later' as 'now' })).toThrow(/start: must be "now"/);
+  expect(() => createSubscriber({ ...options, onOutcome: 'x' as never })).toThrow(/onOutcome: give a function/);
+  expect(() => createSubscriber({ ...options, filter: { statuses: ['done' as 'applied'] } })).toThrow(
+    /filter\.statuses/,
+  );
+});

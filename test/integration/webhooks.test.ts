@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { expect, onTestFinished, test } from 'vitest';
+import { createRegistry } from '../../src/operations/registry.js';
+import { openStore } from '../../src/layout/store.js';
+import { createKeys } from '../../src/redis/keys.js';
+import { createOutcomeReader } from '../../src/subscribers/outcome-reader.js';
+import { DELIVERIES, openDeliveries } from '../../src/subscribers/webhooks/delivery-queue.js';
+import { openWebhooks } from '../../src/subscribers/webhooks/open-webhooks.js';
+import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
+import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
+import type { WebhookSenderOptions } from '../../src/subscribers/webhooks/webhook-sender.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import { place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import { startReceiver } from '../support/webhook-receiver.js';
+
+const HERE: Omit<WebhookOptions, 'sealingKeys'> = {
+  allowHttp: true,
+  allowedNetworks: ['127.0.0.1'],
+  origin: 'tally.example',
+};
+
+function webhooksOf(here: Place, options: Partial<WebhookOptions> = {}) {
+  const all = { ...HERE, sealingKeys: [randomBytes(32)], ...options };
+  const store = openStore({ ...here, connectionName: 'test-webhooks', timeoutMs: 20_000 });
+  const registry = createRegistry();
+  const reader = createOutcomeReader({ store, registry, namespace: here.namespace });
+  const { webhooks, close } = openWebhooks({ ...store, registry, reader }, all);
+  const queue = openDeliveries(store);
+  onTestFinished(async () => {
+    reader.close();
+    await Promise.all([close(), queue.close()]);
+    store.close();
+  });
+  return { webhooks, queue, options: all };
+}
+
+async function setUp(options: Partial<WebhookSenderOptions> = {}) {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: true });
+  const receiver = await startReceiver();
+  const opened = webhooksOf(here);
+  const { redis, namespace, prefix, logger } = here;
+  const send = (more: Partial<WebhookSenderOptions> = {}) => {
+    const sender = createWebhookSender({
+      ...{ redis, namespace, prefix, logger },
+      webhooks: opened.options,
+      retriesFasterBy: 100,
+      closeTimeoutMs: 2_000,
+      ...options,
+      ...more,
+    });
+    let closing: Promise<void> | undefined;
+    const close = () => (closing ??= sender.close());
+    onTestFinished(close);
+    return close;
+  };
+  const producer = here.producer();
+  const restock = async (key: string, times = 1) => {
+    const updates = Array.from({ length: times }, () => {
+      return { operation: 'inventory.restock', params: { key, quantity: 1 } } as const;
+    });
+    const submissions = await producer.submit(updates);
+    await Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 60_000 })));
+    return submissions.map(({ id }) => `${id}:applied`);
+  };
+  return { here, receiver, ...opened, send, restock };
+}
+
+test('an outcome is posted as a CloudEvent in structured mode, signed, to those whose filter it fits', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const other = await startReceiver();
+  const { secret, webhook } = await webhooks.add({
+    url: receiver.url,
+    keys: [here.key('stock:*')],
+    token: 'let-me-in',
+  });
+  await webhooks.add({ url: other.url, operations: ['xp.award'] });
+  send();
+  await restock(here.key('other'));
+  const [id] = await restock(here.key('stock:lamp'));
+  await until('it is delivered', () => receiver.posts.length === 1);
+  expect(receiver.verified(secret)).toMatchObject([{ specversion: '1.0', id, data: { status: 'applied' } }]);
+  const [{ headers, method }] = receiver.posts as [(typeof receiver.posts)[number]];
+  expect({ method, ...headers }).toMatchObject({
+    method: 'POST',
+    'content-type': 'application/cloudevents+json; charset=utf-8',
+    'webhook-request-origin': 'tally.example',
+    'webhook-id': `msg_${id!.replace(/[.:]/g, '_')}`,
+    authorization: 'Bearer let-me-in',
+  });
+  expect(webhook).toMatchObject({ url: receiver.url, hasToken: true });
+  expect(other.posts).toEqual([]);
+});
+
+test('secrets are shown once, and Redis holds neither them nor tokens', async () => {
+  const { here, receiver, webhooks, queue, send, restock } = await setUp();
+  const { secret, webhook } = await webhooks.add({ url: receiver.url, token: 'let-me-in' });
+  const rotated = await webhooks.rotate(webhook.id);
+  send();
+  await restock(here.key('lamp'));
+  await until('it is delivered', () => receiver.posts.length === 1);
+  const keys = createKeys(here);
+  const stored = JSON.stringify(await here.client.hgetall(keys.webhooks)) + JSON.stringify(await queue.getJobs());
+  const shown = JSON.stringify([await webhooks.list(), await webhooks.get(webhook.id), webhook]);
+  for (const text of [secret, rotated.secret, 'let-me-in'].map((it) => it.replace('whsec_', '').slice(0, 20))) {
+    expect(stored).not.toContain(text);
+    expect(shown).not.toContain(text);
+  }
+  expect(stored).toContain('inventory.restock');
+});
+
+test('while a secret is rotated events are signed with both, and then with the new one', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const { secret: before, webhook } = await webhooks.add({ url: receiver.url });
+  const { secret: now } = await webhooks.rotate(webhook.id);
+  send();
+  await restock(here.key('lamp'));
+  await until('it is delivered', () => receiver.posts.length === 1);
+  expect(receiver.verified(before)).toHaveLength(1);
+  expect(receiver.verified(now)).toHaveLength(1);
+  const keys = createKeys(here);
+  const stored = JSON.parse((await here.client.hget(keys.webhooks, webhook.id)) ?? '') as {
+    signing: { untilMs?: number }[];
+  };
+  stored.signing[1]!.untilMs = Date.now() - 1; // the day is over
+  await here.client.hset(keys.webhooks, webhook.id, JSON.stringify(stored));
+  await new Promise((resolve) => setTimeout(resolve, 2_500)); // so long a sender goes on with what it knows
+  await restock(here.key('lamp'));
+  await until('it is delivered', () => receiver.posts.length === 2);
+  const [, { body, headers }] = receiver.posts as [unknown, (typeof receiver.posts)[number]];
+  expect(new Webhook(now).verify(body, headers as Record<string, string>)).toBeTruthy();
+  expect(() => new Webhook(before).verify(body, headers as Record<string, string>)).toThrow();
+});
+
+test('only 2xx counts: what fails is tried again with the same id, and redirects are not followed', async () => {
+  const { here, receiver, webhooks, queue, send, restock } = await setUp();
+  const inside = await startReceiver();
+  const { secret } = await webhooks.add({ url: receiver.url });
+  const statuses = [500, 302, 404, 200];
+  receiver.answer = (_, nth) => ({ status: statuses[nth - 1] ?? 200, headers: { location: inside.url } });
+  send({ retriesFasterBy: 10_000 });
+  const [id] = await restock(here.key('lamp'));
+  await until('it is delivered', () => receiver.posts.length === 4);
+  expect(receiver.verified(secret).map((event) => event.id)).toEqual(Array(4).fill(id));
+  expect(new Set(receiver.posts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  expect(inside.posts).toEqual([]);
+  await until('it is done', async () => (await queue.getCompletedCount()) === 1);
+  const [job] = await queue.getCompleted();
+  expect(job?.returnvalue).toMatch(/^200 after \d+ ms$/);
+});
+
+test('what Retry-After asks for holds, also for other events of that target', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp({ retriesFasterBy: 100_000 });
+  await webhooks.add({ url: receiver.url });
+  receiver.answer = (_, nth) => (nth === 1 ? { status: 429, headers: { 'retry-after': '3' } } : { status: 204 });
+  send();
+  await restock(here.key('lamp'));
+  await until('it is refused', () => receiver.posts.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await restock(here.key('lamp'));
+  await until('both are delivered', () => receiver.posts.length === 3);
+  const [first, ...others] = receiver.posts.map(({ atMs }) => atMs);
+  for (const atMs of others) {
+    expect(atMs - first!).toBeGreaterThanOrEqual(2_900);
+  }
+});
+
+test('410 disables the webhook; enabled again, a replay sends what it missed, with the ids that they had', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  receiver.answer = () => ({ status: 410 });
+  send();
+  const since = Date.now() - 60_000;
+  const first = await restock(here.key('lamp'));
+  await until('it is disabled', async () => (await webhooks.get(webhook.id)).disabled?.why === 'GONE');
+  const missed = await restock(here.key('lamp'), 3);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect(receiver.posts).toHaveLength(1);
+  await expect(webhooks.replay(webhook.id, { sinceMs: since })).rejects.toThrow(/disabled/);
+  receiver.answer = () => ({ status: 200 });
+  await webhooks.setEnabled(webhook.id, true);
+  await new Promise((resolve) => setTimeout(resolve, 2_500)); // so long a sender goes on with what it knows
+  expect(await webhooks.replay(webhook.id, { sinceMs: since })).toMatchObject({ deliveries: 4 });
+  await until('all are delivered', () => receiver.posts.length === 5);
+  const ids = receiver.posts.slice(1).map(({ headers }) => headers['webhook-id']);
+  expect(ids.sort()).toEqual([...first, ...missed].map((id) => `msg_${id.replace(/[.:]/g, '_')}`).sort());
+});
+
+test('a target is sent to at its own pace, and no more than ten at a time', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const paced = await startReceiver();
+  paced.allow = { 'webhook-allowed-origin': 'tally.example', 'webhook-allowed-rate': '300' };
+  receiver.answer = () => ({ status: 204, afterMs: 100 });
+  await webhooks.add({ url: receiver.url });
+  const { webhook } = await webhooks.add({ url: paced.url, perMinute: 6_000 });
+  expect(webhook.perMinute).toBe(300);
+  expect(paced.asked[0]?.headers).toMatchObject({
+    'webhook-request-origin': 'tally.example',
+    'webhook-request-rate': '6000',
+  });
+  send();
+  send();
+  const begunAtMs = Date.now();
+  await restock(here.key('lamp'), 30);
+  await until('all are delivered', () => receiver.posts.length === 30 && paced.posts.length === 30);
+  expect(receiver.mostAtOnce()).toBeLessThanOrEqual(20); // ten of each of two processes
+  expect(Date.now() - begunAtMs).toBeGreaterThan(29 * 200);
+  const gaps = paced.posts.slice(10).map(({ atMs }, index) => atMs - paced.posts[index]!.atMs);
+  expect(Math.min(...gaps)).toBeGreaterThan(1_000); // any ten take two seconds
+});
+
+test('what was removed or forbidden since it was added is not sent to', async () => {
+  const { here, receiver, webhooks, queue, options, send, restock } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  const forbids = send({ webhooks: { ...options, allowedNetworks: [] }, retriesFasterBy: 1 });
+  await restock(here.key('lamp'));
+  const failure = async () => (await queue.getDelayed())[0]?.failedReason;
+  await until('it was tried', async () => (await failure()) !== undefined);
+  expect(await failure()).toMatch(/forbidden: 127\.0\.0\.1 is no public address/);
+  await forbids();
+  await webhooks.remove(webhook.id);
+  await queue.getDelayed().then((jobs) => Promise.all(jobs.map((job) => job.promote())));
+  send();
+  await until('it is done', async () => (await queue.getCompletedCount()) === 1);
+  expect((await queue.getCompleted())[0]?.returnvalue).toBe('not sent: the webhook was removed');
+  expect(receiver.posts).toEqual([]);
+});
+
+test('a target that does not answer the handshake is not added', async () => {
+  const { receiver, webhooks } = await setUp();
+  for (const allow of [{}, { 'webhook-allowed-origin': 'other.example' }, { 'webhook-allowed-rate': '*' }]) {
+    receiver.allow = allow as Record<string, string>;
+    await expect(webhooks.add({ url: receiver.url })).rejects.toThrow(/does not allow events of "tally.example"/);
+  }
+  await expect(webhooks.add({ url: 'http://127.0.0.1:1/' })).rejects.toThrow(/could not be asked/);
+  expect(await webhooks.list()).toEqual([]);
+  expect((await webhooks.add({ url: receiver.url }, { handshake: false })).webhook.url).toBe(receiver.url);
+});
+
+test('each event is delivered once although several processes share the work, and one takes over from one that is gone', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const { secret } = await webhooks.add({ url: receiver.url });
+  const closes = [send(), send(), send()];
+  const told = await restock(here.key('lamp'), 50);
+  await closes[0]!();
+  told.push(...(await restock(here.key('lamp'), 50)));
+  await closes[1]!();
+  told.push(...(await restock(here.key('lamp'), 50)));
+  await until('all are delivered', () => receiver.posts.length >= 150);
+  expect(
+    receiver
+      .verified(secret)
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(told.sort());
+});
+
+test('a webhook whose deliveries pile up is disabled before they fill Redis', async () => {
+  const { here, webhooks, queue, receiver } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  const { PendingCounts } = await import('../../src/subscribers/webhooks/pending-counts.js');
+  const pending = new PendingCounts(here.client, createKeys(here), queue, 10);
+  expect(await pending.add(webhook.id, 10)).toBe(true);
+  await queue.add('x', { webhook: webhook.id, event: {} as never }, { delay: 60_000 });
+  expect(await pending.add(webhook.id, 1)).toBe(false);
+  await pending.done(webhook.id);
+  expect(await pending.add(webhook.id, 1)).toBe(true);
+  expect(queue.name).toBe(DELIVERIES);
+});

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { judge } from '../../dashboard/overview/verdict.js';
+import type { JudgedState } from '../../dashboard/overview/verdict.js';
+import type { QueueReport } from '../../src/metrics/queue-report.js';
+
+const QUEUE: QueueReport = {
+  queue: 'counters',
+  updatesWaiting: 0,
+  jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
+  oldestWaitingSeconds: 0,
+  updatesPerSecond: 0,
+  drainSeconds: 0,
+  oldestFailedSeconds: null,
+  failedFor: [],
+  paused: false,
+  rateLimit: null,
+  concurrencyLimit: null,
+  workers: 1,
+  foreignWorkers: 0,
+};
+
+const WELL: JudgedState = { queues: [QUEUE], faults: [], servers: [], failedInHour: 0, quietWorkers: 0, findings: [] };
+
+const WAITING = { updatesWaiting: 892_000, jobs: { waiting: 3_485, active: 0, delayed: 0, failed: 0 } };
+
+test('nothing is wrong where nothing is', () => {
+  expect(judge(WELL)).toEqual([]);
+});
+
+test.each<[what: string, queue: Partial<QueueReport>, words: RegExp, runbook: string]>([
+  ['no worker', { ...WAITING, workers: 0 }, /no worker serves counters, and 892,000 updates wait/, 'TallyNoWorkers'],
+  ['paused', { ...WAITING, paused: true }, /counters is paused, and 892,000 updates wait/, 'TallyQueuePaused'],
+  ['waits', { ...WAITING, oldestWaitingSeconds: 7200 }, /has waited for 2 h/, 'TallyJobsWaitTooLong'],
+  ['foreign', { foreignWorkers: 2 }, /2 workers of another program take jobs of counters/, 'TallyForeignWorkers'],
+])('%s is said in words, with its part of the runbook, as an error', (_what, queue, words, runbook) => {
+  const [first] = judge({ ...WELL, queues: [{ ...QUEUE, ...queue }] });
+  expect(first).toEqual({ level: 'error', words: expect.stringMatching(words) as string, runbook });
+});
+
+test.each<[what: string, queue: Partial<QueueReport>, words: RegExp]>([
+  ['a rate limit', { rateLimit: { jobs: 1, perMs: 60_000 } }, /limited to 1 job in 60000 ms/],
+  ['a limit of jobs at a time', { concurrencyLimit: 3 }, /limited to 3 jobs at a time/],
+  ['a paused queue in which nothing waits', { paused: true }, /counters is paused$/],
+  ['a queue that nobody serves and in which nothing waits', { workers: 0 }, /no worker serves counters$/],
+])('%s is a warning', (_what, queue, words) => {
+  expect(judge({ ...WELL, queues: [{ ...QUEUE, ...queue }] })).toMatchObject([
+    { level: 'warning', words: expect.stringMatching(words) as string },
+  ]);
+});
+
+test('what is worst is said first: masters, what doctor calls an error, then warnings', () => {
+  const troubles = judge({
+    queues: [{ ...QUEUE, rateLimit: { jobs: 1, perMs: 1_000 } }],
+    faults: ['Redis master a:1 does not answer'],
+    servers: [{ usedMemoryBytes: 90, maxmemoryBytes: 100 }],
+    failedInHour: 7,
+    quietWorkers: 1,
+    findings: [
+      { level: 'error', subject: 'policy', message: 'allkeys-lru evicts' },
+      { level: 'warning', subject: 'aof', message: 'off' },
+    ],
+  });
+  expect(troubles.map(({ level }) => level)).toEqual(['error', 'error', 'warning', 'warning', 'warning', 'warning']);
+  expect(troubles[0]!.words).toContain('a:1');
+  expect(troubles[1]!.words).toBe('policy: allkeys-lru evicts');
+  expect(troubles.map(({ words }) => words).join()).toMatch(/90 % of the memory.*7 updates failed.*1 worker told/);
+});
