@@ -45,6 +45,11 @@ const CONCURRENCY = 50;
 /** Of eight partitions, 50 full batches of each are 100,000 updates: more than a lease is long. */
 const CONCURRENCY_OF_PART = 10;
 
+/** Jobs of a queue that run at a time; where queues are split, of a partition. */
+export function concurrencyOf({ concurrency }: Pick<Service['options'], 'concurrency'>, isSplit: boolean): number {
+  return concurrency ?? (isSplit ? CONCURRENCY_OF_PART : CONCURRENCY);
+}
+
 /** A BullMQ worker for every queue in every partition that this process serves. */
 export class ServedQueues {
   readonly queues: TallyQueue[] = [];
@@ -160,7 +165,7 @@ export class ServedQueues {
     const { redis, layouts, apply, registry, options, pulse, completed, logger } = this.deps;
     const { lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { queue, partition } = from;
-    const { concurrency = partition.name === undefined ? CONCURRENCY : CONCURRENCY_OF_PART } = options;
+    const concurrency = concurrencyOf(options, partition.name !== undefined);
     const { name } = queue;
     const place: JobPlace = { ...from, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>

@@ -34,7 +34,7 @@ import { Pulse } from './pulse.js';
 import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
-import { ServedQueues } from './served-queues.js';
+import { concurrencyOf, ServedQueues } from './served-queues.js';
 import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
 import type { TellOutcomes } from './tell-outcomes.js';
 import { Telling } from './telling.js';
@@ -169,9 +169,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     const announcedClock = new AnnouncedClock(this.#store);
+    const concurrency = concurrencyOf(options, layouts.configured.count !== undefined);
     this.#pulse = new Pulse({
       ...this.#store,
-      facts: () => ({ queues: [...this.#queueNames()], concurrency: options.concurrency, ...this.#served.state }),
+      facts: () => ({ queues: [...this.#queueNames()], concurrency, ...this.#served.state }),
       obey: (order) => void this.#obey(order),
     });
     this.#served = new ServedQueues({
@@ -336,7 +337,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     clearInterval(this.#following);
     this.#otherWorkers.close();
     await this.#closeQueues(away, endsAtMs);
-    await withinTime(Promise.race([this.#pulse.end().catch(() => undefined), away]), Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS));
+    await withinTime(
+      Promise.race([this.#pulse.end().catch(() => undefined), away]),
+      Math.min(closeTimeoutMs, PULSE_TIMEOUT_MS),
+    );
     const expiring = Promise.race([this.#served.expireReceipts(), away]);
     await withinTime(expiring, Math.min(closeTimeoutMs, EXPIRE_TIMEOUT_MS)); // else they stay for 400 days
     this.#served.end();
