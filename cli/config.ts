@@ -203,7 +203,7 @@ const variables = {
   TALLY_REPLICAS_TO_CONFIRM: { schema: wholeNumber(0, 10, 0), example: '1' },
   /** Whether it must be on disk, too. */
   TALLY_CONFIRM_ON_DISK: { schema: trueOrFalse('false'), example: 'true' },
-  TALLY_CONCURRENCY: { schema: wholeNumber(1, 1_000, 50), example: '50' },
+  TALLY_CONCURRENCY: { schema: wholeNumberOrNone(1, 1_000), example: '50' },
   TALLY_LOCK_DURATION_MS: { schema: wholeNumber(500, 300_000, 5_000), example: '5000' },
   TALLY_STALLED_INTERVAL_MS: { schema: wholeNumber(100, 300_000, 2_000), example: '2000' },
   TALLY_IDEMPOTENCY_WINDOW_MS: { schema: wholeNumber(1_000, 90 * 86_400_000, 86_400_000), example: '86400000' },

@@ -14,7 +14,7 @@
 -- few jobs need makes its functions inside a block of its own.
 --
 -- In a Cluster one call applies what a job has in several slots of one master, see `crossSlotScript`. Each slot has its own
--- receipt, which answers for it alone. A key may then be on another node, or on its way there, and Redis says so when a
+-- receipt, which answers for it alone, and whose name is made here: a job has hundreds of slots, and what is sent for each costs. A key may then be on another node, or on its way there, and Redis says so when a
 -- command meets it: so all that is written is read before the first write, key by key, as commands over several slots are
 -- refused. And Redis makes sure of the rights on keys in KEYS only: so it is asked about each that will be written.
 --
@@ -23,7 +23,8 @@
 --       then          keys of its hashes and sorted sets, each once
 --       then          receipts of its idempotency keys
 --       then          histories: of the string cells, the cells of hashes, those of sorted sets, in this order
---       then          what is announced, and the other name that the receipt of the job may have, see "request"
+--       then          unless there are several slots: what is announced, and the other name that the receipt of the job may
+--                     have, see "request"
 --       last          the stream of outcomes, when they are told
 -- ARGV  1             lease: Redis time in ms after which this attempt may not write
 --       2             JSON, see "request"
@@ -57,8 +58,12 @@
 -- request.announced       index into KEYS: a sorted set with the members "window-ms" and "clock-ms", the largest window and
 --                         the latest time under this namespace
 -- request.clockMs         the latest time that was known to be announced when the attempt began; absent for none
--- request.slots           { { number of updates, index into KEYS of the receipt, of what is announced, clockMs or false, index
---                         of otherReceipt or false }, ... }: the updates of a slot follow each other; absent for a single slot
+-- request.slots           absent for a single slot, else the updates of a slot follow each other, and
+--   .tags                 the hash tags of the slots, joined by ','
+--   .updates              the number of updates of each slot; absent when each has one
+--   .clocksMs             clockMs of each slot, or false; absent when there is none
+--   .receipt, .announced  the names of a slot's receipt, and of what is announced there: what stands before and after its tag
+--   .other                the same of otherReceipt; absent when there is none
 -- request.ranBefore       true when an earlier attempt may have left receipts; absent for the first
 -- request.applyUntilMs    latest time at which the job may be applied: a receipt of it may be gone then; absent without a stamp
 -- request.otherReceipt    index into KEYS: the receipt of the job if the version was put into or out of its data since
@@ -108,8 +113,8 @@ local now_ms = now[1] * 1000 + floor(now[2] / 1000)
 local lease_ms = tonumber(ARGV[1])
 local request = cjson.decode(ARGV[2])
 
--- What has a receipt of its own: the job, or what it has in one slot. With all that it will have, since a table that grows is
--- dearer.
+-- What has a receipt of its own: the job, or what it has in one slot. Each table is made with the fields that all of them will
+-- have, since one that grows is dearer; in a Cluster there is one for nearly each update.
 local places
 local slots = request.slots
 local records_of_slots
@@ -120,30 +125,27 @@ if slots then
   end
   KEYS = keys
   places = {}
-  local first = 1
-  for n, slot in ipairs(slots) do
-    local last = first + slot[1] - 1
-    places[n] = {
+  local counts, last, count = slots.updates, 0, 0
+  local before_receipt, after_receipt = slots.receipt[1], slots.receipt[2]
+  local before_announced, after_announced = slots.announced[1], slots.announced[2]
+  for tag in string.gmatch(slots.tags, '[^,]+') do
+    count = count + 1
+    local first = last + 1
+    last = last + (counts and counts[count] or 1)
+    places[count] = {
       first = first,
       last = last,
-      receipt = slot[2],
-      announced = slot[3],
-      clock_ms = slot[4],
-      other = slot[5],
-      announced_window_ms = 0,
-      announced_clock_ms = 0,
-      time_ms = 0,
-      receipt_seconds = 0,
-      is_kept_on = false,
+      receipt = before_receipt .. tag .. after_receipt,
+      announced = before_announced .. tag .. after_announced,
       record = false,
       is_new = false,
+      tag = tag,
     }
-    first = last + 1
   end
   records_of_slots = function()
     local records = {}
-    for n, place in ipairs(places) do
-      records[n] = place.record
+    for n = 1, #places do
+      records[n] = places[n].record
     end
     return records
   end
@@ -152,61 +154,71 @@ else
     {
       first = 1,
       last = request.updates,
-      receipt = 1,
-      announced = request.announced,
-      clock_ms = request.clockMs or false,
-      other = request.otherReceipt or false,
+      receipt = KEYS[1],
+      announced = KEYS[request.announced],
+      record = false,
+      is_new = false,
       announced_window_ms = 0,
       announced_clock_ms = 0,
       time_ms = 0,
       receipt_seconds = 0,
       is_kept_on = false,
-      record = false,
-      is_new = false,
     },
   }
 end
 
--- In most slots of a Cluster nothing is announced, and a first attempt finds no receipt: one command tells both.
+-- In most slots of a Cluster nothing is announced, and a first attempt finds no receipt: one command tells both, and then Redis'
+-- own time is what counts.
 local expects_nothing = slots and not request.keyed and not request.ranBefore
-local NOTHING = {}
 
 -- The receipts, if an earlier attempt applied it.
-local answered, lease_is_over, is_too_old = 0, false, false
+local answered, lease_is_over, is_too_old, finds_nothing = 0, false, false, false
 for n = 1, #places do
   local place = places[n]
-  local finds_nothing = expects_nothing and call('EXISTS', KEYS[place.receipt], KEYS[place.announced]) == 0
-  -- The time that ages are reckoned in: Redis' own, but never set back.
-  local scores = finds_nothing and NOTHING or call('ZMSCORE', KEYS[place.announced], 'window-ms', 'clock-ms')
-  local announced_clock_ms = tonumber(scores[2] or 0)
-  local time_ms = math.max(now_ms, announced_clock_ms)
-  place.announced_window_ms, place.announced_clock_ms = tonumber(scores[1] or 0), announced_clock_ms
-  place.time_ms, place.receipt_seconds = time_ms, request.receiptSeconds + math.ceil((time_ms - now_ms) / 1000)
-
-  -- A lease that was over once stays so when the clock is set back: who relies on it announces the time.
-  local within_lease = now_ms <= lease_ms
-    and now_ms >= lease_ms - 2 * request.leaseLengthMs
-    and announced_clock_ms <= math.max(lease_ms, place.clock_ms or 0)
-
-  local record = not finds_nothing and call('GET', KEYS[place.receipt])
-  place.is_kept_on = record and within_lease
-  if not record and place.other then
-    record = call('GET', KEYS[place.other])
-  end
-  if record then
-    place.record = record
-    answered = answered + 1
+  if expects_nothing and call('EXISTS', place.receipt, place.announced) == 0 then
+    finds_nothing = true
   else
-    lease_is_over = lease_is_over or not within_lease
-    is_too_old = is_too_old or request.applyUntilMs and time_ms > request.applyUntilMs
+    -- The time that ages are reckoned in: Redis' own, but never set back.
+    local scores = call('ZMSCORE', place.announced, 'window-ms', 'clock-ms')
+    local announced_clock_ms = tonumber(scores[2] or 0)
+    local time_ms = math.max(now_ms, announced_clock_ms)
+    place.announced_window_ms, place.announced_clock_ms = tonumber(scores[1] or 0), announced_clock_ms
+    place.time_ms, place.receipt_seconds = time_ms, request.receiptSeconds + math.ceil((time_ms - now_ms) / 1000)
+
+    -- A lease that was over once stays so when the clock is set back: who relies on it announces the time.
+    local known_clock_ms, other = request.clockMs, request.otherReceipt and KEYS[request.otherReceipt]
+    if slots then
+      known_clock_ms = slots.clocksMs and slots.clocksMs[n]
+      other = slots.other and slots.other[1] .. place.tag .. slots.other[2]
+    end
+    local within_lease = now_ms <= lease_ms
+      and now_ms >= lease_ms - 2 * request.leaseLengthMs
+      and announced_clock_ms <= math.max(lease_ms, known_clock_ms or 0)
+
+    local record = call('GET', place.receipt)
+    place.is_kept_on = record and within_lease
+    if not record and other then
+      record = call('GET', other)
+    end
+    if record then
+      place.record = record
+      answered = answered + 1
+    else
+      lease_is_over = lease_is_over or not within_lease
+      is_too_old = is_too_old or request.applyUntilMs and time_ms > request.applyUntilMs
+    end
   end
+end
+if finds_nothing then
+  lease_is_over = lease_is_over or now_ms > lease_ms or now_ms < lease_ms - 2 * request.leaseLengthMs
+  is_too_old = is_too_old or request.applyUntilMs and now_ms > request.applyUntilMs
 end
 
 -- A receipt that is there stays, whatever becomes of the rest.
 if answered > 0 then
   for n = 1, #places do
     if places[n].is_kept_on then
-      call('EXPIRE', KEYS[places[n].receipt], places[n].receipt_seconds)
+      call('EXPIRE', places[n].receipt, places[n].receipt_seconds)
     end
   end
   if answered == #places then
@@ -284,9 +296,10 @@ end
 local may_write_strings = slots or string_count == 0 or may_write_string(KEYS[2])
 
 local read_texts
+local is_wrong -- with several slots: true by string cell that holds something else
 local forbidden -- string cells in several slots that this user may not write
 if slots then
-  forbidden = {}
+  is_wrong, forbidden = {}, {}
   -- What MGET would answer for cells, and anything for those that may not be written.
   read_texts = function(first, last)
     local texts = {}
@@ -298,7 +311,7 @@ if slots then
           if not find(text.err, 'WRONGTYPE', 1, true) then
             error(text)
           end
-          text = false
+          text, is_wrong[cell] = false, true
         end
       else
         forbidden[#forbidden + 1] = cell
@@ -311,7 +324,13 @@ end
 
 -- The number of a string cell for which MGET has no text.
 local function read_nothing(cell)
-  if call('EXISTS', KEYS[cell + 1]) == 0 then
+  local is_missing
+  if is_wrong then
+    is_missing = not is_wrong[cell]
+  else
+    is_missing = call('EXISTS', KEYS[cell + 1]) == 0
+  end
+  if is_missing then
     missing[cell] = true
     return 0
   end
@@ -915,7 +934,7 @@ if keyed then
   for _, place in ipairs(places) do
     if place.is_keyed and place.is_new and now_ms > place.announced_clock_ms + CLOCK_STEP_MS then
       place.raises_clock = true
-      if not is_allowed('ZADD', KEYS[place.announced], 'x', '0') then
+      if not is_allowed('ZADD', place.announced, 'x', '0') then
         return redis.error_reply("NOPERM the worker's user may not run ZADD on what is announced")
       end
     end
@@ -932,7 +951,7 @@ if slots then
   end
   for _, place in ipairs(places) do
     if place.is_new then
-      need('SET', KEYS[place.receipt])
+      need('SET', place.receipt)
       for _, receipt_key in ipairs(place.new_receipts or {}) do
         need('SET', receipt_key)
       end
@@ -979,10 +998,11 @@ if told and (#outcomes > 1 or first ~= 61) then -- '='
   call('XADD', stream, '*', 'h', head, 'r', record, 'b', before, 'a', after, 'c', ARGV[4], 'd', ARGV[5])
 end
 
+local usual_life = format('%d', request.receiptSeconds) -- where nothing was found; a number would be made a text for each
 for n = 1, #places do
   local place = places[n]
   if place.is_new then
-    call('SET', KEYS[place.receipt], place.record, 'EX', place.receipt_seconds)
+    call('SET', place.receipt, place.record, 'EX', place.receipt_seconds or usual_life)
   end
 end
 if keyed then
@@ -996,7 +1016,7 @@ if keyed then
       end
     end
     if place.raises_clock then
-      call('ZADD', KEYS[place.announced], 'GT', integer_text(now_ms), 'clock-ms')
+      call('ZADD', place.announced, 'GT', integer_text(now_ms), 'clock-ms')
     end
   end
 end

@@ -1,10 +1,13 @@
--- Sets the time to live of receipts, in several slots of one master.
+-- Sets the time to live of receipts, in several slots of one master. Their names are made here: each differs by the hash tag alone.
 --
--- KEYS  the first receipt, by whose slot the call is routed
+-- KEYS  1     the first receipt, by whose slot the call is routed
 -- ARGV  1     time to live in seconds
---       2 ..  the other receipts
+--       2 ..  for each job what stands before and after the tag, and the tags, joined by ','
 -- Fails at one that is on another node, or on its way there: those before it expire then, and may be given a time to live again.
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-for n = 2, #ARGV do
-  redis.call('EXPIRE', ARGV[n], ARGV[1])
+
+for n = 2, #ARGV, 3 do
+  local before, after = ARGV[n], ARGV[n + 1]
+  for tag in string.gmatch(ARGV[n + 2], '[^,]+') do
+    redis.call('EXPIRE', before .. tag .. after, ARGV[1])
+  end
 end

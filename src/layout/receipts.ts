@@ -50,8 +50,8 @@ export interface Receipts {
   readonly scriptsMayRead: boolean;
   /** The keys that the script which settles jobs of a partition takes along: their receipts, if they lie with them. */
   withJobs(jobs: readonly JobName[], keys: Keys): string[];
-  /** The receipts of a job that this script can't reach. */
-  apartFromJob(job: JobName, slots: readonly Slot[], keys: Keys): string[];
+  /** Those of a job's slots whose receipts this script can't reach. */
+  apartFromJob(slots: readonly Slot[]): readonly Slot[];
   /** A memory for slots in which jobs have receipts. */
   newJobSlots(): JobSlots;
   /** Where Redis' time is announced for all jobs. */

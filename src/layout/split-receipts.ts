@@ -1,7 +1,6 @@
 import type { Step } from '../operations/operation.js';
 import { commonSlot } from '../operations/step.js';
 import type { CrossSlot } from '../operations/step.js';
-import type { JobName, Keys } from '../redis/keys.js';
 import { NO_SLOT, slotOf } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import type { HeldSlots, InSlot, JobSlots, Receipts } from './receipts.js';
@@ -42,16 +41,22 @@ export class SplitReceipts implements Receipts {
     if (slots.every((slot) => slot === first)) {
       return [new SlotGroup(first, updates)];
     }
-    const indexes = new Map<number, number[]>();
-    for (const [index, slot] of slots.entries()) {
-      const ofSlot = indexes.get(slot) ?? [];
-      indexes.set(slot, ofSlot);
-      ofSlot.push(index);
+    const bySlot = new Map<number, { readonly updates: Update[]; readonly indexes: number[] }>();
+    for (const [index, update] of updates.entries()) {
+      const slot = slots[index] ?? 0;
+      const ofSlot = bySlot.get(slot);
+      if (ofSlot === undefined) {
+        bySlot.set(slot, { updates: [update], indexes: [index] });
+      } else {
+        ofSlot.updates.push(update);
+        ofSlot.indexes.push(index);
+      }
     }
-    return [...indexes].map(([slot, places]) => {
-      const ofSlot = places.flatMap((index) => updates[index] ?? []);
-      return new SlotGroup(slot, ofSlot, places);
-    }) as unknown as UpdateGroups<Update>;
+    const groups: UpdateGroup<Update>[] = [];
+    for (const [slot, ofSlot] of bySlot) {
+      groups.push(new SlotGroup(slot, ofSlot.updates, ofSlot.indexes));
+    }
+    return groups as unknown as UpdateGroups<Update>;
   }
 
   mayBeSeveral(updates: number): boolean {
@@ -72,8 +77,8 @@ export class SplitReceipts implements Receipts {
     return [];
   }
 
-  apartFromJob(job: JobName, slots: readonly Slot[], keys: Keys): string[] {
-    return slots.map((slot) => keys.jobReceipt(job, slot));
+  apartFromJob(slots: readonly Slot[]): readonly Slot[] {
+    return slots;
   }
 
   newJobSlots(): JobSlots {

@@ -58,7 +58,7 @@ export class WholeReceipts implements Receipts {
     return [...jobs.map((job) => keys.jobReceipt(job, NO_SLOT)), keys.announced(NO_SLOT)];
   }
 
-  apartFromJob(): string[] {
+  apartFromJob(): readonly [] {
     return [];
   }
 

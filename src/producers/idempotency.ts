@@ -8,10 +8,11 @@ import type { CheckedUpdate } from '../operations/update.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
 import type { Store } from '../layout/store.js';
 import type { IdempotencyName } from '../redis/keys.js';
-import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { CrossSlotScripts, valuesOf } from '../redis/cross-slot-scripts.js';
+import type { Before, ReplicaConfirmation } from '../redis/replicas.js';
 import type { Slot } from '../redis/slots.js';
-import { readByPipeline, readByScript } from './read-key-receipts.js';
-import type { ReadReceipts } from './read-key-receipts.js';
+import { readByPipeline, readByScript, readOfMaster } from './read-key-receipts.js';
+import type { Found, ReadReceipts, SlotReading } from './read-key-receipts.js';
 
 /** What an idempotency receipt says of an update that is sent again. */
 export interface Recorded {
@@ -45,16 +46,17 @@ interface Group {
   readonly receipts: KeyReceipt[];
 }
 
-/** What was found in one slot: Redis' time before, and the texts of receipts. */
-interface Found {
-  readonly atMs: number;
-  readonly texts: readonly (string | null)[];
+/** What is looked at in one slot. */
+interface Place extends SlotReading {
+  readonly slot: Slot;
+  /** Undefined where nothing has to be confirmed. */
+  readonly before: Before | undefined;
 }
 
 /** The receipts to look at together. */
 interface Gathered {
-  readonly keys: string[];
-  readonly found: Promise<Found>;
+  readonly keys: Map<Slot, string[]>;
+  readonly found: Promise<Map<Slot, Promise<Found>>>;
 }
 
 const ANNOUNCE_EVERY_MS = 60_000;
@@ -67,15 +69,17 @@ const ANNOUNCE_EVERY_MS = 60_000;
 export class KeyLookUp {
   /** When the window was announced, by the key that tells. */
   readonly #announced = new Map<string, number>();
-  /** What is to be looked at when this turn of the event loop ends, by slot. */
-  readonly #gathered = new Map<Slot, Gathered>();
+  /** What is to be looked at when this turn of the event loop ends. */
+  #gathered: Gathered | undefined;
   readonly #read: ReadReceipts;
+  readonly #crossSlot: CrossSlotScripts;
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
     private readonly windowMs: number,
     private readonly confirmation: ReplicaConfirmation,
   ) {
+    this.#crossSlot = new CrossSlotScripts(store.redis);
     this.#read = store.layouts.receipts.scriptsMayRead ? readByScript(store.redis) : readByPipeline(store.redis);
   }
 
@@ -104,7 +108,11 @@ export class KeyLookUp {
   async textUnder(name: IdempotencyName, cellKey: string): Promise<string | null | undefined> {
     const { keys, layouts } = this.store;
     const slot = layouts.receipts.slotOfKey(cellKey);
-    return slot === undefined ? undefined : (await this.#lookAt(slot, [keys.idempotencyReceipt(name, slot)])).texts[0];
+    if (slot === undefined) {
+      return undefined;
+    }
+    const found = this.#lookInAll([this.#placeOf(slot, [keys.idempotencyReceipt(name, slot)])]);
+    return (await found.get(slot))?.texts[0];
   }
 
   /** The time that ages are reckoned in, where receipts of a slot lie. */
@@ -133,34 +141,69 @@ export class KeyLookUp {
 
   /** Jobs that leave in one turn of the event loop are looked up together: what costs is the round trip, not the keys. */
   async #gather({ slot, receipts }: Group): Promise<Found> {
-    let gathered = this.#gathered.get(slot);
-    if (gathered === undefined) {
-      const keys: string[] = [];
-      const look = () => {
-        this.#gathered.delete(slot);
-        return this.#lookAt(slot, keys);
-      };
-      gathered = { keys, found: setImmediate().then(look) };
-      this.#gathered.set(slot, gathered);
+    const { keys, found } = (this.#gathered ??= this.#beginGathering());
+    const ofSlot = keys.get(slot) ?? [];
+    keys.set(slot, ofSlot);
+    const first = ofSlot.length;
+    ofSlot.push(...receipts.map(({ key }) => key));
+    const answer = (await found).get(slot);
+    if (answer === undefined) {
+      throw new Error(`slot ${slot} was not looked at`);
     }
-    const first = gathered.keys.length;
-    gathered.keys.push(...receipts.map(({ key }) => key));
-    const { atMs, texts } = await gathered.found;
+    const { atMs, texts } = await answer;
     return { atMs, texts: texts.slice(first, first + receipts.length) };
   }
 
-  async #lookAt(slot: Slot, receiptKeys: readonly string[]): Promise<Found> {
-    const { keys, layouts } = this.store;
-    const announced = keys.announced(slot);
-    await this.#announceWindow(announced);
-    const before = this.confirmation.isNeeded && this.confirmation.before([slot]);
-    const batches = layouts.receipts.readableTogether(receiptKeys);
-    const readings = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
-    const texts = readings.flatMap((reading) => reading.texts);
-    if (before && texts.some((text) => text !== null)) {
-      await this.confirmation.confirmRead(before, keys); // the worker that recorded it may be waiting for that still
+  #beginGathering(): Gathered {
+    const keys = new Map<Slot, string[]>();
+    const look = () => {
+      this.#gathered = undefined;
+      return this.#lookInAll([...keys].map(([slot, ofSlot]) => this.#placeOf(slot, ofSlot)));
+    };
+    return { keys, found: setImmediate().then(look) };
+  }
+
+  #placeOf(slot: Slot, keys: readonly string[]): Place {
+    const before = this.confirmation.isNeeded ? this.confirmation.before([slot]) : undefined;
+    return { slot, announced: this.store.keys.announced(slot), keys, before };
+  }
+
+  /** By one call for each master, where that can be. Each slot has its own answer: one master may be away. */
+  #lookInAll(places: readonly Place[]): Map<Slot, Promise<Found>> {
+    const crossSlot = this.#crossSlot;
+    const found = new Map<Slot, Promise<Found>>();
+    const asked = crossSlot.ask(places, {
+      together: (master, ofMaster) => readOfMaster(crossSlot, master, ofMaster, this.windowMs),
+      alone: (place) => this.#lookAlone(place),
+    });
+    for (const { places: asWhole, settled } of asked) {
+      for (const [index, at] of asWhole.entries()) {
+        const place = places[at];
+        if (place !== undefined) {
+          found.set(place.slot, this.#confirmed(place, settled, index));
+        }
+      }
     }
-    return { atMs: Math.min(...readings.map(({ atMs }) => atMs)), texts };
+    return found;
+  }
+
+  async #confirmed(
+    { before }: Place,
+    settled: Promise<readonly PromiseSettledResult<Found>[]>,
+    index: number,
+  ): Promise<Found> {
+    const [found] = valuesOf((await settled).slice(index, index + 1)) as [Found];
+    if (before !== undefined && found.texts.some((text) => text !== null)) {
+      await this.confirmation.confirmRead(before, this.store.keys); // the worker that recorded it may be waiting for that still
+    }
+    return found;
+  }
+
+  async #lookAlone({ announced, keys }: Place): Promise<Found> {
+    await this.#announceWindow(announced);
+    const batches = this.store.layouts.receipts.readableTogether(keys);
+    const readings = await Promise.all(batches.map((batch) => this.#lookSoundly(announced, batch)));
+    return { atMs: Math.min(...readings.map(({ atMs }) => atMs)), texts: readings.flatMap(({ texts }) => texts) };
   }
 
   /** Once more where the time is much later than any that was announced, or the look-up came much later than the time. */

@@ -1,3 +1,7 @@
+import type { Redis } from 'ioredis';
+import { CLOCK_STEP_MS } from '../redis/announced.js';
+import { crossSlotScript } from '../redis/cross-slot-scripts.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import { ScriptRunner, createScript } from '../redis/scripts.js';
 import type { Connection } from '../redis/connection.js';
 import { luaSource } from '../redis/lua-source.js';
@@ -51,3 +55,34 @@ export function readByPipeline(redis: Connection): ReadReceipts {
 }
 
 type PipelineReply = [string | null, [string, string], (string | null)[], [string, string]];
+
+/** What is looked at in one slot. */
+export interface SlotReading {
+  readonly announced: string;
+  readonly keys: readonly string[];
+}
+
+/** What was found there: the time that ages are reckoned in, before the receipts were read, and these. */
+export interface Found {
+  readonly atMs: number;
+  readonly texts: readonly (string | null)[];
+}
+
+const LOOK_UP_SLOTS = crossSlotScript(createScript('look up slots', luaSource('look-up-slots')));
+
+/** Reads in several slots of a master by one script, which announces the window and the time as well. */
+export async function readOfMaster(
+  crossSlot: CrossSlotScripts,
+  master: Redis,
+  [first, ...others]: readonly [SlotReading, ...SlotReading[]],
+  windowMs: number,
+): Promise<Found[]> {
+  const args: (string | number)[] = [windowMs, CLOCK_STEP_MS, first.keys.length, ...first.keys];
+  for (const { announced, keys } of others) {
+    args.push(announced, keys.length, ...keys);
+  }
+  const replies = (await crossSlot.run(master, LOOK_UP_SLOTS, first.announced, args)) as SlotReply[];
+  return replies.map(([atMs, ...texts]) => ({ atMs: Number(atMs), texts }));
+}
+
+type SlotReply = [atMs: string, ...texts: (string | null)[]];

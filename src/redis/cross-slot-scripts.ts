@@ -23,6 +23,20 @@ export async function refusalOfCrossSlot(redis: Redis): Promise<string | undefin
   }
 }
 
+/** How to ask about things in slots. */
+interface Ways<Item, Answer> {
+  /** By one call, several that lie on a master: an answer for each, in order. */
+  readonly together: (master: Redis, items: readonly [Item, ...Item[]]) => Promise<readonly Answer[]>;
+  /** @param failure of the call for several, if there was one */
+  readonly alone: (item: Item, failure?: Error) => Promise<Answer>;
+}
+
+/** Things that are asked about together, or one alone, by their places; and what became of each of these. */
+export interface Asked<Answer> {
+  readonly places: readonly number[];
+  readonly settled: Promise<readonly PromiseSettledResult<Answer>[]>;
+}
+
 /**
  * Runs scripts for keys in several slots of one master of a Cluster. Redis knows of one key where such a script goes, so it may
  * meet others that are not there, or no longer: it fails then, as it does when a connection is lost, and its caller goes slot by
@@ -40,22 +54,61 @@ export class CrossSlotScripts {
     this.#redis = isWanted && redis instanceof ClusterConnection ? redis : undefined;
   }
 
-  /** Those of which several lie on a master that runs such scripts, by that master, as far as is known. */
-  byMaster<Item extends { readonly slot: Slot }>(items: readonly Item[]): Map<Redis, readonly [Item, ...Item[]]> {
-    const found = new Map<Redis, [Item, ...Item[]]>();
-    const masterOf = this.#redis?.masterFinder();
-    for (const item of masterOf === undefined ? [] : items) {
-      const master = masterOf?.(item.slot);
-      if (master !== undefined && !this.#unable.has(master)) {
-        const others = found.get(master);
-        if (others === undefined) {
-          found.set(master, [item]);
-        } else {
-          others.push(item);
-        }
+  /**
+   * Asks about all items: by one call for each master on which there are several, as far as is known; about the others, and those of a
+   * call that failed, for whatever reason, one by one.
+   */
+  ask<Item extends { readonly slot: Slot }, Answer>(
+    items: readonly Item[],
+    { together, alone }: Ways<Item, Answer>,
+  ): Asked<Answer>[] {
+    const itemsAt = (places: readonly number[]) => places.map((place) => items[place]) as [Item, ...Item[]];
+    const oneByOne = (places: readonly number[], failure?: Error) =>
+      Promise.allSettled(itemsAt(places).map((item) => alone(item, failure)));
+    const asked: Asked<Answer>[] = [];
+    for (const [master, places] of this.#placesByMaster(items)) {
+      if (master !== undefined && places.length > 1) {
+        const settled = together(master, itemsAt(places)).then(allFulfilled, (failure: unknown) =>
+          oneByOne(places, failure as Error),
+        );
+        asked.push({ places, settled });
+      } else {
+        asked.push(...places.map((place) => ({ places: [place], settled: oneByOne([place]) })));
       }
     }
-    return new Map([...found].filter(([, ofMaster]) => ofMaster.length > 1));
+    return asked;
+  }
+
+  /** The same, for who waits for all of them: in the order of the items. */
+  async askAll<Item extends { readonly slot: Slot }, Answer>(
+    items: readonly Item[],
+    ways: Ways<Item, Answer>,
+  ): Promise<PromiseSettledResult<Answer>[]> {
+    const results = new Array<PromiseSettledResult<Answer>>(items.length);
+    for (const { places, settled } of this.ask(items, ways)) {
+      const ofPlaces = await settled;
+      for (const [index, place] of places.entries()) {
+        results[place] = ofPlaces[index] ?? { status: 'rejected', reason: new Error('a call did not answer for all') };
+      }
+    }
+    return results;
+  }
+
+  /** The places of items by the master that runs such scripts for them, as far as is known; undefined for the rest. */
+  #placesByMaster(items: readonly { readonly slot: Slot }[]): Map<Redis | undefined, number[]> {
+    const found = new Map<Redis | undefined, number[]>();
+    const masterOf = items.length > 1 ? this.#redis?.masterFinder() : undefined;
+    for (const [place, { slot }] of items.entries()) {
+      const master = masterOf?.(slot);
+      const able = master !== undefined && !this.#unable.has(master) ? master : undefined;
+      const places = found.get(able);
+      if (places === undefined) {
+        found.set(able, [place]);
+      } else {
+        places.push(place);
+      }
+    }
+    return found;
   }
 
   /** @param args the keys of other slots among them. @throws whatever the reason, its caller has to go slot by slot */
@@ -98,6 +151,20 @@ export class CrossSlotScripts {
       this.#unable.add(master);
     }
   }
+}
+
+/** @throws the first reason of those that are rejected */
+export function valuesOf<Answer>(results: readonly PromiseSettledResult<Answer>[]): Answer[] {
+  return results.map((result) => {
+    if (result.status === 'rejected') {
+      throw result.reason;
+    }
+    return result.value;
+  });
+}
+
+function allFulfilled<Answer>(answers: readonly Answer[]): PromiseSettledResult<Answer>[] {
+  return answers.map((value) => ({ status: 'fulfilled', value }));
 }
 
 function requireReply(error: unknown): Error {

@@ -35,10 +35,15 @@ export interface IdempotencyName {
   readonly key: string;
 }
 
+/** What a name has before and after the hash tag of its slot. */
+export type AroundTag = readonly [before: string, after: string];
+
 /** Every key that Tally itself writes, beside the cells that updates name. */
 export interface Keys {
   /** Kept until 10 minutes after a job is settled: its outcomes in this slot, written together with its changes. */
   jobReceipt(job: JobName, slot: Slot): string;
+  /** The names of {@link jobReceipt}, of {@link announced}, in any slot of a Cluster: what stands before and after its hash tag. */
+  inAnySlot(job: JobName): { readonly receipt: AroundTag; readonly announced: AroundTag };
   /** Kept for the largest window announced: "tally/form slot fingerprint update-id outcome". */
   idempotencyReceipt(name: IdempotencyName, slot: Slot): string;
   /** A sorted set that only ever rises: the largest window and the latest time, see `src/redis/announced.ts`. */
@@ -107,6 +112,8 @@ export interface Keys {
   readonly isReserved: (key: string) => boolean;
 }
 
+const ANNOUNCED = ':announced';
+
 /**
  * @throws ConfigurationError when one of the two lies under the other, since rights on one would be rights on the other; or
  * when one holds a brace, which would decide on slots in place of the tags
@@ -123,12 +130,15 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     );
   }
   const within = (slot: Slot) => (slot === NO_SLOT ? namespace : `${namespace}:{${tagOf(slot)}}`);
+  const ofReceipt = ({ prefix: ofPartition, queue, jobId, addedAtMs }: JobName) =>
+    `:job:${ofPartition}:${queue}:${jobId}${addedAtMs === undefined ? '' : `:${addedAtMs}`}`;
+  const aroundTag = (end: string): AroundTag => [`${namespace}:{`, `}${end}`];
   return {
-    jobReceipt: ({ prefix: ofPartition, queue, jobId, addedAtMs }, slot) =>
-      `${within(slot)}:job:${ofPartition}:${queue}:${jobId}${addedAtMs === undefined ? '' : `:${addedAtMs}`}`,
+    jobReceipt: (job, slot) => within(slot) + ofReceipt(job),
+    inAnySlot: (job) => ({ receipt: aroundTag(ofReceipt(job)), announced: aroundTag(ANNOUNCED) }),
     idempotencyReceipt: ({ owner, operation, key }, slot) =>
       `${within(slot)}:idem:${owner === '' ? '' : encodeURIComponent(owner)}:${operation}:${key}`,
-    announced: (slot) => `${within(slot)}:announced`,
+    announced: (slot) => within(slot) + ANNOUNCED,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
     hold: ({ stock, part, reservation }) => {
       const within = `${namespace}:{${tagBeside(stock.key)}}`;

@@ -74,9 +74,9 @@ let tags: readonly string[] | undefined;
  * The hash tag of a slot: `{tagOf(slot)}` in a key puts it there. A key of the user's can't be wrapped in braces for this,
  * since it may hold braces itself. Tags are part of stored keys: they must never change.
  */
-export function tagOf(slot: number): string {
+export function tagOf(slot: Slot): string {
   tags ??= makeTags();
-  const tag = tags[slot];
+  const tag = slot === NO_SLOT ? undefined : tags[slot];
   if (tag === undefined) {
     throw new RangeError(`there is no slot ${slot}: slots are 0 to ${SLOTS - 1}`);
   }

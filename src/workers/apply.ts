@@ -1,13 +1,14 @@
 import type { Redis } from 'ioredis';
 import type { Registry } from '../operations/registry.js';
-import { decodeRecord, encodeRecord } from '../jobs/form.js';
+import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
-import { isUndone } from '../operations/outcome.js';
+import { isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
+import { valuesOf } from '../redis/cross-slot-scripts.js';
 import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
@@ -16,7 +17,7 @@ import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { announceNow, leaseOf, lateRecords, readReceipt } from './late-requests.js';
+import { announceNow, isLeaseOver, leaseOf, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
@@ -140,42 +141,27 @@ async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult>
   return joinRecords(attempt, order.groups, records);
 }
 
-/** The updates that can be applied are, also when others can't: they are not applied again by the next attempt. */
-async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
-  const { groups } = order;
-  if (groups.length === 1) {
-    return [await runScript(attempt, groups[0], order, deps)];
-  }
-  const together = callTogether(attempt, order, deps);
-  const runGroup = async (group: JobGroup) =>
-    (await together.get(group)) ?? (await runScript(attempt, group, order, deps));
-  const results = await Promise.allSettled(groups.map(runGroup));
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-  const [first] = failures;
-  if (first !== undefined) {
-    throw failures.find((failure) => !isClusterInMotion(failure)) ?? first;
-  }
-  return results.map((result) => (result as PromiseFulfilledResult<JobResult>).value);
-}
-
 /**
- * Those of a Cluster that lie on one master, by one call for each master.
- *
- * @returns the record of each group that goes so; undefined instead when the call failed, for whatever reason: then each of
- * them goes by itself, and those that were applied all the same are answered by their receipts
+ * By one call for each master on which there are several groups, and one for each other group. Where one call fails, those
+ * of it that were applied all the same are answered by their receipts. The updates that can be applied are, also when others
+ * can't: they are not applied again by the next attempt.
  */
-function callTogether(attempt: Attempt, order: Order, deps: ApplyDeps): Map<JobGroup, Promise<JobResult | undefined>> {
-  const found = new Map<JobGroup, Promise<JobResult | undefined>>();
-  for (const [master, groups] of deps.crossSlot.byMaster(order.groups)) {
-    const records = runCrossSlot(attempt, master, groups, order, deps);
-    for (const [place, group] of groups.entries()) {
-      found.set(
-        group,
-        records.then((all) => all?.[place]),
-      );
-    }
+async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
+  const results = await deps.crossSlot.askAll(order.groups, {
+    together: (master, groups) => runCrossSlot(attempt, master, groups, order, deps),
+    alone: async (group, failure) => {
+      if (failure?.message.startsWith('LEASE_EXPIRED') && isLeaseOver(attempt, deps)) {
+        throw failure; // hundreds of calls would be told the same, by a Redis that is late already
+      }
+      return runScript(attempt, group, order, deps);
+    },
+  });
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  const failure = failures.find((each) => !isClusterInMotion(each)) ?? failures[0];
+  if (failure !== undefined) {
+    throw failure;
   }
-  return found;
+  return valuesOf(results);
 }
 
 async function runCrossSlot(
@@ -184,7 +170,7 @@ async function runCrossSlot(
   groups: JobGroups,
   order: Order,
   deps: ApplyDeps,
-): Promise<readonly JobResult[] | undefined> {
+): Promise<readonly JobResult[]> {
   const { crossSlot, crossSlotScript, announcedClock, metrics } = deps;
   const [{ slot }] = groups;
   const settings = settingsFor(attempt, slot, order, deps);
@@ -195,9 +181,9 @@ async function runCrossSlot(
     metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
     metrics?.calledByMaster('answered');
     return records;
-  } catch {
+  } catch (error) {
     metrics?.calledByMaster('fell back');
-    return undefined;
+    throw error;
   }
 }
 
@@ -260,17 +246,27 @@ function joinRecords({ form, digest }: Attempt, groups: JobGroups, records: read
   if (only !== undefined && groups[0].isOnlyReceipt) {
     return only; // also when the data were edited after it was written: then it speaks for those of before
   }
+  const head = recordHead(form, digest);
   const outcomes: string[] = [];
   for (const [place, group] of groups.entries()) {
-    const ofGroup = decodeRecord(records[place]);
-    if (ofGroup?.digest !== digest || ofGroup.outcomes.length !== group.updates.length) {
+    const ofGroup = outcomesOf(records[place] ?? '', head, digest);
+    if (ofGroup?.length !== group.updates.length) {
       throw new PartlyAppliedError('the job was edited after it, or a part of it, had been applied');
     }
-    for (const [placeInGroup, outcome] of ofGroup.outcomes.entries()) {
+    for (const [placeInGroup, outcome] of ofGroup.entries()) {
       outcomes[group.indexAt(placeInGroup)] = outcome;
     }
   }
   return encodeRecord(form, { digest, outcomes });
+}
+
+/** In a Cluster nearly each update of a job has a record: most are read at a glance. @returns undefined when it is of other data */
+function outcomesOf(record: JobResult, head: string, digest: string): readonly string[] | undefined {
+  if (record.startsWith(head)) {
+    return splitOutcomes(record.slice(head.length));
+  }
+  const decoded = decodeRecord(record);
+  return decoded?.digest === digest ? decoded.outcomes : undefined;
 }
 
 /**

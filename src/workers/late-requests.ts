@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JobResult } from '../jobs/queues.js';
 import type { Store } from '../layout/store.js';
+import { crossSlotScript, valuesOf } from '../redis/cross-slot-scripts.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
+import { luaSource } from '../redis/lua-source.js';
+import { createScript } from '../redis/scripts.js';
 import { toMs } from '../redis/server-time.js';
 import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
@@ -10,13 +14,17 @@ import type { Attempt, Reading } from './attempt.js';
 import { NoMasterError, PartlyAppliedError } from './failures.js';
 import type { JobGroups } from './script-call.js';
 
+const ANNOUNCE = crossSlotScript(createScript('announce now', luaSource('announce-now')));
+const READ = crossSlotScript(createScript('read texts', luaSource('read-texts')));
+
 /** By which the lease of an attempt is reckoned. */
 interface Leasing extends Pick<Store, 'clock'> {
   readonly lockDurationMs: number;
 }
 
 /** Redis, and what is known of its time. */
-interface Announcing extends Pick<Store, 'redis'> {
+interface Announcing extends Pick<Store, 'redis' | 'keys'> {
+  readonly crossSlot: CrossSlotScripts;
   readonly announcedClock: AnnouncedClock;
 }
 
@@ -26,6 +34,11 @@ const CLOCK_DRIFT_MS = 50;
 /** The Redis time after which an attempt may not write; it ends before the lock could be lost. */
 export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDurationMs }: Leasing): number {
   return clock.at(askedAtMs, slot) + lockDurationMs;
+}
+
+/** Whether it is over by this machine's time as well, and not only by a clock that was set. */
+export function isLeaseOver({ askedAtMs }: Attempt, { lockDurationMs }: Pick<Leasing, 'lockDurationMs'>): boolean {
+  return performance.now() > askedAtMs + lockDurationMs;
 }
 
 /**
@@ -52,19 +65,13 @@ export async function lateRecords(
   await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
   const before = confirmation.isNeeded && confirmation.before(groups.map(({ slot }) => slot));
   const times = await announceNow(groups, deps);
-  const records = await Promise.all(
-    groups.map(async ({ slot }, place) => {
-      const lease = leaseOf(attempt, slot, deps);
-      const nowMs = times[place] ?? 0;
-      const record = await readReceipt(attempt, slot, deps);
-      if (record === undefined && nowMs <= lease) {
-        throw new PartlyAppliedError(
-          "a request may still arrive, and Redis' clock was set back, so it may then be applied",
-        );
-      }
-      return record;
-    }),
-  );
+  const leases = groups.map(({ slot }) => leaseOf(attempt, slot, deps));
+  const records = await readReceipts(attempt, groups, deps);
+  if (records.some((record, place) => record === undefined && (times[place] ?? 0) <= (leases[place] ?? 0))) {
+    throw new PartlyAppliedError(
+      "a request may still arrive, and Redis' clock was set back, so it may then be applied",
+    );
+  }
   const found = records.filter((record) => record !== undefined);
   if (found.length < records.length) {
     return undefined;
@@ -82,9 +89,17 @@ export async function lateRecords(
  * @returns the time, by group
  * @throws NoMasterError when it can't be told, since a master has gone
  */
-export async function announceNow(groups: JobGroups, { redis, announcedClock }: Announcing): Promise<number[]> {
-  return Promise.all(
-    groups.map(async ({ slot }) => {
+export async function announceNow(
+  groups: JobGroups,
+  { redis, keys, crossSlot, announcedClock }: Announcing,
+): Promise<number[]> {
+  const times = await crossSlot.askAll(groups, {
+    together: async (master, ofMaster) => {
+      const [first = '', ...others] = ofMaster.map(({ slot }) => keys.announced(slot));
+      const nowMs = Number(await crossSlot.run(master, ANNOUNCE, first, others));
+      return ofMaster.map(() => nowMs);
+    },
+    alone: async ({ slot }) => {
       const master = redis.masterOf(slot);
       if (master === undefined) {
         throw new NoMasterError(`slot ${slot} has no master that is known, so that its time is not either`);
@@ -92,8 +107,9 @@ export async function announceNow(groups: JobGroups, { redis, announcedClock }: 
       const nowMs = toMs(await master.time());
       await announcedClock.raise(nowMs, slot).catch(allowRefusal);
       return nowMs;
-    }),
-  );
+    },
+  });
+  return valuesOf(times);
 }
 
 function allowRefusal(error: unknown): void {
@@ -102,15 +118,31 @@ function allowRefusal(error: unknown): void {
   }
 }
 
+/** The job's receipts in the slots of its groups, by group. */
+async function readReceipts(attempt: Attempt, groups: JobGroups, deps: Announcing): Promise<(JobResult | undefined)[]> {
+  const { crossSlot } = deps;
+  const records = await crossSlot.askAll(groups, {
+    together: async (master, ofMaster) => {
+      const [first = '', ...others] = ofMaster.flatMap(({ slot }) => namesOfReceipt(attempt, slot, deps));
+      const texts = (await crossSlot.run(master, READ, first, others)) as (JobResult | null)[];
+      return ofMaster.map((_, place) => texts[2 * place] ?? texts[2 * place + 1] ?? undefined);
+    },
+    alone: ({ slot }) => readReceipt(attempt, slot, deps),
+  });
+  return valuesOf(records);
+}
+
 /** The job's receipt in a slot, whichever of its names it has. */
 export async function readReceipt(
-  { name, otherName }: Attempt,
+  attempt: Attempt,
   slot: Slot,
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
 ): Promise<JobResult | undefined> {
-  const [own, other] = await Promise.all([
-    redis.get(keys.jobReceipt(name, slot)),
-    redis.get(keys.jobReceipt(otherName, slot)),
-  ]);
+  const names = namesOfReceipt(attempt, slot, { keys });
+  const [own, other] = await Promise.all(names.map((name) => redis.get(name)));
   return own ?? other ?? undefined;
+}
+
+function namesOfReceipt({ name, otherName }: Attempt, slot: Slot, { keys }: Pick<Store, 'keys'>): [string, string] {
+  return [keys.jobReceipt(name, slot), keys.jobReceipt(otherName, slot)];
 }

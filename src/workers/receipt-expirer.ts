@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Connection } from '../redis/connection.js';
-import { crossSlotScript } from '../redis/cross-slot-scripts.js';
+import { crossSlotScript, valuesOf } from '../redis/cross-slot-scripts.js';
 import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
+import type { JobName, Keys } from '../redis/keys.js';
 import { luaSource } from '../redis/lua-source.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../redis/replicas.js';
 import type { Before } from '../redis/replicas.js';
 import { createScript } from '../redis/scripts.js';
-import { slotOf } from '../redis/slots.js';
+import { tagOf } from '../redis/slots.js';
+import type { Slot } from '../redis/slots.js';
 
 const EXPIRE = crossSlotScript(createScript('expire receipts', luaSource('expire-receipts')));
 
@@ -28,12 +30,26 @@ const MAX_RECEIPTS = 1_000_000;
 /** So that jobs and locks need not wait behind all of them. */
 const AT_ONCE = 1_000;
 
-/** Receipts of jobs that were marked as settled at the same time, in one slot. */
+/** A job, and in which slots it has receipts. */
+interface JobReceipts {
+  readonly name: JobName;
+  readonly slots: readonly Slot[];
+}
+
+/** Jobs that were marked as settled at the same time, in one slot. */
 interface Marked {
   readonly atMs: number;
   readonly slot: number;
-  readonly receipts: readonly string[];
+  readonly jobs: readonly JobReceipts[];
+  /** How many receipts they have. */
+  readonly receipts: number;
   readonly before: Before;
+}
+
+/** Where a receipt is. */
+interface Receipt {
+  readonly name: JobName;
+  readonly slot: Slot;
 }
 
 /**
@@ -56,6 +72,7 @@ export class ReceiptExpirer {
   constructor(
     private readonly deps: {
       readonly redis: Connection;
+      readonly keys: Pick<Keys, 'jobReceipt' | 'inAnySlot'>;
       readonly crossSlot: CrossSlotScripts;
       readonly settledReceiptMs: number;
       readonly logger: Logger;
@@ -69,16 +86,17 @@ export class ReceiptExpirer {
   }
 
   /** @param slot that of the marks */
-  add(slot: number, receipts: readonly string[]): void {
-    if (this.#waiting + receipts.length > MAX_RECEIPTS) {
-      this.deps.logger.warn(
-        { receipts: receipts.length },
-        'too many receipts wait to be shortened; these stay for 400 days',
-      );
+  add(slot: number, jobs: readonly JobReceipts[]): void {
+    const receipts = jobs.reduce((sum, { slots }) => sum + slots.length, 0);
+    if (receipts === 0) {
       return;
     }
-    this.#waiting += receipts.length;
-    this.#marked.push({ atMs: performance.now(), slot, receipts, before: this.#confirmation.before([slot]) });
+    if (this.#waiting + receipts > MAX_RECEIPTS) {
+      this.deps.logger.warn({ receipts }, 'too many receipts wait to be shortened; these stay for 400 days');
+      return;
+    }
+    this.#waiting += receipts;
+    this.#marked.push({ atMs: performance.now(), slot, jobs, receipts, before: this.#confirmation.before([slot]) });
     this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
@@ -113,42 +131,52 @@ export class ReceiptExpirer {
     for (const marked of due) {
       try {
         await this.#expire(marked);
-        this.#waiting -= marked.receipts.length;
+        this.#waiting -= marked.receipts;
       } catch (error) {
         this.#marked.push({ ...marked, atMs: performance.now() });
-        this.deps.logger.debug(
-          { err: error, receipts: marked.receipts.length },
-          'could not expire receipts, trying again',
-        );
+        this.deps.logger.debug({ err: error, receipts: marked.receipts }, 'could not expire receipts, trying again');
       }
     }
     this.#timer =
       this.#marked.length === 0 || this.#ended ? undefined : setTimeout(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  async #expire({ slot, receipts, before }: Marked): Promise<void> {
+  async #expire({ slot, jobs, before }: Marked): Promise<void> {
     const { settledReceiptMs } = this.deps;
     const isSafe = !(await this.#mayForget(slot)) || (await this.#isOnReplica(before));
     const seconds = Math.ceil((isSafe ? settledReceiptMs : Math.max(UNCONFIRMED_MS, settledReceiptMs)) / 1000);
+    const receipts = jobs.flatMap(({ name, slots }) => slots.map((ofReceipt) => ({ name, slot: ofReceipt })));
     for (let first = 0; first < receipts.length; first += AT_ONCE) {
       await this.#expireReceipts(receipts.slice(first, first + AT_ONCE), seconds);
     }
   }
 
   /** By one call for each master that takes such; those of a call that fails, and of others, one by one. */
-  async #expireReceipts(receipts: readonly string[], seconds: number): Promise<void> {
-    const { redis, crossSlot } = this.deps;
-    const left = new Set(receipts);
-    const byMaster = crossSlot.byMaster(receipts.map((receipt) => ({ receipt, slot: slotOf(receipt) })));
-    const calls = [...byMaster].map(async ([master, [{ receipt }, ...others]]) => {
-      const keys = others.map((other) => other.receipt);
-      await crossSlot.run(master, EXPIRE, receipt, [seconds, ...keys]);
-      for (const expired of [receipt, ...keys]) {
-        left.delete(expired);
-      }
+  async #expireReceipts(receipts: readonly Receipt[], seconds: number): Promise<void> {
+    const { redis, keys, crossSlot } = this.deps;
+    const results = await crossSlot.askAll(receipts, {
+      together: async (master, ofMaster) => {
+        const [{ name, slot }] = ofMaster;
+        await crossSlot.run(master, EXPIRE, keys.jobReceipt(name, slot), [seconds, ...this.#namesOf(ofMaster)]);
+        return ofMaster.map(() => undefined);
+      },
+      alone: async ({ name, slot }) => {
+        await redis.expire(keys.jobReceipt(name, slot), seconds);
+        return undefined;
+      },
     });
-    await Promise.allSettled(calls);
-    await Promise.all([...left].map((receipt) => redis.expire(receipt, seconds)));
+    valuesOf(results);
+  }
+
+  /** As the script has them: of each job what stands before and after the hash tags of its receipts, and these. */
+  #namesOf(receipts: readonly Receipt[]): string[] {
+    const tagsOf = new Map<JobName, string[]>();
+    for (const { name, slot } of receipts) {
+      const tags = tagsOf.get(name) ?? [];
+      tagsOf.set(name, tags);
+      tags.push(tagOf(slot));
+    }
+    return [...tagsOf].flatMap(([name, tags]) => [...this.deps.keys.inAnySlot(name).receipt, tags.join(',')]);
   }
 
   /** Asked now and then: replicas come and go seldom. */

@@ -10,7 +10,7 @@ import type { CheckedUpdate, RefusedUpdate } from '../operations/update.js';
 import { fingerprint } from '../operations/update.js';
 import type { UpdateGroup, UpdateGroups } from '../layout/update-group.js';
 import type { IdempotencyName, JobName, Keys } from '../redis/keys.js';
-import { slotOf } from '../redis/slots.js';
+import { slotOf, tagOf } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { StepList } from './step-list.js';
 import type { CellTable, Group } from './step-list.js';
@@ -94,13 +94,17 @@ export function buildCrossSlotCall(
   settings: Omit<CallSettings, 'clockMs'>,
   clockMsOf: (slot: Slot) => number | undefined,
 ): ScriptCall {
-  const { name, keys } = settings;
+  const { name, otherName, ranBefore, keys } = settings;
   const { scriptKeys, request } = layOut(groups, settings, (cell) => keys.history(cell, slotOf(cell.key)));
-  const slots = groups.map(({ slot, updates }, place) => {
-    const receipt = place === 0 ? 1 : scriptKeys.push(keys.jobReceipt(name, slot));
-    const [announced, otherReceipt = false] = addPast(slot, settings, scriptKeys);
-    return [updates.length, receipt, announced, clockMsOf(slot) ?? false, otherReceipt];
-  });
+  const counts = groups.map(({ updates }) => updates.length);
+  const clocksMs = groups.map(({ slot }) => clockMsOf(slot) ?? false);
+  const slots = {
+    tags: groups.map(({ slot }) => tagOf(slot)).join(','),
+    ...(counts.some((count) => count !== 1) && { updates: counts }),
+    ...(clocksMs.some((ms) => ms !== false) && { clocksMs }),
+    ...keys.inAnySlot(name),
+    ...(ranBefore && otherName !== undefined && { other: keys.inAnySlot(otherName).receipt }),
+  };
   const [first = '', ...others] = scriptKeys;
   return { keys: [first], args: [...argumentsOf({ ...request, slots }, settings), ...others] };
 }

@@ -29,7 +29,7 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   /** Names of the queues. */
   readonly queues: readonly string[];
   readonly options: {
-    readonly concurrency: number;
+    readonly concurrency?: number | undefined;
     readonly lockDurationMs: number;
     readonly stalledIntervalMs: number;
     readonly settledReceiptMs: number;
@@ -38,6 +38,16 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   };
   readonly pulse: Pick<Pulse, 'completed' | 'failed'>;
   readonly completed: (job: { queue: string; jobId: string; operation: string; updates: number }) => void;
+}
+
+const CONCURRENCY = 50;
+
+/** Of eight partitions, 50 full batches of each are 100,000 updates: more than a lease is long. */
+const CONCURRENCY_OF_PART = 10;
+
+/** Jobs of a queue that run at a time; where queues are split, of a partition. */
+export function concurrencyOf({ concurrency }: Pick<Service['options'], 'concurrency'>, isSplit: boolean): number {
+  return concurrency ?? (isSplit ? CONCURRENCY_OF_PART : CONCURRENCY);
 }
 
 /** A BullMQ worker for every queue in every partition that this process serves. */
@@ -54,9 +64,9 @@ export class ServedQueues {
   #isQuiet = false;
 
   constructor(private readonly deps: Service) {
-    const { redis, apply, options, logger } = deps;
+    const { redis, keys, apply, options, logger } = deps;
     const { settledReceiptMs } = options;
-    this.#expirer = new ReceiptExpirer({ redis, crossSlot: apply.crossSlot, settledReceiptMs, logger });
+    this.#expirer = new ReceiptExpirer({ redis, keys, crossSlot: apply.crossSlot, settledReceiptMs, logger });
   }
 
   /**
@@ -153,8 +163,9 @@ export class ServedQueues {
 
   #work(from: Omit<JobPlace, 'slots'>, settler: Settler): QueueWorker {
     const { redis, layouts, apply, registry, options, pulse, completed, logger } = this.deps;
-    const { concurrency, lockDurationMs, stalledIntervalMs, telemetry } = options;
+    const { lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { queue, partition } = from;
+    const concurrency = concurrencyOf(options, partition.name !== undefined);
     const { name } = queue;
     const place: JobPlace = { ...from, slots: layouts.receipts.newJobSlots() };
     const nameOf = (job: TallyJob) =>

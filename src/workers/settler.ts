@@ -107,11 +107,12 @@ export class Settler {
       ...jobs.map(({ updates }) => updates),
     ];
     const cut = (await scripts.run(settle, [...ended, ...besides], args)) as string;
-    const apart = jobs.flatMap(({ name, slots }, place) =>
-      cut[place] === '1' ? receipts.apartFromJob(name, slots, keys) : [],
+    const apart = jobs
+      .filter((_, place) => cut[place] === '1')
+      .map(({ name, slots }) => ({ name, slots: receipts.apartFromJob(slots) }));
+    expirer.add(
+      partition.slot,
+      apart.filter(({ slots }) => slots.length > 0),
     );
-    if (apart.length > 0) {
-      expirer.add(partition.slot, apart);
-    }
   }
 }

@@ -10,8 +10,11 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   queues?: readonly string[];
   /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
   partitionShare?: PartitionShare | undefined;
-  /** Jobs of one queue, in one partition, that run at a time, 1 to 1,000. @defaultValue 50 */
-  concurrency?: number;
+  /**
+   * Jobs of one queue, in one partition, that run at a time, 1 to 1,000. All that run have to end within `lockDurationMs`.
+   * @defaultValue 50; 10 where queues are split
+   */
+  concurrency?: number | undefined;
   /**
    * How long a worker may hold a job without renewing its lock, 500 to 300,000 ms. It is also the lease: an
    * attempt writes within this time after its start or not at all. @defaultValue 5,000

@@ -30,7 +30,7 @@ import { Pulse } from './pulse.js';
 import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
 import { JobDelays } from './delay-if-transient.js';
 import { requireOneNamespace } from './queues-namespace.js';
-import { ServedQueues } from './served-queues.js';
+import { concurrencyOf, ServedQueues } from './served-queues.js';
 import type { WorkerOptions } from './worker-options.js';
 import { keepTelling, tellOutcomesSchema } from './tell-outcomes.js';
 import { Telling } from './telling.js';
@@ -58,7 +58,7 @@ const optionsSchema = z.strictObject({
   ...durabilityShape,
   queues: z.array(z.string()).min(1).optional(),
   partitionShare: shareSchema.optional(),
-  concurrency: z.int().min(1).max(1000).default(50),
+  concurrency: z.int().min(1).max(1000).optional(),
   lockDurationMs: milliseconds(500, 300_000).default(5_000),
   stalledIntervalMs: milliseconds(100, 300_000).default(2_000),
   idempotencyWindowMs: idempotencyWindow().optional(),
@@ -121,9 +121,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
     const announcedClock = new AnnouncedClock(this.#store);
+    const concurrency = concurrencyOf(options, layouts.configured.count !== undefined);
     this.#pulse = new Pulse({
       ...this.#store,
-      facts: () => ({ queues: [...this.#queueNames()], concurrency: options.concurrency, ...this.#served.state }),
+      facts: () => ({ queues: [...this.#queueNames()], concurrency, ...this.#served.state }),
       obey: (order) => void this.#obey(order),
     });
     this.#served = new ServedQueues({

@@ -1,13 +1,17 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { place, until } from '../support/tally.js';
 import {
   SLOTS_OF_FIRST,
+  TIMING,
   applied,
   keysOnFirst,
   submit,
   outcomesOf,
+  commandCalls,
   countedWorker,
   valuesOf,
   warmUp,
@@ -127,5 +131,61 @@ test(
 
     expect(await outcomesOf(submissions)).toEqual(keys.map(() => applied(101)));
     expect(await valuesOf(here, keys)).toEqual(['101', '101']);
+  },
+);
+
+test(
+  'a call that comes after its lease, since its master stood still, is not made again for each slot',
+  { timeout: 120_000 },
+  async () => {
+    const cluster = await ownCluster();
+    const here = place(cluster.url);
+    const keys = keysOnFirst(here, 40);
+    const first = await cluster.masterOfSlot(0); // the queue is on another
+    const { calls } = await countedWorker(here);
+    const producer = here.producer({ partitions: 1 });
+    const add = (by: number) =>
+      producer.submit(keys.map((key) => ({ operation: 'counter.increment' as const, params: { key, by } })));
+    await Promise.all((await add(1)).map((submission) => submission.outcome()));
+    const before = await commandCalls(first, 'evalsha');
+    process.kill(first.pid(), 'SIGSTOP');
+
+    const submissions = await add(2);
+    await wait(TIMING.lockDurationMs * 2);
+    process.kill(first.pid(), 'SIGCONT');
+
+    expect(await Promise.all(submissions.map((each) => each.outcome({ timeoutMs: 60_000 })))).toEqual(
+      keys.map(() => applied(3, 2)),
+    );
+    expect(await calls('fell back')).toBeGreaterThan(0);
+    expect((await commandCalls(first, 'evalsha')) - before).toBeLessThan(keys.length);
+  },
+);
+
+test(
+  'a job that runs again looks at its slots by calls for each master, not by commands for each',
+  { timeout: 120_000 },
+  async () => {
+    const cluster = await ownCluster();
+    const here = place(cluster.url);
+    const keys = keysOnFirst(here, 40);
+    const unconfirmed = await countedWorker(here, { replicasToConfirm: 1 }); // there is none: applied, and tried again
+    const submissions = await submit(here, keys);
+    await until('it was applied', async () => (await valuesOf(here, keys)).every((value) => value === '1'));
+    await unconfirmed.worker.close();
+    const first = await cluster.masterOfSlot(0);
+    const before = await commandCalls(first, 'evalsha');
+    await first.run('CONFIG', 'RESETSTAT');
+
+    await countedWorker(here);
+
+    expect(await outcomesOf(submissions)).toEqual(keys.map(() => applied(1)));
+    expect(await valuesOf(here, keys)).toEqual(keys.map(() => '1'));
+    for (const key of keys) {
+      expect(Number(await here.client.zscore(createKeys(here).announced(slotOf(key)), 'clock-ms'))).toBeGreaterThan(0);
+    }
+    expect(before).toBeGreaterThan(0);
+    expect(await commandCalls(first, 'evalsha')).toBeGreaterThan(0);
+    expect(await commandCalls(first, 'time')).toBeLessThan(keys.length); // one for each slot otherwise
   },
 );

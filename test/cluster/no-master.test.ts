@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/layout/store.js';
 import { AnnouncedClock } from '../../src/redis/announced.js';
+import { CrossSlotScripts } from '../../src/redis/cross-slot-scripts.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { isClusterInMotion } from '../../src/workers/failures.js';
 import { announceNow } from '../../src/workers/late-requests.js';
@@ -20,6 +21,12 @@ test('while no master of a slot is known, its time is not either, and the attemp
     store.close();
   });
   const { redis, keys } = store;
+  const deps = {
+    redis,
+    keys,
+    crossSlot: new CrossSlotScripts(redis),
+    announcedClock: new AnnouncedClock({ redis, keys }),
+  };
   const slot = slotOf(here.key('cell'));
   const groups = [{ slot }] as unknown as JobGroups;
   await redis.get(here.key('cell')); // over the connection to its master, which is to be lost
@@ -27,7 +34,7 @@ test('while no master of a slot is known, its time is not either, and the attemp
   const asked = new Promise<unknown>((resolve) => {
     redis.on('-node', (gone) => {
       if (gone === master) {
-        resolve(announceNow(groups, { redis, announcedClock: new AnnouncedClock({ redis, keys }) }).catch(String));
+        resolve(announceNow(groups, deps).catch(String));
       }
     });
   });
@@ -39,12 +46,10 @@ test('while no master of a slot is known, its time is not either, and the attemp
 
   expect(await asked).toMatch(/^NoMasterError: slot \d+ has no master/);
   await until('its time is known again', async () => {
-    const times = await announceNow(groups, { redis, announcedClock: new AnnouncedClock({ redis, keys }) }).catch(
-      (error: unknown) => {
-        expect(isClusterInMotion(error)).toBe(true);
-        return [0];
-      },
-    );
+    const times = await announceNow(groups, deps).catch((error: unknown) => {
+      expect(isClusterInMotion(error)).toBe(true);
+      return [0];
+    });
     return times[0]! > 0;
   });
 });

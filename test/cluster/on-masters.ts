@@ -14,7 +14,7 @@ export const SLOTS_OF_FIRST = 5_461;
 /** For tests that count calls: a lease that is over on a busy machine makes one more, or has them go slot by slot. */
 export const LONG_LOCK = { lockDurationMs: 30_000 };
 
-const TIMING = { lockDurationMs: 1_000, stalledIntervalMs: 500, partitions: 1 };
+export const TIMING = { lockDurationMs: 1_000, stalledIntervalMs: 500, partitions: 1 };
 
 /** What becomes of a counter that is changed. @param by how much of it was applied */
 export const applied = (value: number, by = 1) => ({ status: 'applied', result: { value, applied: by } });
@@ -81,4 +81,10 @@ export async function untilPutOff(here: Place): Promise<void> {
 export async function begin(slot: number, from: ClusterNode, to: ClusterNode): Promise<void> {
   await to.run('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
   await from.run('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+}
+
+/** How often a node has run a command, also within scripts. */
+export async function commandCalls(node: ClusterNode, command: string): Promise<number> {
+  const stats = String(await node.run('INFO', 'commandstats'));
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 }

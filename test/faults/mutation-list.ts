@@ -24,7 +24,7 @@ export function mutate(text: string, { file, from, to }: Edit): string {
   return text.replace(from, () => to);
 }
 
-const RECEIPT_WRITE = "call('SET', KEYS[place.receipt], place.record, 'EX', place.receipt_seconds)\n";
+const RECEIPT_WRITE = "call('SET', place.receipt, place.record, 'EX', place.receipt_seconds or usual_life)\n";
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -32,7 +32,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'lua/apply.lua',
-        from: "local record = not finds_nothing and call('GET', KEYS[place.receipt])",
+        from: "local record = call('GET', place.receipt)",
         to: 'local record = false',
       },
     ],

@@ -152,6 +152,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
     receipts: here.layout.receipts,
     expirer: new ReceiptExpirer({
       redis: here.client,
+      keys: createKeys(here),
       crossSlot: new CrossSlotScripts(here.client),
       settledReceiptMs: 600_000,
       logger: here.logger,

@@ -27,8 +27,8 @@ export const NO_IDEMPOTENCY: readonly Edit[] = [
 /** What lets a job that runs again be applied again. */
 export const NO_JOB_RECEIPTS: Edit = {
   file: 'lua/apply.lua',
-  from: 'if record then\n    place.record = record',
-  to: 'if false then\n    place.record = record',
+  from: 'if record then\n      place.record = record',
+  to: 'if false then\n      place.record = record',
 };
 
 /** A copy of Tally that lacks a protection, removed after the test. */

@@ -20,8 +20,11 @@ import type * as Registry from '../../src/operations/registry.js';
 import type * as Update from '../../src/operations/update.js';
 import type * as CrossSlot from '../../src/redis/cross-slot-scripts.js';
 import type * as Keys from '../../src/redis/keys.js';
+import type { JobName } from '../../src/redis/keys.js';
 import type * as LuaSource from '../../src/redis/lua-source.js';
 import type * as Scripts from '../../src/redis/scripts.js';
+import { tagOf } from '../../src/redis/slots.js';
+import type { Slot } from '../../src/redis/slots.js';
 import type * as ScriptCall from '../../src/workers/script-call.js';
 
 const { ROUNDS = '5', JOBS = '200', UPDATES = '85' } = process.env;
@@ -60,6 +63,11 @@ async function callsOf(checkout: string, redis: Redis): Promise<() => readonly C
     operation: 'counter.increment' as const,
     params: { key: `k:${Math.floor(Math.random() * KEYS)}` },
   });
+  const expiryOf = (name: JobName, groups: readonly { readonly slot: Slot }[]): Call => {
+    const [first = '', ...others] = groups.map(({ slot }) => keys.jobReceipt(name, slot));
+    const tags = groups.map(({ slot }) => tagOf(slot)).join(',');
+    return 'inAnySlot' in keys ? [first, 600, ...keys.inAnySlot(name).receipt, tags] : [first, 600, ...others]; // as older checkouts have it
+  };
   return () => {
     const updates = checkUpdates(Array.from({ length: Number(UPDATES) }, newUpdate), context);
     const groups = receipts.groups(updates, () => {
@@ -71,10 +79,9 @@ async function callsOf(checkout: string, redis: Redis): Promise<() => readonly C
       ...{ leaseMs: Date.now() + DAY_MS, lockDurationMs: DAY_MS, stamp: { sentAtMs: Date.now() } },
     };
     const call = buildCrossSlotCall(groups, settings, () => undefined);
-    const [first = '', ...others] = groups.map(({ slot }) => keys.jobReceipt(name, slot));
     return [
       [apply.sha, 1, ...call.keys, ...call.args],
-      [expire.sha, 1, first, 600, ...others],
+      [expire.sha, 1, ...expiryOf(name, groups)],
     ];
   };
 }

@@ -3,13 +3,20 @@ import { luaSource } from '../../src/redis/lua-source.js';
 import { createRegistry, withHistory } from '../../src/operations/registry.js';
 import { checkUpdates } from '../../src/operations/update.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
-import { NO_SLOT, slotOf } from '../../src/redis/slots.js';
+import { NO_SLOT, slotOf, tagOf } from '../../src/redis/slots.js';
 import { SlotGroup } from '../../src/layout/split-receipts.js';
 import { WholeReceipts } from '../../src/layout/whole-receipts.js';
 import { buildCrossSlotCall, buildScriptCall } from '../../src/workers/script-call.js';
 import type { CallSettings } from '../../src/workers/script-call.js';
 
 const whole = new WholeReceipts();
+
+/** What the head of the script says of the parts of something in the request. */
+function documentedOf(part: string): string[] {
+  const [, lines = ''] =
+    new RegExp(`^-- request\\.${part} .*\\n((?:-- {3}.*\\n)+)`, 'm').exec(luaSource('apply')) ?? [];
+  return [...lines.matchAll(/^-- {3}((?:\.\w+,? )+)/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
+}
 
 describe('the call of the frame', () => {
   const keys = createKeys(DEFAULT_NAMESPACE);
@@ -99,9 +106,7 @@ describe('the call of the frame', () => {
   });
 
   test('says all of a history that the head of lua/apply.lua documents, and nothing else', () => {
-    const documented = [...luaSource('apply').matchAll(/^-- {3}\.(\w+)/gm)].map(([, name]) => name);
-
-    expect(Object.keys(request['history'] as object)).toEqual(documented);
+    expect(Object.keys(request['history'] as object)).toEqual(documentedOf('history'));
   });
 
   test('says for each cell how long its history is when they differ', () => {
@@ -173,15 +178,48 @@ describe('the call of the frame', () => {
     expect(request).toMatchObject({
       updates: 4,
       keyed: { updates: [2, 3, 4], slots: [5, 6, 6], idHead: 'job.', idTails: [2, 0, 3] },
-      slots: [
-        [2, 1, expect.any(Number), 4, false],
-        [2, expect.any(Number), expect.any(Number), 4, false],
-      ],
+      slots: {
+        tags: [5, 6].map(tagOf).join(','),
+        updates: [2, 2],
+        clocksMs: [4, 4],
+        receipt: ['tally:{', '}:job:tally-queues:scores:job'],
+        announced: ['tally:{', '}:announced'],
+      },
     });
+    expect(routedBy).toEqual([keys.jobReceipt(name, 5)]);
     const first = request.keyed.firstKey - 1;
     expect([...routedBy, ...others].slice(first, first + 3)).toEqual(
       [5, 6, 6].map((slot, n) => keys.idempotencyReceipt({ owner: '', operation: 'scores.add', key: 'acd'[n]! }, slot)),
     );
+  });
+
+  test('of several slots it has the names that keys have there, and says nothing that is usual', () => {
+    const [a, b] = checkUpdates(
+      ['a', 'b'].map((key) => ({ operation: 'scores.add', params: { entries: [{ key, by: 1 }] } })),
+      context,
+    );
+    const groups = [new SlotGroup(5, [a!], [0]), new SlotGroup(16_383, [b!], [1])] as const;
+    const slotsOf = (change: Partial<CallSettings>, clockMs?: number) =>
+      (
+        JSON.parse(
+          buildCrossSlotCall(groups, { ...settings, ...change }, (slot) => (slot === 5 ? clockMs : undefined)).args[1],
+        ) as {
+          slots: Record<string, unknown>;
+        }
+      ).slots;
+    const all = slotsOf({ ranBefore: true, name: { ...name, addedAtMs: 3 } }, 4) as Record<string, [string, string]>;
+
+    expect(Object.keys(slotsOf({}))).toEqual(['tags', 'receipt', 'announced']);
+    expect(all['clocksMs']).toEqual([4, false]);
+    expect(Object.keys({ ...all, updates: [] }).sort()).toEqual([...documentedOf('slots')].sort());
+    for (const slot of [5, 16_383]) {
+      const inSlot = ([before, after]: [string, string]) => before + tagOf(slot) + after;
+      expect([inSlot(all['receipt']!), inSlot(all['other']!), inSlot(all['announced']!)]).toEqual([
+        keys.jobReceipt({ ...name, addedAtMs: 3 }, slot),
+        keys.jobReceipt(settings.otherName!, slot),
+        keys.announced(slot),
+      ]);
+    }
   });
 
   test('says which updates this worker can not apply, and has no steps and no receipts for them', () => {

@@ -154,12 +154,9 @@ describe('the receipts of a job', () => {
     inCluster.remember(job, ofCluster.groups(updates, refuse));
 
     expect(ofServer.withJobs([name], keys)).toEqual(['tally:job:tally-queues:counters:1', 'tally:announced']);
-    expect(ofServer.apartFromJob(name, onServer.of(job), keys)).toEqual([]);
+    expect([onServer.of(job), ofServer.apartFromJob(onServer.of(job))]).toEqual([[], []]);
     expect(ofCluster.withJobs([name], keys)).toEqual([]);
-    expect(ofCluster.apartFromJob(name, inCluster.of(job), keys)).toEqual([
-      keys.jobReceipt(name, a),
-      keys.jobReceipt(name, b),
-    ]);
+    expect(ofCluster.apartFromJob(inCluster.of(job))).toEqual([a, b]);
     expect(inCluster.of({})).toEqual([]);
   });
 });
