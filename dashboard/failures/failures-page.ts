@@ -68,7 +68,7 @@ function filterForm({ reason, operation, key }: FailureFilter): Html {
 }
 
 /** What stands in each form that means a filter. */
-export function filterFields(filter: FailureFilter, untilMs: number): Html {
+function filterFields(filter: FailureFilter, untilMs: number): Html {
   const fields = Object.entries(filter).filter(([, value]) => value !== undefined);
   return html`${fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
     <input type="hidden" name="untilMs" value="${untilMs}" />`;

@@ -18,7 +18,7 @@ const JOB_STATES = ['waiting', 'active', 'delayed', 'completed', 'failed'] as co
 type JobState = (typeof JOB_STATES)[number];
 
 /** The pace at which a queue drains is that of so long a time. */
-export const PACE_MS = 60_000;
+const PACE_MS = 60_000;
 
 /** What is read of a queue, or of one partition of it. */
 export interface QueueReading extends QueueBrakes {

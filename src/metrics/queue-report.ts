@@ -10,7 +10,7 @@ import type { ReadFrom } from './redis-reading.js';
 const LOOKED_AT = 200;
 
 /** How many failed jobs have a reason. */
-export interface FailedFor {
+interface FailedFor {
   readonly status: string;
   readonly reason: string;
   readonly jobs: number;

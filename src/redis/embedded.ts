@@ -129,7 +129,11 @@ async function waitUntilReady(url: string, ended: Promise<string>): Promise<void
   const failure = Promise.race([
     ended,
     new Promise<string>((resolveLate) => {
-      timer = setTimeout(resolveLate, START_TIMEOUT_MS, `no answer on ${new URL(url).host} within ${START_TIMEOUT_MS} ms`);
+      timer = setTimeout(
+        resolveLate,
+        START_TIMEOUT_MS,
+        `no answer on ${new URL(url).host} within ${START_TIMEOUT_MS} ms`,
+      );
     }),
   ]).then((reason) => {
     throw new ConfigurationError(`the embedded Redis did not start: ${reason}`);

@@ -118,17 +118,9 @@ const ANNOUNCED = ':announced';
  * @throws ConfigurationError when one of the two lies under the other, since rights on one would be rights on the other; or
  * when one holds a brace, which would decide on slots in place of the tags
  */
-export function createKeys({ namespace, prefix }: Namespace): Keys {
-  const braced = [namespace, prefix].find((name) => name.includes('{'));
-  if (braced !== undefined) {
-    throw new ConfigurationError(`namespace and prefix must not hold braces, but one is "${braced}": leave them out`);
-  }
-  if (isUnder(namespace, prefix) || isUnder(prefix, namespace)) {
-    throw new ConfigurationError(
-      `the namespace "${namespace}" (TALLY_NAMESPACE) and the prefix of queues "${prefix}" (TALLY_PREFIX) must not be the ` +
-        'same, nor lie under each other: give them different names',
-    );
-  }
+export function createKeys(names: Namespace): Keys {
+  const { namespace, prefix } = names;
+  requireApart(names);
   const within = (slot: Slot) => (slot === NO_SLOT ? namespace : `${namespace}:{${tagOf(slot)}}`);
   const ofReceipt = ({ prefix: ofPartition, queue, jobId, addedAtMs }: JobName) =>
     `:job:${ofPartition}:${queue}:${jobId}${addedAtMs === undefined ? '' : `:${addedAtMs}`}`;
@@ -182,6 +174,19 @@ export function createKeys({ namespace, prefix }: Namespace): Keys {
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
+}
+
+function requireApart({ namespace, prefix }: Namespace): void {
+  const braced = [namespace, prefix].find((name) => name.includes('{'));
+  if (braced !== undefined) {
+    throw new ConfigurationError(`namespace and prefix must not hold braces, but one is "${braced}": leave them out`);
+  }
+  if (isUnder(namespace, prefix) || isUnder(prefix, namespace)) {
+    throw new ConfigurationError(
+      `the namespace "${namespace}" (TALLY_NAMESPACE) and the prefix of queues "${prefix}" (TALLY_PREFIX) must not be the ` +
+        'same, nor lie under each other: give them different names',
+    );
+  }
 }
 
 function isUnder(key: string, name: string): boolean {

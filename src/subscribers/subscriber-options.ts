@@ -55,7 +55,7 @@ function aFunction<Fn>() {
   return z.custom<Fn>((value) => typeof value === 'function', { error: 'give a function' });
 }
 
-export const groupSchema = z
+const groupSchema = z
   .string({ error: 'give the group a name' })
   .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 letters, digits, ".", "_" and "-"');
 

@@ -317,9 +317,7 @@ test('every piece of code in the guide to custom operations is code of the examp
   const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
   const blocks = guideBlocks('ts');
   expect(blocks[0]).toBe(readFileSync(`${ROOT}examples/energy-spend.ts`, 'utf8'));
-  for (const block of blocks) {
-    expect(sources.some((source) => source.includes(unindented(block)))).toBe(true);
-  }
+  expect(blocks.filter((block) => !sources.some((source) => source.includes(unindented(block))))).toEqual([]);
 });
 
 test.each([
@@ -330,12 +328,7 @@ test.each([
   const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));
   const blocks = guideBlocks('ts', page);
   expect(blocks.length).toBeGreaterThanOrEqual(atLeast);
-  for (const block of blocks) {
-    expect(
-      sources.some((source) => source.includes(unindented(block))),
-      block,
-    ).toBe(true);
-  }
+  expect(blocks.filter((block) => !sources.some((source) => source.includes(unindented(block))))).toEqual([]);
 });
 
 function exampleFiles(): string[] {

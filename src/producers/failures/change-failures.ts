@@ -9,7 +9,7 @@ import type { FailureQuestion, FailureSource } from './read-failures.js';
 import { retryJobs } from './retry-all.js';
 
 /** How much is meant, was done, or is left. */
-export interface FailureCount {
+interface FailureCount {
   readonly updates: number;
   readonly jobs: number;
 }

@@ -33,7 +33,7 @@ export interface GroupedFailures {
 }
 
 /** Looked at for one page: reading them takes a few seconds. */
-export const MOST_GROUPED = 100_000;
+const MOST_GROUPED = 100_000;
 
 /** Kept of each combination of reason and operation, to find the patterns of its keys. */
 const MOST_KEYS = 5_000;
