@@ -97,7 +97,7 @@ test('the page of documentation loads nothing from elsewhere', async () => {
     expect({ link, status: loaded.status }).toEqual({ link, status: 200 });
   }
   const initializer = await (await request('/docs/swagger-initializer.js')).text();
-  expect(initializer).toContain("url: '/openapi.json'");
+  expect(initializer).toContain("url: '../openapi.json'");
   expect(initializer).not.toContain('http');
 });
 
