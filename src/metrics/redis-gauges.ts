@@ -1,5 +1,6 @@
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { shared } from '../lib/shared.js';
 import { valueWithin } from '../lib/timeouts.js';
 import type { ClockOffsets } from './clock-offsets.js';
 import { drainSeconds, jobsPerSecond } from './queue-reading.js';
@@ -95,7 +96,7 @@ export class RedisGauges {
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #ofNodes: readonly [Gauge<'node'>, Shown<NodeReading>['value']][];
   readonly #ofQueues: readonly [Gauge<'queue'>, Shown<QueueRow>['value']][];
-  #reading: Promise<RedisReading | undefined> | undefined;
+  readonly #readOnce = shared(() => this.#read());
 
   constructor(
     register: Registry,
@@ -127,11 +128,7 @@ export class RedisGauges {
    * Cluster are unreachable, there is what the others make certain.
    */
   async refresh(): Promise<void> {
-    // One reading for all who ask meanwhile, and no other before it has ended: none pile up while Redis hangs.
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-    this.#show(await valueWithin(this.#reading, READ_TIMEOUT_MS, undefined));
+    this.#show(await valueWithin(this.#readOnce(), READ_TIMEOUT_MS, undefined));
   }
 
   async #read(): Promise<RedisReading | undefined> {

@@ -156,6 +156,13 @@ test('every documented endpoint answers as documented, when all is well and when
   await call('post', ...ofHook('/replay'), { since });
   await call('delete', ...ofHook());
   await call('delete', ...ofHook());
+  await call('get', '/v1/queues', '/v1/queues');
+  await call('get', '/v1/failures', '/v1/failures?limit=1');
+  await call('get', '/v1/failures', '/v1/failures?limit=-1');
+  for (const change of ['retry', 'remove'] as const) {
+    await call('post', `/v1/failures/${change}`, `/v1/failures/${change}`, { dryRun: true });
+    await call('post', `/v1/failures/${change}`, `/v1/failures/${change}`, { reason: 1 });
+  }
   await call('get', '/asyncapi.json', '/asyncapi.json');
   await call('get', '/v1/operations', '/v1/operations');
   await call('get', '/healthz', '/healthz');
