@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { createSubscriber } from '../../src/index.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
 import { startApi } from '../support/http-api.js';
-import { place } from '../support/tally.js';
+import { place, until } from '../support/tally.js';
 import { alertRules } from './alert-rules.js';
 import { grafanaExpressions } from './dashboard-panels.js';
 import { documentsOf } from './files.js';
@@ -13,13 +14,27 @@ const PROMETHEUS_LABELS = ['job', 'instance'];
 /** Metrics that Prometheus itself has of whatever it scrapes. */
 const PROMETHEUS_METRICS = ['up'];
 
-/** The metrics of a Tally that has applied an update: names, and labels. */
+/** The metrics of a Tally that has applied an update, and told a subscriber: names, and labels. */
 async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string> }> {
   const here = place();
   const metrics = createMetrics({ redis: here.redis, prefix: here.prefix, logger: here.logger });
-  await here.worker({ metrics });
+  await here.worker({ metrics, outcomes: true });
+  let told = 0;
+  const subscriber = createSubscriber({
+    redis: here.redis,
+    namespace: here.namespace,
+    logger: here.logger,
+    metrics,
+    group: 'g',
+    start: 'beginning',
+    onOutcome: () => {
+      told += 1;
+    },
+  });
+  onTestFinished(() => subscriber.close());
   const submission = await here.producer({ metrics }).counters.increment({ key: here.key('n') });
   expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+  await until('it was told', () => told > 0);
   await (await startApi(here, { metrics })).request('/v1/operations');
   const text = await metrics.text();
   await metrics.close();
