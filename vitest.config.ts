@@ -9,13 +9,20 @@ export const LONG = [
   'test/load/self.test.ts',
   'test/load/scenarios.test.ts',
   'test/load/report.test.ts',
+  'test/load/command.test.ts',
   'test/deploy/image.test.ts',
   'test/integration/bench.test.ts',
   'test/integration/cli-webhooks.test.ts',
   'test/integration/close.test.ts',
+  'test/integration/dashboard-overview.test.ts',
   'test/integration/documents.test.ts',
   'test/integration/failover.test.ts',
+  'test/integration/http-outcomes.test.ts',
+  'test/integration/installation.test.ts',
+  'test/integration/readmit.test.ts',
   'test/integration/secrets.test.ts',
+  'test/integration/webhooks.test.ts',
+  'test/security/sessions.test.ts',
 ];
 
 /** `npm test`: all that guards a change, against one Redis server. */
