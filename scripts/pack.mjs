@@ -131,8 +131,9 @@ function closureOf(entries) {
   return { files, packages };
 }
 
+/** Without those in the text of a file that `tally init` writes. */
 function importsOf(text) {
-  return [...text.matchAll(/(?:\bfrom |\bimport |\bimport\(|\brequire\.resolve\()'([^']+)'/g)].map(([, name]) => name);
+  return [...text.matchAll(/(?:\bfrom |\bimport |\bimport\(|\brequire\.resolve\()'([^'$]+)'/g)].map(([, name]) => name);
 }
 
 function codeOf(exports) {
