@@ -11,7 +11,7 @@ const OUT = join(ROOT, 'packed');
 const root = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** Subpaths that only the service has: the library leads to them, for those who have both. */
-const OF_SERVICE = ['./http', './dashboard'];
+const OF_SERVICE = ['./http', './dashboard', './webhooks'];
 
 const service = {
   name: 'tally-service',

@@ -38,9 +38,6 @@ export type { CellChange, OutcomeData, OutcomeEvent, OutcomeEventOf, Status } fr
 export type { Delivery } from './subscribers/event-handler.js';
 export type { Crossing, OutcomeFilter } from './subscribers/filter.js';
 export type { Gap } from './subscribers/outcome-reader.js';
-export { createWebhookSender } from './subscribers/webhooks/webhook-sender.js';
-export type { WebhookSender, WebhookSenderOptions } from './subscribers/webhooks/webhook-sender.js';
-export type { WebhookOptions } from './subscribers/webhooks/webhook-options.js';
 export type { DeadLetter, DeadLetters } from './subscribers/dead-letters.js';
 export type { TellOutcomes } from './workers/tell-outcomes.js';
 export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell-schema.js';

@@ -27,6 +27,8 @@ import { webhookOptionsSchema } from './webhook-options.js';
 import type { WebhookOptions } from './webhook-options.js';
 import { WebhookStore } from './webhook-store.js';
 
+export type { WebhookOptions };
+
 export interface WebhookSenderOptions extends Omit<CommonOptions, 'partitions'> {
   webhooks: WebhookOptions;
   /** Deliveries that run at a time, 1 to 1,000; to one target at most 10. @defaultValue 50 */
