@@ -27,7 +27,7 @@ export const REVERTIBLE_MS = 7 * DAY_MS;
 /**
  * How long a revert is remembered, whatever the producer's window is. A revert is applied after its update was sent; so as long as
  * that update can be reverted, each earlier revert of it is still known. The day between the two is for clocks that differ. See
- * docs/decisions/21-undo.md.
+ * docs/decisions/22-undo.md.
  */
 const REMEMBERED_MS = REVERTIBLE_MS + DAY_MS;
 

@@ -17,7 +17,7 @@ import { run as idempotencyKey } from '../../examples/10-idempotency-key.js';
 import { run as redisAway } from '../../examples/11-redis-away.js';
 import { run as leaderboard } from '../../examples/16-leaderboard.js';
 import { run as dailyViews } from '../../examples/17-daily-views.js';
-import { run as lowStock } from '../../examples/21-low-stock.js';
+import { run as lowStock } from '../../examples/24-low-stock.js';
 import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
 import { run as reserveStock } from '../../examples/14-reserve-stock.js';
 import { run as reserveCart } from '../../examples/15-reserve-cart.js';
