@@ -8,6 +8,7 @@ import { checkOptions } from '../lib/check-options.js';
 import { withinTime } from '../lib/timeouts.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
+import { refusalOf } from '../redis/refusal.js';
 import { DeadLetters } from './dead-letters.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { handleEvent } from './event-handler.js';
@@ -25,6 +26,9 @@ const IDLE_MS = 1_000;
 
 /** After an error of Redis. */
 const RETRY_MS = 1_000;
+
+/** With what Redis refuses for a while, whoever asks. */
+const PASSING = ['OOM', 'READONLY', 'NOREPLICAS', 'MISCONF', 'LOADING', 'BUSY', 'MASTERDOWN', 'MAXCLIENTS'];
 
 /**
  * Listens to the outcomes of updates, which workers tell with `outcomes: true`. It starts by itself; see
@@ -76,7 +80,7 @@ export class TallySubscriber {
   }
 
   /**
-   * Resolves once the group is there: what is told from now on reaches it. Waits for as long as Redis is unreachable.
+   * Resolves once the group is there: what is told from now on reaches it. Waits for as long as Redis is unreachable, or takes no writes.
    *
    * @throws ConfigurationError when this Redis can't be used, e.g. because it is a Cluster
    */
@@ -100,11 +104,20 @@ export class TallySubscriber {
     if (redis.isCluster) {
       throw new ConfigurationError('createSubscriber: outcomes can not be told on a Redis Cluster yet: use one server');
     }
-    try {
-      await this.#member.open(start instanceof Date ? start.getTime() : start);
-    } catch (error) {
-      const { name, message } = error as Error;
-      throw name === 'ReplyError' ? new ConfigurationError(`createSubscriber: ${message}`, { cause: error }) : error;
+    for (;;) {
+      try {
+        await this.#member.open(start instanceof Date ? start.getTime() : start);
+        return;
+      } catch (error) {
+        if (this.#isStopping() || !PASSING.includes(refusalOf(error)?.code ?? '')) {
+          const { name, message } = error as Error;
+          throw name === 'ReplyError'
+            ? new ConfigurationError(`createSubscriber: ${message}`, { cause: error })
+            : error;
+        }
+        this.#store.logger.warn({ err: error }, 'Redis refuses to make the group for now');
+        await wait(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import { createMetrics, createSubscriber } from '../../src/index.js';
 import type { OutcomeEvent } from '../../src/index.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { Listener, pendingOf, subscribe, telling } from '../support/subscribers.js';
-import { until } from '../support/tally.js';
+import { ownRedis, place, until } from '../support/tally.js';
 
 describe('where a group begins', () => {
   test.each([
@@ -236,6 +236,23 @@ describe('what a subscriber leaves', () => {
     await until('it is done', () => slow.mock.calls.length === 1);
     expect(other).not.toHaveBeenCalled();
   });
+});
+
+test('a Redis that takes no writes for a while keeps a subscriber waiting, not from starting', async () => {
+  const redis = await ownRedis();
+  const { client, namespace, prefix, logger } = place(redis.url);
+  await client.config('SET', 'min-replicas-to-write', '1');
+  const onOutcome = () => undefined;
+  const subscriber = createSubscriber({ redis: redis.url, namespace, prefix, logger, group: 'g', onOutcome });
+  onTestFinished(() => subscriber.close());
+  let isReady = false;
+  void subscriber.ready().then(() => {
+    isReady = true;
+  });
+  await wait(1_500);
+  expect(isReady).toBe(false);
+  await client.config('SET', 'min-replicas-to-write', '0');
+  await subscriber.ready();
 });
 
 test('options are checked, by their names', () => {
