@@ -70,7 +70,9 @@ describe('the call of the frame', () => {
     const [[hashIndex, [f, g], fields]] = request['hashes'] as [[number, [number, number], string[]]];
     const [zset] = request['sortedSets'] as [[number, [number], string[]]];
 
-    expect([...Object.keys(request), 'part', 'steps', 'refused', 'slots', 'told'].sort()).toEqual([...documented].sort());
+    expect([...Object.keys(request), 'part', 'steps', 'refused', 'slots', 'told'].sort()).toEqual(
+      [...documented].sort(),
+    );
     expect(request).toHaveProperty('hashes.length', 1);
     expect([hashIndex, fields, zset[0], zset[2]]).toEqual([4, ['f', 'g'], 5, ['m']]);
     expect(request).toMatchObject({
