@@ -245,7 +245,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const checkedOptions: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
-      const { idempotencyKey, idempotencyOwner, trace, authorize } = checkedOptions;
+      const { idempotencyKey, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
       const keyed = idempotencyKey === undefined ? update : withKey(update, idempotencyKey);
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
@@ -257,7 +257,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       this.#requireRoom(1);
       const { lane, backlog } = this.#lanes.laneOf(checked);
       backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const since = { sinceMs, trace, sendBeforeMs: sendBefore?.getTime(), carrier: this.#carrier() };
+      const item = pendingUpdate(checked, since, resolve, reject);
       if (when !== undefined) {
         this.#soleJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
@@ -272,18 +273,20 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const sinceMs = performance.now();
       this.#requireRoom(1);
       this.#lanes.laneOf(update).backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const since = { sinceMs, trace, sendBeforeMs: undefined, carrier: this.#carrier() };
+      const item = pendingUpdate(update, since, resolve, reject);
       this.#soleJobs.send(update.operation, item, {}, terms);
     });
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const checkedOptions = checkOptions('submit', submitManySchema, options);
-    const { refuseConflicts, idempotencyOwner, trace, authorize } = checkedOptions;
+    const { refuseConflicts, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
     if (updates.some((update) => this.#time.isLackedBy(update))) {
       await this.#time.read();
     }
-    const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
+    const sendBeforeMs = sendBefore?.getTime();
+    const since = { sinceMs: performance.now(), trace, sendBeforeMs, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
     const whens = checked.map((update) => whenOf(update, checkedOptions));

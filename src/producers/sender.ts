@@ -1,5 +1,5 @@
 import type { JobsOptions, Telemetry } from 'bullmq';
-import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError } from '../errors.js';
+import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
@@ -41,13 +41,15 @@ export interface PendingUpdate extends Caller<Submission> {
   readonly sinceMs: number;
   /** The request that brought it. */
   readonly trace: Trace | undefined;
+  /** Redis' time after which it is not sent, unless its idempotency key is known. */
+  readonly sendBeforeMs: number | undefined;
   /** With telemetry: where in a trace it was submitted. */
   readonly carrier: string | undefined;
 }
 
 export function pendingUpdate(
   { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
-  { sinceMs, trace, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'carrier'>,
+  { sinceMs, trace, sendBeforeMs, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'sendBeforeMs' | 'carrier'>,
   resolve: PendingUpdate['resolve'],
   reject: PendingUpdate['reject'],
 ): PendingUpdate {
@@ -55,7 +57,7 @@ export function pendingUpdate(
   for (const step of steps) {
     cells += step.cells.length;
   }
-  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, carrier, resolve, reject };
+  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, sendBeforeMs, carrier, resolve, reject };
 }
 
 /** What holds for the idempotency keys of some updates in place of what the producer was told. */
@@ -171,6 +173,11 @@ export class Sender {
     if (fresh.length > 0) {
       terms?.checkTime(sentAtMs);
     }
+    const late = fresh.filter(({ sendBeforeMs = Infinity }) => sentAtMs > sendBeforeMs);
+    if (late.length > 0) {
+      refuseLate(late);
+      return this.#enqueueOthers(new Set(late), operation, updates, options, terms);
+    }
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
       const [{ slot }] = ofJob;
       const data = toJobData(ofJob, stamp, layouts.receipts);
@@ -208,6 +215,16 @@ export class Sender {
       updateCounters?.completed(operation.name, outcome, 1);
     }
     return submissions;
+  }
+
+  /** @returns submissions in the places of all but those that were refused: their callers know */
+  async #enqueueOthers(
+    refused: ReadonlySet<PendingUpdate>,
+    ...[operation, updates, ...terms]: Parameters<Sender['send']>
+  ): Promise<Submission[]> {
+    const others = updates.filter((update) => !refused.has(update));
+    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, terms[0] ?? {}, terms[1]);
+    return updates.map((update) => (refused.has(update) ? undefined : sent.shift()) as Submission);
   }
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
@@ -277,6 +294,13 @@ function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] 
     { length: Math.ceil(items.length / length) },
     (_, place) => items.slice(place * length, (place + 1) * length) as unknown as NonEmpty<Item>,
   );
+}
+
+function refuseLate(late: readonly PendingUpdate[]): void {
+  for (const { reject } of late) {
+    const message = 'it may have been sent before, and its idempotency key is forgotten; it was not sent now';
+    reject(new TallyError('TOO_LATE_TO_SEND', message));
+  }
 }
 
 /** A submission of an update that was recorded before: no job was made. */

@@ -1,0 +1,77 @@
+import type { Client } from 'pg';
+import { ConfigurationError } from '../../src/errors.js';
+
+/** A server that is there answers sooner; a query that locks hold up is given up before its session is. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const QUERY_TIMEOUT_MS = 60_000;
+
+/**
+ * Rows are read as they are at each statement, whatever the database's default is. A session whose relay is gone without a word ends
+ * within half a minute, so that another relay can take its place.
+ */
+const SESSION_SETTINGS = `
+  set default_transaction_isolation = 'read committed';
+  set statement_timeout = '50s';
+  set lock_timeout = '10s';
+  set tcp_keepalives_idle = 10;
+  set tcp_keepalives_interval = 5;
+  set tcp_keepalives_count = 3`;
+
+/** What SQLSTATE begins with where waiting does not help. */
+const SETTINGS_ARE_WRONG = ['28', '3D', '42'];
+
+/** @throws ConfigurationError for what is no URL of a Postgres; it may hold a password, and is not shown */
+export function checkPostgresUrl(url: string, from: string): void {
+  const isUrl = URL.canParse(url) || /^postgres(ql)?:\/\/[^/]*@?\//.test(url); // with a socket, a URL may have no host
+  if (!isUrl || !/^postgres(ql)?:$/.test(url.slice(0, url.indexOf('://') + 1))) {
+    throw new ConfigurationError(`${from} must be a URL such as postgres://user@host:5432/database`);
+  }
+}
+
+/**
+ * Opens a session of its own.
+ *
+ * @throws ConfigurationError where it will be refused again: the password, the database, a right; with what Postgres said
+ */
+export async function openSession(url: string): Promise<Client> {
+  const pg = await importPg();
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'tally-relay',
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined); // whoever waits for an answer is told
+  try {
+    await client.connect();
+    await client.query(SESSION_SETTINGS);
+  } catch (error) {
+    client.end().catch(() => undefined);
+    throw explained(error, 'Postgres can not be used');
+  }
+  return client;
+}
+
+async function importPg(): Promise<(typeof import('pg'))['default']> {
+  try {
+    return (await import('pg')).default;
+  } catch (error) {
+    throw new ConfigurationError('tally relay needs the package pg beside Tally: npm install pg', { cause: error });
+  }
+}
+
+/** An error with what Postgres said: its message, code, detail and hint. */
+export function explained(error: unknown, what: string): Error {
+  const { message, code = '', detail, hint, errors } = error as Partial<Record<'code' | 'detail' | 'hint', string>> &
+    AggregateError;
+  const said = [
+    `${message || (errors as Error[] | undefined)?.map((one) => one.message).join(', ') || code}`,
+    ...(/^[0-9A-Z]{5}$/.test(code) ? [`(SQLSTATE ${code})`] : []),
+    ...(detail ? [`- ${detail}`] : []),
+    ...(hint ? [`- hint: ${hint}`] : []),
+  ].join(' ');
+  return SETTINGS_ARE_WRONG.some((kind) => code.length === 5 && code.startsWith(kind))
+    ? new ConfigurationError(`${what}: ${said}`, { cause: error })
+    : new Error(`${what}: ${said}`, { cause: error });
+}
