@@ -30,8 +30,15 @@ export interface HeldRow {
   maybeSent: boolean;
 }
 
+/**
+ * Outcomes that are awaited, by owner and id. A session that follows another one, whose connection was lost, finds its rows here, and need
+ * not send them again.
+ */
+export type AwaitedOutcomes = Map<string, Promise<Outcome>>;
+
 interface DeliveryDeps {
   readonly producer: Producer<BuiltInOperation | Operation>;
+  readonly awaited: AwaitedOutcomes;
   readonly logger: Logger;
   /** Gets a row that was not sent for so long that it has to be taken anew. @returns undefined when it waits no more */
   readonly renew: (row: OutboxRow) => Promise<OutboxRow | undefined>;
@@ -50,7 +57,7 @@ export class Delivery {
     const { stopped, renew } = this.deps;
     for (let pauseMs = FIRST_PAUSE_MS; !stopped.aborted; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
       try {
-        return endOf(held.row, await this.#outcomeOf(await this.#send(held)));
+        return endOf(held.row, await this.#outcomeOf(held));
       } catch (error) {
         if (error instanceof ValidationError) {
           return { id: held.row.id, outcome: 'invalid', reason: faultOf(error) };
@@ -92,16 +99,19 @@ export class Delivery {
     }
   }
 
-  async #outcomeOf(submission: Submission): Promise<Outcome> {
-    for (;;) {
-      try {
-        return await submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS });
-      } catch (error) {
-        if (!(error instanceof OutcomeTimeoutError)) {
-          throw error; // its job may be gone: then it is sent again
-        }
-      }
+  async #outcomeOf(held: HeldRow): Promise<Outcome> {
+    const { awaited } = this.deps;
+    const name = JSON.stringify([held.row.sentAs, held.row.id]);
+    let outcome = awaited.get(name);
+    if (outcome === undefined) {
+      outcome = follow(await this.#send(held));
+      awaited.set(name, outcome);
+      const forget = () => {
+        awaited.delete(name);
+      };
+      outcome.then(forget, forget);
     }
+    return outcome;
   }
 
   #log(error: unknown): void {
@@ -109,6 +119,18 @@ export class Delivery {
     if (nowMs - this.#loggedAtMs > LOG_EVERY_MS) {
       this.#loggedAtMs = nowMs;
       this.deps.logger.warn(`rows wait: ${(error as Error).message}`);
+    }
+  }
+}
+
+async function follow(submission: Submission): Promise<Outcome> {
+  for (;;) {
+    try {
+      return await submission.outcome({ timeoutMs: OUTCOME_TIMEOUT_MS });
+    } catch (error) {
+      if (!(error instanceof OutcomeTimeoutError)) {
+        throw error; // its job may be gone: then it is sent again
+      }
     }
   }
 }

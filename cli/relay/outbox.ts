@@ -6,9 +6,11 @@ import type { OutboxTable } from './inspect-table.js';
 export interface OutboxRow {
   readonly id: string;
   readonly operation: string;
-  /** As JSON; null where the table allows it. */
+  /** As JSON; null where the table allows it, or when they are too long. */
   readonly params: string | null;
-  readonly createdAtMs: number;
+  readonly isTooLong: boolean;
+  /** Null where the table allows it. */
+  readonly createdAtMs: number | null;
   /** Whose its id is as idempotency key. */
   readonly sentAs: string;
   /** Redis' time until which the key of any sending so far is remembered, in ms. */
@@ -39,8 +41,14 @@ const MOST_COUNTED = 100_001;
 /** More than any relay holds. */
 const MOST_LEFT_OVER = 100_000;
 
-const ROW = `o.id::text as id, o.operation, o.params::text as params, o.sent_as as "sentAs",
-  extract(epoch from coalesce(o.created_at, now()))::float8 * 1000 as "createdAtMs",
+/** As many bytes as the HTTP API takes: a row that is larger is no update, and need not be read. */
+const LONGEST_PARAMS = 1024 * 1024;
+
+const IS_TOO_LONG = `octet_length(o.params::text) > ${LONGEST_PARAMS}`;
+
+const ROW = `o.id::text as id, o.operation, o.sent_as as "sentAs",
+  case when not (${IS_TOO_LONG}) then o.params::text end as params, coalesce(${IS_TOO_LONG}, false) as "isTooLong",
+  extract(epoch from o.created_at)::float8 * 1000 as "createdAtMs",
   extract(epoch from o.resend_until)::float8 * 1000 as "resendUntilMs"`;
 
 /** Another session has this relay's place: a pooler before Postgres gives one connection to several. */

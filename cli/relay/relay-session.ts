@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BuiltInOperation, Operation, Producer } from '../../src/index.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { Bell } from './bell.js';
 import { Delivery } from './delivery.js';
-import type { HeldRow } from './delivery.js';
+import type { AwaitedOutcomes, HeldRow } from './delivery.js';
 import { KeyOrder } from './key-order.js';
 import type { Outbox, OutboxRow, RowEnd } from './outbox.js';
 import { updateOf } from './row-update.js';
@@ -19,6 +20,8 @@ const LEAST_ROOM = 250;
 export interface SessionOptions {
   readonly outbox: Outbox;
   readonly producer: Producer<BuiltInOperation | Operation>;
+  /** Of this process, over all sessions. */
+  readonly awaited: AwaitedOutcomes;
   readonly registry: Registry;
   readonly logger: Logger;
   /** Gets what became of each row. */
@@ -55,9 +58,11 @@ export class RelaySession {
   #failure: unknown;
 
   constructor(private readonly options: SessionOptions) {
-    const { producer, logger, outbox } = options;
+    const { producer, awaited, logger, outbox } = options;
+    setMaxListeners(0, this.#sending.signal); // of every row that waits for Redis
     this.#delivery = new Delivery({
       producer,
+      awaited,
       logger,
       stopped: this.#sending.signal,
       renew: async ({ id }) => (await outbox.renew([id], await this.#rememberedUntil(this.#sending.signal)))[0],

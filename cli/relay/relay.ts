@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { ConfigurationError } from '../../src/errors.js';
 import type { RelayMetrics } from '../../src/metrics/relay-metrics.js';
+import type { AwaitedOutcomes } from './delivery.js';
 import { inspectTable } from './inspect-table.js';
 import type { OutboxTable } from './inspect-table.js';
 import { Outbox } from './outbox.js';
@@ -18,7 +19,7 @@ const STAND_BY_MS = 500;
 
 const LAG_EVERY_MS = 5_000;
 
-export interface RelayOptions extends Omit<SessionOptions, 'outbox' | 'onEnd'> {
+export interface RelayOptions extends Omit<SessionOptions, 'outbox' | 'onEnd' | 'awaited'> {
   /** URL of Postgres. */
   readonly from: string;
   readonly table: string;
@@ -30,6 +31,7 @@ export interface RelayOptions extends Omit<SessionOptions, 'outbox' | 'onEnd'> {
 /** Relays the rows of a table, over one session of Postgres after the other, until it is stopped. */
 export class Relay {
   readonly #stopping = new AbortController();
+  readonly #awaited: AwaitedOutcomes = new Map();
   #running: Promise<void> | undefined;
   #session: RelaySession | undefined;
   /** Whether the settings were right once. */
@@ -94,7 +96,7 @@ export class Relay {
   async #relayRows(client: Client, outbox: Outbox): Promise<void> {
     const { metrics, table, logger, closeTimeoutMs } = this.options;
     const onEnd: SessionOptions['onEnd'] = (outcome) => metrics?.ended(table, outcome);
-    const session = new RelaySession({ ...this.options, outbox, onEnd });
+    const session = new RelaySession({ ...this.options, outbox, onEnd, awaited: this.#awaited });
     this.#session = session;
     client.on('notification', () => {
       session.wake();

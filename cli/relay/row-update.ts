@@ -17,14 +17,18 @@ export interface RowUpdate {
 
 /** Whatever is wrong with a row is its own: it must not hold up the others. @returns what is wrong, a code and words */
 export function updateOf(row: OutboxRow, registry: Registry): RowUpdate | { readonly fault: string } {
+  if (row.isTooLong) {
+    return { fault: 'INVALID_PARAMS: params: must not be longer than 1 MiB' };
+  }
   try {
-    const params = withTime(parseStrictJson(row.params ?? 'null'), row.createdAtMs);
+    const { createdAtMs } = row;
+    const params = withTime(parseStrictJson(row.params ?? 'null'), createdAtMs);
     const update = { operation: row.operation, params, idempotencyKey: row.id };
     const { steps } = checkUpdate(update, {
       registry,
       isReservedKey: () => false, // the producer knows
       slotOf: () => NO_SLOT,
-      sentAt: () => row.createdAtMs,
+      sentAt: () => createdAtMs ?? Date.now(),
     });
     return { update, cells: [...new Set(steps.flatMap(({ cells }) => cells.map(cellId)))] };
   } catch (error) {
@@ -47,8 +51,8 @@ interface Params {
 }
 
 /** A row counts in the hour or day in which it was written, however late it is relayed. */
-function withTime(params: unknown, createdAtMs: number): unknown {
-  if (typeof params !== 'object' || params === null) {
+function withTime(params: unknown, createdAtMs: number | null): unknown {
+  if (typeof params !== 'object' || params === null || createdAtMs === null) {
     return params;
   }
   const { bucket, at, updates } = params as Params;

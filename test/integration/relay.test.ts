@@ -24,6 +24,7 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres();
+    return () => server.remove();
   });
 
   test('rows that a service commits are applied once and marked, also a lower id that is committed later; rows rolled back never', async () => {

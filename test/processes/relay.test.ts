@@ -31,6 +31,7 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay, when everything is kill
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres();
+    return () => server.remove();
   });
 
   test('each committed row is applied once, in order per key, though relay, worker, Postgres and Redis are killed', async () => {
@@ -43,14 +44,14 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay, when everything is kill
     const heights = new Map<string, number>(chains.map((key) => [key, 0]));
     let committed = 0;
 
-    /** A service: each transaction writes to a chain and to the total, and a third of them are rolled back. */
+    /** A service: each transaction writes to a chain and to the total, and a fifth of them are rolled back. */
     const write = async (count: number) => {
       const client = await connect(outbox.url);
       try {
         for (let n = 0; n < count; n += 1) {
           const key = chains[n % chains.length] ?? '';
           const value = (heights.get(key) ?? 0) + 1;
-          const isLost = n % 3 === 2;
+          const isLost = n % 5 === 2;
           await client.query('begin');
           await insertRows(client, [
             {

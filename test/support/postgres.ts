@@ -6,7 +6,6 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll } from 'vitest';
 import { freePorts } from './topology/free-ports.js';
 
 /** Ends the server when the pipe does that this process holds: with this process, however it ends. */
@@ -48,11 +47,15 @@ export interface PostgresServer {
   url(database?: string): string;
   /** Makes a database. @returns its URL */
   database(): Promise<string>;
+  /** Its main process. */
+  pid(): number;
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Stops it and removes its folder. */
+  remove(): Promise<void>;
 }
 
-/** Starts a server for the tests of a file. It is stopped, and its folder removed, after them. */
+/** Starts a server. */
 export async function startPostgres(): Promise<PostgresServer> {
   if (programs === undefined) {
     throw new Error(NO_POSTGRES);
@@ -80,15 +83,16 @@ export async function startPostgres(): Promise<PostgresServer> {
   const start = async () => {
     server = await startServer(data, port, url());
   };
-  afterAll(async () => {
-    await stop(server, 'SIGINT');
-    rmSync(folder, { recursive: true, force: true });
-  });
   await start();
   return {
     url,
     start,
+    pid: () => server?.pid ?? 0,
     kill: () => stop(server, 'SIGKILL'),
+    remove: async () => {
+      await stop(server, 'SIGINT');
+      rmSync(folder, { recursive: true, force: true });
+    },
     database: async () => {
       const name = `d${randomBytes(6).toString('hex')}`;
       await query(url(), `create database ${name}`);
