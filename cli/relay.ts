@@ -83,9 +83,10 @@ function databaseOf({ from }: RelayFlags, { config }: Context): string {
 }
 
 async function createTable(from: string, table: string): Promise<void> {
+  const sql = createTableSql(table);
   const client = await openSession(from);
   try {
-    await client.query(createTableSql(table));
+    await client.query(sql);
     console.log(`table ${table} is there`);
   } catch (error) {
     throw explained(error, `can't make the table ${table}`);

@@ -188,7 +188,9 @@ function requirePostgres() {
   }
   const aptGet = isOnPath('apt-get') && aptGetAsRoot();
   if (!aptGet) {
-    say('there is no postgres: the tests of tally relay will be left out. Install it (Debian: apt-get install postgresql).');
+    say(
+      'there is no postgres: the tests of tally relay will be left out. Install it (Debian: apt-get install postgresql).',
+    );
     return;
   }
   say('no postgres found; installing it');

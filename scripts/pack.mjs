@@ -101,7 +101,9 @@ function rangesOf(names) {
 }
 
 function peersOf(tarball, peers) {
-  const entries = Object.entries(peers).filter(([name]) => tarball === service.name || !PEERS_OF_SERVICE.includes(name));
+  const entries = Object.entries(peers).filter(
+    ([name]) => tarball === service.name || !PEERS_OF_SERVICE.includes(name),
+  );
   return Object.fromEntries(entries);
 }
 

@@ -131,17 +131,20 @@ export class Outbox {
        set processed_at = now(), outcome = e.outcome, reason = e.reason, resend_until = null
        from unnest($1::int8[], $2::text[], $3::text[]) as e (id, outcome, reason)
        where o.id = e.id and o.processed_at is null`,
-      [ends.map(({ id }) => id), ends.map(({ outcome }) => outcome), ends.map(({ reason }) => reason && storable(reason))],
+      [
+        ends.map(({ id }) => id),
+        ends.map(({ outcome }) => outcome),
+        ends.map(({ reason }) => reason && storable(reason)),
+      ],
     );
   }
 
   /** Removes rows whose updates are applied. */
   async remove(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) {
-      await this.client.query(
-        `delete from ${this.table.name} where id = any($1::int8[]) and processed_at is null`,
-        [ids],
-      );
+      await this.client.query(`delete from ${this.table.name} where id = any($1::int8[]) and processed_at is null`, [
+        ids,
+      ]);
     }
   }
 

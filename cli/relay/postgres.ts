@@ -6,11 +6,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const QUERY_TIMEOUT_MS = 60_000;
 
 /**
- * Rows are read as they are at each statement, whatever the database's default is. A session whose relay is gone without a word ends
- * within half a minute, so that another relay can take its place.
+ * Rows are read as they are at each statement, whatever the database's default is. What this session commits is on disk, and so is all that
+ * was committed before: a row that a service wrote with `synchronous_commit = off` can't be lost any more once it is taken. A session whose
+ * relay is gone without a word ends within half a minute, so that another relay can take its place.
  */
 const SESSION_SETTINGS = `
   set default_transaction_isolation = 'read committed';
+  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local');
   set statement_timeout = '50s';
   set lock_timeout = '10s';
   set tcp_keepalives_idle = 10;
@@ -63,8 +65,13 @@ async function importPg(): Promise<(typeof import('pg'))['default']> {
 
 /** An error with what Postgres said: its message, code, detail and hint. */
 export function explained(error: unknown, what: string): Error {
-  const { message, code = '', detail, hint, errors } = error as Partial<Record<'code' | 'detail' | 'hint', string>> &
-    AggregateError;
+  const {
+    message,
+    code = '',
+    detail,
+    hint,
+    errors,
+  } = error as Partial<Record<'code' | 'detail' | 'hint', string>> & AggregateError;
   const said = [
     `${message || (errors as Error[] | undefined)?.map((one) => one.message).join(', ') || code}`,
     ...(/^[0-9A-Z]{5}$/.test(code) ? [`(SQLSTATE ${code})`] : []),

@@ -70,7 +70,8 @@ export class Relay {
         metrics?.active(table, false);
         metrics?.lag(table, undefined);
       }
-      pauseMs = performance.now() - sinceMs > LONGEST_PAUSE_MS ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+      pauseMs =
+        performance.now() - sinceMs > LONGEST_PAUSE_MS ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
       await pause(pauseMs, signal);
     }
   }

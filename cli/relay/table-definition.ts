@@ -1,3 +1,5 @@
+import { ConfigurationError } from '../../src/errors.js';
+
 /** What a column must be, and how to add one that is missing. */
 interface Column {
   readonly name: string;
@@ -29,13 +31,19 @@ export const COLUMNS: readonly Column[] = [
   { name: 'reason', types: text, definition: 'text', written: true },
 ];
 
+const NAME = /^(?:"[^"]+"|[a-z_][\w$]*)(?:\.(?:"[^"]+"|[a-z_][\w$]*))?$/i;
+
 /**
  * What `tally relay --create-table` runs. Every row is written three times: there is room for that on its page, and the index of what waits
  * is cleaned often.
  *
  * @param table as SQL writes it, such as `shop.outbox`
+ * @throws ConfigurationError for what is no name of a table
  */
 export function createTableSql(table: string): string {
+  if (!NAME.test(table)) {
+    throw new ConfigurationError(`--table must be the name of a table, such as shop.outbox, but is "${table}"`);
+  }
   const columns = COLUMNS.map(({ name, definition }) => `  ${name} ${definition}`).join(',\n');
   return `create table if not exists ${table} (
 ${columns}

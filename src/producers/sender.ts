@@ -18,47 +18,14 @@ import { isRedisError } from '../redis/is-redis-error.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
-import type { Slot } from '../redis/slots.js';
 import { askRedis, reasonOf, refusalBehind } from '../redis/ask-redis.js';
 import { Backlog } from './backlog.js';
-import type { Caller } from './lane.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
+import type { PendingUpdate } from './pending-update.js';
 import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
 import { traceOptions } from './trace.js';
-import type { Trace } from './trace.js';
-
-/** A checked update, and its caller who waits. Small: under load, what waits is what the garbage collector has to copy. */
-export interface PendingUpdate extends Caller<Submission> {
-  readonly params: unknown;
-  readonly idempotencyKey: string | undefined;
-  readonly idempotencyOwner: string;
-  readonly slot: Slot;
-  /** How many cells it touches. */
-  readonly cells: number;
-  /** Since when its caller waits, in local ms. */
-  readonly sinceMs: number;
-  /** The request that brought it. */
-  readonly trace: Trace | undefined;
-  /** Redis' time after which it is not sent, unless its idempotency key is known. */
-  readonly sendBeforeMs: number | undefined;
-  /** With telemetry: where in a trace it was submitted. */
-  readonly carrier: string | undefined;
-}
-
-export function pendingUpdate(
-  { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
-  { sinceMs, trace, sendBeforeMs, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'sendBeforeMs' | 'carrier'>,
-  resolve: PendingUpdate['resolve'],
-  reject: PendingUpdate['reject'],
-): PendingUpdate {
-  let cells = 0;
-  for (const step of steps) {
-    cells += step.cells.length;
-  }
-  return { params, idempotencyKey, idempotencyOwner, slot, cells, sinceMs, trace, sendBeforeMs, carrier, resolve, reject };
-}
 
 /** What holds for the idempotency keys of some updates in place of what the producer was told. */
 export interface KeyTerms {

@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { inspectTable } from '../../cli/relay/inspect-table.js';
 import { NotAlone, Outbox } from '../../cli/relay/outbox.js';
-import { tally } from '../support/command.js';
-import { createOutbox, environmentOf, insertRows, startRelay } from '../support/outbox.js';
-import type { OutboxOfTest } from '../support/outbox.js';
+import { createTableSql } from '../../cli/relay/table-definition.js';
+import { createOutbox, insertRows, startRelay } from '../support/outbox.js';
 import { connect, NO_POSTGRES, query, startPostgres } from '../support/postgres.js';
 import type { PostgresServer } from '../support/postgres.js';
 import { place, until } from '../support/tally.js';
@@ -226,7 +226,12 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     const { url } = await createOutbox(server);
     const client = await connect(url);
     onTestFinished(() => client.end());
-    const table = await inspectTable(client, { table: 'outbox', owner: undefined, deleteApplied: false, ordered: true });
+    const table = await inspectTable(client, {
+      table: 'outbox',
+      owner: undefined,
+      deleteApplied: false,
+      ordered: true,
+    });
     const [first, second] = [new Outbox(client, table), new Outbox(client, table)];
     expect(await first.lock()).toBe(true);
     expect(await first.take(10, new Date())).toEqual([]);
@@ -245,7 +250,10 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     await until('it is sent', async () => (await waitingJobs(here)) > 0);
     relay.child.kill('SIGTERM');
     expect(await relay.ended).toMatchObject({ code: 0 });
-    const [taken] = await query<{ count: string }>(outbox.url, 'select count(*) from outbox where resend_until is not null');
+    const [taken] = await query<{ count: string }>(
+      outbox.url,
+      'select count(*) from outbox where resend_until is not null',
+    );
     expect(taken?.count).toBe('1'); // the one that waits for a worker; those behind it were not sent
   });
 
@@ -294,63 +302,23 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     });
   });
 
-  describe('what is wrong is said with the column, the fix and what Postgres said', () => {
-    const refused = async (from: string, ...args: string[]) => {
-      const answer = await tally(environmentOf(place()), 'relay', '--from', from, ...args);
-      return { ...answer, stderr: answer.stderr.replace(/postgres:\/\/\S+/g, 'URL') };
-    };
-    let outbox: OutboxOfTest;
-
-    test('a table that is missing is made by --create-table, twice without harm, and one like it is suggested', async () => {
-      const url = await server.database();
-      expect(await refused(url, '--table', 'outbox')).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('there is no table outbox: make it by tally relay --create-table') as string,
-      });
-      for (let times = 0; times < 2; times += 1) {
-        expect(await refused(url, '--create-table', '--table', 'shop_outbox')).toMatchObject({ code: 0 });
-      }
-      expect(await refused(url, '--table', 'shop_outbx')).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('did you mean shop_outbox?') as string,
-      });
+  test('the SQL of the docs and of the example is what --create-table runs, and the rights of the example do', async () => {
+    const here = place();
+    const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+    const example = file('examples/25-outbox.sql').replaceAll('stock:lamp', here.key('lamp'));
+    expect(file('docs/relay.md')).toContain(createTableSql('outbox'));
+    expect(example).toContain(createTableSql('shop.outbox'));
+    await here.client.set(here.key('lamp'), '5');
+    await here.worker();
+    const url = await server.database();
+    await query(url, example);
+    const relay = startRelay(here, url.replace(/tally:[^@]+/, 'relay:secret'), ['--table', 'shop.outbox']);
+    await until('it is marked', async () => {
+      const [row] = await query<{ outcome: string | null }>(url, 'select outcome from shop.outbox');
+      return row?.outcome === 'applied';
     });
-
-    test.each([
-      ['alter table outbox drop column outcome', 'it has no column outcome: alter table outbox add column outcome text'],
-      ['alter table outbox alter column created_at type date', 'column created_at is date, and has to be timestamp with'],
-      ['alter table outbox drop constraint outbox_pkey', 'column id is not unique'],
-      ['alter table outbox alter column id set cache 20', 'alter sequence outbox_id_seq cache 1'],
-    ])('%s', async (sql, said) => {
-      outbox = await createOutbox(server);
-      await outbox.client.query(sql);
-      expect(await refused(outbox.url)).toMatchObject({ code: 2, stderr: expect.stringContaining(said) as string });
-    });
-
-    test('rights and signing in', async () => {
-      outbox = await createOutbox(server);
-      const name = `u${outbox.url.slice(-8)}`;
-      await outbox.client.query(`create role ${name} login password 'pw'; grant select on outbox to ${name}`);
-      const asUser = outbox.url.replace(/tally:[^@]+/, `${name}:pw`);
-      expect(await refused(asUser)).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining(
-          `grant update (sent_as, resend_until, processed_at, outcome, reason) on outbox to ${name}`,
-        ) as string,
-      });
-      const wrong = await refused(asUser.replace(':pw', ':wrong'));
-      expect(wrong).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('password authentication failed') as string,
-      });
-      expect(wrong.stderr).not.toContain(':wrong');
-      expect(await refused('mysql://127.0.0.1/x')).toMatchObject({ code: 2 });
-      expect(await refused(outbox.url, '--poll', '5')).toMatchObject({ code: 2 });
-      await outbox.client.query(
-        `grant update (sent_as, resend_until, processed_at, outcome, reason) on outbox to ${name};
-         alter table outbox enable row level security`,
-      );
-      expect(await refused(asUser)).toMatchObject({ code: 2, stderr: expect.stringContaining('row security') as string });
-    });
+    expect(await here.client.get(here.key('lamp'))).toBe('3');
+    relay.child.kill('SIGTERM');
+    expect(await relay.ended).toMatchObject({ code: 0 });
   });
 });

@@ -42,7 +42,9 @@ const [span] = await query<{ s: number }>(
   url,
   'select extract(epoch from max(processed_at) - min(processed_at))::float8 as s from outbox',
 );
-console.log(`backlog: ${rows} rows in ${tookS.toFixed(1)} s with the start, ${Math.round(rows / (span?.s ?? 1))} rows/s`);
+console.log(
+  `backlog: ${rows} rows in ${tookS.toFixed(1)} s with the start, ${Math.round(rows / (span?.s ?? 1))} rows/s`,
+);
 tell();
 
 const before = cpu();
@@ -110,11 +112,18 @@ function tell(): void {
 /** Processor time so far, in seconds; that of Postgres with its sessions that have ended. */
 function cpu(): Record<string, number> {
   const [worker, relay] = started.map(({ pid = 0 }) => secondsOf(pid));
-  return { worker: worker ?? 0, relay: relay ?? 0, redis: secondsOf(redis.pid), postgres: secondsOfTree(postgres.pid()) };
+  return {
+    worker: worker ?? 0,
+    relay: relay ?? 0,
+    redis: secondsOf(redis.pid),
+    postgres: secondsOfTree(postgres.pid()),
+  };
 }
 
 function secondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) / 100;
 }
 

@@ -152,4 +152,24 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay, when everything is kill
     expect(rows.map(({ outcome }) => outcome)).toEqual(['unknown', 'applied', 'applied', 'applied', 'applied']);
     expect(await redis.run('GET', key)).toBe('4');
   }, 240_000);
+
+  test('a row that its service committed without waiting for the disk is there for good before its update is applied', async () => {
+    const { redis, here } = await begin();
+    const outbox = await createOutbox(server);
+    await query(server.url(), `alter system set wal_writer_delay = '10s'`); // who does not wait may lose 30 s
+    await query(server.url(), 'select pg_reload_conf()');
+    await query(outbox.url, `alter database ${new URL(outbox.url).pathname.slice(1)} set synchronous_commit = off`);
+    startWorker(here);
+    const relay = startRelay(here, outbox.url);
+    await until('it relays', () => relay.output.stdout.includes('relaying rows'));
+    const service = await connect(outbox.url);
+    onTestFinished(() => service.end());
+    await insertRows(service, [{ operation: 'counter.increment', params: { key: 'n' } }]);
+    await until('it is applied', async () => (await redis.run('GET', 'n')) === '1');
+    await server.kill();
+    await server.start();
+    expect(await outbox.rows()).toHaveLength(1);
+    await query(server.url(), 'alter system reset wal_writer_delay');
+    await query(server.url(), 'select pg_reload_conf()');
+  }, 240_000);
 });
