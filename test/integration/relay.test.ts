@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { inspectTable } from '../../cli/relay/inspect-table.js';
 import { NotAlone, Outbox } from '../../cli/relay/outbox.js';
 import { createTableSql } from '../../cli/relay/table-definition.js';
-import { createOutbox, insertRows, startRelay } from '../support/outbox.js';
+import { createOutbox, insertRows, killRelay, startRelay, stepOfChain } from '../support/outbox.js';
 import { connect, NO_POSTGRES, query, startPostgres } from '../support/postgres.js';
 import type { PostgresServer } from '../support/postgres.js';
 import { place, until } from '../support/tally.js';
@@ -150,9 +150,7 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     const worker = await here.worker();
     await until('it is applied', async () => (await here.client.get(applied)) === '1');
     await worker.close();
-    first.child.kill('SIGKILL');
-    await first.ended;
-    await locker.query('rollback');
+    await killRelay(first, locker);
     expect(await outbox.rows()).toMatchObject([{ outcome: null }]);
 
     await outbox.insert(increment(waiting));
@@ -202,23 +200,18 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     const keys = Array.from({ length: 10 }, (_, n) => here.key(`chain-${n}`));
     const chain = (from: number, to: number) =>
       outbox.insert(
-        ...Array.from({ length: to - from }, (_, n) => from + n).flatMap((n) =>
-          keys.map((key) => ({
-            operation: 'counter.set',
-            params: { key, value: n, expected: n === 0 ? null : n - 1 },
-          })),
-        ),
+        ...Array.from({ length: to - from }, (_, n) => from + n).flatMap((n) => keys.map((key) => stepOfChain(key, n))),
       );
-    await chain(0, 30);
+    await chain(1, 31);
     const relays = [startRelay(here, outbox.url), startRelay(here, outbox.url)];
     await until('one stands by', () => relays.some(({ output }) => output.stdout.includes('standing by')));
     await outbox.untilProcessed();
-    await chain(30, 60);
+    await chain(31, 61);
     const standing = relays.find(({ output }) => output.stdout.includes('standing by'));
     relays.find((relay) => relay !== standing)?.child.kill('SIGKILL');
     const rows = await outbox.untilProcessed();
     expect(new Set(rows.map(({ outcome, reason }) => reason ?? outcome))).toEqual(new Set(['applied']));
-    expect(await Promise.all(keys.map((key) => here.client.get(key)))).toEqual(keys.map(() => '59'));
+    expect(await Promise.all(keys.map((key) => here.client.get(key)))).toEqual(keys.map(() => '60'));
     expect(standing?.output.stdout).toContain('relaying rows');
   });
 

@@ -60,9 +60,36 @@ export async function insertRows(
   return rows.map(({ id }) => id);
 }
 
+/**
+ * The step of a chain that takes a cell from the value before to this one, 1 or more. Every other step says what it expects, and is of another
+ * operation, so of another job: a step that comes out of turn is rejected, or makes the next one so.
+ */
+export function stepOfChain(key: string, value: number): { operation: string; params: object } {
+  return value % 2 === 0
+    ? { operation: 'counter.set', params: { key, value, expected: value - 1 } }
+    : { operation: 'counter.increment', params: { key, by: 1, max: value } };
+}
+
 /** What `tally relay` and its like read of a test's place. */
 export function environmentOf({ redis, namespace, prefix }: Place): Record<string, string> {
   return { REDIS_URL: redis, TALLY_NAMESPACE: namespace, TALLY_PREFIX: prefix };
+}
+
+/**
+ * Kills a relay, and what its session has not done yet: Postgres goes on with a statement that waits for a lock, whose client is gone.
+ *
+ * @param locker which ends that lock by a rollback
+ */
+export async function killRelay(relay: ReturnType<typeof startRelay>, locker: pg.Client): Promise<void> {
+  relay.child.kill('SIGKILL');
+  await relay.ended;
+  const mine = `from pg_stat_activity where application_name = 'tally-relay' and datname = current_database()`;
+  await locker.query(`select pg_terminate_backend(pid) ${mine}`);
+  await until('its session has ended', async () => {
+    await locker.query('select pg_stat_clear_snapshot()');
+    return (await locker.query(`select ${mine}`)).rowCount === 0;
+  });
+  await locker.query('rollback');
 }
 
 /** Starts `tally relay` as a process of its own. */
