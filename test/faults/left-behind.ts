@@ -39,7 +39,7 @@ export async function openConnections({ operator }: World): Promise<string[]> {
 
 /**
  * Receipts of settled jobs that outlive their time. A job that a batch put back keeps its receipt on purpose, see
- * `settler.ts`; so does one whose worker was killed before it could settle it. A request that comes late, when its job is settled
+ * `job-settler.ts`; so does one whose worker was killed before it could settle it. A request that comes late, when its job is settled
  * already, may give a receipt its life back.
  *
  * In a Cluster receipts of a job lie on other masters than it, and are shortened late, or never, once its mark is safe.
