@@ -11,7 +11,11 @@ import { mayCall } from './missing-acl.js';
 const SUBJECT = 'other programs';
 
 /** Whether workers that are not Tally's are connected to its queues: what they take is not applied. */
-export async function checkOthers(masters: Masters, layouts: Layouts, queues: readonly string[]): Promise<Finding[]> {
+export async function checkForeignWorkers(
+  masters: Masters,
+  layouts: Layouts,
+  queues: readonly string[],
+): Promise<Finding[]> {
   const partitions = distinctPartitions(await allLayouts(layouts));
   const nodes = masters.nodes.map(({ redis }) => redis);
   const may = await Promise.all(nodes.map((redis) => mayCall(redis, [['CLIENT', 'LIST']])));

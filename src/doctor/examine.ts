@@ -7,7 +7,7 @@ import type { RedisTarget } from '../redis/target.js';
 import { checkRights } from './check-acl.js';
 import type { RightsOptions } from './check-acl.js';
 import { checkClocks } from './check-clocks.js';
-import { checkOthers } from './check-foreign-workers.js';
+import { checkForeignWorkers } from './check-foreign-workers.js';
 import { checkForms } from './check-forms.js';
 import { checkOutcomes } from './check-outcomes.js';
 import { checkPartitions } from './check-partitions.js';
@@ -72,7 +72,7 @@ async function checkMasters(examination: Examination, masters: Masters): Promise
     ['processes', () => unlessForbidden('processes', checkProcesses(masters, examination))],
     ['partitions', () => checkPartitions(masters, layouts, queues)],
     ['queues', () => unlessForbidden('queues', checkQueues(masters, layouts, queues))],
-    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts, queues))],
+    ['other programs', () => unlessForbidden('other programs', checkForeignWorkers(masters, layouts, queues))],
     ['forms', () => unlessForbidden('forms', checkForms(masters, layouts, queues))],
     ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts, queues))],
     ['subscribers', () => unlessForbidden('subscribers', checkSubscribers(masters, examination))],
