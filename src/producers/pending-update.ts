@@ -1,6 +1,6 @@
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Slot } from '../redis/slots.js';
-import type { Caller } from './lane.js';
+import type { Caller } from './batcher.js';
 import type { Submission } from './submission.js';
 import type { Trace } from './trace.js';
 
