@@ -3,7 +3,7 @@ import { createProducer } from '../src/index.js';
 import { ConfigurationError } from '../src/errors.js';
 import { createMetrics } from '../src/metrics/metrics.js';
 import { createRegistry } from '../src/operations/registry.js';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import type { Connection } from '../src/redis/connection.js';
 import { toMs } from '../src/redis/server-time.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';

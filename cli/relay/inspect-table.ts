@@ -152,7 +152,7 @@ function faultsOfTable(table: FoundTable, flags: Flags, grant: (right: string) =
   if (flags.ordered && cached !== null && Number(cached) > 1) {
     faults.push(
       `the sequence of column id hands out ${cached} ids at a time, so that ids are not in the order of writes: ` +
-        `alter sequence ${sequence} cache 1, or relay it with --unordered`,
+        `alter sequence ${sequence ?? ''} cache 1, or relay it with --unordered`,
     );
   }
   return faults;

@@ -63,22 +63,27 @@ async function importPg(): Promise<(typeof import('pg'))['default']> {
   }
 }
 
+/** Of Postgres, or of the way to it: then perhaps one for each address that was tried. */
+interface PostgresError extends Error {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly errors?: readonly Error[];
+}
+
 /** An error with what Postgres said: its message, code, detail and hint. */
 export function explained(error: unknown, what: string): Error {
-  const {
-    message,
-    code = '',
-    detail,
-    hint,
-    errors,
-  } = error as Partial<Record<'code' | 'detail' | 'hint', string>> & AggregateError;
+  const { message, code, detail, hint, errors = [] } = error as PostgresError;
+  const isSqlState = /^[0-9A-Z]{5}$/.test(code ?? '');
   const said = [
-    `${message || (errors as Error[] | undefined)?.map((one) => one.message).join(', ') || code}`,
-    ...(/^[0-9A-Z]{5}$/.test(code) ? [`(SQLSTATE ${code})`] : []),
-    ...(detail ? [`- ${detail}`] : []),
-    ...(hint ? [`- hint: ${hint}`] : []),
-  ].join(' ');
-  return SETTINGS_ARE_WRONG.some((kind) => code.length === 5 && code.startsWith(kind))
+    [message, ...errors.map((one) => one.message)].find((text) => text !== '') ?? code,
+    isSqlState && `(SQLSTATE ${code ?? ''})`,
+    detail !== undefined && `- ${detail}`,
+    hint !== undefined && `- hint: ${hint}`,
+  ]
+    .filter((part) => typeof part === 'string')
+    .join(' ');
+  return isSqlState && SETTINGS_ARE_WRONG.some((kind) => code?.startsWith(kind))
     ? new ConfigurationError(`${what}: ${said}`, { cause: error })
     : new Error(`${what}: ${said}`, { cause: error });
 }

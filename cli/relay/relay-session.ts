@@ -214,7 +214,7 @@ export class RelaySession {
     const { onEnd, logger } = this.options;
     onEnd(outcome);
     if (outcome === 'invalid' || outcome === 'failed' || outcome === 'unknown') {
-      logger.warn({ row: id, outcome }, `row ${id} is set aside: ${reason}`);
+      logger.warn({ row: id, outcome }, `row ${id} is set aside: ${reason ?? ''}`);
     }
   }
 }

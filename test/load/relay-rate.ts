@@ -60,7 +60,7 @@ while (written < RATE * SECONDS) {
 }
 const writtenS = (performance.now() - beganMs) / 1_000;
 await untilNoneWaits();
-const [lag] = await query<{ p50: number; p99: number; max: number }>(
+const [lag = { p50: NaN, p99: NaN, max: NaN }] = await query<{ p50: number; p99: number; max: number }>(
   url,
   `select percentile_cont(0.5) within group (order by s) as p50, percentile_cont(0.99) within group (order by s) as p99, max(s) as max
    from (select extract(epoch from processed_at - created_at)::float8 as s from outbox where id > $1) as waits`,
@@ -68,7 +68,7 @@ const [lag] = await query<{ p50: number; p99: number; max: number }>(
 );
 console.log(
   `live: ${written} rows in ${writtenS.toFixed(1)} s, ${Math.round(written / writtenS)} rows/s; written to marked p50 ` +
-    `${lag?.p50.toFixed(3)} s, p99 ${lag?.p99.toFixed(3)} s, at most ${lag?.max.toFixed(3)} s`,
+    `${lag.p50.toFixed(3)} s, p99 ${lag.p99.toFixed(3)} s, at most ${lag.max.toFixed(3)} s`,
 );
 const after = cpu();
 console.log(
@@ -76,11 +76,11 @@ console.log(
     .map(([name, s]) => `${name} ${(((s - (before[name] ?? 0)) / written) * 1e6).toFixed(0)} us/row`)
     .join(', '),
 );
-const [outcomes] = await query<{ said: string }>(
+const [outcomes = { said: '' }] = await query<{ said: string }>(
   url,
   `select string_agg(outcome || ' ' || n, ', ') as said from (select outcome, count(*) as n from outbox group by 1) as counts`,
 );
-console.log(outcomes?.said);
+console.log(outcomes.said);
 for (const child of started) {
   child.kill('SIGTERM');
 }
