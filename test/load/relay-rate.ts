@@ -92,7 +92,13 @@ rmSync(folder, { recursive: true, force: true });
 function start(...args: string[]) {
   const [program, ...first] = TALLY;
   const env = { PATH: process.env['PATH'], REDIS_URL: redis.url, LOG_LEVEL: 'warn', TALLY_DATA_DIR: folder };
-  return spawn(program, [...first, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(program, [...first, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  child.once('exit', (code) => {
+    if (code !== 0) {
+      throw new Error(`tally ${args.join(' ')} ended with exit code ${String(code)}`);
+    }
+  });
+  return child;
 }
 
 async function untilNoneWaits(): Promise<void> {

@@ -33,7 +33,7 @@ export const NO_POSTGRES =
     : undefined;
 
 /** Postgres does not run as root. */
-const user = process.getuid?.() === 0 ? otherUser() : {};
+const user = process.getuid?.() === 0 ? otherUser() : undefined;
 
 function otherUser(): { uid: number; gid: number } {
   const idOf = (flag: string, name: string) => Number(spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout);
@@ -63,7 +63,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tally-postgres-'));
   const password = randomBytes(12).toString('hex');
   writeFileSync(join(folder, 'password'), password, { mode: 0o600 });
-  if (user.uid !== undefined) {
+  if (user !== undefined) {
     for (const path of [folder, join(folder, 'password')]) {
       chownSync(path, user.uid, user.gid);
     }
