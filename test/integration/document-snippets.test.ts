@@ -63,13 +63,17 @@ test('every piece of code in the documents is run by a test, or is right as far 
     config: object;
   };
   const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, ROOT);
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (file) => texts.has(file) || fileExists(file);
-  host.readFile = (file) => texts.get(file) ?? readFile(file);
-  host.getSourceFile = (file, version, ...others) => {
-    const text = texts.get(file);
-    return text === undefined ? getSourceFile(file, version, ...others) : ts.createSourceFile(file, text, version);
+  const onDisk = ts.createCompilerHost(options);
+  const host: ts.CompilerHost = {
+    ...onDisk,
+    fileExists: (file) => texts.has(file) || onDisk.fileExists(file),
+    readFile: (file) => texts.get(file) ?? onDisk.readFile(file),
+    getSourceFile: (file, version, ...others) => {
+      const text = texts.get(file);
+      return text === undefined
+        ? onDisk.getSourceFile(file, version, ...others)
+        : ts.createSourceFile(file, text, version);
+    },
   };
   const program = ts.createProgram(
     [...texts.keys()],
