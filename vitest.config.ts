@@ -15,6 +15,8 @@ export const LONG = [
   'test/integration/cli-webhooks.test.ts',
   'test/integration/close.test.ts',
   'test/integration/dashboard-overview.test.ts',
+  'test/integration/document-commands.test.ts',
+  'test/integration/document-snippets.test.ts',
   'test/integration/documents.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/http-outcomes.test.ts',

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Gauge } from 'prom-client';
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import { openStore } from '../layout/store.js';
@@ -18,6 +18,7 @@ import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
+import { collectDefaultMetrics, newGauge, newRegistry } from './prom-client.js';
 
 export interface MetricsOptions {
   /**
@@ -60,7 +61,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 }
 
 export class Metrics {
-  readonly #register = new Registry();
+  readonly #register = newRegistry();
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
   readonly #outcomes: OutcomeGauges | undefined;
@@ -84,7 +85,7 @@ export class Metrics {
 
   /** @internal use {@link createMetrics} */
   constructor(options: z.output<typeof optionsSchema>) {
-    collectDefaultMetrics({ register: this.#register });
+    collectDefaultMetrics(this.#register);
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
@@ -93,7 +94,7 @@ export class Metrics {
     this.clocks = new ClockOffsets(this.#register);
     this.http = new HttpMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
-    this.#lost = new Gauge({
+    this.#lost = newGauge({
       name: 'tally_installation_lost',
       help: 'Whether Redis has lost what Tally kept in it, as this process, or its data folder, remembers it, 1 or 0.',
       registers: [this.#register],

@@ -25,7 +25,7 @@ async function placeApart(cluster: Cluster): Promise<Place> {
 }
 
 const PAGES = [
-  ...['/ops', '/ops/queues', '/ops/queues/api/queues', '/ops/failures', '/ops/schedules'],
+  ...['/ops', '/ops/queues', '/ops/queues/api/queues', '/ops/failures'],
   ...['/ops/keys', '/ops/find', '/ops/audit'],
 ];
 

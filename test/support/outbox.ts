@@ -98,7 +98,7 @@ export function startRelay(
   from: string,
   args: readonly string[] = [],
   environment: Record<string, string> = {},
-) {
+): ReturnType<typeof start> {
   const relay = start(['relay', '--from', from, '--poll', '50', ...args], { ...environmentOf(here), ...environment });
   onTestFinished(async () => {
     relay.child.kill('SIGKILL');
