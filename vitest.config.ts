@@ -22,6 +22,7 @@ export const LONG = [
   'test/integration/http-outcomes.test.ts',
   'test/integration/installation.test.ts',
   'test/integration/readmit.test.ts',
+  'test/integration/relay*.test.ts',
   'test/integration/secrets.test.ts',
   'test/integration/webhooks.test.ts',
   'test/security/sessions.test.ts',

@@ -12,6 +12,7 @@ import { OutcomeGauges } from './outcome-gauges.js';
 import { ClockOffsets } from './clock-offsets.js';
 import { HttpMetrics } from './http-metrics.js';
 import { RedisGauges } from './redis-gauges.js';
+import { RelayMetrics } from './relay-metrics.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
@@ -75,6 +76,8 @@ export class Metrics {
   readonly refusals: RefusalCounter;
   /** @internal what subscribers count with */
   readonly subscribers: SubscriberMetrics;
+  /** @internal what a relay counts with */
+  readonly relay: RelayMetrics;
   /** @internal what the API answers */
   readonly http: HttpMetrics;
   /** @internal what the API turns away */
@@ -87,6 +90,7 @@ export class Metrics {
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
     this.subscribers = new SubscriberMetrics(this.#register);
+    this.relay = new RelayMetrics(this.#register);
     this.clocks = new ClockOffsets(this.#register);
     this.http = new HttpMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
