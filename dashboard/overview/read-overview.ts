@@ -1,4 +1,8 @@
 import type { Operation } from '../../src/operations/operation.js';
+import { readGroups } from '../../src/jobs/told-groups.js';
+import type { GroupReading } from '../../src/jobs/told-groups.js';
+import { readWebhooks } from '../../src/jobs/webhook-reading.js';
+import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { Store } from '../../src/layout/store.js';
@@ -15,6 +19,7 @@ import type { Rates } from '../../src/readers/read-pulse.js';
 import { readSchedules } from '../../src/readers/read-schedules.js';
 import type { Schedule } from '../../src/readers/read-schedules.js';
 import { nodeName } from '../../src/redis/node-name.js';
+import { refusalOf } from '../../src/redis/refusal.js';
 import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { RedisTarget } from '../../src/redis/target.js';
@@ -22,7 +27,7 @@ import { toMs } from '../../src/redis/server-time.js';
 import { valueWithin } from '../../src/lib/timeouts.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { judge } from './verdict.js';
-import type { Trouble } from './verdict.js';
+import type { Trouble } from './trouble.js';
 import type { Finding } from '../../src/redis/requirements.js';
 
 export interface Overview {
@@ -38,6 +43,10 @@ export interface Overview {
   readonly hotKeys: readonly { readonly key: string; readonly updates: number }[];
   readonly servers: readonly (ServerFacts & { readonly node: string })[];
   readonly schedules: readonly Schedule[];
+  /** Groups of subscribers. */
+  readonly groups: readonly GroupReading[];
+  /** Undefined where there are none. */
+  readonly webhooks: WebhooksReading | undefined;
   /** What doctor says; undefined while it looks for the first time. */
   readonly findings: readonly Finding[] | undefined;
 }
@@ -90,6 +99,10 @@ export class OverviewReader {
     const orElse = <T>(reading: Promise<T>, otherwise: T) =>
       faults.length === 0 ? reading : valueWithin(reading, READ_TIMEOUT_MS, otherwise);
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
+    const [groups, webhooks] = await Promise.all([
+      redis.isCluster ? [] : readGroups(redis, keys),
+      orElse(webhooksOf(source), undefined),
+    ]);
     const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
       reportQueues({ ...source, queues: registry.queues }),
       this.#failures.read(),
@@ -108,9 +121,23 @@ export class OverviewReader {
       servers,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
       quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
+      webhooks,
       findings: findings ?? [],
     });
-    return { nowMs, troubles, queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, findings };
+    const seen = { queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, groups, webhooks };
+    return { nowMs, troubles, ...seen, findings };
+  }
+}
+
+/** None for a Redis user of before, who has no right to them yet: what is missing, doctor says. */
+async function webhooksOf({ redis, keys }: OverviewSource): Promise<WebhooksReading | undefined> {
+  try {
+    return await readWebhooks(redis, keys, redis.isCluster);
+  } catch (error) {
+    if (refusalOf(error)?.code === 'NOPERM') {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -1,14 +1,9 @@
 import type { Finding } from '../../src/redis/requirements.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
+import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import { countWords, durationWords } from '../words.js';
-
-/** One thing that is wrong, and the part of the runbook that says what to do. */
-export interface Trouble {
-  readonly level: 'error' | 'warning';
-  readonly words: string;
-  /** The heading in docs/runbook.md; undefined where the words say it all. */
-  readonly runbook?: string;
-}
+import { judgeWebhooks } from './judge-webhooks.js';
+import type { Trouble } from './trouble.js';
 
 export interface JudgedState {
   readonly queues: readonly QueueReport[];
@@ -19,6 +14,8 @@ export interface JudgedState {
   readonly failedInHour: number;
   /** Workers that an operator has told to take no jobs. */
   readonly quietWorkers: number;
+  /** Undefined where there are none. */
+  readonly webhooks: WebhooksReading | undefined;
   readonly findings: readonly Finding[];
 }
 
@@ -47,6 +44,7 @@ export function judge(state: JudgedState): Trouble[] {
     const words = `${countWords(failedInHour, 'update')} failed within the last hour`;
     troubles.push({ level: 'warning', words, runbook: 'TallyUpdatesFail' });
   }
+  troubles.push(...judgeWebhooks(state.webhooks));
   if (quietWorkers > 0) {
     const words = `${countWords(quietWorkers, 'worker')} told to take no jobs`;
     troubles.push({ level: 'warning', words });

@@ -78,6 +78,12 @@ const READ_OUTCOMES: readonly Need[] = [
   { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
 ];
 
+/** How webhooks are doing. */
+const READ_WEBHOOKS: Need = {
+  commands: words('HGET HGETALL'),
+  keys: ['%R~tally:webhooks', '%R~tally:webhook-fan-out', '%R~tally:webhook-pending'],
+};
+
 /** Who adds webhooks, and adds deliveries of what is replayed. */
 const ADD_WEBHOOKS: readonly Need[] = [
   { commands: words('HDEL HGET HGETALL HLEN HSET'), keys: ['~tally:webhooks'] },
@@ -155,6 +161,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ...READ_OUTCOMES,
     { commands: words('GETDEL SET'), keys: ['~tally:outcomes-token:*'] },
     ...ADD_WEBHOOKS,
+    READ_WEBHOOKS,
     READ_HOLDS,
   ],
   worker: [
@@ -198,6 +205,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     READ_HOLDS,
     ...READ_OUTCOMES,
     { commands: ['HLEN'], keys: ['%R~tally:webhooks'] },
+    READ_WEBHOOKS,
   ],
   access: [
     { commands: [...CONNECTION, 'EVAL'], keys: [] },

@@ -17,6 +17,7 @@ import { RefusalCounter } from './refusal-counter.js';
 import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
+import { WebhookGauges } from './webhook-gauges.js';
 import { WorkerMetrics } from './worker-metrics.js';
 import { collectDefaultMetrics, newGauge, newRegistry } from './prom-client.js';
 
@@ -65,6 +66,7 @@ export class Metrics {
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
   readonly #outcomes: OutcomeGauges | undefined;
+  readonly #webhooks: WebhookGauges | undefined;
   readonly #lost: Gauge;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
@@ -108,6 +110,7 @@ export class Metrics {
         this.refusals.count(code);
       };
       this.#outcomes = this.#store.redis.isCluster ? undefined : new OutcomeGauges(this.#register, this.#store);
+      this.#webhooks = new WebhookGauges(this.#register, this.#store);
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }
   }
@@ -132,7 +135,7 @@ export class Metrics {
 
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
-    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh()]);
+    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh(), this.#webhooks?.refresh()]);
     return this.#register.metrics();
   }
 

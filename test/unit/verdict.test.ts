@@ -19,7 +19,15 @@ const QUEUE: QueueReport = {
   foreignWorkers: 0,
 };
 
-const WELL: JudgedState = { queues: [QUEUE], faults: [], servers: [], failedInHour: 0, quietWorkers: 0, findings: [] };
+const WELL: JudgedState = {
+  queues: [QUEUE],
+  faults: [],
+  servers: [],
+  failedInHour: 0,
+  quietWorkers: 0,
+  webhooks: undefined,
+  findings: [],
+};
 
 const WAITING = { updatesWaiting: 892_000, jobs: { waiting: 3_485, active: 0, delayed: 0, failed: 0 } };
 
@@ -55,6 +63,7 @@ test('what is worst is said first: masters, what doctor calls an error, then war
     servers: [{ usedMemoryBytes: 90, maxmemoryBytes: 100 }],
     failedInHour: 7,
     quietWorkers: 1,
+    webhooks: undefined,
     findings: [
       { level: 'error', subject: 'policy', message: 'allkeys-lru evicts' },
       { level: 'warning', subject: 'aof', message: 'off' },
@@ -64,4 +73,25 @@ test('what is worst is said first: masters, what doctor calls an error, then war
   expect(troubles[0]!.words).toContain('a:1');
   expect(troubles[1]!.words).toBe('policy: allkeys-lru evicts');
   expect(troubles.map(({ words }) => words).join()).toMatch(/90 % of the memory.*7 updates failed.*1 worker told/);
+});
+
+test('webhooks that are not served, not taken or disabled are said in words, with their parts of the runbook', () => {
+  const well = {
+    webhooks: [{ id: 'wh_1', host: 'shop.example', disabled: 'BY_HAND', pending: 0 }],
+    deliveries: { waiting: 3, retrying: 2, failed: 0 },
+    oldestMs: 60_000,
+    behindMs: 1_000,
+  };
+  const said = (of: Partial<typeof well>) => judge({ ...WELL, webhooks: { ...well, ...of } });
+  expect(said({})).toEqual([]);
+  expect(said({ behindMs: 120_000, oldestMs: 7_200_000, deliveries: { ...well.deliveries, failed: 4 } })).toMatchObject(
+    [
+      { words: expect.stringContaining('2 min to be handed out') as string, runbook: 'TallyWebhooksBehind' },
+      { words: expect.stringContaining('2 deliveries are tried again') as string, runbook: 'TallyWebhookNotTaken' },
+      { words: '4 deliveries to webhooks were given up', runbook: 'TallyWebhookDeliveriesFailed' },
+    ],
+  );
+  expect(said({ webhooks: [{ ...well.webhooks[0]!, disabled: 'GONE' }] })).toEqual([
+    { level: 'warning', words: 'Tally has disabled 1 webhook: wh_1', runbook: 'TallyWebhookDisabled' },
+  ]);
 });
