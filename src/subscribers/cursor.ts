@@ -24,10 +24,17 @@ export function encodeCursor({ entryId, index, number }: Position): string {
 export function decodeCursor(cursor: string): Position {
   const text = Buffer.from(cursor, 'base64url').toString('latin1');
   const [, entryId, index, number] = /^1 (\d{1,20}-\d{1,20}) (\d{1,9}) (\d{1,16}|-)$/.exec(text) ?? [];
-  if (entryId === undefined || toBase64(text) !== cursor) {
+  if (entryId === undefined || toBase64(text) !== cursor || !hasRealIds(text)) {
     throw new TallyError('INVALID_CURSOR', `"${cursor.slice(0, 120)}" is no cursor of a stream of outcomes`);
   }
   return { entryId, index: Number(index), number: number === '-' ? undefined : Number(number) };
+}
+
+const MAX_ID_PART = 2n ** 64n - 1n;
+
+/** Redis refuses an id that it can't hold: nobody could read from there on. */
+function hasRealIds(text: string): boolean {
+  return [...text.matchAll(/(\d+)-(\d+)/g)].every(([, ...parts]) => parts.every((part) => BigInt(part) <= MAX_ID_PART));
 }
 
 function toBase64(text: string): string {
