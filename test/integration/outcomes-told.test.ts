@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readTold } from '../../src/jobs/told.js';
-import { defineOperation } from '../../src/index.js';
+import { defineOperation, IdempotencyConflictError } from '../../src/index.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { jobOf, openQueue } from '../support/queues.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
@@ -164,6 +164,20 @@ describe('with outcomes: true', () => {
     await here.worker({ outcomes: true });
     await Promise.all(submissions.map((submission) => submission.outcome()));
     expect(await shorts(here)).toEqual(['counter.increment.applied: n null>1', 'counter.increment.conflict: n 1>1']);
+  });
+
+  test('a conflict that the producer finds before it sends is answered, and not told', async () => {
+    skipUnlessOneServer('outcomes are told on one server');
+    const here = place();
+    await here.worker({ outcomes: true });
+    const keyed = (by: number) => ({ ...increment(here.key('n'), by), idempotencyKey: 'k' });
+    await (await here.producer().submit(keyed(1))).outcome();
+    const again = await here.producer().submit(keyed(2));
+    expect(again.isRepeat).toBe(true);
+    expect(await again.outcome()).toMatchObject({ status: 'conflict' });
+    const refused = here.producer().submit(keyed(2), { refuseConflicts: true });
+    await expect(refused).rejects.toThrow(IdempotencyConflictError);
+    expect(await shorts(here)).toEqual(['counter.increment.applied: n null>1']);
   });
 
   test('what was taken back is told when its job ends', async () => {
