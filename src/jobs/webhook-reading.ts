@@ -76,7 +76,7 @@ function readStored(text: string): Omit<WebhookReading, 'id' | 'pending'> & { re
     createdAtMs?: number;
   };
   const host = typeof url === 'string' && URL.canParse(url) ? new URL(url).host : 'unknown';
-  return { host, disabled: disabled && String(disabled.why), createdAtMs: Number(createdAtMs ?? 0) };
+  return { host, disabled: disabled && String(disabled.why), createdAtMs: createdAtMs ?? 0 };
 }
 
 async function readOldestMs(redis: RedisClient, place: QueuePlace, nowMs: number): Promise<number> {

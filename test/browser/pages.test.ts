@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
+import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { startBrowser } from '../support/browser.js';
 import { startDashboard } from '../support/dashboard.js';
 import { subscribe } from '../support/subscribers.js';
@@ -16,7 +17,10 @@ const OPERATIONS = [withHistory('counter.increment', 100)];
 /** Subscribers and webhooks of long names, one of them disabled. */
 async function listenTo(here: Place): Promise<void> {
   await subscribe(here, { group: `low-stock-${'of-the-shop-'.repeat(7)}`, onOutcome: () => undefined });
-  const { webhooks } = webhooksOf(here);
+  const { webhooks, options } = webhooksOf(here);
+  const { redis, namespace, prefix, logger } = here;
+  const sender = createWebhookSender({ redis, namespace, prefix, logger, webhooks: options, closeTimeoutMs: 2_000 });
+  onTestFinished(() => sender.close());
   const byHand = { handshake: false };
   await webhooks.add({ url: `https://${'hooks-of-a-shop.'.repeat(8)}example/tally` }, byHand);
   const { webhook } = await webhooks.add({ url: 'https://example.com/tally' }, byHand);

@@ -6,7 +6,7 @@ import type { Place } from '../support/tally.js';
 import { setUp } from '../support/webhooks.js';
 
 /** The gauges of webhooks, without `tally_`. */
-async function gaugesOf(here: Place): Promise<() => Promise<Record<string, number>>> {
+function gaugesOf(here: Place): () => Promise<Record<string, number>> {
   const { redis, namespace, prefix, logger } = here;
   const metrics = createMetrics({ redis, namespace, prefix, logger });
   onTestFinished(() => metrics.close());
@@ -20,12 +20,12 @@ const overviewOf = async ({ raw }: Awaited<ReturnType<typeof startDashboard>>, c
   (await raw({ path: '/ops', headers: { accept: 'text/html', cookie } })).body.replace(/\s+/g, ' ');
 
 test('without webhooks nothing is said of them', async () => {
-  expect(await (await gaugesOf(place()))()).toEqual({});
+  expect(await gaugesOf(place())()).toEqual({});
 });
 
 test('what is not handed out, what is tried again and what was disabled stands in the metrics and on the overview', async () => {
   const { here, receiver, webhooks, send, restock } = await setUp();
-  const gauges = await gaugesOf(here);
+  const gauges = gaugesOf(here);
   await addUser(here, 'vera', 'viewer');
   const dashboard = await startDashboard(here);
   const cookie = await dashboard.signIn('vera');

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
@@ -193,8 +194,8 @@ test.for([
 });
 
 /** A target that answers as it likes. */
-async function target(answer: Parameters<typeof createServer>[1]): Promise<string> {
-  const server = createServer(answer!).listen(0, '127.0.0.1');
+async function target(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();
@@ -301,7 +302,6 @@ test('a cursor that is well made tells no more than the API key may know, nor of
   await restock(here, here.key('mine'));
   await restock(other, other.key('theirs'));
   const { secret } = await addKey(here, { keys: [here.key('mine')] });
-  const forged = Buffer.from('1 0-0 0 -').toString('base64url');
   const follower = await followAt(`${api.origin}/v1/outcomes`, {
     authorization: `Bearer ${secret}`,
     'last-event-id': Buffer.from('1 0-0 0 -').toString('base64url'),

@@ -4,7 +4,7 @@ import type { OutcomeEvent } from '../../../src/index.js';
 import type { Delivery } from './traffic.js';
 
 const LOW = 5;
-export const ORDER_KEY = 'order-';
+const ORDER_KEY = 'order-';
 
 /** The whole lines of a journal: its writer may be at work, or was killed. */
 export function linesOf<Line>(path: string): Line[] {

@@ -142,7 +142,9 @@ test(
 
     const figures = { seed: SEED, kills: Object.fromEntries(kills), orders: orders.size, placed: due.placed.length };
     const twice = shop.mailsSent().length - sent().size;
-    console.log(JSON.stringify({ ...figures, deliveries: deliveries.size, low: due.low.length, twice }));
+    process.stdout.write(
+      `${JSON.stringify({ ...figures, deliveries: deliveries.size, low: due.low.length, twice })}\n`,
+    );
     expect([...kills.keys()].sort(), 'each was killed').toEqual(
       [...shop.processes, shop.redis].map(({ name }) => name).sort(),
     );

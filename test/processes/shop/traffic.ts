@@ -3,7 +3,7 @@ import type { Producer } from '../../../src/index.js';
 import type { Order } from '../../../examples/shop/orders.js';
 import { createRandom } from '../../faults/random.js';
 
-export const ARTICLES = ['stock:lamp', 'stock:bulb', 'stock:cable', 'stock:plug'] as const;
+const ARTICLES = ['stock:lamp', 'stock:bulb', 'stock:cable', 'stock:plug'] as const;
 
 const LITTLE = 4;
 
