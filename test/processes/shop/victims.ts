@@ -79,15 +79,16 @@ export async function strike(
     await wait(random.int(100, 1_200));
     const victim = first.shift() ?? random.pick(victims);
     const downMs = random.int(0, 1_500); // so that several are away at a time
+    const livesMs = random.int(2_000, 6_000); // else most would die before they have done anything
     if (!striking.has(victim)) {
       striking.add(victim);
       kills.set(victim.name, (kills.get(victim.name) ?? 0) + 1);
       const back = victim
         .kill()
         .then(() => wait(downMs))
-        .then(() => victim.start())
-        .finally(() => striking.delete(victim));
+        .then(() => victim.start());
       down.add(back);
+      void back.then(() => wait(livesMs)).then(() => striking.delete(victim));
     }
   }
   await Promise.all(down);
