@@ -1,4 +1,6 @@
+import type { Redis } from 'ioredis';
 import type { Operation } from '../../src/operations/operation.js';
+import { readGroups } from '../../src/jobs/told-groups.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { Store } from '../../src/layout/store.js';
@@ -19,8 +21,10 @@ import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 import { toMs } from '../../src/redis/server-time.js';
+import { tryWrite } from '../../src/redis/try-write.js';
+import { withDeadline } from '../../src/lib/timeouts.js';
 import { judge } from './verdict.js';
-import type { Trouble } from './verdict.js';
+import type { Refused, Trouble } from './verdict.js';
 import type { Finding } from '../../src/redis/requirements.js';
 
 export interface Overview {
@@ -47,12 +51,16 @@ export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts'
   readonly prefix: string;
   readonly partitions: PartitionCount | undefined;
   readonly operations: readonly Operation[];
+  /** Whether Redis has lost what Tally kept in it. */
+  readonly isLost: () => boolean;
 }
 
 /** Failed jobs that the overview looks at: the page of failures looks at all. */
 const FAILURES_LOOKED = 2_000;
 
 const HOT_SHOWN = 10;
+
+const WRITE_TIMEOUT_MS = 1_000;
 
 /** What costs more is read less often, whoever looks. */
 const EVERY_MS = { overview: 2_000, failures: 10_000, doctor: 60_000 } as const;
@@ -78,28 +86,48 @@ export class OverviewReader {
     const { answering, faults } = await masters.look();
     const nowMs = toMs(await redis.time());
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
-    const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
-      reportQueues({ ...source, queues: registry.queues }),
-      this.#failures.read(),
-      readProcesses(redis, keys, nowMs),
-      readRates(source, 'minute', 60, nowMs),
-      readRates(source, 'hour', 24, nowMs),
-      readHotKeys(source, nowMs, HOT_SHOWN),
-      readSchedules(source),
-      ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
-    ]);
+    const [queues, failures, processes, groups, refusals, minutes, hours, hotKeys, schedules, ...servers] =
+      await Promise.all([
+        reportQueues({ ...source, queues: registry.queues }),
+        this.#failures.read(),
+        readProcesses(redis, keys, nowMs),
+        redis.isCluster ? [] : readGroups(redis, keys),
+        refusalsOf(source, answering),
+        readRates(source, 'minute', 60, nowMs),
+        readRates(source, 'hour', 24, nowMs),
+        readHotKeys(source, nowMs, HOT_SHOWN),
+        readSchedules(source),
+        ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
+      ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];
     const findings = this.#findings.latest;
     const troubles = judge({
       queues,
       faults,
       servers,
+      refusals,
+      isLost: source.isLost(),
+      groups,
+      processes,
+      failedUpdates: failures.updates,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
       quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
       findings: findings ?? [],
     });
     return { nowMs, troubles, queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, findings };
   }
+}
+
+/** With what masters refuse writes. What keeps one from answering is told by what else it does not answer. */
+async function refusalsOf({ redis, prefix }: OverviewSource, answering: readonly Redis[]): Promise<Refused[]> {
+  const tried = answering.map(async (master) => ({
+    node: nodeName(master),
+    refusal: await withDeadline(tryWrite(redis, master, prefix), WRITE_TIMEOUT_MS).catch(() => undefined),
+  }));
+  // A dashboard whose user may not write says nothing of the server.
+  return (await Promise.all(tried)).flatMap(({ node, refusal }) =>
+    refusal === undefined || refusal.code === 'NOPERM' ? [] : [{ node, code: refusal.code }],
+  );
 }
 
 async function findingsOf(source: OverviewSource): Promise<readonly Finding[]> {
