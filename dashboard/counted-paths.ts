@@ -15,7 +15,7 @@ import { SCHEDULES_PATH } from './schedules/schedules-page.js';
 
 /** By which requests are counted: all others are `other`. One that ends in `/` stands for all below it, the first that fits counts. */
 export const COUNTED_PATHS: readonly string[] = [
-  ...['/', '/healthz', '/readyz', METRICS_PATH],
+  ...['/healthz', '/readyz', METRICS_PATH],
   ...[OVERVIEW_PATH, OVERVIEW_PART_PATH, WORKER_ORDER_PATH, `${RUNBOOK_PATH}/{part}`],
   ...[FAILURES_PATH, RETRY_PATH, REMOVE_PATH, `${FAILURES_PATH}/of-queue`, REMOVE_WAITING_PATH],
   ...[KEYS_PATH, FIND_PATH, revertPath('{id}'), SCHEDULES_PATH, AUDIT_PATH, `${CHANGED_JOBS_PATH}/{id}`],

@@ -6,9 +6,7 @@ import { place, until } from '../support/tally.js';
 
 /** Pages, and what they load, each by the path that it is counted under. */
 const PATHS: readonly (readonly [path: string, counted: string])[] = [
-  ...['/', '/ops', '/ops/overview-part', '/ops/failures', '/ops/keys', '/ops/find'].map(
-    (path) => [path, path] as const,
-  ),
+  ...['/ops', '/ops/overview-part', '/ops/failures', '/ops/keys', '/ops/find'].map((path) => [path, path] as const),
   ...['/ops/schedules', '/ops/audit', '/ops/page.js', '/ops/pages.css', '/ops/queues'].map(
     (path) => [path, path] as const,
   ),
@@ -17,6 +15,7 @@ const PATHS: readonly (readonly [path: string, counted: string])[] = [
   ['/ops/assets/chart.js', '/ops/assets/'],
   ['/ops/queues/queue/counters', '/ops/queues/'],
   ['/ops/queues/api/queues', '/ops/queues/api/'],
+  ['/', 'other'],
   ['/ops/nowhere', 'other'],
   ['/ops/keysofsomebody', 'other'],
 ];
