@@ -122,8 +122,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(enterBasePath({ basePath, proxies: proxy?.addresses }));
-  app.use(countRequests(metrics.http, COUNTED_PATHS));
-  app.use(underAnyPath);
+  app.use(countRequests(metrics.http, COUNTED_PATHS), underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
@@ -135,8 +134,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     response.redirect(OVERVIEW_PATH);
   });
   const { partitions } = checked;
-  const isLost = () => metrics.isInstallationLost;
-  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, isLost }));
+  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, metrics }));
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));

@@ -4,6 +4,7 @@ import { readGroups } from '../../src/jobs/told-groups.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { Store } from '../../src/layout/store.js';
+import type { Metrics } from '../../src/metrics/metrics.js';
 import { readProcesses } from '../../src/metrics/processes.js';
 import type { ConnectedProcess } from '../../src/metrics/processes.js';
 import { workerFactsOf } from '../../src/metrics/pulse-form.js';
@@ -52,8 +53,8 @@ export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts'
   readonly prefix: string;
   readonly partitions: PartitionCount | undefined;
   readonly operations: readonly Operation[];
-  /** Whether Redis has lost what Tally kept in it. */
-  readonly isLost: () => boolean;
+  /** Which know whether Redis has lost what Tally kept in it. */
+  readonly metrics: Pick<Metrics, 'isInstallationLost'>;
 }
 
 /** Failed jobs that the overview looks at: the page of failures looks at all. */
@@ -116,7 +117,7 @@ export class OverviewReader {
       faults,
       servers,
       refusals,
-      isLost: source.isLost(),
+      isLost: source.metrics.isInstallationLost,
       groups,
       processes,
       failedUpdates: failures.updates,

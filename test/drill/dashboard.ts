@@ -4,6 +4,12 @@ const TIMEOUT_MS = 25_000;
 /** Who is on call, as a proxy names them: a session would be gone with Redis' data. */
 export const ON_CALL = { 'x-forwarded-user': 'olga', 'x-forwarded-role': 'operator' } as const;
 
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 /** What somebody on call sees and presses in the dashboard. */
 export class Dashboard {
   constructor(readonly origin: string) {}
@@ -36,8 +42,8 @@ export class Dashboard {
     return (await fetch(`${this.origin}/ops/audit`, { headers, redirect: 'manual' })).status;
   }
 
-  #ask(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
-    const headers = { accept: 'text/html', ...ON_CALL, ...init.headers };
+  #ask(path: string, { headers: more = {}, ...init }: Asked = {}): Promise<Response> {
+    const headers = { accept: 'text/html', ...ON_CALL, ...more };
     return fetch(this.origin + path, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
   }
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import { addUser, startDashboard } from '../support/dashboard.js';
 import { boardRequests } from '../support/dashboard-routes.js';

@@ -11,7 +11,8 @@ export const poisonedKeys: Scenario = {
   says: /[\d,]+ failed updates? waits? for a decision, [\d,]+ failed within the last hour/,
   strike: async ({ redis }) => {
     for (const key of COUNTERS.slice(0, 5)) {
-      before.set(key, String((await redis.run('SET', key, '{"views":7}', 'GET')) ?? '0'));
+      const held = (await redis.run('SET', key, '{"views":7}', 'GET')) as string | null;
+      before.set(key, held ?? '0');
     }
   },
   mend: async (setUp) => {

@@ -7,9 +7,9 @@ export interface Scenario {
   readonly alert: string;
   /** What the overview has to say, in its verdict. */
   readonly says: RegExp;
-  strike(setUp: SetUp): Promise<void>;
+  readonly strike: (setUp: SetUp) => Promise<void>;
   /** While it is broken: what else has to be so. */
-  check?(setUp: SetUp): Promise<void>;
+  readonly check?: (setUp: SetUp) => Promise<void>;
   /** What the runbook says, by its commands. @returns what was done, for the table */
-  mend(setUp: SetUp): Promise<string>;
+  readonly mend: (setUp: SetUp) => Promise<string>;
 }
