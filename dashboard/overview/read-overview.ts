@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Operation } from '../../src/operations/operation.js';
 import { readGroups } from '../../src/jobs/told-groups.js';
 import type { GroupReading } from '../../src/jobs/told-groups.js';
@@ -6,6 +7,7 @@ import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { Store } from '../../src/layout/store.js';
+import type { Metrics } from '../../src/metrics/metrics.js';
 import { readProcesses } from '../../src/metrics/processes.js';
 import type { ConnectedProcess } from '../../src/metrics/processes.js';
 import { workerFactsOf } from '../../src/metrics/pulse-form.js';
@@ -24,10 +26,12 @@ import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 import { toMs } from '../../src/redis/server-time.js';
-import { valueWithin } from '../../src/lib/timeouts.js';
+import { tryWrite } from '../../src/redis/try-write.js';
+import { valueWithin, withDeadline } from '../../src/lib/timeouts.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { judge } from './verdict.js';
 import type { Trouble } from './trouble.js';
+import type { Refused } from './verdict.js';
 import type { Finding } from '../../src/redis/requirements.js';
 
 export interface Overview {
@@ -58,6 +62,8 @@ export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts'
   readonly prefix: string;
   readonly partitions: PartitionCount | undefined;
   readonly operations: readonly Operation[];
+  /** Which know whether Redis has lost what Tally kept in it. */
+  readonly metrics: Pick<Metrics, 'isInstallationLost'>;
 }
 
 /** Failed jobs that the overview looks at: the page of failures looks at all. */
@@ -65,6 +71,7 @@ const FAILURES_LOOKED = 2_000;
 
 const HOT_SHOWN = 10;
 
+const WRITE_TIMEOUT_MS = 1_000;
 /** While a master of a Cluster does not answer. */
 const READ_TIMEOUT_MS = 1_000;
 
@@ -99,26 +106,31 @@ export class OverviewReader {
     const orElse = <T>(reading: Promise<T>, otherwise: T) =>
       faults.length === 0 ? reading : valueWithin(reading, READ_TIMEOUT_MS, otherwise);
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
-    const [groups, webhooks] = await Promise.all([
-      redis.isCluster ? [] : readGroups(redis, keys),
-      orElse(webhooksOf(source), undefined),
-    ]);
-    const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
-      reportQueues({ ...source, queues: registry.queues }),
-      this.#failures.read(),
-      orElse(readProcesses(redis, keys, nowMs), []),
-      orElse(readRates(source, 'minute', 60, nowMs), []),
-      orElse(readRates(source, 'hour', 24, nowMs), []),
-      orElse(readHotKeys(source, nowMs, HOT_SHOWN), []),
-      orElse(readSchedules(source), []),
-      ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
-    ]);
+    const [queues, failures, processes, groups, webhooks, refusals, minutes, hours, hotKeys, schedules, ...servers] =
+      await Promise.all([
+        reportQueues({ ...source, queues: registry.queues }),
+        this.#failures.read(),
+        orElse(readProcesses(redis, keys, nowMs), []),
+        redis.isCluster ? [] : readGroups(redis, keys),
+        orElse(webhooksOf(source), undefined),
+        refusalsOf(source, answering),
+        orElse(readRates(source, 'minute', 60, nowMs), []),
+        orElse(readRates(source, 'hour', 24, nowMs), []),
+        orElse(readHotKeys(source, nowMs, HOT_SHOWN), []),
+        orElse(readSchedules(source), []),
+        ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
+      ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];
     const findings = this.#findings.latest;
     const troubles = judge({
       queues,
       faults,
       servers,
+      refusals,
+      isLost: source.metrics.isInstallationLost,
+      groups,
+      processes,
+      failedUpdates: failures.updates,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
       quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
       webhooks,
@@ -139,6 +151,18 @@ async function webhooksOf({ redis, keys }: OverviewSource): Promise<WebhooksRead
     }
     throw error;
   }
+}
+
+/** With what masters refuse writes. What keeps one from answering is told by what else it does not answer. */
+async function refusalsOf({ redis, prefix }: OverviewSource, answering: readonly Redis[]): Promise<Refused[]> {
+  const tried = answering.map(async (master) => ({
+    node: nodeName(master),
+    refusal: await withDeadline(tryWrite(redis, master, prefix), WRITE_TIMEOUT_MS).catch(() => undefined),
+  }));
+  // A dashboard whose user may not write says nothing of the server.
+  return (await Promise.all(tried)).flatMap(({ node, refusal }) =>
+    refusal === undefined || refusal.code === 'NOPERM' ? [] : [{ node, code: refusal.code }],
+  );
 }
 
 async function findingsOf(source: OverviewSource): Promise<readonly Finding[]> {

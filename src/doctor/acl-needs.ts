@@ -181,6 +181,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
     { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
     { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
+    INSTALLATION,
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },

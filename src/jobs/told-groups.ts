@@ -1,5 +1,6 @@
 import type { RedisClient } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { toMs } from '../redis/server-time.js';
 import { lastTold } from './told.js';
 
 /** What is known of a group of subscribers. */
@@ -14,6 +15,8 @@ export interface GroupReading {
   readonly lost: number;
   /** Events that it has set aside. */
   readonly dead: number;
+  /** How long ago, by Redis' time, the first of the outcomes was told that it was not given yet; 0 when it was given all. */
+  readonly behindMs: number;
 }
 
 /** Reads all groups of the stream of outcomes: none where there is no stream. */
@@ -21,28 +24,42 @@ export async function readGroups(
   redis: RedisClient,
   keys: Pick<Keys, 'outcomes' | 'outcomeGroup' | 'deadOutcomes'>,
 ): Promise<GroupReading[]> {
-  const [last, groups] = await Promise.all([lastTold(redis, keys.outcomes), listGroups(redis, keys.outcomes)]);
+  const [last, groups, time] = await Promise.all([
+    lastTold(redis, keys.outcomes),
+    listGroups(redis, keys.outcomes),
+    redis.time(),
+  ]);
   return Promise.all(
-    groups.map(async ({ name, pending }) => {
-      const [[number, gaps, lost], dead] = await Promise.all([
+    groups.map(async ({ name, pending, lastGiven }) => {
+      const [[number, gaps, lost], dead, [next]] = await Promise.all([
         redis.hmget(keys.outcomeGroup(name), 'number', 'gaps', 'lost'),
         redis.llen(keys.deadOutcomes(name)),
+        redis.xrange(keys.outcomes, `(${lastGiven}`, '+', 'COUNT', 1),
       ]);
       const lag = Math.max(0, last - Number(number ?? 0));
-      return { name, lag, pending, gaps: Number(gaps ?? 0), lost: Number(lost ?? 0), dead };
+      const behindMs = next === undefined ? 0 : Math.max(0, toMs(time) - toldAtMs(next[0]));
+      return { name, lag, pending, gaps: Number(gaps ?? 0), lost: Number(lost ?? 0), dead, behindMs };
     }),
   );
 }
 
-async function listGroups(redis: RedisClient, stream: string): Promise<{ name: string; pending: number }[]> {
+/** Redis makes the ids of entries: its time, and a number within the ms. */
+function toldAtMs(entryId: string): number {
+  return Number(entryId.slice(0, entryId.indexOf('-')));
+}
+
+async function listGroups(
+  redis: RedisClient,
+  stream: string,
+): Promise<{ name: string; pending: number; lastGiven: string }[]> {
   const found = await redis.xinfo('GROUPS', stream).catch((error: unknown) => {
     if ((error as Error).message.includes('no such key')) {
       return [];
     }
     throw error;
   });
-  return (found as (string | number)[][]).map((facts) => ({
-    name: String(facts[facts.indexOf('name') + 1]),
-    pending: Number(facts[facts.indexOf('pending') + 1]),
-  }));
+  return (found as (string | number)[][]).map((facts) => {
+    const of = (fact: string) => String(facts[facts.indexOf(fact) + 1]);
+    return { name: of('name'), pending: Number(of('pending')), lastGiven: of('last-delivered-id') };
+  });
 }

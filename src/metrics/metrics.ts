@@ -68,6 +68,7 @@ export class Metrics {
   readonly #outcomes: OutcomeGauges | undefined;
   readonly #webhooks: WebhookGauges | undefined;
   readonly #lost: Gauge;
+  #isLost = false;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
   /** @internal what workers count jobs with */
@@ -125,7 +126,13 @@ export class Metrics {
 
   /** @internal whether Redis has lost what Tally kept in it */
   installationLost(isLost: boolean): void {
+    this.#isLost = isLost;
     this.#lost.set(Number(isLost));
+  }
+
+  /** @internal */
+  get isInstallationLost(): boolean {
+    return this.#isLost;
   }
 
   /** The media type of {@link text}. */
