@@ -38,7 +38,7 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
     });
   }
   try {
-    if ((await store.redis.xrevrange(store.keys.outcomes, '+', '-', 'COUNT', 1)).length === 0) {
+    if (await reader.isEmpty()) {
       console.error('No outcome has been told so far: workers tell them with TALLY_OUTCOMES=true.');
     }
     let cursor = await reader.cursorAt(start);

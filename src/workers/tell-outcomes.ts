@@ -3,6 +3,8 @@ import { ConfigurationError } from '../errors.js';
 import type { Store } from '../layout/store.js';
 import { milliseconds } from '../options.js';
 import type { Connection } from '../redis/connection.js';
+import { refusalOfCrossSlot } from '../redis/cross-slot-scripts.js';
+import { untilMastersKnown } from '../redis/masters.js';
 import { OutcomeTrimmer } from './outcome-trimmer.js';
 import type { OutcomeBounds } from './outcome-trimmer.js';
 
@@ -36,23 +38,27 @@ export const tellOutcomesSchema = z
 const TRY_TO_WRITE = "return redis.pcall('XADD', KEYS[1], 'x', 'x', 'x').err";
 
 /**
- * Keeps the stream of outcomes within its bounds from now on, if there are any: else outcomes are not told.
+ * Keeps the streams of outcomes within their bounds from now on, if there are any: else outcomes are not told.
  *
  * @throws ConfigurationError when outcomes can't be told here
  */
 export async function keepTelling(
   store: Store,
   bounds: OutcomeBounds | undefined,
+  { callByMaster }: { readonly callByMaster: boolean },
 ): Promise<OutcomeTrimmer | undefined> {
   if (bounds === undefined) {
     return undefined;
   }
   const { redis, keys } = store;
-  refuseCluster(redis);
   const trimmer = new OutcomeTrimmer({ ...store, bounds });
   try {
+    if (redis.isCluster) {
+      await requireCallsByMaster(redis, callByMaster);
+    }
     await trimmer.trim();
-    const refusal = String(await redis.eval(TRY_TO_WRITE, 1, keys.outcomes));
+    // On a Cluster for all: where streams lie changes, rights go by patterns.
+    const refusal = String(await redis.eval(TRY_TO_WRITE, 1, redis.isCluster ? keys.outcomesIn(0) : keys.outcomes));
     if (/can't run this|[nN]o permissions/.test(refusal)) {
       throw new ConfigurationError(lackOf('XADD', keys.outcomes));
     }
@@ -73,10 +79,17 @@ export async function keepTelling(
   return trimmer;
 }
 
-function refuseCluster({ isCluster }: Pick<Connection, 'isCluster'>): void {
-  if (isCluster) {
+/** A call for a slot alone can't reach the stream of its master. */
+async function requireCallsByMaster(redis: Connection, callByMaster: boolean): Promise<void> {
+  if (!callByMaster) {
+    throw new ConfigurationError('outcomes (TALLY_OUTCOMES): on a Redis Cluster they need callByMaster: leave it out');
+  }
+  await untilMastersKnown(redis);
+  const asked = await Promise.allSettled(redis.masters().map(refusalOfCrossSlot)); // one that is away is asked by its first call
+  const refusal = asked.find((answer) => answer.status === 'fulfilled' && answer.value !== undefined);
+  if (refusal !== undefined) {
     throw new ConfigurationError(
-      'outcomes (TALLY_OUTCOMES): outcomes can not be told on a Redis Cluster yet: leave it out, or use one server',
+      'outcomes (TALLY_OUTCOMES): on a Redis Cluster they need Redis 7 or Valkey on all masters: update it, or leave it out',
     );
   }
 }

@@ -1,0 +1,95 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { JobResult } from '../jobs/queues.js';
+import type { Slot } from '../redis/slots.js';
+import type { ApplyDeps } from './apply.js';
+import type { Attempt, Order } from './attempt.js';
+import { isClusterInMotion, NoMasterError } from './failures.js';
+import { leaseOf } from './late-requests.js';
+import { buildCrossSlotCall } from './script-call.js';
+import type { CallSettings, JobGroup, JobGroups } from './script-call.js';
+
+/** One call that does not reach the master of its slot is made again, with what was learned by then of where that is. */
+const TRIES = 3;
+const PAUSE_MS = 100;
+
+/** Applies what a job has on a master of a Cluster by one call. */
+export async function callByMaster(
+  attempt: Attempt,
+  master: Redis,
+  groups: JobGroups,
+  order: Order,
+  deps: ApplyDeps,
+): Promise<readonly JobResult[]> {
+  const { crossSlot, crossSlotScript, announcedClock, metrics, telling } = deps;
+  const [{ slot }] = groups;
+  const choice = await telling?.streams?.forSlot(slot);
+  if (choice !== undefined && choice.master !== master) {
+    throw new NoMasterError('the slots have come to another master meanwhile');
+  }
+  const told = choice && telling?.forPart(attempt, groups, choice.key);
+  const settings = { ...settingsFor(attempt, slot, order, deps), told };
+  const { keys, args } = buildCrossSlotCall(groups, settings, (ofGroup) => announcedClock.knownAt(ofGroup));
+  const sentAtMs = performance.now();
+  try {
+    const records = (await crossSlot.run(master, crossSlotScript, keys[0] ?? '', args)) as JobResult[];
+    metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
+    metrics?.calledByMaster('answered');
+    return records;
+  } catch (error) {
+    if (choice !== undefined && isStreamElsewhere(error as Error)) {
+      telling?.streams?.avoid(choice.slot);
+      return await callByMaster(attempt, master, groups, order, deps);
+    }
+    metrics?.calledByMaster('fell back');
+    throw error;
+  }
+}
+
+/** The same for what lies in one slot alone, where outcomes are told: another call could not reach the stream. */
+export async function callMasterOf(
+  attempt: Attempt,
+  group: JobGroup,
+  order: Order,
+  deps: ApplyDeps,
+): Promise<JobResult> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const master = deps.redis.masterOf(group.slot);
+      if (master === undefined) {
+        throw new NoMasterError(`slot ${group.slot} has no master that is known`);
+      }
+      const [record = ''] = await callByMaster(attempt, master, [group], order, deps);
+      return record;
+    } catch (error) {
+      await learnTimeIfLate((error as Error).message, group.slot, deps);
+      if (tries === TRIES || !isClusterInMotion(error)) {
+        throw error;
+      }
+      await wait(tries * PAUSE_MS);
+    }
+  }
+}
+
+/** The stream has gone to another master, or is on its way there. Nothing was written. */
+function isStreamElsewhere({ message }: Error): boolean {
+  return message.startsWith('OUTCOMES_UNREADABLE') && message.includes('non local key');
+}
+
+/** Redis' clock may have been set. Only the next attempt may use what is learned: this one's lock may be lost by it. */
+export async function learnTimeIfLate(
+  message: string,
+  slot: Slot,
+  { clock, announcedClock }: Pick<ApplyDeps, 'clock' | 'announcedClock'>,
+): Promise<void> {
+  if (message.startsWith('LEASE_EXPIRED')) {
+    await Promise.all([clock.sample(), announcedClock.read(slot)]);
+  }
+}
+
+export function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: ApplyDeps): CallSettings {
+  const { name, otherName, form, digest, ranBefore } = attempt;
+  const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
+  const leaseMs = leaseOf(attempt, slot, deps);
+  return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys, leaseMs };
+}
