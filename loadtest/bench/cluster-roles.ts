@@ -14,7 +14,12 @@ export type SpreadRole =
       /** Keys that share a hash tag; 1 when they have none. */
       readonly keysOfATag: number;
     }
-  | { readonly role: 'spread-worker'; readonly updates: number; readonly partitions: number | undefined };
+  | {
+      readonly role: 'spread-worker';
+      readonly updates: number;
+      readonly partitions: number | undefined;
+      readonly outcomes: boolean;
+    };
 
 /** Microseconds of processor time for each update. Compiling the code is a part of it, a small one of many updates. */
 export interface SpreadFound {
@@ -52,8 +57,8 @@ export function runSpreadProducer(task: RoleTask): Promise<RunningRole> {
 }
 
 export async function runSpreadWorker(task: RoleTask): Promise<RunningRole> {
-  const { redisUrl, updates, partitions } = requireRole(task, 'spread-worker');
-  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], logger });
+  const { redisUrl, updates, partitions, outcomes } = requireRole(task, 'spread-worker');
+  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], outcomes, logger });
   await worker.ready();
   const before = process.cpuUsage();
   let completed = 0;

@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KnownStreams } from '../jobs/told-streams.js';
 import type { ToldStream } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
+import { firstWait } from '../lib/first-wait.js';
 import { withDeadline } from '../lib/timeouts.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
@@ -57,6 +59,7 @@ export class Group {
     private readonly stopped: AbortSignal,
   ) {
     this.#known = new KnownStreams(store.redis, store.keys);
+    setMaxListeners(0, stopped); // one for each stream
   }
 
   /** Makes the group, unless there is one. */
@@ -93,8 +96,7 @@ export class Group {
 
   /** Resolves when something may have come: within a second. */
   async untilMore(): Promise<void> {
-    const over = wait(IDLE_MS, undefined, { signal: this.stopped }).catch(() => undefined);
-    await Promise.race([over, ...[...this.#sources.values()].map(({ idle }) => idle)]);
+    await firstWait(IDLE_MS, this.stopped, () => [...this.#sources.values()].map(({ idle }) => idle));
   }
 
   /** Takes over entries of which nobody has said anything for so long; see {@link GroupMember.takeOver}. */
@@ -155,7 +157,8 @@ export class Group {
     for (const stream of await this.#known.list()) {
       const source = this.#sources.get(stream.slot);
       if (source === undefined) {
-        await this.#follow(stream);
+        const following = this.#follow(stream);
+        await (stream.slot === NO_SLOT ? following : withDeadline(following, PATIENCE_MS).catch(() => undefined)); // or the next time
       } else {
         source.isInUse = stream.isInUse;
       }

@@ -75,10 +75,11 @@ export class LiveFeed {
 
   /** Of the page that a cursor lies in, what lies behind it: where that is behind one of its events. */
   #restOfPage(cursor: string): Page | undefined {
-    for (const { events, cursor: end, isLast } of this.#pages) {
-      const place = events.findIndex((event) => event.cursor === cursor);
+    for (const page of this.#pages) {
+      const place = page.events.findIndex((event) => event.cursor === cursor);
       if (place !== -1) {
-        return { events: events.slice(place + 1), cursor: end, isLast }; // a gap lies before all of them
+        const { gap: _, ...rest } = page; // it lies before all of them
+        return { ...rest, events: page.events.slice(place + 1) };
       }
     }
     return undefined;

@@ -1,8 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { TallyError } from '../errors.js';
 import { KnownStreams, LOOK_FOR_STREAMS_MS } from '../jobs/told-streams.js';
 import type { ToldStream } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
+import { firstWait } from '../lib/first-wait.js';
 import { withDeadline } from '../lib/timeouts.js';
 import type { Registry } from '../operations/registry.js';
 import type { Connection } from '../redis/connection.js';
@@ -45,8 +45,10 @@ export interface Page {
   readonly events: readonly ToldEvent[];
   /** Where to read on. Also keep this one when no event was wanted: it moves on. */
   readonly cursor: string;
-  /** Whether this was all that the stream holds at the moment: then {@link OutcomeReader.untilMore}. */
+  /** Whether this was all that is held at the moment: then {@link OutcomeReader.untilMore}. */
   readonly isLast: boolean;
+  /** Until when all that was told has been read, in ms; Infinity after the last, but for a master of a Cluster that is away. */
+  readonly readToMs: number;
 }
 
 export interface ReaderDeps {
@@ -124,7 +126,7 @@ export class OutcomeReader {
     if (foreign !== undefined) {
       // Of before this moved to a Cluster, or from one: what was told there is not here.
       const gap = { from: isoOf(foreign[1].entryId) };
-      return { gap, events: [], cursor: await this.cursorAt('beginning'), isLast: false };
+      return { gap, events: [], cursor: await this.cursorAt('beginning'), isLast: false, readToMs: 0 };
     }
     const pages = await this.#readAll(streams, from, jobs);
     const withGap = pages.find(({ page: { gap } }) => gap !== undefined); // it says which events it is before
@@ -144,22 +146,12 @@ export class OutcomeReader {
     if (only?.slot === NO_SLOT) {
       return await this.#readerOf(only).untilMore(positionIn(only), waitMs, signal);
     }
-    const limitMs = Math.min(waitMs, LOOK_FOR_STREAMS_MS);
-    const end = new AbortController();
-    const stop = () => {
-      end.abort();
-    };
-    signal?.addEventListener('abort', stop);
-    try {
-      const waits = streams
+    const more = await firstWait(Math.min(waitMs, LOOK_FOR_STREAMS_MS), signal, (end) =>
+      streams
         .filter(({ isInUse }) => isInUse)
-        .map((stream) => this.#readerOf(stream).untilMore(positionIn(stream), limitMs, end.signal));
-      const over = wait(limitMs, false, { signal: end.signal }).catch(() => false);
-      return signal?.aborted !== true && (await Promise.race([over, ...waits]));
-    } finally {
-      signal?.removeEventListener('abort', stop);
-      end.abort();
-    }
+        .map((stream) => this.#readerOf(stream).untilMore(positionIn(stream), waitMs, end)),
+    );
+    return more === true;
   }
 
   /** Ends its own connections; the store's stays. */
@@ -228,23 +220,26 @@ function mergePages(
   isMore: boolean,
 ): Page {
   const positions = new Map(from);
-  const cursorAt = (slot: Slot, position: Position) => {
-    positions.set(slot, position);
-    return encodeCursor({ positions, elsewhere: FIRST });
-  };
+  const cursorNow = () => encodeCursor({ positions, elsewhere: FIRST });
   const events = pages.flatMap(({ slot, page }) => page.events.map((told) => ({ slot, ...told })));
   if (pages.length > 1) {
     events.sort((one, other) => compareIds(one.behind.entryId, other.behind.entryId));
   }
-  const told = events.map(({ slot, event, behind }) => ({ event, cursor: cursorAt(slot, behind) }));
+  const told = events.map(({ slot, event, behind }) => {
+    positions.set(slot, behind);
+    return { event, cursor: cursorNow() };
+  });
   for (const { slot, page } of pages) {
     positions.set(slot, page.end);
   }
+  const read = new Set(pages.flatMap(({ slot, page }) => (page.isLast ? [slot] : [])));
+  const unread = [...positions].filter(([slot]) => !read.has(slot)).map(([, { entryId }]) => parseInt(entryId));
   const gap = pages[0]?.page.gap;
   return {
     ...(gap && { gap }),
     events: told,
-    cursor: encodeCursor({ positions, elsewhere: FIRST }),
+    cursor: cursorNow(),
     isLast: !isMore && pages.every(({ page: { isLast } }) => isLast),
+    readToMs: Math.min(...unread),
   };
 }

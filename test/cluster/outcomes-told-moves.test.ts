@@ -149,10 +149,11 @@ test(
     onTestFinished(() => cluster.stop());
     const here = place(cluster.url);
     const hearing = await listenThrice(here);
-    await countedWorker(here, { partitions: 4, outcomes: true, replicasToConfirm: 1 });
+    await countedWorker(here, { partitions: 4, outcomes: true });
     const keys = Array.from({ length: CELLS }, (_, n) => cellOf(here, n));
     await outcomesOf(await submit(here, keys));
     await until('the first are heard', () => hearing.heard.length >= CELLS);
+    await wait(2_000); // replicas have them
     const victim = await cluster.masterOfSlot(slotOf(`${createKeys(here).outcomesIn(8_192)}`));
     await victim.kill();
     await outcomesOf(await submit(here, keys));

@@ -10,7 +10,6 @@ import { openWebhooks } from '../../src/subscribers/webhooks/open-webhooks.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import type { WebhookSenderOptions } from '../../src/subscribers/webhooks/webhook-sender.js';
-import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startReceiver } from '../support/webhook-receiver.js';
@@ -37,7 +36,6 @@ function webhooksOf(here: Place, options: Partial<WebhookOptions> = {}) {
 }
 
 async function setUp(options: Partial<WebhookSenderOptions> = {}) {
-  skipUnlessOneServer('outcomes are told on one server');
   const here = place();
   await here.worker({ outcomes: true });
   const receiver = await startReceiver();
