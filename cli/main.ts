@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
-import { bearLostTerminal } from '../src/lib/lost-terminal.js';
+import { tolerateLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
@@ -28,7 +28,7 @@ import { addWebhookCommands } from './webhook-commands.js';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-bearLostTerminal();
+tolerateLostTerminal();
 
 // Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')

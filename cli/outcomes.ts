@@ -6,7 +6,8 @@ import type { OutcomeFilter } from '../src/subscribers/filter.js';
 import { STATUSES } from '../src/subscribers/event.js';
 import type { OutcomeEvent, Status } from '../src/subscribers/event.js';
 import { createOutcomeReader } from '../src/subscribers/outcome-reader.js';
-import type { Gap, Start } from '../src/subscribers/outcome-reader.js';
+import type { Gap } from '../src/subscribers/gap.js';
+import type { Start } from '../src/subscribers/outcome-reader.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 
 export interface FilterFlags {

@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import { pino } from 'pino';
 import { createProducer, createReader, createSubscriber, createWorker } from '../src/index.js';
 import type { TallyWorker } from '../src/index.js';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import type { Connection } from '../src/redis/connection.js';
 import { startEmbeddedRedis } from '../src/redis/embedded.js';
 import { energySpend } from './energy-spend.js';

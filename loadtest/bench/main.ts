@@ -181,7 +181,9 @@ async function benchEveryday(
 
 async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, on, json }: ClusterFlags): Promise<void> {
   const chosen =
-    only === undefined ? spreadWorkloads : [...spreadWorkloads, ...toldWorkloads].filter(({ name }) => only.includes(name));
+    only === undefined
+      ? spreadWorkloads
+      : [...spreadWorkloads, ...toldWorkloads].filter(({ name }) => only.includes(name));
   const early = interrupted();
   early.catch(() => undefined); // also while servers are being started
   const results = await measureCluster(chosen, { rounds, scale, on, report: run.report, dataDir, interrupted: early });

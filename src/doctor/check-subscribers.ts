@@ -20,11 +20,12 @@ export async function checkSubscribers(masters: Masters, names: Namespace): Prom
 }
 
 /** As far as the masters of a Cluster can be reached: one that is down has a line of its own. */
-async function readThem({ nodes: [node], isCluster, masterOf }: Masters, keys: Keys): Promise<GroupReading[]> {
-  if (!isCluster) {
+async function readThem(masters: Masters, keys: Keys): Promise<GroupReading[]> {
+  const [node] = masters.nodes;
+  if (!masters.isCluster) {
     return node === undefined ? [] : await readGroups(node.redis, keys);
   }
-  const clientOf = (key: string) => masterOf(slotOf(key))?.redis;
+  const clientOf = (key: string) => masters.masterOf(slotOf(key))?.redis;
   const holder = clientOf(keys.outcomeStreams);
   return holder === undefined ? [] : await readGroupsIn(await readAnnounced(holder, keys), clientOf, keys);
 }

@@ -1,4 +1,4 @@
-import { shared } from '../lib/shared.js';
+import { coalesce } from '../lib/coalesce.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { NO_SLOT, SLOTS } from '../redis/slots.js';
@@ -58,7 +58,7 @@ export class KnownStreams {
   readonly #ask: () => Promise<void>;
 
   constructor(redis: Pick<RedisClient, 'isCluster' | 'zrange'>, keys: StreamKeys) {
-    this.#ask = shared(async () => {
+    this.#ask = coalesce(async () => {
       const atMs = performance.now();
       this.#known = await readStreams(redis, keys);
       this.#askedAtMs = redis.isCluster ? atMs : Infinity;

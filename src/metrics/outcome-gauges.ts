@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { readGroups } from '../jobs/told-groups.js';
 import type { GroupReading } from '../jobs/told-groups.js';
 import type { Store } from '../layout/store.js';
-import { shared } from '../lib/shared.js';
+import { coalesce } from '../lib/coalesce.js';
 import { valueWithin } from '../lib/timeouts.js';
 
 const READ_TIMEOUT_MS = 1_500;
@@ -11,7 +11,7 @@ const READ_TIMEOUT_MS = 1_500;
 /** The gauges of groups of subscribers, read when they are asked for. None while outcomes are not told. */
 export class OutcomeGauges {
   readonly #gauges: readonly (readonly [Gauge<'group'>, (group: GroupReading) => number])[];
-  readonly #readOnce = shared(() => this.#read());
+  readonly #readOnce = coalesce(() => this.#read());
 
   constructor(
     register: Registry,

@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { shared } from '../lib/shared.js';
+import { coalesce } from '../lib/coalesce.js';
 import { valueWithin } from '../lib/timeouts.js';
 import type { ClockOffsets } from './clock-offsets.js';
 import { drainSeconds, jobsPerSecond } from './queue-reading.js';
@@ -96,7 +96,7 @@ export class RedisGauges {
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #ofNodes: readonly [Gauge<'node'>, Shown<NodeReading>['value']][];
   readonly #ofQueues: readonly [Gauge<'queue'>, Shown<QueueRow>['value']][];
-  readonly #readOnce = shared(() => this.#read());
+  readonly #readOnce = coalesce(() => this.#read());
 
   constructor(
     register: Registry,

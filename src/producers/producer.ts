@@ -17,14 +17,14 @@ import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
 import { KnownUpdates } from './known-updates.js';
-import { Lanes } from './lanes.js';
+import { Batchers } from './batchers.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
 import { pendingUpdate, Sender } from './sender.js';
 import type { KeyTerms } from './sender.js';
 import { SendingTime } from './sending-time.js';
-import { SoleJobs } from './sole-jobs.js';
+import { UnbatchedJobs } from './unbatched-jobs.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
@@ -71,9 +71,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #sender: Sender;
   readonly #known: KnownUpdates;
   readonly #time: SendingTime;
-  readonly #lanes: Lanes;
+  readonly #batchers: Batchers;
   /** A delay or a priority is a job's, so an update with one can't share its job. */
-  readonly #soleJobs: SoleJobs;
+  readonly #unbatchedJobs: UnbatchedJobs;
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -109,11 +109,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       telemetry,
       ...lookedUp,
     });
-    this.#soleJobs = new SoleJobs(this.#sender);
+    this.#unbatchedJobs = new UnbatchedJobs(this.#sender);
     const deps = { store: this.#store, context: this.#context, sender: this.#sender, timeoutMs, ...lookedUp };
     this.#known = new KnownUpdates({ ...deps, send: this.#sendWith.bind(this) });
     this.schedules = new Schedules({ ...this.#store, ...deps, registry });
-    this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
+    this.#batchers = new Batchers({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -217,7 +217,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([this.#lanes.flush(), this.#soleJobs.flush()]);
+    await Promise.allSettled([this.#batchers.flush(), this.#unbatchedJobs.flush()]);
     const closing = Promise.allSettled([this.#outcomes.close(), this.#sender.close()]);
     if (this.#store.redis.status === 'ready') {
       await withinTime(closing, CLOSE_TIMEOUT_MS);
@@ -255,15 +255,15 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       }
       const sinceMs = performance.now();
       this.#requireRoom(1);
-      const { lane, backlog } = this.#lanes.laneOf(checked);
+      const { batcher, backlog } = this.#batchers.batcherOf(checked);
       backlog.requireRoom(sinceMs);
       const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
       if (when !== undefined) {
-        this.#soleJobs.send(checked.operation, item, jobOptionsOf(when));
+        this.#unbatchedJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
       }
-      lane.push(item);
-      lane.dispatch();
+      batcher.push(item);
+      batcher.dispatch();
     });
   }
 
@@ -271,9 +271,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const sinceMs = performance.now();
       this.#requireRoom(1);
-      this.#lanes.laneOf(update).backlog.requireRoom(sinceMs);
+      this.#batchers.batcherOf(update).backlog.requireRoom(sinceMs);
       const item = pendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
-      this.#soleJobs.send(update.operation, item, {}, terms);
+      this.#unbatchedJobs.send(update.operation, item, {}, terms);
     });
   }
 
@@ -292,8 +292,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       await this.#sender.refuseConflicts(checked);
     }
     this.#requireRoom(checked.length);
-    const lanes = new Set(checked.map((update) => this.#lanes.laneOf(update)));
-    for (const { backlog } of lanes) {
+    const batchers = new Set(checked.map((update) => this.#batchers.batcherOf(update)));
+    for (const { backlog } of batchers) {
       backlog.requireRoom(performance.now());
     }
     const submissions = checked.map(
@@ -302,14 +302,14 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
           const item = pendingUpdate(update, since, resolve, reject);
           const when = whens[index];
           if (when !== undefined) {
-            this.#soleJobs.send(update.operation, item, jobOptionsOf(when));
+            this.#unbatchedJobs.send(update.operation, item, jobOptionsOf(when));
           } else {
-            this.#lanes.laneOf(update).lane.push(item);
+            this.#batchers.batcherOf(update).batcher.push(item);
           }
         }),
     );
-    for (const { lane } of lanes) {
-      lane.dispatch(); // now, so that those of one operation leave together
+    for (const { batcher } of batchers) {
+      batcher.dispatch(); // now, so that those of one operation leave together
     }
     return allOf(submissions);
   }
@@ -329,7 +329,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
-    const waiting = this.#soleJobs.size + this.#lanes.waiting;
+    const waiting = this.#unbatchedJobs.size + this.#batchers.waiting;
     if (waiting + updates > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,

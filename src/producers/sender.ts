@@ -21,7 +21,7 @@ import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { askRedis, reasonOf, refusalBehind } from '../redis/ask-redis.js';
 import { Backlog } from './backlog.js';
-import type { Caller } from './lane.js';
+import type { Caller } from './batcher.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
 import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';

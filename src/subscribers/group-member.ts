@@ -4,7 +4,7 @@ import type { ToldStream } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
 import { luaSource } from '../redis/lua-source.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 import { isoOf } from './stream-ids.js';
 
 const LAST_TOLD = luaSource('last-told');

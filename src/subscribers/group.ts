@@ -9,7 +9,7 @@ import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { GroupMember } from './group-member.js';
 import type { GivenEntry, GroupStart } from './group-member.js';
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 import { StreamTail } from './stream-tail.js';
 
 /** How long at most nothing is asked while nothing comes. */
@@ -166,11 +166,13 @@ export class Group {
   }
 
   async #follow(stream: ToldStream): Promise<void> {
-    const { redis } = this.store;
-    const member = new GroupMember(this.store, stream, this.group, this.consumer);
-    await member.open(this.#startIn(stream.slot));
-    const { isInUse } = stream;
-    this.#sources.set(stream.slot, { member, tail: new StreamTail(redis, stream), isInUse, idle: undefined });
+    const { slot, isInUse } = stream;
+    const known = this.#sources.get(slot);
+    const member = known?.member ?? new GroupMember(this.store, stream, this.group, this.consumer);
+    await member.open(this.#startIn(slot));
+    if (known === undefined) {
+      this.#sources.set(slot, { member, tail: new StreamTail(this.store.redis, stream), isInUse, idle: undefined });
+    }
   }
 
   #startIn(slot: Slot): GroupStart {

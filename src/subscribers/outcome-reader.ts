@@ -12,6 +12,7 @@ import { BEGINNING, decodeCursor, encodeCursor, FIRST } from './cursor.js';
 import type { Cursor, Position } from './cursor.js';
 import { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
+import type { Gap } from './gap.js';
 import { compareIds, isoOf } from './stream-ids.js';
 import { StreamReader } from './stream-reader.js';
 import type { StreamPage } from './stream-reader.js';
@@ -23,16 +24,6 @@ export interface ToldEvent {
   readonly event: OutcomeEvent;
   /** Right behind this event: reading goes on there without a gap or a repeat. */
   readonly cursor: string;
-}
-
-/** What was removed from the stream before it was read, because of the stream's bounds or by hand. */
-export interface Gap {
-  /** The time of the last update before it, or of the cursor; absent where it is not known. ISO 8601. */
-  readonly from?: string;
-  /** The time of the first update behind it; absent when there is none yet. ISO 8601. */
-  readonly to?: string;
-  /** How many updates are missing; absent where that is not known, as after a failover that forgot some, or a reset. */
-  readonly lost?: number;
 }
 
 export interface Page {
@@ -92,7 +83,10 @@ export class OutcomeReader {
     }
     // Redis knows nothing before the first id.
     if (start === 'beginning' || (typeof start === 'object' && start.sinceMs < 1)) {
-      return encodeCursor({ positions: this.#redis.isCluster ? new Map() : new Map([[NO_SLOT, BEGINNING]]), elsewhere: BEGINNING });
+      return encodeCursor({
+        positions: this.#redis.isCluster ? new Map() : new Map([[NO_SLOT, BEGINNING]]),
+        elsewhere: BEGINNING,
+      });
     }
     const end = start === 'now' ? '+' : `(${Math.max(0, Math.floor(start.sinceMs))}-0`;
     const streams = await this.#known.fresh();
@@ -170,7 +164,8 @@ export class OutcomeReader {
   async #streamsOf({ positions }: Cursor): Promise<readonly ToldStream[]> {
     const known = await this.#known.list();
     const others = [...positions.keys()].filter(
-      (slot) => this.#redis.isCluster && slot !== NO_SLOT && slot < SLOTS && known.every((stream) => stream.slot !== slot),
+      (slot) =>
+        this.#redis.isCluster && slot !== NO_SLOT && slot < SLOTS && known.every((stream) => stream.slot !== slot),
     );
     const { keys } = this.deps.store;
     return [...known, ...others.map((slot) => ({ slot, key: keys.outcomesIn(slot), isInUse: false }))];

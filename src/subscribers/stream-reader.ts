@@ -6,7 +6,7 @@ import { BEGINNING } from './cursor.js';
 import type { Position } from './cursor.js';
 import type { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 import { compareIds, isoOf } from './stream-ids.js';
 import { StreamTail } from './stream-tail.js';
 

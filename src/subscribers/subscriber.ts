@@ -16,7 +16,7 @@ import { handleEvent } from './event-handler.js';
 import { isWanted } from './filter.js';
 import { Group } from './group.js';
 import type { Given } from './group.js';
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 import { isoOf } from './stream-ids.js';
 import { subscriberSchema } from './subscriber-options.js';
 import type { SubscriberOptions } from './subscriber-options.js';
@@ -49,7 +49,10 @@ export class TallySubscriber {
   readonly #group: Group;
   readonly #decoder: EntryDecoder;
   /** Entries that are being handled, by stream and id. */
-  readonly #inHand = new Map<string, { readonly given: Given; readonly done: Promise<void>; readonly abort: () => void }>();
+  readonly #inHand = new Map<
+    string,
+    { readonly given: Given; readonly done: Promise<void>; readonly abort: () => void }
+  >();
   readonly #stopping = new AbortController();
   readonly #started: Promise<void>;
   readonly #running: Promise<void>;

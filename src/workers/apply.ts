@@ -2,13 +2,10 @@ import type { Registry } from '../operations/registry.js';
 import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
-import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
-import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { valuesOf } from '../redis/cross-slot-scripts.js';
-import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
@@ -19,25 +16,17 @@ import { announceNow, isLeaseOver, lateRecords, readReceipt } from './late-reque
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { callByMaster, callMasterOf, learnTimeIfLate, settingsFor } from './call-by-master.js';
+import type { CallDeps } from './call-by-master.js';
 import { buildScriptCall } from './script-call.js';
 import type { JobGroup, JobGroups, ScriptCall } from './script-call.js';
-import type { FailedAttempt, Telling } from './telling.js';
+import type { FailedAttempt } from './telling.js';
 
-export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'clock'> {
+export interface ApplyDeps extends CallDeps, Pick<Store, 'layouts'> {
   readonly registry: Registry;
   readonly scripts: ScriptRunner;
   readonly script: Script;
-  readonly crossSlot: CrossSlotScripts;
-  /** The same script, for several slots of a master. */
-  readonly crossSlotScript: Script;
-  readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
-  readonly metrics: WorkerMetrics | undefined;
   readonly delays: JobDelays;
-  readonly lockDurationMs: number;
-  readonly idempotencyWindowMs: number | undefined;
-  /** Absent when outcomes are not told. */
-  readonly telling: Telling | undefined;
 }
 
 /**

@@ -1,13 +1,30 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { JobResult } from '../jobs/queues.js';
+import type { Store } from '../layout/store.js';
+import type { WorkerMetrics } from '../metrics/worker-metrics.js';
+import type { AnnouncedClock } from '../redis/announced.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
+import type { Script } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
-import type { ApplyDeps } from './apply.js';
 import type { Attempt, Order } from './attempt.js';
 import { isClusterInMotion, NoMasterError } from './failures.js';
 import { leaseOf } from './late-requests.js';
 import { buildCrossSlotCall } from './script-call.js';
 import type { CallSettings, JobGroup, JobGroups } from './script-call.js';
+import type { Telling } from './telling.js';
+
+export interface CallDeps extends Pick<Store, 'redis' | 'keys' | 'clock'> {
+  readonly crossSlot: CrossSlotScripts;
+  /** The script that applies jobs, for several slots of a master. */
+  readonly crossSlotScript: Script;
+  readonly announcedClock: AnnouncedClock;
+  readonly metrics: WorkerMetrics | undefined;
+  readonly lockDurationMs: number;
+  readonly idempotencyWindowMs: number | undefined;
+  /** Absent when outcomes are not told. */
+  readonly telling: Telling | undefined;
+}
 
 /** One call that does not reach the master of its slot is made again, with what was learned by then of where that is. */
 const TRIES = 3;
@@ -19,7 +36,7 @@ export async function callByMaster(
   master: Redis,
   groups: JobGroups,
   order: Order,
-  deps: ApplyDeps,
+  deps: CallDeps,
 ): Promise<readonly JobResult[]> {
   const { crossSlot, crossSlotScript, announcedClock, metrics, telling } = deps;
   const [{ slot }] = groups;
@@ -51,7 +68,7 @@ export async function callMasterOf(
   attempt: Attempt,
   group: JobGroup,
   order: Order,
-  deps: ApplyDeps,
+  deps: CallDeps,
 ): Promise<JobResult> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -80,14 +97,14 @@ function isStreamElsewhere({ message }: Error): boolean {
 export async function learnTimeIfLate(
   message: string,
   slot: Slot,
-  { clock, announcedClock }: Pick<ApplyDeps, 'clock' | 'announcedClock'>,
+  { clock, announcedClock }: Pick<CallDeps, 'clock' | 'announcedClock'>,
 ): Promise<void> {
   if (message.startsWith('LEASE_EXPIRED')) {
     await Promise.all([clock.sample(), announcedClock.read(slot)]);
   }
 }
 
-export function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: ApplyDeps): CallSettings {
+export function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: CallDeps): CallSettings {
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   const leaseMs = leaseOf(attempt, slot, deps);

@@ -82,9 +82,16 @@ export class OutcomeTrimmer {
     const [fault] = asked.filter((answer) => answer.status === 'rejected');
     const there = asked.flatMap((answer) => (answer.status === 'fulfilled' ? (answer.value ?? []) : []));
     if (there.length > 0) {
-      const { keepBytes = defaultBytes([(await readServerFacts(redis.masters()[0] ?? redis)).maxmemoryBytes]) } = bounds;
-      const mostUpdates = levelOf(there.map(({ updates }) => updates), bounds.keepUpdates);
-      const mostBytes = levelOf(there.map(({ bytes }) => bytes), keepBytes);
+      const { keepBytes = defaultBytes([(await readServerFacts(redis.masters()[0] ?? redis)).maxmemoryBytes]) } =
+        bounds;
+      const mostUpdates = levelOf(
+        there.map(({ updates }) => updates),
+        bounds.keepUpdates,
+      );
+      const mostBytes = levelOf(
+        there.map(({ bytes }) => bytes),
+        keepBytes,
+      );
       await Promise.all(there.map((stream) => this.#trimTo(stream, mostUpdates, mostBytes)));
     }
     if (fault !== undefined) {
@@ -105,7 +112,8 @@ export class OutcomeTrimmer {
   async #trimTo({ key, first, last, updates, bytes }: Measured, mostUpdates: number, mostBytes: number): Promise<void> {
     const { redis, clock, bounds } = this.deps;
     // As many as fit, if they are as large as they are.
-    const keepUpdates = bytes <= mostBytes ? mostUpdates : Math.min(mostUpdates, Math.floor((updates * mostBytes) / bytes));
+    const keepUpdates =
+      bytes <= mostBytes ? mostUpdates : Math.min(mostUpdates, Math.floor((updates * mostBytes) / bytes));
     const oldestMs = clock.latestAt(performance.now()) - bounds.keepMs;
     const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(key, first, last, keepUpdates)));
     if (cutMs > first.atMs) {

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSubscriber } from '../../src/index.js';
-import type { SubscriberOptions } from '../../src/index.js';
 import { readGroups } from '../../src/jobs/told-groups.js';
 import { readStreams } from '../../src/jobs/told-streams.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -35,7 +34,7 @@ async function listenThrice(here: Place) {
       concurrency: 20,
       onOutcome: ({ id }) => void heard.push(id),
       onGap: (gap) => void gaps.push(gap),
-    } as SubscriberOptions<never>),
+    }),
   );
   for (const subscriber of subscribers) {
     onTestFinished(() => subscriber.close());
@@ -111,7 +110,12 @@ test(
     }
     await keyed.stop();
 
-    expect(await keyed.totals(here.client)).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
+    expect(await keyed.totals(here.client)).toMatchObject({
+      lostAccepted: 0,
+      lostApplied: 0,
+      doubled: 0,
+      otherOutcomes: [],
+    });
     await expectAllTold(here, hearing);
     expect((await readStreams(here.client, createKeys(here))).length).toBeLessThan(12);
   },
@@ -128,14 +132,22 @@ test(
     await untilMoreAreSent();
     const before = await readStreams(here.client, createKeys(here));
     const added = await cluster.addMaster();
-    for (const slot of [...before.map(({ slot }) => Number(slot)), ...[3, 30, 60, 90].map((n) => slotOf(cellOf(here, n)))]) {
+    for (const slot of [
+      ...before.map(({ slot }) => Number(slot)),
+      ...[3, 30, 60, 90].map((n) => slotOf(cellOf(here, n))),
+    ]) {
       await cluster.moveSlot(slot, added);
     }
     await untilMoreAreSent();
     await untilMoreAreSent();
     await keyed.stop();
 
-    expect(await keyed.totals(here.client)).toMatchObject({ lostAccepted: 0, lostApplied: 0, doubled: 0, otherOutcomes: [] });
+    expect(await keyed.totals(here.client)).toMatchObject({
+      lostAccepted: 0,
+      lostApplied: 0,
+      doubled: 0,
+      otherOutcomes: [],
+    });
     await expectAllTold(here, hearing);
     expect((await readStreams(here.client, createKeys(here))).length).toBeGreaterThan(before.length);
   },
@@ -154,7 +166,7 @@ test(
     await outcomesOf(await submit(here, keys));
     await until('the first are heard', () => hearing.heard.length >= CELLS);
     await wait(2_000); // replicas have them
-    const victim = await cluster.masterOfSlot(slotOf(`${createKeys(here).outcomesIn(8_192)}`));
+    const victim = await cluster.masterOfSlot(slotOf(createKeys(here).outcomesIn(8_192)));
     await victim.kill();
     await outcomesOf(await submit(here, keys));
     await until('all are heard', () => new Set(hearing.heard).size >= 2 * CELLS);

@@ -141,7 +141,7 @@ test('behind each cursor reading goes on without a gap or a repeat, also in a st
   expect((await reader.read(ofFirst, 100)).events).toHaveLength(120);
   for (const [place_, { cursor }] of all.events.entries()) {
     const heard: string[] = [];
-    for (let [at, isLast] = [cursor, false]; !isLast; ) {
+    for (let [at, isLast] = [cursor, false]; !isLast;) {
       const page = await reader.read(at, 1);
       expect(page.gap).toBeUndefined();
       heard.push(...page.events.map(({ event }) => event.id));
@@ -198,10 +198,7 @@ test('a group hears all streams, those that are new since from their first entry
   await outcomesOf(more);
   expect(await readGroups(here.client, keys)).toMatchObject([{ name: 'g', lag: 60, pending: 0, gaps: 0 }]);
   const [one, two] = [[] as string[], [] as string[]];
-  await Promise.all([
-    listen(here, ({ id }) => one.push(id)),
-    listen(here, ({ id }) => two.push(id)),
-  ]);
+  await Promise.all([listen(here, ({ id }) => one.push(id)), listen(here, ({ id }) => two.push(id))]);
   await until('the rest is heard', () => one.length + two.length >= 60);
   expect([...one, ...two].sort()).toEqual(more.map(({ id }) => `${id}:applied`).sort());
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Gap, OutcomeReader } from '../../src/subscribers/outcome-reader.js';
+import type { Gap } from '../../src/subscribers/gap.js';
+import type { OutcomeReader } from '../../src/subscribers/outcome-reader.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { outcomeReader, streamKey } from '../support/told.js';

@@ -55,6 +55,12 @@ export async function telling(): Promise<{ here: Place; submit: (key: string, by
 
 /** Jobs that the group was given and has not acknowledged. */
 export async function pendingOf(here: Place): Promise<number> {
-  const [pending] = (await here.client.xpending(await streamKey(here), 'g')) as [number];
+  const asked = here.client.xpending(await streamKey(here), 'g').catch((error: unknown) => {
+    if ((error as Error).message.startsWith('NOGROUP')) {
+      return [0]; // on a Cluster nobody has found the stream yet
+    }
+    throw error;
+  });
+  const [pending] = (await asked) as [number];
   return pending;
 }

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Job } from 'bullmq';
+import { settledRecord } from '../../../src/jobs/queues.js';
 import type { TallyQueue } from '../../../src/jobs/queues.js';
 import { formOfJob } from '../../../src/jobs/job-data.js';
-import { jobName, queueName } from '../oracle/evidence.js';
+import { jobName, queueName } from '../oracle/job-record.js';
 import type { Random } from '../random.js';
 import { SETTLED_RECEIPT_MS } from '../settings.js';
 import type { World } from '../world.js';
@@ -111,32 +112,38 @@ const pause: Nemesis = {
   },
 };
 
-/** How long after their completion jobs are retried, at most: that is before most are settled. */
-const AT_ONCE_MS = 150;
+/** How long jobs are looked for that have just been completed. */
+const LOOK_FOR_MS = 3_000;
 
-const retryAtOnce: Nemesis = {
-  name: 'operator: queue paused, and jobs retried that were just completed',
-  weight: 3,
+/** Between the completion of a job and its settling are 100 ms: what protects it there is the receipt alone. */
+const retryUnsettled: Nemesis = {
+  name: 'operator: queue paused, and jobs retried that were completed and not yet settled',
+  weight: 6,
   act: async ({ queues }, random) => {
     const queue = pickQueue(random, queues);
     if (await queue.isPaused()) {
       return false;
     }
-    await queue.pause();
     let retried = 0;
-    for (const endsAt = performance.now() + AT_ONCE_MS; performance.now() < endsAt;) {
-      for (const job of await queue.getJobs(['completed'], 0, 10)) {
-        retried += await job.retry('completed').then(
-          () => 1,
-          () => 0, // somebody else retried it
-        );
+    for (const endsAt = performance.now() + LOOK_FOR_MS; retried === 0 && performance.now() < endsAt;) {
+      const completed: Job[] = await queue.getJobs(['completed'], 0, 10);
+      const unsettled = completed.filter(({ progress }) => settledRecord(progress) === undefined);
+      if (unsettled.length > 0) {
+        await queue.pause();
+        retried = await retryCompleted(unsettled);
       }
     }
-    await wait(SETTLED_RECEIPT_MS + random.int(500, 1_000));
+    await wait(retried > 0 ? SETTLED_RECEIPT_MS + random.int(500, 1_500) : 0);
     await queue.resume();
     return retried > 0;
   },
 };
+
+/** How many of them somebody else had not retried, or removed. */
+async function retryCompleted(jobs: readonly Job[]): Promise<number> {
+  const done = await Promise.allSettled(jobs.map((job) => job.retry('completed')));
+  return done.filter(({ status }) => status === 'fulfilled').length;
+}
 
 /** Brings forward what was sent with a delay, and never ran: it would come after the end of the run. */
 export async function promoteDelayed({ queues }: World): Promise<void> {
@@ -158,5 +165,5 @@ export const operatorNemeses: readonly Nemesis[] = [
   changeDelay,
   changePriority,
   pause,
-  retryAtOnce,
+  retryUnsettled,
 ];

@@ -3,7 +3,7 @@ import type { Operation } from '../operations/operation.js';
 import type { KeyTerms, PendingUpdate, Sender } from './sender.js';
 
 /** Updates on their way that have their jobs for themselves. */
-export class SoleJobs {
+export class UnbatchedJobs {
   readonly #sending = new Set<Promise<void>>();
 
   constructor(private readonly sender: Pick<Sender, 'send'>) {}
