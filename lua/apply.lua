@@ -76,7 +76,8 @@
 --   .lifeSeconds          life of a history after its latest entry
 --   .source               "job-id operation"
 -- request.told            absent when outcomes are not told; else
---   .stream               index into KEYS of the stream, in a slot of this master
+--   .stream               index into KEYS of the stream
+--   .key                  in its place, on a Cluster with a single slot: its key, in another slot of this master
 --   .form                 version of the entry's form
 --   .source               "id operation": with what the ids of its updates begin
 --   .indexes              the places of the updates in the job, joined by ','; absent when these are all, in order
@@ -979,7 +980,7 @@ end
 -- somebody has used the ids of the stream up, and then nothing was written yet. What was answered before is not told again.
 if told and (#outcomes > 1 or first ~= 61) then -- '='
   --{{last-told}}
-  local stream = KEYS[told.stream]
+  local stream = told.key or KEYS[told.stream]
   local last, fault = last_told(stream)
   if not last then
     return redis.error_reply('OUTCOMES_UNREADABLE ' .. stream .. ' can not be read as the stream of outcomes: ' .. fault)
@@ -996,14 +997,13 @@ if told and (#outcomes > 1 or first ~= 61) then -- '='
     after = concat(after_texts, ';')
   end
   local cells, data = ARGV[#ARGV - 1], ARGV[#ARGV]
-  local entry = { 'h', head, 'r', record, 'b', concat(before_texts, ','), 'a', after, 'c', cells, 'd', data }
-  if slots then
-    entry[4] = ARGV[3] .. concat(outcomes, ';')
-    if told.indexes then
-      entry[13], entry[14] = 'i', told.indexes
-    end
+  local before = concat(before_texts, ',')
+  local all = slots and ARGV[3] .. concat(outcomes, ';') or record
+  if told.indexes then
+    call('XADD', stream, '*', 'h', head, 'r', all, 'b', before, 'a', after, 'c', cells, 'd', data, 'i', told.indexes)
+  else
+    call('XADD', stream, '*', 'h', head, 'r', all, 'b', before, 'a', after, 'c', cells, 'd', data)
   end
-  call('XADD', stream, '*', unpack(entry))
 end
 
 local usual_life = format('%d', request.receiptSeconds) -- where nothing was found; a number would be made a text for each

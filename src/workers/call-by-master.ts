@@ -9,8 +9,9 @@ import type { Script } from '../redis/scripts.js';
 import type { Slot } from '../redis/slots.js';
 import type { Attempt, Order } from './attempt.js';
 import { isClusterInMotion, NoMasterError } from './failures.js';
+import { refuseForbidden } from './forbidden-keys.js';
 import { leaseOf } from './late-requests.js';
-import { buildCrossSlotCall } from './script-call.js';
+import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
 import type { CallSettings, JobGroup, JobGroups } from './script-call.js';
 import type { Telling } from './telling.js';
 
@@ -63,28 +64,53 @@ export async function callByMaster(
   }
 }
 
-/** The same for what lies in one slot alone, where outcomes are told: another call could not reach the stream. */
+/** The same for what lies in one slot alone, where outcomes are told: a call that follows the slot could not reach the stream. */
 export async function callMasterOf(
   attempt: Attempt,
   group: JobGroup,
   order: Order,
   deps: CallDeps,
 ): Promise<JobResult> {
+  const { redis, keys } = deps;
+  let allowed: JobGroup | undefined;
   for (let tries = 1; ; tries += 1) {
     try {
-      const master = deps.redis.masterOf(group.slot);
-      if (master === undefined) {
-        throw new NoMasterError(`slot ${group.slot} has no master that is known`);
-      }
-      const [record = ''] = await callByMaster(attempt, master, [group], order, deps);
-      return record;
+      return await callForSlot(attempt, allowed ?? group, order, deps);
     } catch (error) {
-      await learnTimeIfLate((error as Error).message, group.slot, deps);
-      if (tries === TRIES || !isClusterInMotion(error)) {
+      const { message } = error as Error;
+      deps.telling?.streams?.lookAgain();
+      await learnTimeIfLate(message, group.slot, deps);
+      const isForbidden = message.startsWith('NOPERM') && allowed === undefined;
+      allowed ??= isForbidden ? await refuseForbidden(redis, group, keys) : undefined;
+      if (tries === TRIES || !(isClusterInMotion(error) || (isForbidden && allowed !== undefined))) {
         throw error;
       }
-      await wait(tries * PAUSE_MS);
+      await (isForbidden ? undefined : wait(tries * PAUSE_MS));
     }
+  }
+}
+
+async function callForSlot(attempt: Attempt, group: JobGroup, order: Order, deps: CallDeps): Promise<JobResult> {
+  const { redis, crossSlot, crossSlotScript, announcedClock, metrics, telling } = deps;
+  const { slot } = group;
+  const choice = await telling?.streams?.forSlot(slot);
+  const master = choice?.master ?? redis.masterOf(slot);
+  if (master === undefined) {
+    throw new NoMasterError(`slot ${slot} has no master that is known`);
+  }
+  const told = choice && telling && { ...telling.forPart(attempt, [group], choice.key), isApart: choice.slot !== slot };
+  const settings = { ...settingsFor(attempt, slot, order, deps), told, clockMs: announcedClock.knownAt(slot) };
+  const { keys, args } = buildScriptCall(group, settings);
+  const sentAtMs = performance.now();
+  try {
+    const record = (await crossSlot.run(master, crossSlotScript, keys, args)) as JobResult;
+    metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
+    return record;
+  } catch (error) {
+    if (choice !== undefined && isStreamElsewhere(error as Error)) {
+      telling?.streams?.avoid(choice.slot);
+    }
+    throw error;
   }
 }
 

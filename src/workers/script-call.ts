@@ -70,6 +70,8 @@ export interface CallSettings {
 export interface ToldCall {
   /** The key of the stream. */
   readonly stream: string;
+  /** Whether it lies in another slot than what a call for a single slot names: then it is none of its KEYS. @defaultValue false */
+  readonly isApart?: boolean;
   /** With what ids begin, and the operation. */
   readonly source: string;
   /** Of the job, JSON; or what it would be for these updates alone. */
@@ -99,9 +101,10 @@ function addTold(
   if (told === undefined) {
     return { cellsAndData: [] };
   }
-  const { stream, source, indexes, data } = told;
+  const { stream, isApart = false, source, indexes, data } = told;
+  const where = isApart ? { key: stream } : { stream: scriptKeys.push(stream) };
   return {
-    told: { told: { stream: scriptKeys.push(stream), form: TOLD_FORM, source, ...(indexes && { indexes }) } },
+    told: { told: { ...where, form: TOLD_FORM, source, ...(indexes && { indexes }) } },
     cellsAndData: [JSON.stringify(toldCells(steps, stepCounts(updates))), data],
   };
 }

@@ -12,6 +12,9 @@ const GOOD_FOR_MS = 3 * ANNOUNCE_EVERY_MS;
 /** How long a stream is left alone whose slot is on its way to another master. */
 const AVOID_MS = 10_000;
 
+/** To look at all slots for each call would cost more than the call. */
+const CHOOSE_EVERY_MS = 1_000;
+
 /** Of 16,384 = 2^14. */
 const BITS = 14;
 
@@ -28,6 +31,9 @@ interface Choice {
  */
 export class StreamChoice {
   readonly #announcedAtMs = new Map<number, number>();
+  #chosen = new WeakMap<Redis, number>();
+  #finder: ((slot: Slot) => Redis | undefined) | undefined;
+  #foundAtMs = -Infinity;
   readonly #announcing = new Map<number, Promise<unknown>>();
   readonly #avoidUntilMs = new Map<number, number>();
 
@@ -39,21 +45,18 @@ export class StreamChoice {
    * @throws NoMasterError when no master is known
    */
   async forSlot(slot: Slot): Promise<Choice> {
-    const { redis, keys } = this.deps;
-    const masterOf = redis.masterFinder();
+    const { keys } = this.deps;
+    const nowMs = performance.now();
+    const masterOf = this.#masterFinder(nowMs);
     const master = masterOf(slot);
     if (slot === NO_SLOT || master === undefined) {
       throw new NoMasterError(`slot ${slot} has no master that is known`);
     }
-    const nowMs = performance.now();
-    let chosen: number | undefined;
-    for (let place = 0; place < SLOTS && chosen === undefined; place += 1) {
-      const candidate = reverseBits(place);
-      if (masterOf(candidate) === master && (this.#avoidUntilMs.get(candidate) ?? 0) <= nowMs) {
-        chosen = candidate;
-      }
+    let chosen = this.#chosen.get(master);
+    if (chosen === undefined || masterOf(chosen) !== master) {
+      chosen = this.#choose(master, masterOf, nowMs) ?? slot;
+      this.#chosen.set(master, chosen);
     }
-    chosen ??= slot;
     await this.#announce(chosen, nowMs);
     return { master, slot: chosen, key: keys.outcomesIn(chosen) };
   }
@@ -61,6 +64,32 @@ export class StreamChoice {
   /** After a master has said that it does not hold a stream: it has another one until that has moved. */
   avoid(slot: number): void {
     this.#avoidUntilMs.set(slot, performance.now() + AVOID_MS);
+    this.lookAgain();
+  }
+
+  /** After a call has failed: which masters there are, and of which slots, may be known better by now. */
+  lookAgain(): void {
+    this.#finder = undefined;
+  }
+
+  #choose(master: Redis, masterOf: (slot: Slot) => Redis | undefined, nowMs: number): number | undefined {
+    for (let place = 0; place < SLOTS; place += 1) {
+      const slot = reverseBits(place);
+      if (masterOf(slot) === master && (this.#avoidUntilMs.get(slot) ?? 0) <= nowMs) {
+        return slot;
+      }
+    }
+    return undefined;
+  }
+
+  /** Which masters there are is asked anew every second, and what was chosen is chosen again: a slot may have come back. */
+  #masterFinder(nowMs: number): (slot: Slot) => Redis | undefined {
+    if (this.#finder === undefined || nowMs > this.#foundAtMs + CHOOSE_EVERY_MS) {
+      this.#finder = this.deps.redis.masterFinder();
+      this.#foundAtMs = nowMs;
+      this.#chosen = new WeakMap();
+    }
+    return this.#finder;
   }
 
   async #announce(slot: number, nowMs: number): Promise<void> {
