@@ -18,6 +18,7 @@ import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { OutcomesFlags } from './outcomes.js';
+import { addRelayCommand } from './relay-command.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
 import type { SubmitFlags } from './submit.js';
 import type { TopFlags } from './top.js';
@@ -285,6 +286,7 @@ keys
   .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
 
 addWebhookCommands(program);
+addRelayCommand(program);
 
 const users = program.command('users').description('users of the dashboard: who may sign in there, and what for');
 

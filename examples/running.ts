@@ -105,7 +105,8 @@ async function runAll(examples: readonly NamedRun[], { worker, ...context }: Run
   try {
     await worker.ready();
     for (const { name, run } of examples) {
-      print(name, await run(context));
+      const key: ExampleContext['key'] = (cell) => context.key(examples.length === 1 ? cell : `${name}:${cell}`); // none sees another's
+      print(name, await run({ ...context, key }));
     }
   } finally {
     await context.producer.close();

@@ -82,7 +82,7 @@ export interface Operation<
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
   readonly lua?: string;
   steps(params: Params): readonly Step[];
-  /** Says in which buckets an update counts, see {@link placeInBucket}. Absent when its params can name none. */
+  /** Says in which buckets an update counts, see `placeInBucket`. Absent when its params can name none. */
   place?(params: Params, sentAt: SentAt | undefined): Placement<Params> | undefined;
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;

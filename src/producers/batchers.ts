@@ -5,7 +5,8 @@ import type { Operation } from '../operations/operation.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Backlog } from './backlog.js';
 import { Batcher } from './batcher.js';
-import type { PendingUpdate, Sender } from './sender.js';
+import type { PendingUpdate } from './pending-update.js';
+import type { Sender } from './sender.js';
 import type { Submission } from './submission.js';
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */

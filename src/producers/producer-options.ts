@@ -54,6 +54,9 @@ const submitManyShape = {
   priority: prioritySchema.optional(),
   refuseConflicts: z.boolean().default(false),
   trace: traceSchema.optional(),
+  sendBefore: z
+    .custom<Date>((value) => value instanceof Date && !Number.isNaN(value.getTime()), { error: 'must be a Date' })
+    .optional(),
   authorize: z.custom<SubmitOptions['authorize']>().optional(),
 };
 

@@ -21,7 +21,8 @@ import { Batchers } from './batchers.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
-import { pendingUpdate, Sender } from './sender.js';
+import { pendingUpdate } from './pending-update.js';
+import { Sender } from './sender.js';
 import type { KeyTerms } from './sender.js';
 import { SendingTime } from './sending-time.js';
 import { UnbatchedJobs } from './unbatched-jobs.js';
@@ -245,7 +246,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const checkedOptions: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
-      const { idempotencyKey, idempotencyOwner, trace, authorize } = checkedOptions;
+      const { idempotencyKey, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
       const keyed = idempotencyKey === undefined ? update : withKey(update, idempotencyKey);
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
@@ -257,7 +258,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       this.#requireRoom(1);
       const { batcher, backlog } = this.#batchers.batcherOf(checked);
       backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const since = { sinceMs, trace, sendBeforeMs: sendBefore?.getTime(), carrier: this.#carrier() };
+      const item = pendingUpdate(checked, since, resolve, reject);
       if (when !== undefined) {
         this.#unbatchedJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
@@ -272,18 +274,20 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const sinceMs = performance.now();
       this.#requireRoom(1);
       this.#batchers.batcherOf(update).backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const since = { sinceMs, trace, sendBeforeMs: undefined, carrier: this.#carrier() };
+      const item = pendingUpdate(update, since, resolve, reject);
       this.#unbatchedJobs.send(update.operation, item, {}, terms);
     });
   }
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const checkedOptions = checkOptions('submit', submitManySchema, options);
-    const { refuseConflicts, idempotencyOwner, trace, authorize } = checkedOptions;
+    const { refuseConflicts, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
     if (updates.some((update) => this.#time.isLackedBy(update))) {
       await this.#time.read();
     }
-    const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
+    const sendBeforeMs = sendBefore?.getTime();
+    const since = { sinceMs: performance.now(), trace, sendBeforeMs, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
     const whens = checked.map((update) => whenOf(update, checkedOptions));

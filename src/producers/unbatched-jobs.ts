@@ -1,6 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import type { Operation } from '../operations/operation.js';
-import type { KeyTerms, PendingUpdate, Sender } from './sender.js';
+import type { PendingUpdate } from './pending-update.js';
+import type { KeyTerms, Sender } from './sender.js';
 
 /** Updates on their way that have their jobs for themselves. */
 export class UnbatchedJobs {
