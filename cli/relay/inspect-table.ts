@@ -10,7 +10,7 @@ export interface OutboxTable {
   readonly oid: string;
   /** As SQL writes it. */
   readonly name: string;
-  /** Whose the ids of its rows are as idempotency keys: no other table of any database has it. */
+  /** SQL that tells whose the ids of its rows are as idempotency keys. */
   readonly owner: string;
   /** What an operator should know. */
   readonly warnings: readonly string[];
@@ -90,7 +90,11 @@ export async function inspectTable(client: Client, flags: Flags): Promise<Outbox
   const warnings = table.hasIndex
     ? []
     : [`table ${table.name} is read as a whole at every look: ${createIndexSql(table.name)}`];
-  return { ...table, owner: flags.owner ?? (await ownerOf(client, table)), warnings };
+  return {
+    ...table,
+    owner: flags.owner === undefined ? await ownerOf(client, table) : client.escapeLiteral(flags.owner),
+    warnings,
+  };
 }
 
 async function findTable(client: Client, given: string): Promise<FoundTable> {
@@ -162,14 +166,18 @@ function listed(columns: readonly { readonly name: string }[]): string {
   return columns.map(({ name }) => name).join(', ');
 }
 
-/** Two databases may both have a table outbox with ids from 1 on: they must not share keys. */
-async function ownerOf(client: Client, { database, fullName }: FoundTable): Promise<string> {
+/**
+ * Two databases may both have a table outbox with ids from 1 on: they must not share keys. Nor must the table before and after a truncate
+ * that lets ids begin anew: then Postgres gives it another file. Rows that were sent keep the owner that they had.
+ */
+async function ownerOf(client: Client, { oid, database, fullName }: FoundTable): Promise<string> {
   try {
     const { rows } = await client.query<{ id: string }>(
       'select system_identifier::text as id from pg_control_system()',
     );
     const place = JSON.stringify([rows[0]?.id, database, fullName]);
-    return `relay:${createHash('sha256').update(place).digest('base64url').slice(0, 22)}`;
+    const name = `relay:${createHash('sha256').update(place).digest('base64url').slice(0, 22)}`;
+    return `concat('${name}.', pg_relation_filenode(${oid}))`;
   } catch (error) {
     throw new ConfigurationError(
       `Postgres does not say which server it is (${(error as Error).message}): name whose the ids of ${fullName} are by ` +

@@ -100,9 +100,9 @@ export class Outbox {
     const sql = `with next as materialized (
         select id from ${name} where processed_at is null and resend_until is null order by id limit $1
       )
-      update ${name} as o set sent_as = $2, resend_until = $3::timestamptz from next
-      where o.id = next.id and o.processed_at is null and o.resend_until is null and ${this.#isMine('$4')} returning ${ROW}`;
-    return this.#take(sql, [limit, owner, until.toISOString(), this.#session]);
+      update ${name} as o set sent_as = coalesce(o.sent_as, ${owner}), resend_until = $2::timestamptz from next
+      where o.id = next.id and o.processed_at is null and o.resend_until is null and ${this.#isMine('$3')} returning ${ROW}`;
+    return this.#take(sql, [limit, until.toISOString(), this.#session]);
   }
 
   /** Takes rows anew that were not sent. @returns those that still wait */
@@ -115,7 +115,7 @@ export class Outbox {
   /** Gives rows back that were not sent. */
   async release(ids: readonly string[]): Promise<void> {
     await this.client.query(
-      `update ${this.table.name} as o set resend_until = null, sent_as = null
+      `update ${this.table.name} as o set resend_until = null
        where o.id = any($1::int8[]) and o.processed_at is null and ${this.#isMine('$2')}`,
       [ids, this.#session],
     );

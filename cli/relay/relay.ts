@@ -127,13 +127,11 @@ export class Relay {
     return false;
   }
 
-  #tellTable({ name, owner, warnings }: OutboxTable): void {
-    const { logger } = this.options;
+  #tellTable({ warnings }: OutboxTable): void {
     if (!this.#isProven) {
       this.#isProven = true;
-      logger.info({ owner }, `rows of ${name} are sent with their ids as idempotency keys, of the owner ${owner}`);
       warnings.forEach((warning) => {
-        logger.warn(warning);
+        this.options.logger.warn(warning);
       });
     }
   }

@@ -146,7 +146,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   ): Promise<SubmissionNamed<Known, Name>>;
   submit<const Names extends readonly Known['name'][]>(
     updates: readonly [...UpdatesNamed<Known, Names>],
-    options?: Omit<SubmitOptions, 'idempotencyKey'>,
+    options?: Omit<SubmitOptions, 'idempotencyKey' | 'sendBefore'>,
   ): Promise<SubmissionsNamed<Known, Names>>;
   submit(update: unknown, options?: SubmitOptions): Promise<unknown> {
     if (Array.isArray(update)) {
@@ -282,12 +282,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
 
   async #submitMany(updates: readonly unknown[], options: SubmitOptions = {}): Promise<Submission[]> {
     const checkedOptions = checkOptions('submit', submitManySchema, options);
-    const { refuseConflicts, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
+    const { refuseConflicts, idempotencyOwner, trace, authorize } = checkedOptions;
     if (updates.some((update) => this.#time.isLackedBy(update))) {
       await this.#time.read();
     }
-    const sendBeforeMs = sendBefore?.getTime();
-    const since = { sinceMs: performance.now(), trace, sendBeforeMs, carrier: this.#carrier() };
+    const since = { sinceMs: performance.now(), trace, sendBeforeMs: undefined, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
     const whens = checked.map((update) => whenOf(update, checkedOptions));

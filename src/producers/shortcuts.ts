@@ -27,8 +27,8 @@ export interface SubmitOptions {
   refuseConflicts?: boolean;
   /**
    * For who keeps updates elsewhere and sends them again after a crash: until when, by Redis' clock, an earlier sending with the same
-   * idempotency key is remembered. After it an update whose key is not known is refused, `TOO_LATE_TO_SEND`, and nothing is sent.
-   * @defaultValue it is sent whenever
+   * idempotency key is remembered. After it an update whose key is not known is refused, `TOO_LATE_TO_SEND`, and nothing is sent. Of a
+   * single update. @defaultValue it is sent whenever
    */
   sendBefore?: Date;
   /** The request that brought the update, noted in its job. @defaultValue none */

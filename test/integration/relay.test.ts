@@ -179,6 +179,24 @@ describe.skipIf(NO_POSTGRES !== undefined)('tally relay', () => {
     expect(await here.client.get(key)).toBe('2');
   });
 
+  test('ids that begin anew after a truncate are new keys; a row that is sent again keeps its own', async () => {
+    const here = place();
+    const outbox = await createOutbox(server);
+    await here.worker();
+    const key = here.key('n');
+    await outbox.insert(increment(key));
+    startRelay(here, outbox.url);
+    await outbox.untilProcessed();
+    await outbox.client.query('truncate outbox restart identity');
+    expect(await outbox.insert(increment(key))).toEqual(['1']);
+    expect(await outbox.untilProcessed()).toMatchObject([{ outcome: 'applied' }]);
+    expect(await here.client.get(key)).toBe('2');
+    await outbox.client.query('vacuum full outbox');
+    await outbox.client.query('update outbox set processed_at = null, outcome = null');
+    await outbox.untilProcessed();
+    expect(await here.client.get(key)).toBe('2');
+  });
+
   test('a row that names a bucket counts in that of its own time', async () => {
     const here = place();
     const outbox = await createOutbox(server);
