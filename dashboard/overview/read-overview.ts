@@ -111,7 +111,7 @@ export class OverviewReader {
         reportQueues({ ...source, queues: registry.queues }),
         this.#failures.read(),
         orElse(readProcesses(redis, keys, nowMs), []),
-        redis.isCluster ? [] : readGroups(redis, keys),
+        orElse(readGroups(redis, keys), []),
         orElse(webhooksOf(source), undefined),
         refusalsOf(source, answering),
         orElse(readRates(source, 'minute', 60, nowMs), []),

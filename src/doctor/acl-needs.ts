@@ -72,10 +72,10 @@ const READ_RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
 ];
 
-/** The stream of outcomes, and how far its groups have come. */
+/** The streams of outcomes, in a Cluster beside others, and how far their groups have come. */
 const READ_OUTCOMES: readonly Need[] = [
-  { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes'] },
-  { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
+  { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes', '%R~tally:{*}:outcomes'] },
+  { commands: words('HMGET LLEN ZRANGE'), keys: ['%R~tally:outcomes:*', '%R~tally:{*}:outcomes:*'] },
 ];
 
 /** How webhooks are doing. */
@@ -145,9 +145,12 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
       commands: words('XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE'),
-      keys: ['~tally:outcomes'],
+      keys: ['~tally:outcomes', '~tally:{*}:outcomes'],
     },
-    { commands: words('DEL HDEL HGET HINCRBY HMGET HSET LLEN LPUSH LRANGE LTRIM'), keys: ['~tally:outcomes:*'] },
+    {
+      commands: words('DEL HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LLEN LPUSH LRANGE LTRIM ZRANGE'),
+      keys: ['~tally:outcomes:*', '~tally:{*}:outcomes:*'],
+    },
   ],
   api: [
     ...PRODUCE,
@@ -176,7 +179,11 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
     { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
     { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
-    { commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    {
+      commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'),
+      keys: ['~tally:outcomes', '~tally:{*}:outcomes'],
+    },
+    { commands: words('ZADD ZRANGE'), keys: ['~tally:outcomes:streams'] },
     { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
     { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
     { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },

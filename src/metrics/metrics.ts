@@ -110,7 +110,7 @@ export class Metrics {
       this.#store.redis.onRefusal = (code) => {
         this.refusals.count(code);
       };
-      this.#outcomes = this.#store.redis.isCluster ? undefined : new OutcomeGauges(this.#register, this.#store);
+      this.#outcomes = new OutcomeGauges(this.#register, this.#store);
       this.#webhooks = new WebhookGauges(this.#register, this.#store);
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }

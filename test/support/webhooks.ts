@@ -8,7 +8,6 @@ import { openWebhooks } from '../../src/subscribers/webhooks/open-webhooks.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import type { WebhookSenderOptions } from '../../src/subscribers/webhooks/webhook-sender.js';
-import { skipUnlessOneServer } from './skip-unless-one-server.js';
 import { place } from './tally.js';
 import type { Place } from './tally.js';
 import { startReceiver } from './webhook-receiver.js';
@@ -37,7 +36,6 @@ export function webhooksOf(here: Place, options: Partial<WebhookOptions> = {}) {
 
 /** A worker that tells outcomes, a receiver, and what sends to it once `send` is called. */
 export async function setUp(options: Partial<WebhookSenderOptions> = {}) {
-  skipUnlessOneServer('outcomes are told on one server');
   const here = place();
   await here.worker({ outcomes: true });
   const receiver = await startReceiver();

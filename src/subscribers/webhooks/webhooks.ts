@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { ConfigurationError, TallyError } from '../../errors.js';
+import { ConfigurationError, QueueUnavailableError, TallyError } from '../../errors.js';
 import { checkOptions } from '../../lib/check-options.js';
 import type { Store } from '../../layout/store.js';
 import type { Registry } from '../../operations/registry.js';
 import { toMs } from '../../redis/server-time.js';
-import type { Gap, OutcomeReader } from '../outcome-reader.js';
+import type { Gap } from '../gap.js';
+import type { OutcomeReader } from '../outcome-reader.js';
 import type { Scope } from '../scope.js';
 import { deliveryJob } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
@@ -184,8 +185,12 @@ export class Webhooks {
       }
       await queue.addBulk(events.map((event) => deliveryJob(id, event, name)));
       replayed = extended(replayed, events);
-      if (page.isLast || inTime.length < page.events.length) {
+      if (page.readToMs > untilMs) {
         return replayed;
+      }
+      if (page.isLast) {
+        const what = 'a master of the Cluster does not answer, so that not all was replayed: replay it again';
+        throw new QueueUnavailableError(what, { accepted: 'none' });
       }
       cursor = page.cursor;
     }
