@@ -21,7 +21,7 @@ import { Lanes } from './lanes.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
-import { pendingUpdate, Sender } from './sender.js';
+import { PendingUpdate, Sender } from './sender.js';
 import type { KeyTerms } from './sender.js';
 import { SendingTime } from './sending-time.js';
 import { SoleJobs } from './sole-jobs.js';
@@ -257,7 +257,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       this.#requireRoom(1);
       const { lane, backlog } = this.#lanes.laneOf(checked);
       backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const item = new PendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
       if (when !== undefined) {
         this.#soleJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
@@ -272,7 +272,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const sinceMs = performance.now();
       this.#requireRoom(1);
       this.#lanes.laneOf(update).backlog.requireRoom(sinceMs);
-      const item = pendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const item = new PendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
       this.#soleJobs.send(update.operation, item, {}, terms);
     });
   }
@@ -299,7 +299,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const submissions = checked.map(
       (update, index) =>
         new Promise<Submission>((resolve, reject) => {
-          const item = pendingUpdate(update, since, resolve, reject);
+          const item = new PendingUpdate(update, since, resolve, reject);
           const when = whens[index];
           if (when !== undefined) {
             this.#soleJobs.send(update.operation, item, jobOptionsOf(when));
