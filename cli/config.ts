@@ -237,6 +237,8 @@ const variables = {
   TALLY_OUTCOMES_KEEP_MS: { schema: wholeNumberOrNone(1_000, 400 * 86_400_000), example: '604800000' },
   TALLY_OUTCOMES_KEEP_BYTES: { schema: wholeNumberOrNone(1_000, 1e15), example: '1073741824' },
   TALLY_OUTCOMES_KEEP_UPDATES: { schema: wholeNumberOrNone(1_000, 1e9), example: '1000000' },
+  /** The database whose rows `tally relay` makes updates of; it may hold a password, which `--from` would show to all on the machine. */
+  TALLY_RELAY_FROM: { schema: z.string().optional(), example: 'postgres://relay@127.0.0.1:5432/shop', secret: true },
   TALLY_CLOSE_TIMEOUT_MS: { schema: wholeNumber(0, 600_000, 10_000), example: '10000' },
   /** The API key that `tally load --target http` uses. */
   TALLY_API_KEY: { schema: z.string().optional(), example: 'tally_…' },

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import { createKeys } from '../src/redis/keys.js';
 import { untilMastersKnown } from '../src/redis/masters.js';
 import { scanCells } from '../src/readers/scan-cells.js';

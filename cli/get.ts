@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../src/errors.js';
 import { describeCell } from '../src/redis/cell.js';
 import { askRedis } from '../src/redis/ask-redis.js';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import type { CellReading } from '../src/readers/read-cells.js';
 import { readCell } from '../src/readers/read-cell.js';
 import { createContext, findRedis } from './context.js';

@@ -1,6 +1,6 @@
 import { createProducer } from '../src/index.js';
 import { ConfigurationError, OutcomeTimeoutError } from '../src/errors.js';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import { toMs } from '../src/redis/server-time.js';
 import { progress } from '../loadtest/progress.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';

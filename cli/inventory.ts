@@ -1,7 +1,7 @@
 import { createProducer } from '../src/index.js';
 import { openStore } from '../src/layout/store.js';
 import { MAX_EXPIRED_AT_ONCE } from '../src/operations/reservations.js';
-import { checkHolds, isRight, stocksWithHolds } from '../src/readers/check-holds.js';
+import { checkHolds, isConsistent, stocksWithHolds } from '../src/readers/check-holds.js';
 import type { CheckedHolds } from '../src/readers/check-holds.js';
 import { describeCell } from '../src/redis/cell.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
@@ -26,7 +26,7 @@ export async function checkInventory(flags: CheckFlags): Promise<void> {
     for await (const stock of stocksWithHolds(store.redis, store.keys)) {
       const found = await checkHolds(store.redis, store.keys, stock, mend);
       checked += 1;
-      if (!isRight(found)) {
+      if (!isConsistent(found)) {
         wrong.push(found);
         console.log(json ? JSON.stringify(found) : lineOf(found, mend));
       }

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../src/errors.js';
-import { fits } from '../src/lib/pattern.js';
+import { matchesPattern } from '../src/lib/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
@@ -124,7 +124,7 @@ function windowOf({ windowSeconds }: Pick<Rate, 'windowSeconds'>): string {
 /** Not an error: a server may know more operations than this command. */
 function warnOfUnknown({ operations }: ApiKey): void {
   const names = createRegistry().operations.map(({ name }) => name);
-  for (const pattern of operations.filter((it) => !names.some((name) => fits(it, name)))) {
+  for (const pattern of operations.filter((it) => !names.some((name) => matchesPattern(it, name)))) {
     console.error(`Note that no operation of Tally itself fits "${pattern}".`);
   }
 }

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { withLoadFlags } from '../loadtest/load/flags.js';
 import type { LoadFlags } from '../loadtest/load/flags.js';
-import { bearLostTerminal } from '../src/lib/lost-terminal.js';
+import { tolerateLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
@@ -18,6 +18,7 @@ import type { QueuesFlags } from './queues.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { OutcomesFlags } from './outcomes.js';
+import { addRelayCommand } from './relay-command.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
 import type { SubmitFlags } from './submit.js';
 import type { TopFlags } from './top.js';
@@ -28,7 +29,7 @@ import { addWebhookCommands } from './webhook-commands.js';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-bearLostTerminal();
+tolerateLostTerminal();
 
 // Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')
@@ -285,6 +286,7 @@ keys
   .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
 
 addWebhookCommands(program);
+addRelayCommand(program);
 
 const users = program.command('users').description('users of the dashboard: who may sign in there, and what for');
 

@@ -39,7 +39,8 @@ export async function submit(operation: string, flags: SubmitFlags): Promise<voi
   }
 }
 
-function parseOwner(text: string | undefined): string | undefined {
+/** @throws ConfigurationError */
+export function parseOwner(text: string | undefined): string | undefined {
   const parsed = namedOwnerSchema.optional().safeParse(text);
   if (!parsed.success) {
     throw new ConfigurationError(`--owner ${parsed.error.issues[0]?.message ?? 'is not valid'}`);

@@ -35,8 +35,8 @@ export class OrderService {
 /** An order that is sent twice counts once; one that can't be met changes nothing. */
 export async function run({ producer, redis, key }: ExampleContext): Promise<Lesson> {
   // That of the examples knows an operation more, which this service has no use for.
-  const orders = new OrderService(producer as unknown as Producer, key('sales'));
-  const lamps = { key: key('stock:lamp') };
+  const orders = new OrderService(producer as unknown as Producer, key('{shop}:sales'));
+  const lamps = { key: key('{shop}:stock:lamp') };
   await (await producer.inventory.restock({ ...lamps, quantity: 3 })).outcome();
   const order = { id: key('4711'), items: [{ ...lamps, quantity: 2 }] };
   return {
@@ -45,8 +45,8 @@ export async function run({ producer, redis, key }: ExampleContext): Promise<Les
       { did: 'order 4711: 2 lamps of 3', answer: await orders.place(order) },
       { did: 'order 4711, sent again', answer: await orders.place(order) },
       { did: 'order 4712: 2 lamps of 1', answer: await orders.place({ ...order, id: key('4712') }) },
-      { did: 'GET stock:lamp', answer: await redis.get(lamps.key) },
-      { did: 'GET sales', answer: await redis.get(key('sales')) },
+      { did: 'GET {shop}:stock:lamp', answer: await redis.get(lamps.key) },
+      { did: 'GET {shop}:sales', answer: await redis.get(key('{shop}:sales')) },
     ],
   };
 }

@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import { pino } from 'pino';
 import { createProducer, createReader, createSubscriber, createWorker } from '../src/index.js';
 import type { TallyWorker } from '../src/index.js';
-import { connectPromptly } from '../src/redis/connection.js';
+import { connectPromptly } from '../src/redis/connect.js';
 import type { Connection } from '../src/redis/connection.js';
 import { startEmbeddedRedis } from '../src/redis/embedded.js';
 import { energySpend } from './energy-spend.js';
@@ -105,7 +105,8 @@ async function runAll(examples: readonly NamedRun[], { worker, ...context }: Run
   try {
     await worker.ready();
     for (const { name, run } of examples) {
-      print(name, await run(context));
+      const key: ExampleContext['key'] = (cell) => context.key(examples.length === 1 ? cell : `${name}:${cell}`); // none sees another's
+      print(name, await run({ ...context, key }));
     }
   } finally {
     await context.producer.close();

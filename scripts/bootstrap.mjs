@@ -23,6 +23,8 @@ const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
 const NEED_COMPILER = ['pretest', 'pretest:long', 'pretest:cluster', 'prefaults', 'prefaults:mutations'];
 const NEED_BROWSER = ['pretest:long'];
+const NEED_POSTGRES = ['pretest:long'];
+const POSTGRES_OF_DEBIAN = '/usr/lib/postgresql';
 const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const BUILD_INPUTS = [
@@ -54,6 +56,9 @@ if (NEED_BROWSER.includes(process.env.npm_lifecycle_event)) {
 }
 if (process.env.npm_lifecycle_event === 'pretest') {
   fetchPromtool();
+}
+if (NEED_POSTGRES.includes(process.env.npm_lifecycle_event)) {
+  requirePostgres();
 }
 if (process.env.npm_lifecycle_event === 'pretest:servers') {
   fetchOtherServers(say);
@@ -174,6 +179,27 @@ function requireBrowser() {
   const [program, ...args] = aptGet;
   run([program], [...args, 'update']);
   run([program], [...args, 'install', '-y', '--no-install-recommends', 'chromium']);
+}
+
+/** `tally relay` is tested with a real Postgres. Debian's would start a server when it is installed: it is told not to. */
+function requirePostgres() {
+  if (isOnPath('postgres') || existsSync(POSTGRES_OF_DEBIAN)) {
+    return;
+  }
+  const aptGet = isOnPath('apt-get') && aptGetAsRoot();
+  if (!aptGet) {
+    say(
+      'there is no postgres: the tests of tally relay will be left out. Install it (Debian: apt-get install postgresql).',
+    );
+    return;
+  }
+  say('no postgres found; installing it');
+  const [program, ...args] = aptGet;
+  const settings = '/etc/postgresql-common';
+  const noServer = `mkdir -p ${settings} && { [ -e ${settings}/createcluster.conf ] || echo 'create_main_cluster = false' > ${settings}/createcluster.conf; }`;
+  run([program], [...args.slice(0, -2), 'sh', '-c', noServer]);
+  run([program], [...args, 'update']);
+  run([program], [...args, 'install', '-y', '--no-install-recommends', 'postgresql']);
 }
 
 /** The clock of a Redis is moved by a small library in C that tests load into it, which works on Linux only. */

@@ -13,6 +13,9 @@ const root = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** Subpaths that only the service has: the library leads to them, for those who have both. */
 const OF_SERVICE = ['./http', './dashboard', './webhooks'];
 
+/** Optional packages that only the service's commands use. */
+const PEERS_OF_SERVICE = ['pg'];
+
 const service = {
   name: 'tally-service',
   description: `The command, HTTP API, dashboard and load test of Tally. ${root.description}`,
@@ -80,8 +83,8 @@ function stage({ name, description, entries, exports, bin, alsoNeeds, peers = {}
     },
     sideEffects: false,
     dependencies: rangesOf(needed.filter((it) => root.dependencies[it] !== undefined)),
-    peerDependencies: { ...peerDependencies, ...peers },
-    peerDependenciesMeta: { ...root.peerDependenciesMeta, ...optional(peers) },
+    peerDependencies: { ...peersOf(name, peerDependencies), ...peers },
+    peerDependenciesMeta: { ...peersOf(name, root.peerDependenciesMeta), ...optional(peers) },
   };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
@@ -95,6 +98,13 @@ function stage({ name, description, entries, exports, bin, alsoNeeds, peers = {}
 
 function rangesOf(names) {
   return Object.fromEntries(names.map((name) => [name, root.dependencies[name]]));
+}
+
+function peersOf(tarball, peers) {
+  const entries = Object.entries(peers).filter(
+    ([name]) => tarball === service.name || !PEERS_OF_SERVICE.includes(name),
+  );
+  return Object.fromEntries(entries);
 }
 
 function optional(peers) {

@@ -11,7 +11,7 @@ export type { PutOptions, Schedules } from './producers/schedules.js';
 export type { ScheduleRun } from './jobs/schedule.js';
 export type { Schedule } from './readers/read-schedules.js';
 export type { SubmitOptions } from './producers/shortcuts.js';
-export type { Submission } from './producers/submission.js';
+export type { OutcomeOptions, Submission } from './producers/submission.js';
 export type { Trace } from './producers/trace.js';
 export { createReader } from './readers/reader.js';
 export type {
@@ -43,7 +43,7 @@ export type { TellOutcomes } from './workers/tell-outcomes.js';
 export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell-schema.js';
 export type { Cell } from './redis/cell.js';
 export { defineOperation } from './operations/operation.js';
-export type { Inverse, Operation, OperationDefinition, Rejection } from './operations/operation.js';
+export type { History, Inverse, Operation, OperationDefinition, Rejection } from './operations/operation.js';
 export type { Outcome, Reason } from './operations/outcome.js';
 export { withHistory } from './operations/registry.js';
 export type { BuiltInOperation } from './operations/registry.js';

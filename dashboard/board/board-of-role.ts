@@ -7,7 +7,7 @@ import { withinTime } from '../../src/lib/timeouts.js';
 import { signedInOf } from '../access/signed-in.js';
 import { boardActions } from './board-actions.js';
 import { createBoard } from './board.js';
-import type { Deliveries } from './deliveries.js';
+import type { Deliveries, FoundDeliveries } from './deliveries.js';
 import type { ReadWorkers } from './readable-queue.js';
 import { refuseUnreachable } from './unreachable.js';
 import type { ShownQueue, ShownQueues } from './shown-queues.js';
@@ -36,9 +36,9 @@ export function boardOfRole({ redis, masters, queues, deliveries, registry, logg
     operator: createBoard(registry, 'operator', { masters, readWorkers, logger }),
   };
   let shown: readonly ShownQueue[] | undefined;
+  let sent: FoundDeliveries | undefined;
   const lookAnew = async () => {
-    const [found, sent] = await Promise.all([queues.look(), deliveries.look()]);
-    shown = found;
+    [shown, sent] = await Promise.all([queues.look(), deliveries.look()]);
     boards.viewer.show(shown, sent);
     boards.operator.show(shown, sent);
   };
@@ -47,7 +47,7 @@ export function boardOfRole({ redis, masters, queues, deliveries, registry, logg
     await (shown === undefined ? lookAnew() : withinTime(lookAnew(), LOOK_TIMEOUT_MS));
     next();
   });
-  router.use(refuseUnreachable(() => shown ?? []));
+  router.use(refuseUnreachable(() => [...(shown ?? []), ...(sent ? [sent] : [])]));
   router.use(boardActions(redis, () => shown ?? []));
   router.use((request, response, next) => {
     const board = boards[signedInOf(response)?.role ?? 'viewer'];

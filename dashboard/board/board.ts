@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 import type { Registry } from '../../src/operations/registry.js';
 import { answerWhileUnreachable, UnreachableQueue } from './unreachable.js';
 import { logPublicError } from '../errors.js';
-import type { DeliveryQueue } from '../../src/subscribers/webhooks/delivery-queue.js';
-import { ShownDeliveries } from './deliveries.js';
+import { deliveriesAdapter } from './deliveries.js';
+import type { FoundDeliveries } from './deliveries.js';
 import { ReadableQueue } from './readable-queue.js';
 import type { BoardDeps } from './readable-queue.js';
 import { SIGN_OUT_PATH } from '../access/paths.js';
@@ -16,6 +16,7 @@ import { ICON_PATH, SECTIONS } from '../page.js';
 import { refuseAction } from './refused-actions.js';
 import type { ShownQueue } from './shown-queues.js';
 import { publicErrorOf } from '../public-error.js';
+import { wordsOfShown } from './words.js';
 
 /** What stands in the menu of the board: the other pages, see `pages/page.ts`. */
 const LINKS = [
@@ -53,7 +54,7 @@ export interface Board {
   /** To be mounted at {@link BOARD_PATH}. */
   readonly app: Express;
   /** Has it show these queues, and no others; and deliveries to webhooks, where there are any. */
-  show(queues: readonly ShownQueue[], deliveries?: DeliveryQueue): void;
+  show(queues: readonly ShownQueue[], deliveries?: FoundDeliveries): void;
 }
 
 /**
@@ -86,14 +87,18 @@ export function createBoard(registry: Registry, role: DashboardRole, deps: Board
   const adapterOf = (queue: ShownQueue) =>
     queue.fault === undefined
       ? new ReadableQueue(queue, registry, role === 'viewer', deps)
-      : new UnreachableQueue(queue, registry, queue.fault);
+      : new UnreachableQueue(
+          queue.queue,
+          { boardName: queue.boardName, ...wordsOfShown(queue, registry) },
+          queue.fault,
+        );
   let shown: readonly unknown[] = [];
   return {
     app,
     show: (queues, deliveries) => {
       const all = [...queues, ...(deliveries ? [deliveries] : [])];
       if (all.length !== shown.length || all.some((queue, index) => queue !== shown[index])) {
-        const more = deliveries ? [new ShownDeliveries(deliveries, role === 'viewer')] : [];
+        const more = deliveries ? [deliveriesAdapter(deliveries, role === 'viewer')] : [];
         replaceQueues([...queues.map(adapterOf), ...more]);
         shown = all;
       }

@@ -12,7 +12,7 @@ import type { Cell } from '../../src/redis/cell.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { visible } from '../../src/web/visible.js';
+import { escapeInvisible } from '../../src/web/escape-invisible.js';
 import { isEndedByTally, failureWords, outcomeWords } from './words.js';
 
 /** A job of up to 1,000 updates stays one screen: this many of its updates are shown. */
@@ -56,13 +56,13 @@ export function describeJob(job: StoredJob, registry: Registry): ReadableJob {
 /** Of all that is shown, characters that are not seen stand as escapes. */
 function withVisible(value: unknown): unknown {
   if (typeof value === 'string') {
-    return visible(value);
+    return escapeInvisible(value);
   }
   if (Array.isArray(value)) {
     return value.map(withVisible);
   }
   return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name), withVisible(each)]))
+    ? Object.fromEntries(Object.entries(value).map(([name, each]) => [escapeInvisible(name), withVisible(each)]))
     : value;
 }
 

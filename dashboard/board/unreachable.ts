@@ -1,7 +1,5 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { Registry } from '../../src/operations/registry.js';
-import { wordsOfShown } from './words.js';
-import type { ShownQueue } from './shown-queues.js';
+import type { Queue } from 'bullmq';
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { Router } from 'express';
@@ -9,18 +7,25 @@ import { Router } from 'express';
 /** Ends its title on the board. */
 const NOT_KNOWN = ': not known';
 
+/** How the board calls a queue. */
+export interface NamedInWords {
+  readonly boardName: string;
+  readonly displayName: string;
+  readonly description: string;
+}
+
 /**
  * A queue as the board shows it while its master does not answer: without numbers and buttons, and outside of the group of
  * its partitions, whose sums don't hold it: see `groupUnreachable`. Whatever is asked of it is refused before it comes here, see `refuseUnreachable`.
  */
 export class UnreachableQueue extends BullMQAdapter {
   constructor(
-    private readonly shown: ShownQueue,
-    registry: Registry,
+    queue: Queue,
+    private readonly shown: NamedInWords,
     readonly fault: string,
   ) {
-    const { displayName, description } = wordsOfShown(shown, registry);
-    super(shown.queue, {
+    const { displayName, description } = shown;
+    super(queue, {
       displayName: displayName + NOT_KNOWN,
       description: `${fault}, and nothing is known of this queue until it does. ${description}`,
       readOnlyMode: true,
@@ -143,8 +148,14 @@ export const answerWhileUnreachable: NonNullable<BoardHooks['after']> = ({ route
 /** Asked of all queues at once: an answer without some of them would look like one of all. */
 const OF_ALL = ['/api/redis/stats', '/api/job-schedulers'];
 
+/** A queue on the board, and what is wrong with its master; undefined when it answers. */
+interface Reachable {
+  readonly boardName: string;
+  readonly fault: string | undefined;
+}
+
 /** Refuses what the board is asked about queues whose master does not answer, but for their list. */
-export function refuseUnreachable(shown: () => readonly ShownQueue[]): Router {
+export function refuseUnreachable(shown: () => readonly Reachable[]): Router {
   const router = Router({ caseSensitive: true });
   router.use('/api/queues/:queueName', (request, _response, next) => {
     const queueName = nameOutOfGroup(request.params.queueName);
@@ -158,7 +169,7 @@ export function refuseUnreachable(shown: () => readonly ShownQueue[]): Router {
   return router;
 }
 
-function requireThere(queues: readonly ShownQueue[]): void {
+function requireThere(queues: readonly Reachable[]): void {
   for (const { boardName, fault } of queues) {
     if (fault !== undefined) {
       throw MasterUnreachableError.of(boardName, fault);

@@ -16,6 +16,10 @@ const KIND_WORDS: Readonly<Record<keyof Rates['outcomes'], string>> = {
 
 /** What went in and out, and how long it took, in the last hour and day. */
 export function ratesSection({ minutes, hour, day, queues }: Overview): Html {
+  if (minutes.length === 0) {
+    return html`<h2>In and out</h2>
+      <p class="card muted">Not known: a Redis master that holds a part of it does not answer.</p>`;
+  }
   const waiting = queues.reduce((sum, { updatesWaiting }) => sum + (updatesWaiting ?? 0), 0);
   return html`<h2>In and out</h2>
     <div class="card stack">

@@ -19,6 +19,8 @@ import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 import { toMs } from '../../src/redis/server-time.js';
+import { valueWithin } from '../../src/lib/timeouts.js';
+import { MasterUnreachableError } from '../master-unreachable.js';
 import { judge } from './verdict.js';
 import type { Trouble } from './verdict.js';
 import type { Finding } from '../../src/redis/requirements.js';
@@ -54,6 +56,9 @@ const FAILURES_LOOKED = 2_000;
 
 const HOT_SHOWN = 10;
 
+/** While a master of a Cluster does not answer. */
+const READ_TIMEOUT_MS = 1_000;
+
 /** What costs more is read less often, whoever looks. */
 const EVERY_MS = { overview: 2_000, failures: 10_000, doctor: 60_000 } as const;
 
@@ -76,16 +81,23 @@ export class OverviewReader {
     const { source } = this;
     const { redis, keys, masters, registry } = source;
     const { answering, faults } = await masters.look();
-    const nowMs = toMs(await redis.time());
+    const [any] = answering;
+    if (any === undefined) {
+      throw new MasterUnreachableError(faults.join('; '));
+    }
+    const nowMs = toMs(await any.time());
+    /** Of what lies on several masters of a Cluster, some may not answer: the page, which says so, does not wait for them. */
+    const orElse = <T>(reading: Promise<T>, otherwise: T) =>
+      faults.length === 0 ? reading : valueWithin(reading, READ_TIMEOUT_MS, otherwise);
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
     const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
       reportQueues({ ...source, queues: registry.queues }),
       this.#failures.read(),
-      readProcesses(redis, keys, nowMs),
-      readRates(source, 'minute', 60, nowMs),
-      readRates(source, 'hour', 24, nowMs),
-      readHotKeys(source, nowMs, HOT_SHOWN),
-      readSchedules(source),
+      orElse(readProcesses(redis, keys, nowMs), []),
+      orElse(readRates(source, 'minute', 60, nowMs), []),
+      orElse(readRates(source, 'hour', 24, nowMs), []),
+      orElse(readHotKeys(source, nowMs, HOT_SHOWN), []),
+      orElse(readSchedules(source), []),
       ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
     ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];

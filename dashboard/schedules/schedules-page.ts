@@ -7,6 +7,7 @@ import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { signedInOf } from '../access/signed-in.js';
 import { outcomeWords } from '../board/words.js';
+import { askMasterOf } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
 import { PAGE_ASSETS } from '../page-script.js';
 import { timeAt, ZONE } from '../time.js';
@@ -14,9 +15,12 @@ import { timeAt, ZONE } from '../time.js';
 export const SCHEDULES_PATH = '/ops/schedules';
 
 /** The page of all schedules. */
-export function schedulesPage(store: Pick<Store, 'redis' | 'keys'> & { readonly registry: Registry }): RequestHandler {
+export function schedulesPage(
+  store: Pick<Store, 'redis' | 'keys' | 'masters'> & { readonly registry: Registry },
+): RequestHandler {
   return async (_request, response) => {
-    const schedules = await readSchedules(store);
+    const { masters, keys } = store;
+    const schedules = await askMasterOf(masters, keys.schedules, 'the schedules', () => readSchedules(store));
     const content = html`<p class="muted">
         Updates that are made again and again, each run once; times are those of ${ZONE}. They are put, paused and
         removed by

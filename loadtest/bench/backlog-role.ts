@@ -5,8 +5,7 @@ import { createProducer, createWorker } from '../../src/index.js';
 import type { TallyWorker } from '../../src/index.js';
 import { DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { keyName } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 /** What an update costs at one size of the backlog. */
 export interface BacklogCost {

@@ -1,20 +1,6 @@
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../../src/index.js';
-import type { RunningRole } from './role-process.js';
-import type { Role, RoleTask } from './roles.js';
-
-/** The sides of {@link measureCluster}: as the others, but they say what processor time they took. */
-export type SpreadRole =
-  | {
-      readonly role: 'spread-producer';
-      readonly updates: number;
-      readonly keys: number;
-      readonly partitions: number | undefined;
-      readonly maxBatch: number;
-      /** Keys that share a hash tag; 1 when they have none. */
-      readonly keysOfATag: number;
-    }
-  | { readonly role: 'spread-worker'; readonly updates: number; readonly partitions: number | undefined };
+import type { Role, RoleTask, RunningRole } from './roles.js';
 
 /** Microseconds of processor time for each update. Compiling the code is a part of it, a small one of many updates. */
 export interface SpreadFound {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { readReceipts, readUsed, sum } from './cluster-cost.js';
 import { spreadKey } from './cluster-roles.js';
 import type { SpreadFound } from './cluster-roles.js';

@@ -6,8 +6,7 @@ import { JobEnds } from '../plain-bullmq/job-ends.js';
 import { openPlainQueue } from '../plain-bullmq/queue.js';
 import type { Percentiles } from './latency.js';
 import { keyName } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 type LatencyTask = Extract<RoleTask, { role: 'plain-latency' | 'tally-latency' }>;
 

@@ -2,19 +2,12 @@ import { runTallyBacklog } from './backlog-role.js';
 import { runSpreadProducer, runSpreadWorker } from './cluster-roles.js';
 import { runHttpLoad } from './http/load.js';
 import { runPlainHttpServer } from './http/plain-server.js';
-import type { RoleMessage, RoleOrder, RoleTask } from './roles.js';
+import type { RoleMessage, RoleOrder, RoleTask, RunningRole } from './roles.js';
 import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
 import { runPlainLatency, runTallyLatency } from './latency-roles.js';
 import { runPlainMixProducer, runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
 import { runEvalshaCaller } from './with-evalsha.js';
 import { runTallyMixProducer, runTallyProducer, runTallyWorker } from './with-tally.js';
-
-/** A running role. */
-export interface RunningRole<Order = unknown> {
-  /** Does what the order says, and resolves with what it found. */
-  work(order: Order): Promise<unknown>;
-  close(): Promise<void>;
-}
 
 // The benchmark may end early, even before this process has begun.
 process.on('disconnect', () => process.exit(1));

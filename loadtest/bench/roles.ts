@@ -2,7 +2,6 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { SpreadRole } from './cluster-roles.js';
 import type { Increments } from './workload.js';
 
 /** What a process of the benchmark does. Producers and workers each have one of their own, as in production. */
@@ -58,7 +57,27 @@ type BacklogRole = Sized & {
   readonly concurrency: number;
 };
 
+/** The sides of the comparison of one server and a Cluster: as the others, but they say what processor time they took. */
+type SpreadRole =
+  | {
+      readonly role: 'spread-producer';
+      readonly updates: number;
+      readonly keys: number;
+      readonly partitions: number | undefined;
+      readonly maxBatch: number;
+      /** Keys that share a hash tag; 1 when they have none. */
+      readonly keysOfATag: number;
+    }
+  | { readonly role: 'spread-worker'; readonly updates: number; readonly partitions: number | undefined };
+
 export type RoleTask = Role & { readonly redisUrl: string };
+
+/** A running role. */
+export interface RunningRole<Order = unknown> {
+  /** Does what the order says, and resolves with what it found. */
+  work(order: Order): Promise<unknown>;
+  close(): Promise<void>;
+}
 
 /** What a process says to the benchmark. */
 export type RoleMessage = { readonly ready: true } | { readonly done: Done };

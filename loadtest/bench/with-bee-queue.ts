@@ -6,8 +6,7 @@ import { drawIncrements } from './draw.js';
 import type { Increment } from './draw.js';
 import { INCREMENT } from '../plain-bullmq/scripts.js';
 import type { Limit } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 const BULK = 1_000;
 

@@ -2,8 +2,7 @@ import { Redis } from 'ioredis';
 import { drawIncrements } from './draw.js';
 import { INCREMENT } from '../plain-bullmq/scripts.js';
 import type { Limit } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 const PIPELINE = 256;
 const IN_FLIGHT = 4;

@@ -11,8 +11,7 @@ import type { Reach } from './completed.js';
 import { drawIncrements, drawMix } from './draw.js';
 import type { Draw, Increment } from './draw.js';
 import type { Limit } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 /** Jobs in one `addBulk`, the fastest way into plain BullMQ. */
 const BULK = 1_000;

@@ -6,8 +6,7 @@ import type { Reach } from './completed.js';
 import { drawIncrements, drawMix } from './draw.js';
 import type { Draw } from './draw.js';
 import type { Limit } from './workload.js';
-import type { RunningRole } from './role-process.js';
-import type { RoleTask } from './roles.js';
+import type { RoleTask, RunningRole } from './roles.js';
 
 const CALLERS = 1_000;
 const logger = pino({ level: 'error' }, pino.destination(2));

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { readSetting } from '../../src/doctor/read-setting.js';
 import { ConfigurationError } from '../../src/errors.js';
 import type { Operation } from '../../src/operations/operation.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
@@ -15,7 +16,7 @@ import { Cells } from './cells.js';
 import { Ledger } from './ledger.js';
 import type { LiveView } from './live-view.js';
 import { compareWith, readBaseline } from './baseline.js';
-import { readFsync, readMachine } from './machine.js';
+import { readMachine } from './machine.js';
 import { plainTarget } from './plain/target-plain.js';
 import type { Plan } from './plan.js';
 import { requireApiHere, requireMastersHere, requireRedisHere } from './remote.js';
@@ -79,7 +80,7 @@ export async function runLoad(plan: Plan, place: () => Place, deps: LoadDeps): P
     if (!plan.self && !plan.allowRemote) {
       requireMastersHere(redis);
     }
-    const machine = readMachine(facts, await readFsync(redis));
+    const machine = readMachine(facts, await readSetting(redis, 'appendfsync'));
     deps.view.say(`the cells of this load are load:${runId}:…, and removed at its end`);
     const { keys } = store;
     const tally = await runTally({ plan, runId, setUp, redis, keys, ...deps });

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { z } from 'zod';
-import type { RedisClient } from '../../src/redis/connection.js';
 import type { ServerFacts } from '../../src/redis/requirements.js';
 import type { Machine } from './result.js';
 
@@ -31,14 +30,4 @@ export function readMachine(facts: ServerFacts, appendFsync: string | undefined)
       clients,
     },
   };
-}
-
-/** @returns undefined where the user may not ask, or a provider does not tell */
-export async function readFsync(redis: RedisClient): Promise<string | undefined> {
-  try {
-    const [, value] = await redis.config('GET', 'appendfsync');
-    return value;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { HeardRedis } from '../../src/redis/hear-streams.js';
+import { GuardedRedis } from '../../src/redis/guard-streams.js';
 import { readTarget } from '../../src/redis/target.js';
 import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
 
@@ -9,5 +9,5 @@ export function connectPlainly(target: RedisTarget, options: ServerOptions): Red
   if (server.nodes !== undefined) {
     throw new TypeError('the plain side knows no Cluster');
   }
-  return new HeardRedis({ ...server, ...options });
+  return new GuardedRedis({ ...server, ...options });
 }

@@ -17,7 +17,7 @@ import { Room } from './admission/room.js';
 import { Turns } from './admission/turns.js';
 import { basePathSchema } from '../web/base-path.js';
 import { Drain } from '../web/drain.js';
-import { openTold } from './open-told.js';
+import { openOutcomes } from './open-outcomes.js';
 import { webhookOptionsSchema } from '../subscribers/webhooks/webhook-options.js';
 import type { WebhookOptions } from '../subscribers/webhooks/webhook-options.js';
 
@@ -112,7 +112,7 @@ export function createApi(options: ApiOptions): Api {
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
   const { namespace } = producing;
-  const told = redis.isCluster ? undefined : openTold({ store, registry, namespace, webhooks: webhookOptions });
+  const told = redis.isCluster ? undefined : openOutcomes({ store, registry, namespace, webhooks: webhookOptions });
   return {
     app: createApp({
       ...store,

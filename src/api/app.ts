@@ -26,10 +26,10 @@ import { failuresEndpoints } from './failures.js';
 import type { FailuresDeps } from './failures.js';
 import { operationsEndpoints } from './operations.js';
 import { asyncApiEndpoint } from './asyncapi.js';
-import { COME_AGAIN } from './event-stream.js';
+import { RECONNECT_LATER } from './event-stream.js';
 import { outcomesEndpoint } from './outcomes.js';
 import type { OutcomesDeps } from './outcomes.js';
-import { OUTCOMES_PATH, orToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
+import { OUTCOMES_PATH, acceptToken, outcomesTokensEndpoint } from './outcomes-tokens.js';
 import { webhooksEndpoints } from './webhooks.js';
 import type { WebhooksDeps } from './webhooks.js';
 import { enterBasePath } from '../web/base-path.js';
@@ -110,7 +110,7 @@ export function createApp(deps: AppDeps): Express {
   app.get(OUTCOMES_PATH, sendAwayWhenStopping(deps.drain));
   app.options('/v1/events', answerHandshake);
   app.use('/v1', refuseWhenStopping(deps.drain));
-  app.use('/v1', orToken(deps, deps.mayStay, deps.authorize), refuseMetricsOnly);
+  app.use('/v1', acceptToken(deps, deps.mayStay, deps.authorize), refuseMetricsOnly);
   app.use(routerOf(endpoints));
   app.use(docsPage());
   if (deps.metrics !== undefined) {
@@ -194,7 +194,7 @@ const forbidCaching: RequestHandler = (_request, response, next) => {
 function sendAwayWhenStopping(drain: Drain): RequestHandler {
   return (_request, response, next) => {
     if (drain.begun) {
-      response.set('Connection', 'close').type('text/event-stream').send(COME_AGAIN);
+      response.set('Connection', 'close').type('text/event-stream').send(RECONNECT_LATER);
     } else {
       next();
     }

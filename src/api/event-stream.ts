@@ -78,4 +78,4 @@ export function eventText(event: string, cursor: string, data: string): string {
 }
 
 /** What a server that is stopping answers: any status but 200 would make browsers give up. */
-export const COME_AGAIN = `retry: ${RECONNECT_MS}\n\n`;
+export const RECONNECT_LATER = `retry: ${RECONNECT_MS}\n\n`;

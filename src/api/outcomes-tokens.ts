@@ -80,7 +80,7 @@ export function outcomesTokensEndpoint({ redis, keys, timeoutMs }: TokenDeps): E
 }
 
 /** Lets a request to follow outcomes in that comes with a token, as far as its maker could go; all others are for `authorize`. */
-export function orToken(
+export function acceptToken(
   deps: TokenDeps,
   mayStay: (response: Response) => Promise<boolean>,
   authorize: RequestHandler,

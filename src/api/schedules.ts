@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { rhythmShape } from '../producers/check-schedule.js';
+import { recurrenceShape } from '../producers/check-schedule.js';
 import type { ScheduleRequest } from '../producers/check-schedule.js';
 import type { Schedule } from '../readers/read-schedules.js';
 import { checkUpdate } from '../operations/update.js';
@@ -20,7 +20,7 @@ const JSON_TYPE = 'application/json';
 
 const scheduleAnswer = z.object({
   id: z.string(),
-  cron: rhythmShape.cron,
+  cron: recurrenceShape.cron,
   timeZone: z.string().optional(),
   everyMs: z.int().optional(),
   update: z.object({ operation: z.string(), params: z.unknown() }),

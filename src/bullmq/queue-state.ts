@@ -19,7 +19,7 @@ export async function countJobs<Sets extends JobSet>(
 }
 
 /** What somebody has set for all workers of a queue. */
-export interface QueueBrakes {
+export interface QueueLimits {
   /** Then no worker takes a job of it. */
   readonly isPaused: boolean;
   /** So many jobs are taken in this time at most; undefined when there is no such limit. */
@@ -29,7 +29,7 @@ export interface QueueBrakes {
 }
 
 /** What stops or slows a queue down on purpose, in one command. */
-export async function readBrakes(redis: RedisClient, place: QueuePlace): Promise<QueueBrakes> {
+export async function readQueueLimits(redis: RedisClient, place: QueuePlace): Promise<QueueLimits> {
   const fields = ['paused', 'max', 'duration', 'concurrency'];
   const [paused, max, duration, concurrency] = await redis.hmget(queueSettingsKey(place), ...fields);
   return {

@@ -5,7 +5,7 @@ import { jobSetKey } from './queue-keys.js';
 import type { QueuePlace } from './queue-keys.js';
 
 /** When a scheduler of BullMQ's makes its jobs. */
-export interface Rhythm {
+export interface Recurrence {
   readonly cron?: string | undefined;
   readonly timeZone?: string | undefined;
   readonly everyMs?: number | undefined;
@@ -25,7 +25,7 @@ export function tickOf({ id = '', repeatJobKey }: Pick<Job, 'id' | 'repeatJobKey
 }
 
 /** As BullMQ's functions take it. */
-export function repeatOptionsOf({ cron, timeZone, everyMs }: Rhythm) {
+export function repeatOptionsOf({ cron, timeZone, everyMs }: Recurrence) {
   return cron === undefined
     ? { every: everyMs ?? 0 }
     : { pattern: cron, ...(timeZone !== undefined && { tz: timeZone }) };

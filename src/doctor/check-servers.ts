@@ -1,11 +1,11 @@
 import type { Node } from '../redis/connect-once.js';
 import { judgeServer, mergeFindings } from '../redis/requirements.js';
 import type { Finding } from '../redis/requirements.js';
-import { mayCall } from './missing-acl.js';
 import { readServerFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import { count, fault, ok, warning } from './finding.js';
 import { judgeDefaultUser } from './judge-default-user.js';
+import { readSetting } from './read-setting.js';
 
 /** What Tally is told to wait for, and how the servers are reached. */
 export interface Expected {
@@ -102,13 +102,6 @@ function judgeFsync(value: string | undefined): Finding {
 }
 
 const COVERAGE = 'cluster-require-full-coverage';
-
-/** @returns undefined where this user may not ask */
-async function readSetting(redis: Node['redis'], name: string): Promise<string | undefined> {
-  const may = await mayCall(redis, [['CONFIG', 'GET', name]]).catch(() => [false]);
-  const reply = may?.[0] === false ? undefined : await redis.config('GET', name).catch(() => undefined);
-  return (reply as [string, string] | undefined)?.[1];
-}
 
 function judgeCoverage(value: string | undefined): Finding {
   if (value === undefined) {

@@ -1,13 +1,17 @@
 import { createRegistry } from '../operations/registry.js';
 import type { Operation } from '../operations/operation.js';
-import type { PartitionCount } from '../layout/layout.js';
+import type { Layout, PartitionCount } from '../layout/layout.js';
+import { createKeys } from '../redis/keys.js';
+import type { Keys } from '../redis/keys.js';
 import { withoutUser } from '../redis/refusal.js';
 import type { Finding } from '../redis/requirements.js';
 import type { RedisTarget } from '../redis/target.js';
+import { NEEDS } from './acl-needs.js';
+import type { Role } from './acl-needs.js';
 import { checkRights } from './check-acl.js';
 import type { RightsOptions } from './check-acl.js';
 import { checkClocks } from './check-clocks.js';
-import { checkOthers } from './check-foreign-workers.js';
+import { checkForeignWorkers } from './check-foreign-workers.js';
 import { checkForms } from './check-forms.js';
 import { checkOutcomes } from './check-outcomes.js';
 import { checkPartitions } from './check-partitions.js';
@@ -17,10 +21,11 @@ import { checkScripts } from './check-scripts.js';
 import { checkServers } from './check-servers.js';
 import { checkSubscribers } from './check-subscribers.js';
 import { findMasters } from './find-masters.js';
-import { fault, ok } from './finding.js';
+import { fault } from './finding.js';
 import { judgeTls } from './judge-tls.js';
 import { layoutsOf } from './layouts.js';
 import type { Masters } from './masters.js';
+import { unlessForbidden } from './unless-forbidden.js';
 
 /** Each answer that is waited for longer is as good as none. */
 const TIMEOUT_MS = 5_000;
@@ -58,30 +63,33 @@ export async function examine(examination: Examination): Promise<Finding[]> {
 
 async function checkMasters(examination: Examination, masters: Masters): Promise<Finding[]> {
   const { nodes, isCluster } = masters;
-  if (nodes.length === 0) {
+  const [first] = nodes;
+  if (first === undefined) {
     return [];
   }
-  const { partitions, replicasToConfirm = 0, confirmOnDisk = false, operations } = examination;
+  const { role, partitions, replicasToConfirm = 0, confirmOnDisk = false, operations } = examination;
   const layouts = layoutsOf(masters, { ...examination, partitions });
   const registry = createRegistry(operations);
   const { queues } = registry;
+  const reads = readsOf(layouts.configured, createKeys(examination));
   const checks: [string, () => Promise<Finding[]>][] = [
     ['server', () => checkServers(nodes, { isCluster, replicasToConfirm, confirmOnDisk })],
-    ['scripts', () => checkScripts(nodes, isCluster, registry)],
+    ['scripts', () => (loadsScripts(role) ? checkScripts(nodes, isCluster, registry) : Promise.resolve([]))],
     ['clock', () => checkClocks(nodes)],
-    ['processes', () => unlessForbidden('processes', checkProcesses(masters, examination))],
+    ['processes', () => checkProcesses(masters, examination)],
     ['partitions', () => checkPartitions(masters, layouts, queues)],
-    ['queues', () => unlessForbidden('queues', checkQueues(masters, layouts, queues))],
-    ['other programs', () => unlessForbidden('other programs', checkOthers(masters, layouts, queues))],
-    ['forms', () => unlessForbidden('forms', checkForms(masters, layouts, queues))],
-    ['outcomes', () => unlessForbidden('outcomes', checkOutcomes(masters, layouts, queues))],
-    ['subscribers', () => unlessForbidden('subscribers', checkSubscribers(masters, examination))],
+    ['queues', () => checkQueues(masters, layouts, queues)],
+    ['other programs', () => checkForeignWorkers(masters, layouts, queues)],
+    ['forms', () => checkForms(masters, layouts, queues)],
+    ['outcomes', () => checkOutcomes(masters, layouts, queues)],
+    ['subscribers', () => checkSubscribers(masters, examination)],
     ['permissions', () => checkRights(nodes, examination)],
   ];
   const findings: Finding[] = [];
   for (const [subject, check] of checks) {
     try {
-      findings.push(...(await check()));
+      const calls = reads[subject];
+      findings.push(...(await (calls ? unlessForbidden(subject, { redis: first.redis, calls }, check) : check())));
       if (findings.some(({ level, subject: what }) => level === 'error' && what === 'mode')) {
         break; // it is another kind of server than the rest asks for
       }
@@ -92,15 +100,32 @@ async function checkMasters(examination: Examination, masters: Masters): Promise
   return findings;
 }
 
-/** What the rights of its user keep doctor from looking at is not wrong. */
-async function unlessForbidden(subject: string, checking: Promise<Finding[]>): Promise<Finding[]> {
-  try {
-    return await checking;
-  } catch (error) {
-    const { message } = error as Error;
-    if (!message.startsWith('NOPERM')) {
-      throw error;
-    }
-    return [ok(subject, `can't be checked: ${withoutUser(message)}`)];
-  }
+/** Whether that is needed for what the user is for. */
+function loadsScripts(role: Role | undefined): boolean {
+  return role === undefined || NEEDS[role].some(({ commands }) => commands.includes('SCRIPT|LOAD'));
+}
+
+/** What it takes to make the checks that some users may not make. */
+function readsOf({ partitions: [first] }: Layout, keys: Keys): Readonly<Record<string, readonly string[][]>> {
+  const queue = `${first.prefix}:tally-doctor`;
+  const partitions = ['SMEMBERS', keys.partitionCounts];
+  return {
+    processes: [['HGETALL', keys.processes]],
+    partitions: [partitions, ['LLEN', queue], ['ZCARD', queue]],
+    queues: [
+      partitions,
+      ...['LLEN', 'ZCARD'].map((command) => [command, queue]),
+      ...['LRANGE', 'ZRANGE', 'ZCOUNT', 'ZRANGEBYSCORE'].map((command) => [command, queue, '0', '0']),
+      ...['HMGET', 'LINDEX'].map((command) => [command, queue, '0']),
+    ],
+    'other programs': [['CLIENT', 'LIST'], partitions],
+    forms: [partitions, ['ZRANGE', queue, '0', '0'], ['HGET', queue, 'data']],
+    outcomes: [partitions, ['HMGET', queue, 'jobs']],
+    subscribers: [
+      ['XINFO', 'GROUPS', keys.outcomes],
+      ['XREVRANGE', keys.outcomes, '+', '-'],
+      ['HMGET', keys.outcomeGroup('tally-doctor'), 'number'],
+      ['LLEN', keys.deadOutcomes('tally-doctor')],
+    ],
+  };
 }

@@ -8,7 +8,7 @@ import { describeTarget } from '../redis/target.js';
 import type { ClusterTarget, RedisTarget } from '../redis/target.js';
 import { count, fault, ok, warning } from './finding.js';
 import { judgeState, judgeTopology } from './judge-cluster.js';
-import { nothing } from './masters.js';
+import { noMasters } from './masters.js';
 import type { Masters } from './masters.js';
 
 /** Asks the nodes that the URL names for the others. */
@@ -24,7 +24,7 @@ export async function findClusterMasters(
   const failed = tried.flatMap((result) => (result.status === 'rejected' ? [(result.reason as Error).message] : []));
   const [first] = reached;
   if (first === undefined) {
-    return nothing(failed.map((message) => fault('connection', message)));
+    return noMasters(failed.map((message) => fault('connection', message)));
   }
   const findings: Finding[] = [
     ok('connection', describeNodes(target, options)),
@@ -36,7 +36,7 @@ export async function findClusterMasters(
   } catch (error) {
     close(reached);
     const { message } = error as Error;
-    return nothing([
+    return noMasters([
       ...findings,
       fault('mode', message.includes('cluster support disabled') ? `${first.address}: ${NO_CLUSTER}` : message),
     ]);

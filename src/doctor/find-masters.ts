@@ -6,7 +6,7 @@ import type { RedisTarget, ServerOptions } from '../redis/target.js';
 import { findClusterMasters } from './find-cluster-masters.js';
 import { fault, ok } from './finding.js';
 import { judgeSentinels } from './judge-sentinels.js';
-import { nothing } from './masters.js';
+import { noMasters } from './masters.js';
 import type { Masters } from './masters.js';
 
 /** Looks for the masters itself, since a connection of Tally's waits for a Cluster in which something is wrong. */
@@ -36,7 +36,7 @@ async function findServer(
       findings: [ok('connection', description), ...findings],
     };
   } catch (error) {
-    return nothing([fault('connection', (error as Error).message), ...findings]);
+    return noMasters([fault('connection', (error as Error).message), ...findings]);
   }
 }
 
@@ -46,6 +46,6 @@ async function findMasterBySentinels(target: RedisTarget, options: ServerOptions
   const findings = judgeSentinels(answers);
   const master = answers.find((answer) => answer.master !== undefined)?.master;
   return master === undefined
-    ? nothing([fault('connection', `${describeTarget(target)}: no Sentinel names a master`), ...findings])
+    ? noMasters([fault('connection', `${describeTarget(target)}: no Sentinel names a master`), ...findings])
     : findServer(describeTarget(target), { ...direct, ...master }, timeoutMs, findings);
 }

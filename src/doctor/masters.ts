@@ -11,6 +11,6 @@ export interface Masters {
 }
 
 /** What is left when no master can be reached. */
-export function nothing(findings: readonly Finding[]): Masters {
+export function noMasters(findings: readonly Finding[]): Masters {
   return { nodes: [], findings, isCluster: false, masterOf: () => undefined };
 }

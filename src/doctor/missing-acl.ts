@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/connection.js';
 import { NEEDS, patternsOf } from './acl-needs.js';
 import type { Role, RuleOptions } from './acl-needs.js';
 
@@ -62,7 +63,10 @@ export async function findMissing(
 }
 
 /** Whether the user of a connection may make these calls; undefined when the server can't tell. */
-export async function mayCall(redis: Redis, calls: readonly (readonly string[])[]): Promise<boolean[] | undefined> {
+export async function mayCall(
+  redis: RedisClient,
+  calls: readonly (readonly string[])[],
+): Promise<boolean[] | undefined> {
   const answers = (await redis.eval(ASK, 0, JSON.stringify(calls))) as string;
   return answers === 'unknown' ? undefined : Array.from(answers, (answer) => answer === '1');
 }

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { RedisClock } from '../redis/clock.js';
-import { connectPatiently, connectPromptly } from '../redis/connection.js';
+import { connectPatiently, connectPromptly } from '../redis/connect.js';
 import type { Connection } from '../redis/connection.js';
 import { createKeys } from '../redis/keys.js';
 import type { Keys, Namespace } from '../redis/keys.js';

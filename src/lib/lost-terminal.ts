@@ -7,7 +7,7 @@ const STREAMS = [0, 1, 2];
  * end it in the midst of its work. And at its exit Node 20 gives each terminal that it began with its first settings back; with
  * one that is closed it fails an assertion of its own there, and spins for ever instead of ending.
  */
-export function bearLostTerminal(): void {
+export function tolerateLostTerminal(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', () => undefined);
   }

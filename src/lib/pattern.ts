@@ -2,7 +2,7 @@
  * Whether a text fits a pattern as a whole. `*` stands for any text, also for none; every other character stands for
  * itself. Not a regular expression, so no pattern is slow.
  */
-export function fits(pattern: string, text: string): boolean {
+export function matchesPattern(pattern: string, text: string): boolean {
   const [start = '', ...parts] = pattern.split('*');
   const end = parts.pop();
   if (end === undefined) {

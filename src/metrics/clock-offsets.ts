@@ -1,6 +1,6 @@
-import { Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Gauge, Registry } from 'prom-client';
 import type { RedisClock } from '../redis/clock.js';
+import { newGauge } from './prom-client.js';
 
 /** Shows how far the clocks of this machine and of Redis are apart, whoever in the process asks Redis for its time. */
 export class ClockOffsets {
@@ -8,7 +8,7 @@ export class ClockOffsets {
   readonly #clocks = new Set<RedisClock>();
 
   constructor(register: Registry) {
-    this.#gauge = new Gauge({
+    this.#gauge = newGauge({
       name: 'tally_redis_clock_offset_seconds',
       help: 'How far the clock of Redis, or of a master of a Cluster, is ahead of that of the machine of this process.',
       labelNames: ['node'],

@@ -1,5 +1,5 @@
-import { Counter, Histogram } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Histogram, Registry } from 'prom-client';
+import { newCounter, newHistogram } from './prom-client.js';
 
 /** From an update that is queued at once to a request that waits for its outcome, for 30 s at most. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -21,20 +21,20 @@ export class HttpMetrics {
 
   constructor(register: Registry) {
     const registers = [register];
-    this.#requests = new Counter({
+    this.#requests = newCounter({
       name: 'tally_http_requests_total',
       help: 'Requests that the API of this process answered, by route and status; aborted where the client left before.',
       labelNames: ['method', 'route', 'status'],
       registers,
     });
-    this.#seconds = new Histogram({
+    this.#seconds = newHistogram({
       name: 'tally_http_request_duration_seconds',
       help: 'From the arrival of a request until it was answered, with the time that it waited for outcomes.',
       labelNames: ['method', 'route'],
       buckets: SECONDS,
       registers,
     });
-    this.#refused = new Counter({
+    this.#refused = newCounter({
       name: 'tally_http_updates_refused_total',
       help: 'Updates that the API of this process refused, by the code of the problem; one for a request whose body it did not read.',
       labelNames: ['reason'],

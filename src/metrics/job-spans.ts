@@ -87,7 +87,7 @@ function startSpan(
  * The same, but a job whose metadata someone has spoilt by hand is in no trace. BullMQ would else fail to take it, again
  * and again.
  */
-export function forgiving({ tracer, contextManager, meter }: Telemetry): Telemetry {
+export function tolerateBrokenMetadata({ tracer, contextManager, meter }: Telemetry): Telemetry {
   return {
     tracer,
     ...(meter && { meter }),

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Gauge } from 'prom-client';
 import { z } from 'zod';
 import type { Operation } from '../operations/operation.js';
 import { openStore } from '../layout/store.js';
@@ -12,11 +12,13 @@ import { OutcomeGauges } from './outcome-gauges.js';
 import { ClockOffsets } from './clock-offsets.js';
 import { HttpMetrics } from './http-metrics.js';
 import { RedisGauges } from './redis-gauges.js';
+import { RelayMetrics } from './relay-metrics.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
 import { WorkerMetrics } from './worker-metrics.js';
+import { collectDefaultMetrics, newGauge, newRegistry } from './prom-client.js';
 
 export interface MetricsOptions {
   /**
@@ -59,7 +61,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 }
 
 export class Metrics {
-  readonly #register = new Registry();
+  readonly #register = newRegistry();
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
   readonly #outcomes: OutcomeGauges | undefined;
@@ -74,6 +76,8 @@ export class Metrics {
   readonly refusals: RefusalCounter;
   /** @internal what subscribers count with */
   readonly subscribers: SubscriberMetrics;
+  /** @internal what a relay counts with */
+  readonly relay: RelayMetrics;
   /** @internal what the API answers */
   readonly http: HttpMetrics;
   /** @internal what the API turns away */
@@ -81,15 +85,16 @@ export class Metrics {
 
   /** @internal use {@link createMetrics} */
   constructor(options: z.output<typeof optionsSchema>) {
-    collectDefaultMetrics({ register: this.#register });
+    collectDefaultMetrics(this.#register);
     this.updates = new UpdateCounters(this.#register);
     this.jobs = new WorkerMetrics(this.#register, this.updates);
     this.refusals = new RefusalCounter(this.#register);
     this.subscribers = new SubscriberMetrics(this.#register);
+    this.relay = new RelayMetrics(this.#register);
     this.clocks = new ClockOffsets(this.#register);
     this.http = new HttpMetrics(this.#register);
     this.turnedAway = new TurnedAwayCounter(this.#register);
-    this.#lost = new Gauge({
+    this.#lost = newGauge({
       name: 'tally_installation_lost',
       help: 'Whether Redis has lost what Tally kept in it, as this process, or its data folder, remembers it, 1 or 0.',
       registers: [this.#register],

@@ -1,24 +1,24 @@
-import { Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Gauge, Registry } from 'prom-client';
 import { readGroups } from '../jobs/told-groups.js';
 import type { GroupReading } from '../jobs/told-groups.js';
 import type { Store } from '../layout/store.js';
-import { shared } from '../lib/shared.js';
+import { coalesce } from '../lib/coalesce.js';
 import { valueWithin } from '../lib/timeouts.js';
+import { newGauge } from './prom-client.js';
 
 const READ_TIMEOUT_MS = 1_500;
 
 /** The gauges of groups of subscribers, read when they are asked for. None while outcomes are not told. */
 export class OutcomeGauges {
   readonly #gauges: readonly (readonly [Gauge<'group'>, (group: GroupReading) => number])[];
-  readonly #readOnce = shared(() => this.#read());
+  readonly #readOnce = coalesce(() => this.#read());
 
   constructor(
     register: Registry,
     private readonly store: Pick<Store, 'redis' | 'keys' | 'logger'>,
   ) {
     const gauge = (name: string, help: string, read: (group: GroupReading) => number) =>
-      [new Gauge({ name, help, labelNames: ['group'], registers: [register] }), read] as const;
+      [newGauge({ name, help, labelNames: ['group'], registers: [register] }), read] as const;
     this.#gauges = [
       gauge('tally_outcomes_lag_updates', 'Updates told that a group was not given yet.', ({ lag }) => lag),
       gauge(

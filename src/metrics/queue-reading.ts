@@ -1,12 +1,12 @@
 import {
   countCompletedSince,
   countJobs,
-  readBrakes,
+  readQueueLimits,
   readFirstFailure,
   readLongestWaiting,
   sampleWaiting,
 } from '../bullmq/queue-state.js';
-import type { QueueBrakes, WaitingJob } from '../bullmq/queue-state.js';
+import type { QueueLimits, WaitingJob } from '../bullmq/queue-state.js';
 import type { QueuePlace } from '../bullmq/queue-keys.js';
 import { parseStored } from '../bullmq/stored-job.js';
 import { keptForMs, readKept } from '../jobs/kept-outcomes.js';
@@ -21,7 +21,7 @@ type JobState = (typeof JOB_STATES)[number];
 const PACE_MS = 60_000;
 
 /** What is read of a queue, or of one partition of it. */
-export interface QueueReading extends QueueBrakes {
+export interface QueueReading extends QueueLimits {
   readonly jobs: Readonly<Record<JobState, number>>;
   /** How many updates wait: exact for up to five jobs, else by a sample of them. */
   readonly updatesWaiting: number;
@@ -47,7 +47,7 @@ export async function readQueue(
   const place = { prefix, queue };
   const [{ waiting, prioritized, ...jobs }, brakes, oldest, kept] = await Promise.all([
     countJobs(redis, place, ['waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed']),
-    readBrakes(redis, place),
+    readQueueLimits(redis, place),
     readLongestWaiting(redis, place),
     readKept(redis, place, 'completed'),
   ]);
@@ -85,8 +85,8 @@ export interface QueueSummary {
   /** Undefined when it depends on a partition that was not read: one that is paused is enough. */
   readonly isPaused: boolean | undefined;
   /** The tightest of those partitions that were read and have one. */
-  readonly rateLimit: QueueBrakes['rateLimit'];
-  readonly concurrency: QueueBrakes['concurrency'];
+  readonly rateLimit: QueueLimits['rateLimit'];
+  readonly concurrency: QueueLimits['concurrency'];
   /** Of those that were read; undefined when no job waits there and one was not read. */
   readonly oldestWaitingAgeMs: number | undefined;
   readonly oldestFailedAgeMs: number | undefined;
@@ -124,7 +124,7 @@ export function summarize(readings: readonly (QueueReading | undefined)[]): Queu
   };
 }
 
-type RateLimit = NonNullable<QueueBrakes['rateLimit']>;
+type RateLimit = NonNullable<QueueLimits['rateLimit']>;
 
 function slowest(limits: readonly RateLimit[]): RateLimit | undefined {
   return [...limits].sort((one, other) => jobsPerSecond(one) - jobsPerSecond(other))[0];

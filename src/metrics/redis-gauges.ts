@@ -1,11 +1,11 @@
-import { Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
-import { shared } from '../lib/shared.js';
+import type { Gauge, Registry } from 'prom-client';
+import { coalesce } from '../lib/coalesce.js';
 import { valueWithin } from '../lib/timeouts.js';
 import type { ClockOffsets } from './clock-offsets.js';
 import { drainSeconds, jobsPerSecond } from './queue-reading.js';
 import { readRedis } from './redis-reading.js';
 import type { NodeReading, ReadFrom, RedisReading } from './redis-reading.js';
+import { newGauge } from './prom-client.js';
 
 /** Prometheus gives up after 10 s by default; the counters of the process should reach it in any case. */
 const READ_TIMEOUT_MS = 2_000;
@@ -96,7 +96,7 @@ export class RedisGauges {
   readonly #jobs: Gauge<'queue' | 'state'>;
   readonly #ofNodes: readonly [Gauge<'node'>, Shown<NodeReading>['value']][];
   readonly #ofQueues: readonly [Gauge<'queue'>, Shown<QueueRow>['value']][];
-  readonly #readOnce = shared(() => this.#read());
+  readonly #readOnce = coalesce(() => this.#read());
 
   constructor(
     register: Registry,
@@ -104,22 +104,22 @@ export class RedisGauges {
     private readonly clocks: ClockOffsets,
   ) {
     const registers = [register];
-    this.#up = new Gauge({
+    this.#up = newGauge({
       name: 'tally_redis_up',
       help: 'Whether Redis answered this scrape, in a Cluster every master of it, 1 or 0.',
       registers,
     });
-    this.#jobs = new Gauge({
+    this.#jobs = newGauge({
       name: 'tally_jobs',
       help: 'Jobs of a queue by their state.',
       labelNames: ['queue', 'state'],
       registers,
     });
     this.#ofNodes = Object.entries(OF_NODES).map(([name, { help, value }]) => {
-      return [new Gauge({ name, help, registers, labelNames: ['node'] }), value];
+      return [newGauge({ name, help, registers, labelNames: ['node'] }), value];
     });
     this.#ofQueues = Object.entries(OF_QUEUES).map(([name, { help, value }]) => {
-      return [new Gauge({ name, help, registers, labelNames: ['queue'] }), value];
+      return [newGauge({ name, help, registers, labelNames: ['queue'] }), value];
     });
   }
 

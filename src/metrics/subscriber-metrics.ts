@@ -1,5 +1,5 @@
-import { Counter } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
+import { newCounter } from './prom-client.js';
 
 /** Counts what the subscribers of a process do. */
 export class SubscriberMetrics {
@@ -7,13 +7,13 @@ export class SubscriberMetrics {
   readonly #gaps: Counter<'group'>;
 
   constructor(register: Registry) {
-    this.#events = new Counter({
+    this.#events = newCounter({
       name: 'tally_subscriber_events_total',
       help: 'Calls of the handlers of outcomes: handled, failed, or set aside after too many that failed.',
       labelNames: ['group', 'result'],
       registers: [register],
     });
-    this.#gaps = new Counter({
+    this.#gaps = newCounter({
       name: 'tally_subscriber_gaps_total',
       help: 'How often a subscriber was told that outcomes were removed before its group came to them.',
       labelNames: ['group'],

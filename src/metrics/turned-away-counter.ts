@@ -1,5 +1,5 @@
-import { Counter } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
+import { newCounter } from './prom-client.js';
 
 /** Why the API turns requests away that could be sent again later. */
 const REASONS = ['BACKPRESSURE', 'RATE_LIMITED'] as const;
@@ -9,7 +9,7 @@ export class TurnedAwayCounter {
   readonly #requests: Counter<'code'>;
 
   constructor(register: Registry) {
-    this.#requests = new Counter({
+    this.#requests = newCounter({
       name: 'tally_http_turned_away_total',
       help: 'Requests that the API of this process answered with 429, by the code of the problem.',
       labelNames: ['code'],

@@ -1,8 +1,8 @@
-import { Counter } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
 import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
 import { areAllApplied, kindOf, splitOutcomes } from '../operations/outcome.js';
+import { newCounter } from './prom-client.js';
 
 type Status = Outcome['status'];
 
@@ -23,19 +23,19 @@ export class UpdateCounters {
 
   constructor(register: Registry) {
     const registers = [register];
-    this.#submitted = new Counter({
+    this.#submitted = newCounter({
       name: 'tally_updates_submitted_total',
       help: 'Updates that producers of this process queued, or answered at once by their idempotency keys.',
       labelNames: ['operation'],
       registers,
     });
-    this.#ended = new Counter({
+    this.#ended = newCounter({
       name: 'tally_updates_total',
       help: 'Updates by what became of them, each once; without duplicates.',
       labelNames: ['operation', 'outcome'],
       registers,
     });
-    this.#duplicates = new Counter({
+    this.#duplicates = newCounter({
       name: 'tally_duplicate_updates_total',
       help: 'Updates sent again under their idempotency key, which were answered with the first outcome.',
       labelNames: ['operation'],

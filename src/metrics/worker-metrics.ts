@@ -1,6 +1,5 @@
 import type { Job, Worker } from 'bullmq';
-import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { decodeFailure, decodeRecord } from '../jobs/form.js';
 import { updatesIn } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
@@ -9,6 +8,7 @@ import type { JobResult } from '../jobs/queues.js';
 import type { Operation } from '../operations/operation.js';
 import { joinOutcomes } from '../operations/outcome.js';
 import type { UpdateCounters } from './update-counters.js';
+import { newCounter, newGauge, newHistogram } from './prom-client.js';
 
 /** A job that meets an idle worker takes a few ms; one that Redis refuses is tried for about 5 minutes. */
 const JOB_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -41,47 +41,47 @@ export class WorkerMetrics {
     private readonly updates: UpdateCounters,
   ) {
     const ofQueue = { labelNames: ['queue'] as const, registers: [register] };
-    this.#attempts = new Counter({
+    this.#attempts = newCounter({
       ...ofQueue,
       name: 'tally_job_attempts_total',
       help: 'Attempts at jobs that workers of this process began.',
     });
-    this.#retries = new Counter({
+    this.#retries = newCounter({
       ...ofQueue,
       name: 'tally_job_retries_total',
       help: 'Attempts at jobs that failed and are followed by another one.',
     });
-    this.#stalled = new Counter({
+    this.#stalled = newCounter({
       ...ofQueue,
       name: 'tally_stalled_jobs_total',
       help: 'Jobs that were found without a living worker and given to another one.',
     });
-    this.#reloads = new Counter({
+    this.#reloads = newCounter({
       name: 'tally_script_reloads_total',
       help: 'Times that Redis had lost the scripts and they were loaded again.',
       registers: [register],
     });
     this.#callsByMaster = newCallsByMaster(register);
-    this.#jobSeconds = new Histogram({
+    this.#jobSeconds = newHistogram({
       ...ofQueue,
       name: 'tally_job_duration_seconds',
       help: 'Time from the moment a job was added until it was completed.',
       buckets: JOB_SECONDS,
     });
-    this.#scriptSeconds = new Histogram({
+    this.#scriptSeconds = newHistogram({
       ...ofQueue,
       name: 'tally_script_duration_seconds',
       help: 'Round trip of the script that applies a job.',
       buckets: SCRIPT_SECONDS,
     });
-    this.#jobUpdates = new Histogram({
+    this.#jobUpdates = newHistogram({
       name: 'tally_job_updates',
       help: 'Updates in a completed job.',
       labelNames: ['operation'],
       registers: [register],
       buckets: JOB_UPDATES,
     });
-    this.#newerForm = new Gauge({
+    this.#newerForm = newGauge({
       ...ofQueue,
       name: 'tally_jobs_newer_form',
       help: 'Jobs that a newer version of Tally has written, which the workers of this process can not read and put off.',
@@ -165,7 +165,7 @@ export class WorkerMetrics {
 }
 
 function newCallsByMaster(register: Registry): Counter<'result'> {
-  const counter = new Counter({
+  const counter = newCounter({
     name: 'tally_calls_by_master_total',
     help: 'Script calls for all that a job has on a master of a Cluster, by whether they fell back to one for each slot.',
     labelNames: ['result'] as const,

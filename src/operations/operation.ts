@@ -5,7 +5,6 @@ import type { Cell } from '../redis/cell.js';
 import { placeInBucket } from './bucket-params.js';
 import type { BucketParams, Placement, SentAt } from './bucket-params.js';
 import { defaultsRemover } from './without-defaults.js';
-import type { Reason } from './outcome.js';
 
 /** A value handed to a Lua plan: an integer or a flag. */
 export type Argument = number | boolean;
@@ -17,7 +16,18 @@ export type Argument = number | boolean;
 export type History = number | false;
 
 /** What a rejection says beside its code. */
-export type Rejection = Omit<Reason, 'reason' | 'update'>;
+export interface Rejection {
+  /** The reason in words, naming keys and amounts. */
+  readonly message: string;
+  /** Of an update with `expected`: what the cell holds instead, null when it is missing. */
+  readonly found?: number | null;
+  /** Of `inventory.reserve` under a name that is taken: the quantity that it holds; of `inventory.count`: all that is held. */
+  readonly held?: number;
+  /** Of `inventory.reserve` under a name that is taken: until when it is held, e.g. `2026-11-27T10:00:00.000Z`. */
+  readonly expiresAt?: string;
+  /** Of updates that take stock, reserve it or confirm what is reserved: what is short. */
+  readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
+}
 
 /** One call of a plan: an ordinary update is one step, a transaction one for each of its updates. */
 export interface Step {
@@ -72,7 +82,7 @@ export interface Operation<
   /** Lua that returns the plan, or a table of plans by operation name. Absent for `transaction`. */
   readonly lua?: string;
   steps(params: Params): readonly Step[];
-  /** Says in which buckets an update counts, see {@link placeInBucket}. Absent when its params can name none. */
+  /** Says in which buckets an update counts, see `placeInBucket`. Absent when its params can name none. */
   place?(params: Params, sentAt: SentAt | undefined): Placement<Params> | undefined;
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;

@@ -1,6 +1,5 @@
-import type { Cell } from '../redis/cell.js';
 import { describeCell } from '../redis/cell.js';
-import type { Operation } from './operation.js';
+import type { Operation, Rejection } from './operation.js';
 
 /**
  * What became of one update.
@@ -21,21 +20,11 @@ export type Outcome<Result = unknown, Code extends string = string> =
   | ({ readonly status: 'failed' } & Reason)
   | ({ readonly status: 'unknown' } & Reason);
 
-export interface Reason<Code extends string = string> {
+export interface Reason<Code extends string = string> extends Rejection {
   /** A stable code, e.g. `INSUFFICIENT_STOCK`; of a rejection one of those of its operation. */
   readonly reason: Code;
-  /** The reason in words, naming keys and amounts. */
-  readonly message: string;
   /** Of a transaction: the index of the update because of which all were refused. */
   readonly update?: number;
-  /** Of an update with `expected`: what the cell holds instead, null when it is missing. */
-  readonly found?: number | null;
-  /** Of `inventory.reserve` under a name that is taken: the quantity that it holds; of `inventory.count`: all that is held. */
-  readonly held?: number;
-  /** Of `inventory.reserve` under a name that is taken: until when it is held, e.g. `2026-11-27T10:00:00.000Z`. */
-  readonly expiresAt?: string;
-  /** Of updates that take stock, reserve it or confirm what is reserved: what is short. */
-  readonly short?: readonly (Cell & { readonly quantity: number; readonly available: number })[];
 }
 
 /** With what an outcome in the script's form begins; one that was applied begins with its numbers. */

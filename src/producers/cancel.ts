@@ -43,7 +43,7 @@ const NOT_KNOWN = {
 const SCRIPT = createScript('cancel', luaSource('cancel'));
 
 /** Takes updates back that have not begun. */
-export class Cancelling {
+export class Canceller {
   readonly #scripts: ScriptRunner;
 
   constructor(private readonly deps: CancelDeps) {

@@ -44,7 +44,7 @@ const idError = 'must be 1 to 100 letters, digits, ".", "_" and "-", the first a
 
 const scheduleIdSchema = z.string({ error: idError }).regex(/^[A-Za-z0-9][\w.-]{0,99}$/, idError);
 
-export const rhythmShape = {
+export const recurrenceShape = {
   cron: z.string({ error: 'must be a cron expression, e.g. "0 0 * * *"' }).min(1).max(200).optional(),
   timeZone: z
     .string({ error: 'must be the name of a time zone, e.g. "Europe/Berlin"' })
@@ -55,7 +55,7 @@ export const rhythmShape = {
 };
 
 const requestSchema = z
-  .strictObject({ id: scheduleIdSchema, ...rhythmShape, update: z.unknown().optional() }) // it is checked by itself
+  .strictObject({ id: scheduleIdSchema, ...recurrenceShape, update: z.unknown().optional() }) // it is checked by itself
   .superRefine(({ cron, timeZone, everyMs }, context) => {
     const refuse = (path: string, message: string) => {
       context.addIssue({ code: 'custom', path: [path], message });

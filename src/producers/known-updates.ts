@@ -2,7 +2,7 @@ import type { Store } from '../layout/store.js';
 import type { CheckContext } from '../operations/update.js';
 import { askRedis } from '../redis/ask-redis.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
-import { Cancelling } from './cancel.js';
+import { Canceller } from './cancel.js';
 import { findByKey } from './find-by-key.js';
 import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import { findUpdate } from './find-update.js';
@@ -25,14 +25,14 @@ interface KnownUpdatesDeps extends Pick<RevertDeps, 'send'> {
 /** What a producer does with updates that were submitted, by whomever. Its methods are those of the producer. */
 export class KnownUpdates {
   readonly #search: Search;
-  readonly #cancelling: Cancelling;
+  readonly #canceller: Canceller;
   readonly #reverting: Reverting;
 
   constructor(private readonly deps: KnownUpdatesDeps) {
     const { store, context, timeoutMs, keyLookUp, confirmation, sender, send } = deps;
     const { registry } = context;
     this.#search = { ...store, registry, readLayouts: () => store.layouts.read(), timeoutMs };
-    this.#cancelling = new Cancelling({ ...store, ...this.#search, keyLookUp, confirmation, sender });
+    this.#canceller = new Canceller({ ...store, ...this.#search, keyLookUp, confirmation, sender });
     this.#reverting = new Reverting({ ...this.#search, context, send });
   }
 
@@ -52,7 +52,7 @@ export class KnownUpdates {
   }
 
   cancel(id: string): Promise<void> {
-    return this.#cancelling.cancel(id);
+    return this.#canceller.cancel(id);
   }
 
   revert(...question: Parameters<Reverting['revert']>): ReturnType<Reverting['revert']> {

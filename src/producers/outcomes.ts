@@ -3,7 +3,7 @@ import { isRequeuedAt, outcomeAt } from '../jobs/job-end.js';
 import { requeuedJobId } from '../jobs/job-id.js';
 import type { Store } from '../layout/store.js';
 import type { Outcome } from '../operations/outcome.js';
-import { connectPatiently } from '../redis/connection.js';
+import { connectPatiently } from '../redis/connect.js';
 import type { Connection } from '../redis/connection.js';
 import type { RedisTarget } from '../redis/target.js';
 import { firstSlot } from '../operations/step.js';

@@ -61,8 +61,12 @@ const isOneTime = ({ delay, runAt }: { delay?: unknown; runAt?: unknown }) =>
   delay === undefined || runAt === undefined;
 const oneTime = { path: ['runAt'], error: 'give delay or runAt, not both' };
 
+const date = z.custom<Date>((value) => value instanceof Date && !Number.isNaN(value.getTime()), {
+  error: 'must be a Date',
+});
+
 export const submitOptionsSchema = z
-  .strictObject({ idempotencyKey: z.string().optional(), ...submitManyShape })
+  .strictObject({ idempotencyKey: z.string().optional(), sendBefore: date.optional(), ...submitManyShape })
   .refine(isOneTime, oneTime);
 
 export const submitManySchema = z.strictObject(submitManyShape).refine(isOneTime, oneTime);

@@ -17,14 +17,15 @@ import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import type { FoundUpdate } from './find-update.js';
 import { allOf } from './all-of.js';
 import { KnownUpdates } from './known-updates.js';
-import { Lanes } from './lanes.js';
+import { Batchers } from './batchers.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
-import { PendingUpdate, Sender } from './sender.js';
+import { PendingUpdate } from './pending-update.js';
+import { Sender } from './sender.js';
 import type { KeyTerms } from './sender.js';
 import { SendingTime } from './sending-time.js';
-import { SoleJobs } from './sole-jobs.js';
+import { UnbatchedJobs } from './unbatched-jobs.js';
 import { shortcuts } from './shortcuts.js';
 import type { Shortcuts, SubmitOptions } from './shortcuts.js';
 import type { FollowOutcome, Submission } from './submission.js';
@@ -71,9 +72,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #sender: Sender;
   readonly #known: KnownUpdates;
   readonly #time: SendingTime;
-  readonly #lanes: Lanes;
+  readonly #batchers: Batchers;
   /** A delay or a priority is a job's, so an update with one can't share its job. */
-  readonly #soleJobs: SoleJobs;
+  readonly #unbatchedJobs: UnbatchedJobs;
   #closed = false;
 
   /** @internal use {@link createProducer} */
@@ -109,11 +110,11 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       telemetry,
       ...lookedUp,
     });
-    this.#soleJobs = new SoleJobs(this.#sender);
+    this.#unbatchedJobs = new UnbatchedJobs(this.#sender);
     const deps = { store: this.#store, context: this.#context, sender: this.#sender, timeoutMs, ...lookedUp };
     this.#known = new KnownUpdates({ ...deps, send: this.#sendWith.bind(this) });
     this.schedules = new Schedules({ ...this.#store, ...deps, registry });
-    this.#lanes = new Lanes({ sender: this.#sender, layout, maxBatch });
+    this.#batchers = new Batchers({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
       this.#submitOne({ operation, params }, options),
     );
@@ -145,7 +146,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   ): Promise<SubmissionNamed<Known, Name>>;
   submit<const Names extends readonly Known['name'][]>(
     updates: readonly [...UpdatesNamed<Known, Names>],
-    options?: Omit<SubmitOptions, 'idempotencyKey'>,
+    options?: Omit<SubmitOptions, 'idempotencyKey' | 'sendBefore'>,
   ): Promise<SubmissionsNamed<Known, Names>>;
   submit(update: unknown, options?: SubmitOptions): Promise<unknown> {
     if (Array.isArray(update)) {
@@ -217,7 +218,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([this.#lanes.flush(), this.#soleJobs.flush()]);
+    await Promise.allSettled([this.#batchers.flush(), this.#unbatchedJobs.flush()]);
     const closing = Promise.allSettled([this.#outcomes.close(), this.#sender.close()]);
     if (this.#store.redis.status === 'ready') {
       await withinTime(closing, CLOSE_TIMEOUT_MS);
@@ -245,7 +246,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const checkedOptions: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
-      const { idempotencyKey, idempotencyOwner, trace, authorize } = checkedOptions;
+      const { idempotencyKey, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
       const keyed = idempotencyKey === undefined ? update : withKey(update, idempotencyKey);
       const checked = checkUpdate(keyed, this.#contextOf(idempotencyOwner));
       authorize?.([checked]);
@@ -255,15 +256,16 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       }
       const sinceMs = performance.now();
       this.#requireRoom(1);
-      const { lane, backlog } = this.#lanes.laneOf(checked);
+      const { batcher, backlog } = this.#batchers.batcherOf(checked);
       backlog.requireRoom(sinceMs);
-      const item = new PendingUpdate(checked, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
+      const since = { sinceMs, trace, sendBeforeMs: sendBefore?.getTime(), carrier: this.#carrier() };
+      const item = new PendingUpdate(checked, since, resolve, reject);
       if (when !== undefined) {
-        this.#soleJobs.send(checked.operation, item, jobOptionsOf(when));
+        this.#unbatchedJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
       }
-      lane.push(item);
-      lane.dispatch();
+      batcher.push(item);
+      batcher.dispatch();
     });
   }
 
@@ -271,9 +273,10 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return new Promise((resolve, reject) => {
       const sinceMs = performance.now();
       this.#requireRoom(1);
-      this.#lanes.laneOf(update).backlog.requireRoom(sinceMs);
-      const item = new PendingUpdate(update, { sinceMs, trace, carrier: this.#carrier() }, resolve, reject);
-      this.#soleJobs.send(update.operation, item, {}, terms);
+      this.#batchers.batcherOf(update).backlog.requireRoom(sinceMs);
+      const since = { sinceMs, trace, sendBeforeMs: undefined, carrier: this.#carrier() };
+      const item = new PendingUpdate(update, since, resolve, reject);
+      this.#unbatchedJobs.send(update.operation, item, {}, terms);
     });
   }
 
@@ -283,7 +286,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     if (updates.some((update) => this.#time.isLackedBy(update))) {
       await this.#time.read();
     }
-    const since = { sinceMs: performance.now(), trace, carrier: this.#carrier() };
+    const since = { sinceMs: performance.now(), trace, sendBeforeMs: undefined, carrier: this.#carrier() };
     const checked = checkUpdates(updates, this.#contextOf(idempotencyOwner));
     authorize?.(checked);
     const whens = checked.map((update) => whenOf(update, checkedOptions));
@@ -292,8 +295,8 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       await this.#sender.refuseConflicts(checked);
     }
     this.#requireRoom(checked.length);
-    const lanes = new Set(checked.map((update) => this.#lanes.laneOf(update)));
-    for (const { backlog } of lanes) {
+    const batchers = new Set(checked.map((update) => this.#batchers.batcherOf(update)));
+    for (const { backlog } of batchers) {
       backlog.requireRoom(performance.now());
     }
     const submissions = checked.map(
@@ -302,14 +305,14 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
           const item = new PendingUpdate(update, since, resolve, reject);
           const when = whens[index];
           if (when !== undefined) {
-            this.#soleJobs.send(update.operation, item, jobOptionsOf(when));
+            this.#unbatchedJobs.send(update.operation, item, jobOptionsOf(when));
           } else {
-            this.#lanes.laneOf(update).lane.push(item);
+            this.#batchers.batcherOf(update).batcher.push(item);
           }
         }),
     );
-    for (const { lane } of lanes) {
-      lane.dispatch(); // now, so that those of one operation leave together
+    for (const { batcher } of batchers) {
+      batcher.dispatch(); // now, so that those of one operation leave together
     }
     return allOf(submissions);
   }
@@ -329,7 +332,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
     }
     const { bufferLimit } = this.options;
-    const waiting = this.#soleJobs.size + this.#lanes.waiting;
+    const waiting = this.#unbatchedJobs.size + this.#batchers.waiting;
     if (waiting + updates > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,

@@ -1,5 +1,5 @@
 import type { JobsOptions, Telemetry } from 'bullmq';
-import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError } from '../errors.js';
+import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { parseUpdateId } from '../jobs/job-id.js';
 import { openQueue } from '../jobs/queues.js';
@@ -18,56 +18,14 @@ import { isRedisError } from '../redis/is-redis-error.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
-import type { Slot } from '../redis/slots.js';
 import { askRedis, reasonOf, refusalBehind } from '../redis/ask-redis.js';
 import { Backlog } from './backlog.js';
-import type { Caller } from './lane.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
+import type { PendingUpdate } from './pending-update.js';
 import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
 import { traceOptions } from './trace.js';
-import type { Trace } from './trace.js';
-
-/**
- * A checked update, and its caller who waits. Small: under load, what waits is what the garbage collector has to copy. A class, since
- * V8 puts the objects of a literal among the old ones for good when those of a first burst live long, and with them all that they
- * hold: see docs/decisions/23-last-third.md.
- */
-export class PendingUpdate implements Caller<Submission> {
-  readonly params: unknown;
-  readonly idempotencyKey: string | undefined;
-  readonly idempotencyOwner: string;
-  readonly slot: Slot;
-  /** How many cells it touches. */
-  readonly cells: number;
-  /** Since when its caller waits, in local ms. */
-  readonly sinceMs: number;
-  /** The request that brought it. */
-  readonly trace: Trace | undefined;
-  /** With telemetry: where in a trace it was submitted. */
-  readonly carrier: string | undefined;
-
-  constructor(
-    { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
-    { sinceMs, trace, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'carrier'>,
-    readonly resolve: (submission: Submission) => void,
-    readonly reject: (error: unknown) => void,
-  ) {
-    let cells = 0;
-    for (const step of steps) {
-      cells += step.cells.length;
-    }
-    this.params = params;
-    this.idempotencyKey = idempotencyKey;
-    this.idempotencyOwner = idempotencyOwner;
-    this.slot = slot;
-    this.cells = cells;
-    this.sinceMs = sinceMs;
-    this.trace = trace;
-    this.carrier = carrier;
-  }
-}
 
 /** What holds for the idempotency keys of some updates in place of what the producer was told. */
 export interface KeyTerms {
@@ -182,6 +140,11 @@ export class Sender {
     if (fresh.length > 0) {
       terms?.checkTime(sentAtMs);
     }
+    const late = fresh.filter(({ sendBeforeMs = Infinity }) => sentAtMs > sendBeforeMs);
+    if (late.length > 0) {
+      refuseLate(late);
+      return this.#enqueueOthers(new Set(late), operation, updates, options, terms);
+    }
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
       const [{ slot }] = ofJob;
       const data = toJobData(ofJob, stamp, layouts.receipts);
@@ -219,6 +182,16 @@ export class Sender {
       updateCounters?.completed(operation.name, outcome, 1);
     }
     return submissions;
+  }
+
+  /** @returns submissions in the places of all but those that were refused: their callers know */
+  async #enqueueOthers(
+    refused: ReadonlySet<PendingUpdate>,
+    ...[operation, updates, ...terms]: Parameters<Sender['send']>
+  ): Promise<Submission[]> {
+    const others = updates.filter((update) => !refused.has(update));
+    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, terms[0] ?? {}, terms[1]);
+    return updates.map((update) => (refused.has(update) ? undefined : sent.shift()) as Submission);
   }
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
@@ -288,6 +261,13 @@ function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] 
     { length: Math.ceil(items.length / length) },
     (_, place) => items.slice(place * length, (place + 1) * length) as unknown as NonEmpty<Item>,
   );
+}
+
+function refuseLate(late: readonly PendingUpdate[]): void {
+  for (const { reject } of late) {
+    const message = 'it may have been sent before, and its idempotency key is forgotten; it was not sent now';
+    reject(new TallyError('TOO_LATE_TO_SEND', message));
+  }
 }
 
 /** A submission of an update that was recorded before: no job was made. */

@@ -25,6 +25,12 @@ export interface SubmitOptions {
    * with the outcome `conflict`. @defaultValue false
    */
   refuseConflicts?: boolean;
+  /**
+   * For who keeps updates elsewhere and sends them again after a crash: until when, by Redis' clock, an earlier sending with the same
+   * idempotency key is remembered. After it an update whose key is not known is refused, `TOO_LATE_TO_SEND`, and nothing is sent. Of a
+   * single update. @defaultValue it is sent whenever
+   */
+  sendBefore?: Date;
   /** The request that brought the update, noted in its job. @defaultValue none */
   trace?: Trace;
   /** Gets the updates of the call once all are found valid; it throws to refuse all of them. @defaultValue none */

@@ -13,6 +13,11 @@ export interface SubmittedUpdate {
   readonly index: number;
 }
 
+export interface OutcomeOptions {
+  /** How long to wait at most, in ms. @defaultValue 30,000 */
+  readonly timeoutMs?: number;
+}
+
 /** Finds out what becomes of an update. */
 export type FollowOutcome = (update: SubmittedUpdate, timeoutMs: number) => Promise<Outcome>;
 
@@ -43,10 +48,10 @@ export class Submission<Result = unknown, Code extends string = string> {
   /**
    * Waits for what becomes of the update.
    *
-   * @param options.timeoutMs how long at most, in ms. @defaultValue 30,000
    * @throws OutcomeTimeoutError when it takes longer; the update is not affected
    */
-  outcome({ timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<Outcome<Result, Code>> {
+  outcome(options: OutcomeOptions = {}): Promise<Outcome<Result, Code>> {
+    const { timeoutMs = DEFAULT_OUTCOME_TIMEOUT_MS } = options;
     const { operation, params, job, index } = this;
     return this.follow({ operation, params, job, index }, timeoutMs) as Promise<Outcome<Result, Code>>;
   }

@@ -62,6 +62,6 @@ export async function checkHolds(
 }
 
 /** Whether cell and reservations agree, and nothing is held for too long. */
-export function isRight({ held, sum, withoutEnd, endsWithoutReservation, over }: CheckedHolds): boolean {
+export function isConsistent({ held, sum, withoutEnd, endsWithoutReservation, over }: CheckedHolds): boolean {
   return held === sum && withoutEnd === 0 && endsWithoutReservation === 0 && over.length === 0;
 }

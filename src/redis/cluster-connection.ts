@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
 import { endConnection } from './end-connection.js';
-import { hearNode } from './hear-node.js';
+import { guardNode } from './guard-node.js';
 import { hideArguments } from './hide-arguments.js';
 import { copyOptions, profileOptions, SILENCE_MS } from './connection-profile.js';
 import type { ConnectionProfile } from './connection-profile.js';
@@ -57,7 +57,7 @@ export class ClusterConnection extends Cluster {
     };
     this.on('-node', lost);
     this.on('+node', (node: Redis) => {
-      hearNode(node, lost);
+      guardNode(node, lost);
     });
     const refreshing = setInterval(() => {
       if (this.status === 'ready') {
@@ -73,7 +73,7 @@ export class ClusterConnection extends Cluster {
   override duplicate(...override: Parameters<Cluster['duplicate']>): Cluster {
     const copy = super.duplicate(...override);
     copy.on('+node', (node: Redis) => {
-      hearNode(node, () => undefined);
+      guardNode(node, () => undefined);
     });
     this.#copies.push(copy);
     return copy;

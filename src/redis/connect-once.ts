@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { explainFault } from './connection-fault.js';
-import { HeardRedis } from './hear-streams.js';
-import { hearHandshake } from './hear-replies.js';
+import { GuardedRedis } from './guard-streams.js';
+import { onHandshakeError } from './on-error-reply.js';
 import { hideArguments } from './hide-arguments.js';
 import type { ServerOptions } from './target.js';
 
@@ -19,7 +19,7 @@ export interface Node {
 export async function connectOnce(options: ServerOptions, timeoutMs: number, isSentinel = false): Promise<Node> {
   const { path, host = '127.0.0.1', port = 6379 } = options;
   const address = path ?? `${host}:${port}`;
-  const redis = new HeardRedis({
+  const redis = new GuardedRedis({
     ...options,
     lazyConnect: true,
     retryStrategy: null,
@@ -35,7 +35,7 @@ export async function connectOnce(options: ServerOptions, timeoutMs: number, isS
   redis.on('error', (error) => {
     cause ??= hideArguments(error);
   });
-  hearHandshake(redis, (error) => {
+  onHandshakeError(redis, (error) => {
     refusal ??= error; // what comes behind it says less
   });
   try {

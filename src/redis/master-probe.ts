@@ -17,7 +17,7 @@ export interface MastersSeen {
   readonly faults: readonly string[];
 }
 
-interface MasterWatchOptions {
+interface MasterProbeOptions {
   readonly redis: Connection;
   /** First part of BullMQ's keys: under it, everyone who looks at queues may ask for a key. */
   readonly prefix: string;
@@ -33,7 +33,7 @@ export class MasterProbe {
   /** By address: what is under way. As long as a question has no answer no other is sent, and what is known is known at once. */
   readonly #faults = new Map<string, Promise<string | undefined>>();
 
-  constructor(private readonly options: MasterWatchOptions) {}
+  constructor(private readonly options: MasterProbeOptions) {}
 
   /** What is wrong with the master of a slot, in words for people; undefined when it answers. */
   async faultOf(slot: number): Promise<string | undefined> {

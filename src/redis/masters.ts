@@ -5,7 +5,7 @@ import { addressOf } from './node-name.js';
 import type { Connection } from './connection.js';
 import type { ClusterConnection } from './cluster-connection.js';
 import { judgeServer, mergeFindings, NO_CLUSTER, refuseErrors } from './requirements.js';
-import type { Finding, Wanted } from './requirements.js';
+import type { Finding, ServerNeeds } from './requirements.js';
 import { readServerFacts } from './server-facts.js';
 
 /** How much later than the first another master may answer before it counts as down. */
@@ -18,7 +18,10 @@ const PATIENCE_MS = 3_000;
  * @returns the warnings
  * @throws ConfigurationError naming what is wrong and the command that mends it
  */
-export async function requireMasters(redis: Connection, wanted: Pick<Wanted, 'confirmOnDisk'>): Promise<Finding[]> {
+export async function requireMasters(
+  redis: Connection,
+  wanted: Pick<ServerNeeds, 'confirmOnDisk'>,
+): Promise<Finding[]> {
   await untilMastersKnown(redis);
   const masters = redis.masters();
   const judgings = masters.map(async (master) =>

@@ -4,7 +4,7 @@ import { ClusterConnection } from './cluster-connection.js';
 import { explainFault, explainRefusal } from './connection-fault.js';
 import type { Connection } from './connection.js';
 import { findFault } from './find-fault.js';
-import { hearErrorReplies, hearHandshake } from './hear-replies.js';
+import { onErrorReply, onHandshakeError } from './on-error-reply.js';
 import { hideArguments } from './hide-arguments.js';
 import { isRefusalCode, refusalOf } from './refusal.js';
 import { RefusalLog } from './refusal-log.js';
@@ -54,7 +54,7 @@ export function noteErrors(
       countRefusal(connection, error); // such an answer makes the connection leave, and is not told as an error
     });
     noteServer(connection as Redis, note, connection);
-    hearErrorReplies(connection as Redis, refused);
+    onErrorReply(connection as Redis, refused);
     return;
   }
   connection.on('+node', (node: Redis) => {
@@ -63,7 +63,7 @@ export function noteErrors(
       note(`${host}:${port} can't be reached (${message.replace(` ${host}:${port}`, '')})`, cause);
     };
     noteServer(node, noteNode, connection);
-    hearErrorReplies(node, refused);
+    onErrorReply(node, refused);
     node.on('ready', forget);
   });
 }
@@ -130,7 +130,7 @@ function noteServer(redis: Redis, note: Note, connection: Connection): void {
   redis.on('connecting', () => {
     refusal = undefined;
   });
-  hearHandshake(redis, (error) => {
+  onHandshakeError(redis, (error) => {
     if (refusal !== undefined) {
       return; // what comes behind a wrong password is refused for want of one
     }

@@ -12,7 +12,7 @@ export interface Finding {
 }
 
 /** What a server has to be able to do beside the usual. */
-export interface Wanted {
+export interface ServerNeeds {
   /** Whether it is reached as a node of a Cluster. @defaultValue false */
   readonly isCluster?: boolean;
   /** Whether it has to tell what is on its disk. @defaultValue false */
@@ -24,7 +24,7 @@ const MINIMUM_VERSION = [6, 2] as const;
 /** The first with WAITAOF. */
 const WAITAOF_VERSION = [7, 2] as const;
 
-export function judgeServer(facts: ServerFacts, wanted: Wanted = {}): Finding[] {
+export function judgeServer(facts: ServerFacts, wanted: ServerNeeds = {}): Finding[] {
   if (facts.mode === 'sentinel') {
     return [judgeMode(facts, wanted)]; // it has none of the rest
   }
@@ -83,7 +83,7 @@ function judgeVersion({ software, version }: ServerFacts): Finding {
     : { level: 'error', subject, message: `Redis ${version} is too old: Tally needs Redis 6.2 or later, or Valkey` };
 }
 
-function judgeMode({ mode }: ServerFacts, { isCluster = false }: Wanted): Finding {
+function judgeMode({ mode }: ServerFacts, { isCluster = false }: ServerNeeds): Finding {
   const subject = 'mode';
   if (mode === 'sentinel') {
     const message = 'this is a Sentinel, which holds no data: write redis-sentinel://host:port?master=name';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { HeardRedis } from './hear-streams.js';
+import { GuardedRedis } from './guard-streams.js';
 import { accessToSentinels } from './sentinels.js';
 import type { ServerOptions } from './target.js';
 
@@ -29,7 +29,7 @@ export class SentinelWatch {
     private readonly onMaster: (address: string) => void,
   ) {
     this.#sentinels = (target.sentinels ?? []).map(({ host = '127.0.0.1', port = 26_379 }) => {
-      const sentinel = new HeardRedis({
+      const sentinel = new GuardedRedis({
         ...accessToSentinels(target),
         host,
         port,

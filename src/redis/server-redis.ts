@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
-import { HeardRedis } from './hear-streams.js';
+import { GuardedRedis } from './guard-streams.js';
 import { isNoMaster } from './master-search.js';
 import type { MasterSearch } from './master-search.js';
 
 type Command = Parameters<Redis['sendCommand']>[0];
 
 /** A connection to one server, which follows its master, and does not lose its process by an error that nobody hears. */
-export abstract class ServerRedis extends HeardRedis {
+export abstract class ServerRedis extends GuardedRedis {
   protected abstract readonly search: MasterSearch;
 
   /**

@@ -1,4 +1,4 @@
-import { HeardRedis } from './hear-streams.js';
+import { GuardedRedis } from './guard-streams.js';
 import { isNoMaster } from './master-search.js';
 import type { ClusterNode, ServerOptions } from './target.js';
 
@@ -6,7 +6,7 @@ const FIRST_RECONNECT_DELAY_MS = 100;
 const LONGEST_RECONNECT_DELAY_MS = 1_000;
 
 /** A connection to the master of a slot, whichever it is when it connects. */
-export class SlotFollower extends HeardRedis {
+export class SlotFollower extends GuardedRedis {
   readonly #findMaster: () => ClusterNode;
 
   constructor(options: ServerOptions, findMaster: () => ClusterNode) {

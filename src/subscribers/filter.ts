@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fits } from '../lib/pattern.js';
+import { matchesPattern } from '../lib/pattern.js';
 import { wholeNumber } from '../operations/cell-schema.js';
 import type { OutcomeEvent, Status } from './event.js';
 import { STATUSES } from './event.js';
@@ -60,7 +60,7 @@ export function isWanted({ data }: OutcomeEvent, { operations, statuses, keys, c
   }
   return data.cells.some(
     ({ key, before, after }) =>
-      (keys === undefined || keys.some((pattern) => fits(pattern, key))) &&
+      (keys === undefined || keys.some((pattern) => matchesPattern(pattern, key))) &&
       (crosses === undefined || hasCrossed(crosses, before, after)),
   );
 }

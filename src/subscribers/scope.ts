@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fits } from '../lib/pattern.js';
+import { matchesPattern } from '../lib/pattern.js';
 import type { OutcomeEvent } from './event.js';
 
 /** What an API key may know of. In patterns `*` stands for any text. */
@@ -16,9 +16,9 @@ export const scopeShape = { operations: z.array(z.string()).readonly(), keys: z.
  */
 export function isWithin({ data }: OutcomeEvent, { operations, keys }: Scope): boolean {
   return (
-    operations.some((pattern) => fits(pattern, data.operation)) &&
+    operations.some((pattern) => matchesPattern(pattern, data.operation)) &&
     (data.cells.length === 0
       ? keys.includes('*')
-      : data.cells.every(({ key }) => keys.some((pattern) => fits(pattern, key))))
+      : data.cells.every(({ key }) => keys.some((pattern) => matchesPattern(pattern, key))))
   );
 }

@@ -16,7 +16,7 @@ import { startEmbeddedRedis } from '../redis/embedded.js';
 import { DEFAULT_NAMESPACE } from '../redis/keys.js';
 import { createWorker } from '../workers/worker.js';
 import type { TallyWorker, WorkerOptions } from '../workers/worker.js';
-import { Draining } from './draining.js';
+import { Drainer } from './drainer.js';
 import { ClockFile, NoClock } from './test-clock.js';
 import type { OwnClock, TestClock } from './test-clock.js';
 
@@ -94,13 +94,13 @@ export async function startTally<Custom extends Operation = never>(
       reader.close();
     });
     await worker?.ready();
-    const draining = new Draining(store, createRegistry(operations).queues);
-    stops.push(() => draining.close());
-    clock.moved = () => draining.promoteDue();
+    const drainer = new Drainer(store, createRegistry(operations).queues);
+    stops.push(() => drainer.close());
+    clock.moved = () => drainer.promoteDue();
     stops.push(() => {
       clock.reset();
     });
-    return { redis: server.url, producer, reader, clock, drain: (timeoutMs) => draining.drain(timeoutMs), stop };
+    return { redis: server.url, producer, reader, clock, drain: (timeoutMs) => drainer.drain(timeoutMs), stop };
   } catch (error) {
     await stop();
     throw error;

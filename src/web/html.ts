@@ -1,5 +1,5 @@
 import { htmlEscape } from 'escape-goat';
-import { visible } from './visible.js';
+import { escapeInvisible } from './escape-invisible.js';
 
 /** What may stand in a page: text and numbers are escaped, `Html` is not, `undefined` and `false` are left out. */
 type Content = Html | string | number | false | undefined | readonly Content[];
@@ -55,5 +55,5 @@ function textOf(value: Content, isInTag: boolean): string {
   if (typeof value === 'object') {
     return value.map((each) => textOf(each, isInTag)).join('');
   }
-  return htmlEscape(isInTag ? String(value) : visible(String(value)));
+  return htmlEscape(isInTag ? String(value) : escapeInvisible(String(value)));
 }

@@ -12,7 +12,7 @@ import { readServerFacts } from '../redis/requirements.js';
 import { isClusterInMotion } from './failures.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { defaultBytes, levelOf } from './keep-outcomes.js';
-import { takeUpPutOffJobs } from './promote-skewed-retries.js';
+import { promoteSkewedRetries } from './promote-skewed-retries.js';
 
 const INTERVAL_MS = 5_000;
 const MAX_PER_CALL = 1_000;
@@ -108,7 +108,7 @@ export class Janitor {
 
   async #takeUp(queue: TallyQueue): Promise<void> {
     const { redis, clock, logger } = this.deps;
-    const takenUp = await takeUpPutOffJobs(queue, redis, clock.latestAt(performance.now()));
+    const takenUp = await promoteSkewedRetries(queue, redis, clock.latestAt(performance.now()));
     if (takenUp.length > 0) {
       const what = "took up jobs whose retry was put off by more than any backoff: a worker's clock is ahead";
       logger.warn({ queue: queue.name, jobs: takenUp.length, jobId: takenUp[0] }, what);

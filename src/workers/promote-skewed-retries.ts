@@ -18,7 +18,7 @@ const MAX_PER_CALL = 1_000;
  * @param nowMs Redis' time
  * @returns the ids of the jobs
  */
-export async function takeUpPutOffJobs(queue: TallyQueue, redis: RedisClient, nowMs: number): Promise<string[]> {
+export async function promoteSkewedRetries(queue: TallyQueue, redis: RedisClient, nowMs: number): Promise<string[]> {
   const latestMs = nowMs + LONGEST_BACKOFF_MS + MARGIN_MS;
   const ids = await delayedUntil(redis, placeOf(queue), latestMs, MAX_PER_CALL);
   const takenUp: string[] = [];

@@ -6,7 +6,7 @@ import type { TallyQueue } from '../jobs/queues.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import { TALLY_WORKER } from '../metrics/connected-workers.js';
-import { forgiving } from '../metrics/job-spans.js';
+import { tolerateBrokenMetadata } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
 import { inventoryExpire } from '../operations/reservations.js';
@@ -19,7 +19,7 @@ import { noteRun } from './note-run.js';
 import type { Pulse } from './pulse.js';
 import { QueueWorker } from './queue-worker.js';
 import { ReceiptExpirer } from './receipt-expirer.js';
-import { Settler } from './settler.js';
+import { JobSettler } from './job-settler.js';
 
 /** What is served, and by what. */
 interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
@@ -56,7 +56,7 @@ export class ServedQueues {
   readonly partitions: Partition[] = [];
   readonly #prefixes = new Set<string>();
   readonly #workers: QueueWorker[] = [];
-  readonly #settlers: Settler[] = [];
+  readonly #settlers: JobSettler[] = [];
   readonly #expirer: ReceiptExpirer;
   /** Attempts at jobs that are under way. */
   readonly #attempts = new Set<Promise<unknown>>();
@@ -138,7 +138,7 @@ export class ServedQueues {
     const { redis, keys, layouts, queues, settle, apply, options, logger } = this.deps;
     this.#prefixes.add(partition.prefix);
     this.partitions.push(partition);
-    const settler = new Settler({
+    const settler = new JobSettler({
       scripts: apply.scripts,
       settle,
       keys,
@@ -161,7 +161,7 @@ export class ServedQueues {
     return workers;
   }
 
-  #work(from: Omit<JobPlace, 'slots'>, settler: Settler): QueueWorker {
+  #work(from: Omit<JobPlace, 'slots'>, settler: JobSettler): QueueWorker {
     const { redis, layouts, apply, registry, options, pulse, completed, logger } = this.deps;
     const { lockDurationMs, stalledIntervalMs, telemetry } = options;
     const { queue, partition } = from;
@@ -179,7 +179,7 @@ export class ServedQueues {
       stalledInterval: stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a crash of workers never fails a job
       runRetryDelay: 1_000, // BullMQ waits 15 s after a lost connection by default
-      ...(telemetry && { telemetry: forgiving(telemetry) }),
+      ...(telemetry && { telemetry: tolerateBrokenMetadata(telemetry) }),
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     worker.keepsText = apply.telling !== undefined;

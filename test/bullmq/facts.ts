@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import type { Processor, Queue, WorkerOptions } from 'bullmq';
 import { onTestFinished, test } from 'vitest';
 import type { QueuePlace } from '../../src/bullmq/queue-keys.js';
-import { connectPatiently } from '../../src/redis/connection.js';
+import { connectPatiently } from '../../src/redis/connect.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { openQueue } from '../support/queues.js';

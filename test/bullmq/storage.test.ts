@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { delayedUntil, failedJobs, nextDelayed, waitingJobs } from '../../src/bullmq/job-ids.js';
 import { jobKey, jobLockKey, jobSetKey } from '../../src/bullmq/queue-keys.js';
-import { countJobs, readBrakes, readLongestWaiting } from '../../src/bullmq/queue-state.js';
+import { countJobs, readQueueLimits, readLongestWaiting } from '../../src/bullmq/queue-state.js';
 import { addedDelayMs, parseStored, readStoredData, readStoredJob, storedText } from '../../src/bullmq/stored-job.js';
 import { ended } from '../support/queues.js';
 import { until } from '../support/tally.js';
@@ -43,9 +43,9 @@ fact('jobs stand in one list or sorted set for each state', { lookAt: 'src/bullm
 fact('a queue that is paused says so in its settings', { lookAt: 'src/bullmq/queue-keys.ts' }, async () => {
   const { here, queue, at } = begin();
   await queue.add('waits', {});
-  expect(await readBrakes(here.client, at)).toEqual({ isPaused: false });
+  expect(await readQueueLimits(here.client, at)).toEqual({ isPaused: false });
   await queue.pause();
-  expect(await readBrakes(here.client, at)).toEqual({ isPaused: true });
+  expect(await readQueueLimits(here.client, at)).toEqual({ isPaused: true });
   expect(await countJobs(here.client, at, ['waiting'])).toEqual({ waiting: 1 });
 });
 
@@ -53,7 +53,7 @@ fact('limits of a queue stand in its settings', { lookAt: 'src/bullmq/queue-stat
   const { here, queue, at } = begin();
   await queue.setGlobalRateLimit(3, 60_000);
   await queue.setGlobalConcurrency(2);
-  expect(await readBrakes(here.client, at)).toEqual({
+  expect(await readQueueLimits(here.client, at)).toEqual({
     isPaused: false,
     rateLimit: { jobs: 3, perMs: 60_000 },
     concurrency: 2,

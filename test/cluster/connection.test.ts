@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';

@@ -24,7 +24,10 @@ async function placeApart(cluster: Cluster): Promise<Place> {
   }
 }
 
-const PAGES = ['/ops/queues', '/ops/queues/api/queues', '/ops/keys', '/ops/find', '/ops/audit'];
+const PAGES = [
+  ...['/ops', '/ops/queues', '/ops/queues/api/queues', '/ops/failures'],
+  ...['/ops/keys', '/ops/find', '/ops/audit'],
+];
 
 test('while the master that knows the users is unreachable, whoever is signed in goes on, and others can sign in', async () => {
   const cluster = await ownCluster();

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createProducer, createWorker } from '../../src/index.js';
 import { createApi } from '../../src/api/api.js';
-import { connectPatiently } from '../../src/redis/connection.js';
+import { connectPatiently } from '../../src/redis/connect.js';
 import { requireMasters } from '../../src/redis/masters.js';
 import { tally } from '../support/command.js';
 import { until } from '../support/tally.js';

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { createProducer, createWorker } from '../../src/index.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { until } from '../support/tally.js';
 import { CLUSTER, refusals, SENTINEL, urlAs } from '../support/topology/secure-redis.js';

@@ -37,7 +37,7 @@ function ofThisGroup({ start: startRedis }: SecureKind): { readonly redis: Secur
 }
 
 /** Roles whose users may run no scripts: doctor can't ask by one what they may do. */
-const WITHOUT_SCRIPTS: ReadonlySet<string> = new Set(['access', 'reader']);
+const WITHOUT_SCRIPTS: ReadonlySet<string> = new Set(['reader']);
 
 describe.each([REDIS, ...VALKEY, CLUSTER, SENTINEL])('on $kind, with TLS and the rights of the list', (kind) => {
   const here = ofThisGroup(kind);

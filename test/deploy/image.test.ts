@@ -11,7 +11,7 @@ import { validate, ValidationSeverity } from 'dockerfile-utils';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { UserStore } from '../../dashboard/access/user-store.js';
 import { makeUser } from '../../dashboard/access/user.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { addKey } from '../support/api-keys.js';
 import { place, until } from '../support/tally.js';

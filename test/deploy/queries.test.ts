@@ -36,6 +36,9 @@ async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string
   expect(await submission.outcome()).toMatchObject({ status: 'applied' });
   await until('it was told', () => told > 0);
   await (await startApi(here, { metrics })).request('/v1/operations');
+  metrics.relay.ended('outbox', 'applied'); // what a relay counts with is what `tally relay` is tested for
+  metrics.relay.active('outbox', true);
+  metrics.relay.lag('outbox', { waiting: 1, oldestSeconds: 1 });
   const text = await metrics.text();
   await metrics.close();
   const names = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>

@@ -1,4 +1,4 @@
-import type { JobRecord } from './oracle/evidence.js';
+import type { JobRecord } from './oracle/job-record.js';
 import type { Submission } from './journal.js';
 
 /** A job of a form that no worker of this run can read. */

@@ -7,6 +7,9 @@ import type { Side } from './side.js';
 import { connected, membersOf, serverOf } from './world.js';
 import type { World } from './world.js';
 
+/** The fault that is a phase of its own, not a nemesis. */
+export const AOF_CUT = 'redis: killed, append-only file cut, everything sent again';
+
 export interface Cut {
   readonly violations: readonly Violation[];
   /** How many lines of each journal were written before it: what producers were told there is void. */

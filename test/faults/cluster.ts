@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import type { Connection } from '../../src/redis/connection.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';

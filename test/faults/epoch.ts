@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { cutAof } from './aof-cut.js';
+import { AOF_CUT, cutAof } from './aof-cut.js';
 import { collectEvidence } from './collect.js';
 import { drain, heal } from './drain.js';
 import { readJournal, submissionsOf } from './journal.js';
@@ -7,7 +7,6 @@ import type { Submission } from './journal.js';
 import { lateReceipts, openConnections, stopMembers } from './left-behind.js';
 import type { Violation } from './oracle/evidence.js';
 import { judge, violations } from './oracle/invariants.js';
-import { AOF_CUT } from './report.js';
 import { readTold, untilHeard } from './read-told.js';
 import { Sampler } from './sampler.js';
 import type { EpochPlan } from './schedule.js';

@@ -1,7 +1,12 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Outcome } from '../../src/index.js';
-import type { Cancelling, Reverting } from './producer-loop.js';
 import type { DrawnUpdate } from './traffic.js';
+
+/** What a producer is told that reverts an update: where the inverse is. */
+export type Reverting = { readonly jobId: string; readonly index: number } | 'not revertible' | 'unknown';
+
+/** What a producer is told that takes an update back. */
+export type Cancelling = 'cancelled' | 'not cancellable' | 'unknown';
 
 /** One line of a producer's journal. It is written before what it announces, and after what it reports. */
 export type Entry = { readonly submission: string } & (

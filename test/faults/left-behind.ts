@@ -6,7 +6,8 @@ import { readReceiptNames } from './collect.js';
 import { FaultCluster } from './cluster.js';
 import { mastersOf } from './read-redis.js';
 import { receiptKeyOf } from './read-jobs.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence } from './oracle/evidence.js';
+import type { JobRecord } from './oracle/job-record.js';
 import { SETTLED_RECEIPT_MS } from './settings.js';
 import { membersOf } from './world.js';
 import type { World } from './world.js';
@@ -38,7 +39,7 @@ export async function openConnections({ operator }: World): Promise<string[]> {
 
 /**
  * Receipts of settled jobs that outlive their time. A job that a batch put back keeps its receipt on purpose, see
- * `settler.ts`; so does one whose worker was killed before it could settle it. A request that comes late, when its job is settled
+ * `job-settler.ts`; so does one whose worker was killed before it could settle it. A request that comes late, when its job is settled
  * already, may give a receipt its life back.
  *
  * In a Cluster receipts of a job lie on other masters than it, and are shortened late, or never, once its mark is safe.

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { holdsAddUp } from './oracle/holds.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence } from './oracle/evidence.js';
+import type { JobRecord } from './oracle/job-record.js';
 import { History } from './oracle/history.js';
 
 /** Jobs of one update each, applied with these numbers: 3 are still held in the end. */

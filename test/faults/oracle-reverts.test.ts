@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Acts } from './acts.js';
-import type { Evidence, JobRecord } from './oracle/evidence.js';
+import type { Evidence } from './oracle/evidence.js';
+import type { JobRecord } from './oracle/job-record.js';
 import { History } from './oracle/history.js';
 import { revertsCancelOut } from './oracle/reverts.js';
 import { runsWereMade, tickAt } from './oracle/ticks.js';

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Outcome } from '../../src/index.js';
 import { bareKey } from './cells.js';
 import { note, readJournal, submissionsOf } from './journal.js';
-import type { Entry } from './journal.js';
+import type { Cancelling, Entry, Reverting } from './journal.js';
 import type { ProducerOrder, Report } from './messages.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
@@ -21,12 +21,6 @@ export interface Accepted {
   /** Takes back what it did, where a side can. */
   revert?(): Promise<Reverting>;
 }
-
-/** What a producer is told that reverts an update: where the inverse is. */
-export type Reverting = { readonly jobId: string; readonly index: number } | 'not revertible' | 'unknown';
-
-/** What a producer is told that takes an update back. */
-export type Cancelling = 'cancelled' | 'not cancellable' | 'unknown';
 
 /** How a side submits updates. */
 export interface Submitter {

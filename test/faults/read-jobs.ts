@@ -11,8 +11,8 @@ import { createKeys } from '../../src/redis/keys.js';
 import type { JobName } from '../../src/redis/keys.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import { inBatches, scanKeys } from './read-redis.js';
-import type { JobRecord } from './oracle/evidence.js';
-import { jobName } from './oracle/evidence.js';
+import type { JobRecord } from './oracle/job-record.js';
+import { jobName } from './oracle/job-record.js';
 import { NAMESPACE, PREFIX } from './settings.js';
 
 const keys = createKeys({ namespace: NAMESPACE, prefix: PREFIX });

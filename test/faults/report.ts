@@ -1,3 +1,4 @@
+import { AOF_CUT } from './aof-cut.js';
 import { nemesesOf } from './nemeses/index.js';
 import { INVARIANTS } from './oracle/invariants.js';
 import type { RunResult } from './run.js';
@@ -42,9 +43,6 @@ function cutLine({ struck }: RunResult): string[] {
   const times = struck.get(AOF_CUT);
   return times === undefined ? [] : [`${String(times).padStart(6)}  ${AOF_CUT}`];
 }
-
-/** The fault that is a phase of its own, not a nemesis. */
-export const AOF_CUT = 'redis: killed, append-only file cut, everything sent again';
 
 function updatesText({ counts, longestDrainMs }: RunResult): string {
   if (counts === undefined) {

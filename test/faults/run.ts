@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { runEpoch } from './epoch.js';
 import type { EpochResult } from './epoch.js';
 import type { Violation } from './oracle/evidence.js';
-import type { EpochPlan, Topology } from './schedule.js';
+import type { EpochPlan } from './schedule.js';
 import type { Side } from './side.js';
 import { addCounts } from './tally-up.js';
 import type { UpdateCounts } from './tally-up.js';
+import type { Topology } from './world.js';
 
 /** The figures of a whole run. */
 export interface RunResult {

@@ -3,9 +3,7 @@ import type { Nemesis } from './nemeses/index.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { createRandom } from './random.js';
 import type { Random } from './random.js';
-
-/** What workers and producers run on. Slots of a Cluster move where it has no replicas, masters fail over where it has. */
-export type Topology = 'server' | 'cluster' | 'cluster-with-replicas';
+import type { Topology } from './world.js';
 
 /** What a run is on: the epochs on a Cluster have replicas in turn. */
 export type RunTopology = 'server' | 'cluster';

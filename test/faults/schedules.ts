@@ -4,6 +4,7 @@ import { createProducer } from '../../src/index.js';
 import type { Producer } from '../../src/index.js';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { tickAt, runsWereMade } from './oracle/ticks.js';
+import type { Run } from './oracle/ticks.js';
 import { scanKeys } from './read-redis.js';
 import { DRAIN_LIMIT_MS, NAMESPACE, PREFIX } from './settings.js';
 import { serverOf } from './world.js';
@@ -19,14 +20,6 @@ const QUEUE = { prefix: PREFIX, queue: 'counters' };
 const WATCHED_RUNS = 5;
 const WATCHED_MS = DRAIN_LIMIT_MS;
 const LOOK_EVERY_MS = 200;
-
-/** The run of a schedule. */
-export interface Run {
-  /** For when it was. */
-  readonly atMs: number;
-  /** By the clock of the worker that began it last. */
-  readonly begunAtMs: number;
-}
 
 /** Makes the schedule that runs while faults strike. */
 export async function putSchedule(world: Pick<World, 'server'>): Promise<void> {

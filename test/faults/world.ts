@@ -17,12 +17,14 @@ import { Member } from './member.js';
 import type { ProducerOrder, WorkerOrder } from './messages.js';
 import type { Random } from './random.js';
 import type { RedisClient } from '../../src/redis/connection.js';
-import type { Topology } from './schedule.js';
 import { Server } from './server.js';
 import { CLUSTER_PACE, PREFIX, QUEUES, SERVER_PACE } from './settings.js';
 import type { ProducerSettings, Side, SubscriberSettings, WorkerSettings } from './side.js';
 
 type WorkerMember = Member<WorkerSettings, WorkerOrder>;
+/** What workers and producers run on. Slots of a Cluster move where it has no replicas, masters fail over where it has. */
+export type Topology = 'server' | 'cluster' | 'cluster-with-replicas';
+
 export type ProducerMember = Member<ProducerSettings, ProducerOrder>;
 type SubscriberMember = Member<SubscriberSettings, WorkerOrder>;
 export type AnyMember = WorkerMember | ProducerMember | SubscriberMember;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineOperation, QueueUnavailableError } from '../../src/index.js';
 import { newJobId } from '../../src/layout/new-job-id.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import { afterApplying } from '../support/after-applying.js';

@@ -6,7 +6,7 @@ import { createKeys } from '../../src/redis/keys.js';
 import { settleScript } from '../../src/bullmq/scripts.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
 import { ReceiptExpirer } from '../../src/workers/receipt-expirer.js';
-import { Settler } from '../../src/workers/settler.js';
+import { JobSettler } from '../../src/workers/job-settler.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -144,7 +144,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
 
   const settle = settleScript();
   const scripts = new ScriptRunner(here.client, [settle]);
-  const settler = new Settler({
+  const settler = new JobSettler({
     scripts,
     settle,
     keys: createKeys(here),

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectPatiently, connectPromptly } from '../../src/redis/connection.js';
+import { connectPatiently, connectPromptly } from '../../src/redis/connect.js';
 import type { Connection } from '../../src/redis/connection.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 import { startAddress } from '../support/address.js';

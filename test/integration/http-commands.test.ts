@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { dataDir, start, startUp } from '../support/command.js';
 import { place, until } from '../support/tally.js';
+import { TALLY } from '../support/tally-command.js';
 
 const DOCUMENTED_ORIGIN = 'http://127.0.0.1:3000';
 
@@ -29,10 +30,18 @@ function originOf({ output }: { output: { stdout: string } }): string {
 }
 
 /** Runs commands of a page at this origin, each of which has to print what the page shows. */
-async function runDocumented(commands: readonly { command: string; output: string }[], origin: string): Promise<void> {
+async function runDocumented(
+  commands: readonly { command: string; output: string }[],
+  origin: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<void> {
   for (const { command, output } of commands) {
-    const { stdout } = await promisify(execFile)('sh', ['-c', command.replaceAll(DOCUMENTED_ORIGIN, origin)]);
-    expect(stdout).toMatch(patternOf(output));
+    const line = command
+      .replaceAll(DOCUMENTED_ORIGIN, origin)
+      .replace('npx tally', TALLY.map((word) => `'${word}'`).join(' '));
+    const env = { PATH: process.env['PATH'], ...environment };
+    const { stdout } = await promisify(execFile)('sh', ['-c', line], { env });
+    expect(stdout.trimEnd()).toMatch(patternOf(output));
   }
 }
 
@@ -58,11 +67,12 @@ test('every curl line of the documentation works word for word after a start, be
   });
 });
 
-test('every curl line of the README works word for word after a start', async () => {
-  const up = await startUp({ TALLY_DATA_DIR: dataDir() });
-  const commands = documentedCommands('README.md').filter(({ command }) => command.startsWith('curl'));
-  expect(commands.length).toBeGreaterThan(1);
-  await runDocumented(commands, originOf(up));
+test('every command of the README that asks or submits works word for word after a start', async () => {
+  const environment = { TALLY_DATA_DIR: dataDir() };
+  const up = await startUp(environment);
+  const commands = documentedCommands('README.md').filter(({ command }) => /^(curl|npx tally) /.test(command));
+  expect(commands.length).toBeGreaterThan(3);
+  await runDocumented(commands, originOf(up), environment);
 });
 
 test('tally api serves the API alone, and ends in order', async () => {

@@ -6,7 +6,7 @@ import { retireScript } from '../../src/bullmq/scripts.js';
 import { ScriptRunner } from '../../src/redis/scripts.js';
 import { Janitor } from '../../src/workers/janitor.js';
 import type { KeepOutcomes } from '../../src/workers/keep-outcomes.js';
-import { takeUpPutOffJobs } from '../../src/workers/promote-skewed-retries.js';
+import { promoteSkewedRetries } from '../../src/workers/promote-skewed-retries.js';
 import { keysLike, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -212,6 +212,6 @@ test('a job that was delayed on purpose is left alone', async () => {
     { updates: [{ key: here.key('n'), by: 1 }] },
     { delay: 3_600_000, jobId: `delayed-${here.namespace}` },
   );
-  expect(await takeUpPutOffJobs(queue, here.client, Date.now())).toEqual([]);
+  expect(await promoteSkewedRetries(queue, here.client, Date.now())).toEqual([]);
   expect(await job.isDelayed()).toBe(true);
 });

@@ -114,7 +114,7 @@ test('how much of its window the oldest keyed update has used is told, whatever 
     const sentAtMs = Number(/"sentAtMs":(\d+)/.exec(data)?.[1]) - usedMs;
     await here.client.hset(job, 'data', data.replace(/"sentAtMs":\d+/, `"sentAtMs":${sentAtMs}`));
   };
-  expect(await ratio()).toBe(0);
+  await until('it is known', async () => (await ratio()) === 0);
   await producer.submit(increment(here.key('n')));
   expect(await ratio()).toBe(0);
   await keyed('a', 300_000);

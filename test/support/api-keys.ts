@@ -1,7 +1,7 @@
 import { makeApiKey } from '../../src/api/access/api-key.js';
 import type { ApiKeySettings } from '../../src/api/access/api-key.js';
 import { KeyStore } from '../../src/api/access/key-store.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { createKeys } from '../../src/redis/keys.js';
 import type { Answered, RunningApi, ShownProblem, ShownUpdate } from './http-api.js';
 import type { Place } from './tally.js';

@@ -10,7 +10,7 @@ import type { DashboardRole } from '../../dashboard/access/signed-in.js';
 import { UserStore } from '../../dashboard/access/user-store.js';
 import { changeUser, makeUser } from '../../dashboard/access/user.js';
 import type { User } from '../../dashboard/access/user.js';
-import { connectPromptly } from '../../src/redis/connection.js';
+import { connectPromptly } from '../../src/redis/connect.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { until } from './tally.js';
 import type { Place } from './tally.js';

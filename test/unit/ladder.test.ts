@@ -1,4 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ESLint } from 'eslint';
 import { expect, test } from 'vitest';
 
@@ -48,4 +51,55 @@ const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => en
 test.each(folders.map(({ name }) => name))('src/%s stands on the ladder', async (name) => {
   const [file = ''] = readdirSync(`src/${name}`).filter((each) => each.endsWith('.ts'));
   expect(await faultsOf(`src/${name}/${file}`, '../../cli/main.js')).not.toEqual([]);
+});
+
+test('a circle of imports is found, also one of types alone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-circle-'));
+  const circlesOf = () => {
+    const config = ['--config', '.dependency-cruiser.js'];
+    const { status, stdout } = spawnSync('node_modules/.bin/depcruise', [...config, folder], { encoding: 'utf8' });
+    return { status, isFound: stdout.includes('no-circular') };
+  };
+  try {
+    writeFileSync(join(folder, 'one.ts'), "import type { Two } from './two.js';\nexport type One = Two[];\n");
+    writeFileSync(join(folder, 'two.ts'), 'export type Two = number;\n');
+    expect(circlesOf()).toEqual({ status: 0, isFound: false });
+    writeFileSync(join(folder, 'two.ts'), "import type { One } from './one.js';\nexport type Two = number | One;\n");
+    expect(circlesOf()).toEqual({ status: 1, isFound: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+interface Zone {
+  readonly target: string;
+  readonly from: readonly string[];
+}
+
+test('the picture of the ladder is what the linter holds', async () => {
+  const config = (await linter.calculateConfigForFile('src/index.ts')) as {
+    rules: Record<string, [number, { zones: Zone[] }]>;
+  };
+  const { zones } = config.rules['import-x/no-restricted-paths']![1];
+  const mayImport = (importer: string, imported: string) =>
+    zones.every(({ target, from }) => target !== `./${importer}` || !from.includes(`./${imported}`));
+
+  const [, picture = ''] = /```mermaid\nflowchart TD\n(.*?)```/s.exec(readFileSync('ARCHITECTURE.md', 'utf8')) ?? [];
+  const shown = new Map(
+    [...picture.matchAll(/(\w+)\["([^"]+)"\]/g)].map(([, id = '', folders = '']) => [id, folders.split(', ')]),
+  );
+  const arrows = picture.split('\n').flatMap((line) => {
+    const steps = line
+      .split('-->')
+      .map((step) => step.split('&').flatMap((it) => shown.get(/\w+/.exec(it)?.[0] ?? '') ?? []));
+    return steps
+      .slice(1)
+      .flatMap((below, step) => steps[step]!.flatMap((above) => below.map((one) => ({ above, below: one }))));
+  });
+
+  expect(arrows.length).toBeGreaterThan(15);
+  expect(arrows.filter(({ above, below }) => !mayImport(above, below) || mayImport(below, above))).toEqual([]);
+  const known = zones.map(({ target }) => target.slice('./'.length));
+  const beside = ['src/options.ts', 'src/index.ts', 'src/testing', 'examples', 'test']; // told in words
+  expect([...shown.values()].flat().sort()).toEqual(known.filter((it) => !beside.includes(it)).sort());
 });

@@ -2,8 +2,7 @@ import autocannon from 'autocannon';
 import type { Options, Result } from 'autocannon';
 import { keyName } from '../workload.js';
 import type { Percentiles } from '../latency.js';
-import type { RunningRole } from '../role-process.js';
-import type { RoleTask } from '../roles.js';
+import type { RoleTask, RunningRole } from '../roles.js';
 
 /** What a load found. */
 export interface Loaded extends Percentiles {

@@ -5,8 +5,7 @@ import express from 'express';
 import { z } from 'zod';
 import { connectPlainly } from '../../plain-bullmq/connect-plainly.js';
 import { openPlainQueue } from '../../plain-bullmq/queue.js';
-import type { RunningRole } from '../role-process.js';
-import type { RoleTask } from '../roles.js';
+import type { RoleTask, RunningRole } from '../roles.js';
 
 const update = z.strictObject({
   operation: z.literal('counter.increment'),

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { bearLostTerminal } from '../../../src/lib/lost-terminal.js';
+import { tolerateLostTerminal } from '../../../src/lib/lost-terminal.js';
 import { createWorker } from '../../../src/index.js';
 import type { Operation } from '../../../src/index.js';
 import { importOperations } from '../../../src/operations/import-operations.js';
@@ -18,7 +18,7 @@ interface Running {
   close(): Promise<void>;
 }
 
-bearLostTerminal();
+tolerateLostTerminal();
 
 // The load may end early, even before this process has begun.
 process.on('disconnect', () => process.exit(1));

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { fits } from '../../lib/pattern.js';
+import { matchesPattern } from '../../lib/pattern.js';
 
 /** What a caller may do. In patterns `*` stands for any text, also for none. */
 export interface Access {
@@ -33,9 +33,9 @@ export function accessOf({ locals }: Response): Access | undefined {
 }
 
 export function mayUseOperation(access: Access | undefined, operation: string): boolean {
-  return access === undefined || access.operations.some((pattern) => fits(pattern, operation));
+  return access === undefined || access.operations.some((pattern) => matchesPattern(pattern, operation));
 }
 
 export function mayUseKey(access: Access | undefined, key: string): boolean {
-  return access === undefined || access.keys.some((pattern) => fits(pattern, key));
+  return access === undefined || access.keys.some((pattern) => matchesPattern(pattern, key));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fits } from '../../lib/pattern.js';
+import { matchesPattern } from '../../lib/pattern.js';
 
 /** No key is longer, in bytes; in a pattern it is as good a bound in characters. */
 const LONGEST_KEY = 512;
@@ -35,10 +35,10 @@ interface Filtered {
 }
 
 /** Whether a filter means this. Of a job of several updates one that fits is enough: they failed, and are retried, together. */
-export function isMeant({ reason, operation, key }: FailureFilter, failed: Filtered): boolean {
+export function matchesFilter({ reason, operation, key }: FailureFilter, failed: Filtered): boolean {
   return (
     (reason === undefined || failed.reason === reason) &&
-    (operation === undefined || fits(operation, failed.operation)) &&
-    (key === undefined || failed.keys.some((its) => fits(key, its)))
+    (operation === undefined || matchesPattern(operation, failed.operation)) &&
+    (key === undefined || failed.keys.some((its) => matchesPattern(key, its)))
   );
 }

@@ -5,7 +5,7 @@ import type { Store } from '../../layout/store.js';
 import type { Registry } from '../../operations/registry.js';
 import { readFailedJob } from './failed-job.js';
 import type { EndedJobId, FailedJob, FailurePlace } from './failed-job.js';
-import { isMeant } from './failure-filter.js';
+import { matchesFilter } from './failure-filter.js';
 import type { FailureFilter } from './failure-filter.js';
 
 /** Where failures are looked for. */
@@ -64,7 +64,7 @@ export async function* readFailures(
       const page = ids.slice(start, Math.min(start + READ_AT_ONCE, left));
       const jobs = await Promise.all(page.map((id) => readFailedJob(source, source.registry, place, id)));
       for (const job of jobs) {
-        if (job !== undefined && isMeant(filter, job) && isVisible(job)) {
+        if (job !== undefined && matchesFilter(filter, job) && isVisible(job)) {
           look.latestMs = Math.max(look.latestMs, job.endedAtMs);
           yield job;
         }

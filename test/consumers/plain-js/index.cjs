@@ -13,3 +13,8 @@ async function main() {
 }
 
 void main();
+
+// The oldest that is promised.
+if (process.versions.node !== '20.19.0') {
+  throw new Error(process.versions.node);
+}

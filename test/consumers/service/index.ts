@@ -18,11 +18,14 @@ const energySpend = defineOperation({
 
 const operations = [energySpend];
 const tally = await startTally({ operations });
-const dashboard = createDashboard({ redis: tally.redis, operations });
-const api = createApi({ redis: tally.redis, operations });
+const { redis } = tally;
 const app = express();
-app.use('/tools/tally', dashboard.app);
-app.use(api.app);
+
+const api = createApi({ redis, operations });
+const dashboard = createDashboard({ redis, operations });
+app.use('/tools/tally', dashboard.app); // /tools/tally/ops
+app.use(api.app); // /v1, /docs, /openapi.json
+
 const server = new ApiServer(app).listen(0, '127.0.0.1');
 await once(server, 'listening');
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -1,7 +1,7 @@
 import { cellNemeses } from './cells.js';
 import { clockNemeses, memberClockNemeses } from './clocks.js';
 import { failoverNemeses, masterNemeses, slotNemeses } from './masters.js';
-import type { Topology } from '../schedule.js';
+import type { Topology } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 import { anyNetworkNemeses, networkNemeses } from './network.js';
 import { operatorNemeses } from './operators.js';

@@ -3,7 +3,7 @@ import type { Job } from 'bullmq';
 import { settledRecord } from '../../../src/jobs/queues.js';
 import type { TallyQueue } from '../../../src/jobs/queues.js';
 import { formOfJob } from '../../../src/jobs/job-data.js';
-import { jobName, queueName } from '../oracle/evidence.js';
+import { jobName, queueName } from '../oracle/job-record.js';
 import type { Random } from '../random.js';
 import { SETTLED_RECEIPT_MS } from '../settings.js';
 import type { World } from '../world.js';

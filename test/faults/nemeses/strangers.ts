@@ -5,7 +5,7 @@ import { FORM } from '../../../src/jobs/form.js';
 import { JOB_OPTIONS } from '../../../src/jobs/job-options.js';
 import type { NewerJob } from '../acts.js';
 import { withinTime } from '../../../src/lib/timeouts.js';
-import { jobName, queueName } from '../oracle/evidence.js';
+import { jobName, queueName } from '../oracle/job-record.js';
 import { REGISTRY } from '../operations.js';
 import type { Random } from '../random.js';
 import { LOCK_DURATION_MS, PREFIX, STALLED_INTERVAL_MS } from '../settings.js';

@@ -1,6 +1,7 @@
 import { requeuedJobId } from '../../../src/jobs/job-id.js';
-import { queueName } from './evidence.js';
-import type { Evidence, JobRecord } from './evidence.js';
+import { queueName } from './job-record.js';
+import type { Evidence } from './evidence.js';
+import type { JobRecord } from './job-record.js';
 import type { History } from './history.js';
 
 /** What follows for the oracle from what operators and other programs did, see `../acts.ts`. */

@@ -1,9 +1,9 @@
-import { isRequeued } from '../../../src/jobs/job-id.js';
 import { describeCell } from '../../../src/redis/cell.js';
 import type { Cell, OutcomeEvent } from '../../../src/index.js';
 import type { Acts } from '../acts.js';
 import { bareKey, isWitness } from '../cells.js';
 import type { Submission } from '../journal.js';
+import type { JobRecord } from './job-record.js';
 
 /** All that the oracle judges by. Cells go by their name in words. */
 export interface Evidence {
@@ -32,52 +32,9 @@ export interface Told {
   readonly heard: ReadonlySet<string>;
 }
 
-/** A job as Redis holds it, or held it before it was removed. Records are in Tally's form, see `src/jobs/form.ts`. */
-export interface JobRecord {
-  /** Tells it from all others: see `jobName`. */
-  readonly name: string;
-  readonly id: string;
-  /** First part of BullMQ's keys where it is. */
-  readonly prefix: string;
-  readonly queue: string;
-  /** BullMQ's time of a job that somebody else added, without the version of a form. */
-  readonly addedAtMs?: number;
-  /** The version of its form; that of Tally for a job without one. */
-  readonly form: number;
-  readonly digest: string;
-  readonly operation: string;
-  readonly updates: readonly { readonly params: object; readonly idempotencyKey?: string }[];
-  readonly isFinished: boolean;
-  /** Why it failed for good; the worker of somebody else may say anything. */
-  readonly failedReason?: string;
-  /** What Tally's worker returned. */
-  readonly returnvalue?: string;
-  /** What the worker of somebody else returned. */
-  readonly foreignValue?: string;
-  /** The record with which a settled job is marked. */
-  readonly mark?: string;
-  readonly receipt?: string;
-  readonly receiptTtlMs?: number;
-}
-
-/** Ids of Tally's own jobs are unique everywhere, those of jobs that it puts back too; those of others only in their queue. */
-export function jobName({
-  id,
-  prefix,
-  queue,
-  addedAtMs,
-}: Pick<JobRecord, 'id' | 'prefix' | 'queue' | 'addedAtMs'>): string {
-  return addedAtMs === undefined || isRequeued(id) ? id : `${prefix}:${queue}:${id}`;
-}
-
 /** Idempotency keys are those of their operation. */
 export function keyName(operation: string, key: string): string {
   return `${operation} ${key}`;
-}
-
-/** What `foreignQueues` of the acts and `retriedQueues` call a queue. */
-export function queueName({ prefix, queue }: Pick<JobRecord, 'prefix' | 'queue'>): string {
-  return `${prefix}:${queue}`;
 }
 
 export interface Violation {

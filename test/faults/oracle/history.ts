@@ -1,15 +1,16 @@
 import { stringify } from 'safe-stable-stringify';
 import { decodeFailure, decodeRecord, isFailure } from '../../../src/jobs/form.js';
 import { isRequeued, requeuedJobId } from '../../../src/jobs/job-id.js';
+import { REVERT_OWNER } from '../../../src/operations/idempotency-key.js';
 import { isUndone } from '../../../src/operations/outcome.js';
 import { inventoryExpire } from '../../../src/operations/reservations.js';
 import { isBad, isFlaky } from '../cells.js';
 import { cellsOf, changesOf } from './changes.js';
 import type { Change } from './changes.js';
 import { keyName } from './evidence.js';
-import { revertedBy } from './reverts.js';
 import { tickAt } from './ticks.js';
-import type { Evidence, JobRecord } from './evidence.js';
+import type { Evidence } from './evidence.js';
+import type { JobRecord } from './job-record.js';
 
 /** One update in one job, and what that job says became of it. */
 export interface JobUpdate {
@@ -110,6 +111,12 @@ export class History {
 /** Then nobody may have put back yet what its receipt says was not applied; a retry would. */
 function wasEndedByOthers({ foreignValue, failedReason }: JobRecord): boolean {
   return foreignValue !== undefined || (failedReason !== undefined && !isFailure(failedReason));
+}
+
+/** The id of the update that this one reverts, if it does. */
+export function revertedBy({ idempotencyKey = '' }: Pick<JobUpdate, 'idempotencyKey'>): string | undefined {
+  const [, id] = new RegExp(`^${REVERT_OWNER} ([0-9a-f-]+\\.\\d+)`).exec(idempotencyKey) ?? [];
+  return id;
 }
 
 /** Whether this outcome, in the script's form, decides on a key: it is applied, rejected or cancelled, not failed, unknown or a repeat. */

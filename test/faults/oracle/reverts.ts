@@ -1,16 +1,10 @@
 import { parseUpdateId } from '../../../src/jobs/job-id.js';
-import { REVERT_OWNER } from '../../../src/operations/idempotency-key.js';
 import { wasRemoved } from './acts.js';
 import { placeOf } from './cells.js';
 import type { Evidence } from './evidence.js';
 import { groupBy } from './group-by.js';
-import type { History, JobUpdate } from './history.js';
-
-/** The id of the update that this one reverts, if it does. */
-export function revertedBy({ idempotencyKey = '' }: Pick<JobUpdate, 'idempotencyKey'>): string | undefined {
-  const [, id] = new RegExp(`^${REVERT_OWNER} ([0-9a-f-]+\\.\\d+)`).exec(idempotencyKey) ?? [];
-  return id;
-}
+import { revertedBy } from './history.js';
+import type { History } from './history.js';
 
 /** A reverted update and its inverse cancel out exactly, and each is reverted once at most. */
 export function* revertsCancelOut(evidence: Evidence, history: History): Generator<string> {

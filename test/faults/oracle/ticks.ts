@@ -1,4 +1,10 @@
-import type { Run } from '../schedules.js';
+/** The run of a schedule. */
+export interface Run {
+  /** For when it was. */
+  readonly atMs: number;
+  /** By the clock of the worker that began it last. */
+  readonly begunAtMs: number;
+}
 
 /** The time of the run of a schedule whose job has this id. */
 export function tickAt(jobId: string): number | undefined {

@@ -1,9 +1,10 @@
 import type { JobsOptions } from 'bullmq';
 import type { Operation } from '../operations/operation.js';
-import type { KeyTerms, PendingUpdate, Sender } from './sender.js';
+import type { PendingUpdate } from './pending-update.js';
+import type { KeyTerms, Sender } from './sender.js';
 
 /** Updates on their way that have their jobs for themselves. */
-export class SoleJobs {
+export class UnbatchedJobs {
   readonly #sending = new Set<Promise<void>>();
 
   constructor(private readonly sender: Pick<Sender, 'send'>) {}

@@ -12,7 +12,7 @@ const LOOK_MS = 5;
 const RUNNING = ['waiting', 'active', 'prioritized'] as const;
 
 /** Sees that what may run runs, and waits for it. */
-export class Draining {
+export class Drainer {
   readonly #queues: readonly TallyQueue[];
 
   constructor(

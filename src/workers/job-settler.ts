@@ -29,7 +29,7 @@ interface JobToSettle {
  * leaves a mark on each that was completed, and then cuts its receipt. One that is not settled, because the worker died, only
  * keeps its receipt for 400 days.
  */
-export class Settler {
+export class JobSettler {
   #waiting: JobToSettle[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();

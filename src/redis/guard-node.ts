@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
-import { hearStreams } from './hear-streams.js';
+import { guardStreams } from './guard-streams.js';
 
 /**
  * Mends a connection of ioredis 6 to one node of a Cluster.
  *
  * @param lost called when requests may have been run whose answers are lost
  */
-export function hearNode(node: Redis, lost: () => void): void {
-  hearStreams(node);
-  hearAsking(node);
+export function guardNode(node: Redis, lost: () => void): void {
+  guardStreams(node);
+  guardAsking(node);
   const duplicate = node.duplicate.bind(node);
-  node.duplicate = (...override) => hearStreams(duplicate(...override)); // it asks for the slots
+  node.duplicate = (...override) => guardStreams(duplicate(...override)); // it asks for the slots
   const recover = node.recoverFromFatalError.bind(node);
   node.recoverFromFatalError = (...args) => {
     lost();
@@ -23,7 +23,7 @@ export function hearNode(node: Redis, lost: () => void): void {
  * ends, as happens to that of a new master which has no slots yet, that failure would end this process. The command
  * behind it fails alike, and is sent again.
  */
-function hearAsking(node: Redis): void {
+function guardAsking(node: Redis): void {
   const ask = node.asking.bind(node);
   node.asking = (...args) => {
     const answer = ask(...args);

@@ -4,14 +4,14 @@ export interface Caller<Receipt> {
   readonly reject: (error: unknown) => void;
 }
 
-export interface LaneOptions<Item, Receipt> {
+export interface BatcherOptions<Item, Receipt> {
   /** Updates in one batch at most. */
   readonly maxBatch: number;
   /** Cells in one batch at most, beyond its first update. */
   readonly maxCells: number;
   /** Batches on their way at a time. A batch that is not full goes only when no other is on its way. */
   readonly maxInFlight: number;
-  /** How many wait in this lane and in others, not counting those on their way. */
+  /** How many wait in this batcher and in others, not counting those on their way. */
   readonly total: { waiting: number };
   /** Sends a batch and returns what each of its callers gets, in order. */
   readonly send: (items: readonly Item[]) => Promise<readonly Receipt[]>;
@@ -27,16 +27,16 @@ interface Waiting<Receipt> extends Caller<Receipt> {
 
 /**
  * Natural batching: while a batch is on its way, whatever arrives gathers and leaves together as the next. There
- * are no timers, so an idle lane sends at once, at the end of this turn of the event loop, and a busy one fills its batches.
+ * are no timers, so an idle batcher sends at once, at the end of this turn of the event loop, and a busy one fills its batches.
  *
  * When a batch can't be sent, what gathered behind it is refused as well: its callers have waited already.
  */
-export class Lane<Item extends Waiting<Receipt>, Receipt> {
+export class Batcher<Item extends Waiting<Receipt>, Receipt> {
   #gathered: Item[] = [];
   readonly #inFlight = new Set<Promise<void>>();
-  #isLeaving = false;
+  #isScheduled = false;
 
-  constructor(private readonly options: LaneOptions<Item, Receipt>) {}
+  constructor(private readonly options: BatcherOptions<Item, Receipt>) {}
 
   /** Adds an update; {@link dispatch} sends it. */
   push(item: Item): void {
@@ -50,18 +50,18 @@ export class Lane<Item extends Waiting<Receipt>, Receipt> {
    */
   dispatch(): void {
     if (this.#gathered.length >= this.options.maxBatch) {
-      this.#depart();
-    } else if (!this.#isLeaving && this.#mayDepart()) {
-      this.#isLeaving = true;
+      this.#sendBatches();
+    } else if (!this.#isScheduled && this.#maySend()) {
+      this.#isScheduled = true;
       setImmediate(() => {
-        this.#isLeaving = false;
-        this.#depart();
+        this.#isScheduled = false;
+        this.#sendBatches();
       });
     }
   }
 
-  #depart(): void {
-    while (this.#mayDepart()) {
+  #sendBatches(): void {
+    while (this.#maySend()) {
       const sending = this.#send(this.#takeBatch()).then(() => {
         this.#inFlight.delete(sending);
         this.dispatch();
@@ -73,12 +73,12 @@ export class Lane<Item extends Waiting<Receipt>, Receipt> {
   /** Resolves when everything pushed so far is sent or refused. */
   async flush(): Promise<void> {
     while (this.#gathered.length > 0 || this.#inFlight.size > 0) {
-      this.#depart();
+      this.#sendBatches();
       await Promise.all(this.#inFlight);
     }
   }
 
-  #mayDepart(): boolean {
+  #maySend(): boolean {
     const { maxBatch, maxInFlight } = this.options;
     const gathered = this.#gathered.length;
     return this.#inFlight.size === 0 ? gathered > 0 : gathered >= maxBatch && this.#inFlight.size < maxInFlight;

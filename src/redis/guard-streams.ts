@@ -15,7 +15,7 @@ const heard = new WeakSet<Redis>();
  * Hears all errors of the sockets of a connection, also of those that are still to come. ioredis 6 listens for the first of
  * each; with TLS there may be a second one, of an alert and then of a reset, and one that nobody hears ends the process.
  */
-export function hearStreams<R extends Redis>(redis: R): R {
+export function guardStreams<R extends Redis>(redis: R): R {
   if (heard.has(redis)) {
     return redis;
   }
@@ -34,7 +34,7 @@ export function hearStreams<R extends Redis>(redis: R): R {
   });
   if (connector.connectToSentinel !== undefined) {
     const connectToSentinel = connector.connectToSentinel.bind(connector);
-    connector.connectToSentinel = (...args) => hearStreams(connectToSentinel(...args));
+    connector.connectToSentinel = (...args) => guardStreams(connectToSentinel(...args));
   }
   return redis;
 }
@@ -43,9 +43,9 @@ export function hearStreams<R extends Redis>(redis: R): R {
  * A connection whose sockets are heard from the first on: that of the first Sentinel is made within the constructor of ioredis,
  * which calls `connect`.
  */
-export class HeardRedis extends Redis {
+export class GuardedRedis extends Redis {
   override connect(...args: Parameters<Redis['connect']>): ReturnType<Redis['connect']> {
-    hearStreams(this);
+    guardStreams(this);
     return super.connect(...args);
   }
 }

@@ -14,7 +14,7 @@ const LOADING = /^loading:1\r?$/m;
  * Hears what a server refuses a connection with. ioredis keeps that to itself where the server ends the connection behind its
  * reply, as with `ERR max number of clients reached`: what is left to see is a connection that ended.
  */
-export function hearHandshake(redis: Redis, refused: (error: Error) => void): void {
+export function onHandshakeError(redis: Redis, refused: (error: Error) => void): void {
   const commands = redis as unknown as Record<(typeof HANDSHAKE)[number], Command>;
   for (const name of HANDSHAKE) {
     const send = commands[name].bind(redis);
@@ -57,7 +57,7 @@ function replyError(message: string): Error {
 }
 
 /** Hears every error with which a server answers a command, once the connection is ready. */
-export function hearErrorReplies(redis: Redis, heard: (error: Error) => void): void {
+export function onErrorReply(redis: Redis, heard: (error: Error) => void): void {
   const { options } = redis;
   const { reconnectOnError } = options;
   options.reconnectOnError = (error) => {

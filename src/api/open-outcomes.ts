@@ -13,7 +13,7 @@ interface From {
 }
 
 /** Opens what is told of outcomes: the stream, and webhooks if this server was told with what their secrets are sealed. */
-export function openTold({ store, registry, namespace, webhooks: options }: From) {
+export function openOutcomes({ store, registry, namespace, webhooks: options }: From) {
   const reader = createOutcomeReader({ store, registry, namespace });
   const opened = options && openWebhooks({ ...store, registry, reader }, options);
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Lane } from '../../src/producers/lane.js';
+import { Batcher } from '../../src/producers/batcher.js';
 
 interface Sent {
   readonly items: readonly number[];
@@ -13,11 +13,11 @@ interface Item {
   readonly reject: (error: unknown) => void;
 }
 
-/** A lane whose batches arrive when the test says so. An item is the number of its cells. */
+/** A batcher whose batches arrive when the test says so. An item is the number of its cells. */
 function setup({ maxBatch = 100, maxCells = 100, maxInFlight = 1 } = {}) {
   const sent: Sent[] = [];
   const total = { waiting: 0 };
-  const lane = new Lane<Item, string>({
+  const batcher = new Batcher<Item, string>({
     maxBatch,
     maxCells,
     maxInFlight,
@@ -40,14 +40,14 @@ function setup({ maxBatch = 100, maxCells = 100, maxInFlight = 1 } = {}) {
   const push = (...items: number[]): void => {
     for (const cells of items) {
       const receipt = new Promise<string>((resolve, reject) => {
-        lane.push({ cells, resolve, reject });
+        batcher.push({ cells, resolve, reject });
       });
       receipt.catch(() => undefined);
       receipts.push(receipt);
     }
-    lane.dispatch();
+    batcher.dispatch();
   };
-  return { lane, total, sent, push, receipts, batches: () => sent.map(({ items }) => items) };
+  return { batcher, total, sent, push, receipts, batches: () => sent.map(({ items }) => items) };
 }
 
 /** Lets everything run that waits for nothing but promises and the end of a turn. */
@@ -56,7 +56,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('a lane', () => {
+describe('a batcher', () => {
   test('sends at the end of the turn of the loop when idle, with all that is pushed in it', async () => {
     const { push, batches } = setup();
 
@@ -211,12 +211,12 @@ describe('a lane', () => {
   });
 
   test('flushes when everything pushed so far is sent or refused', async () => {
-    const { lane, push, sent } = setup();
+    const { batcher, push, sent } = setup();
     push(1);
     await settle();
     push(2);
     let flushed = false;
-    const flush = lane.flush().then(() => {
+    const flush = batcher.flush().then(() => {
       flushed = true;
     });
     sent[0]!.arrive();
@@ -230,9 +230,9 @@ describe('a lane', () => {
   });
 
   test('flushes what would have left at the end of this turn', async () => {
-    const { lane, push, sent, batches } = setup();
+    const { batcher, push, sent, batches } = setup();
     push(1);
-    const flush = lane.flush();
+    const flush = batcher.flush();
 
     expect(batches()).toEqual([[1]]);
     sent[0]!.arrive();
@@ -240,6 +240,6 @@ describe('a lane', () => {
   });
 
   test('flushes at once when idle', async () => {
-    await expect(setup().lane.flush()).resolves.toBeUndefined();
+    await expect(setup().batcher.flush()).resolves.toBeUndefined();
   });
 });

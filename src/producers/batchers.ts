@@ -4,8 +4,9 @@ import type { Partition } from '../layout/partitions.js';
 import type { Operation } from '../operations/operation.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Backlog } from './backlog.js';
-import { Lane } from './lane.js';
-import type { PendingUpdate, Sender } from './sender.js';
+import { Batcher } from './batcher.js';
+import type { PendingUpdate } from './pending-update.js';
+import type { Sender } from './sender.js';
 import type { Submission } from './submission.js';
 
 /** A job with more cells than this gets no further update, so that no script call blocks Redis for long. */
@@ -18,16 +19,16 @@ const BATCH_SIZE = 256;
 const MAX_IN_FLIGHT = 4;
 
 /** Of an operation in a partition. */
-export interface UpdateLane {
-  readonly lane: Lane<PendingUpdate, Submission>;
+export interface UpdateBatcher {
+  readonly batcher: Batcher<PendingUpdate, Submission>;
   /** Of the queue that it leads to. */
   readonly backlog: Backlog;
 }
 
-/** A lane for each operation in each partition. */
-export class Lanes {
+/** A batcher for each operation in each partition. */
+export class Batchers {
   /** By operation and partition. */
-  readonly #lanes = new Map<string, Map<Partition, UpdateLane>>();
+  readonly #batchers = new Map<string, Map<Partition, UpdateBatcher>>();
   readonly #total = { waiting: 0 };
 
   constructor(private readonly deps: { readonly sender: Sender; readonly layout: Layout; readonly maxBatch: number }) {}
@@ -37,30 +38,30 @@ export class Lanes {
     return this.#total.waiting;
   }
 
-  laneOf({ operation, slot }: CheckedUpdate): UpdateLane {
+  batcherOf({ operation, slot }: CheckedUpdate): UpdateBatcher {
     const partition = this.deps.layout.partitionOf(slot);
-    let lanes = this.#lanes.get(operation.name);
-    if (lanes === undefined) {
-      lanes = new Map();
-      this.#lanes.set(operation.name, lanes);
+    let batchers = this.#batchers.get(operation.name);
+    if (batchers === undefined) {
+      batchers = new Map();
+      this.#batchers.set(operation.name, batchers);
     }
-    let lane = lanes.get(partition);
-    if (lane === undefined) {
-      lane = { lane: this.#newLane(operation), backlog: this.deps.sender.backlogOf(operation, partition) };
-      lanes.set(partition, lane);
+    let found = batchers.get(partition);
+    if (found === undefined) {
+      found = { batcher: this.#newBatcher(operation), backlog: this.deps.sender.backlogOf(operation, partition) };
+      batchers.set(partition, found);
     }
-    return lane;
+    return found;
   }
 
   /** Resolves when everything pushed so far is sent or refused. */
   async flush(): Promise<void> {
-    const lanes = [...this.#lanes.values()].flatMap((ofOperation) => [...ofOperation.values()]);
-    await Promise.all(lanes.map(({ lane }) => lane.flush()));
+    const batchers = [...this.#batchers.values()].flatMap((ofOperation) => [...ofOperation.values()]);
+    await Promise.all(batchers.map(({ batcher }) => batcher.flush()));
   }
 
-  #newLane(operation: Operation): UpdateLane['lane'] {
+  #newBatcher(operation: Operation): UpdateBatcher['batcher'] {
     const { sender, maxBatch } = this.deps;
-    return new Lane({
+    return new Batcher({
       maxBatch: Math.max(maxBatch, BATCH_SIZE),
       maxCells: MAX_CELLS_PER_JOB,
       maxInFlight: MAX_IN_FLIGHT,
