@@ -49,6 +49,7 @@ const SIMPLE_TYPES: ReadonlySet<string> = new Set(['string', 'number', 'boolean'
 /** The text of a function, and what it uses by name. Any `return;` in it is doubt. */
 class Code {
   readonly #lines: string[] = [];
+  readonly #constructors: string[] = [];
   readonly #constants: unknown[] = [];
   readonly #within = new Set<Schema>();
   #variables = 0;
@@ -76,6 +77,24 @@ class Code {
     return `constant${this.#constants.push(value) - 1}`;
   }
 
+  /**
+   * A constructor of plain objects with these properties, in this order. Literals would do, but V8 notes of each literal how long its
+   * objects live, and puts them among the old ones for good when those of a first burst live long: see
+   * docs/decisions/23-last-third.md.
+   *
+   * @param names quoted
+   */
+  constructorOf(names: readonly string[]): string {
+    const constructor = this.variable();
+    const parameters = names.map((_, index) => `property${index}`);
+    const body = names.map((name, index) => `this[${name}] = property${index};`);
+    this.#constructors.push(
+      `function ${constructor}(${parameters.join(', ')}) { ${body.join(' ')} }`,
+      `${constructor}.prototype = Object.prototype;`,
+    );
+    return constructor;
+  }
+
   variable(): string {
     this.#variables += 1;
     return `value${this.#variables}`;
@@ -83,7 +102,7 @@ class Code {
 
   compile(): unknown {
     const names = this.#constants.map((_, index) => `constant${index}`);
-    const text = `'use strict'; return (value) => { ${this.#lines.join('\n')}\nreturn value; };`;
+    const text = `'use strict'; ${this.#constructors.join('\n')} return (value) => { ${this.#lines.join('\n')}\nreturn value; };`;
     // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- see above; zod does so, too
     return new Function(...names, text)(...this.#constants);
   }
@@ -192,26 +211,31 @@ function addObject(code: Code, { shape }: z.core.$ZodObjectDef, variable: string
   const properties = Object.entries(shape).map(([name, schema]) => {
     return { name: JSON.stringify(name), schema: schema as Schema, value: code.variable() };
   });
-  const isKnown = !Object.hasOwn(shape, '__proto__') && Object.getOwnPropertySymbols(shape).length === 0;
+  // What objects inherit could not be set in a process that has frozen it.
+  const inherits = Object.keys(shape).some((name) => name in Object.prototype);
+  const isKnown = !inherits && Object.getOwnPropertySymbols(shape).length === 0;
   const output = code.variable();
   code.doubtUnless(`typeof ${variable} === 'object' && ${variable} !== null && !Array.isArray(${variable})`);
   code.add(...properties.map(({ name, value }) => `let ${value} = ${variable}[${name}];`));
   code.add(`for (const name in ${variable}) switch (name) {`);
   code.add(...properties.map(({ name, value }) => `case ${name}: if (${value} === undefined) return; break;`));
   code.add('default: return; }');
-  const [always, perhaps]: [string[], string[]] = [[], []];
+  const always: { name: string; value: string }[] = [];
+  const perhaps: string[] = [];
   for (const { name, schema, value } of properties) {
     const { def } = schema._zod;
     if (def.type === 'optional') {
       addOptional(code, schema, def.innerType, value);
       perhaps.push(`if (${value} !== undefined) ${output}[${name}] = ${value};`);
     } else if (addDefault(code, schema, value) && addType(code, schema, value)) {
-      always.push(`${name}: ${value}`);
+      always.push({ name, value });
     } else {
       return false;
     }
   }
-  code.add(`const ${output} = { ${always.join(', ')} };`, ...perhaps, `${variable} = ${output};`);
+  const constructor = code.constructorOf(always.map(({ name }) => name));
+  const values = always.map(({ value }) => value).join(', ');
+  code.add(`const ${output} = new ${constructor}(${values});`, ...perhaps, `${variable} = ${output};`);
   return isKnown;
 }
 

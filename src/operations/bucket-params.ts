@@ -87,18 +87,26 @@ export const bucketShape = {
   placed: derived(placed) as unknown as z.ZodOptional<z.ZodType<Placed, never>>,
 };
 
-const OF_A_BUCKET = ['timeZone', 'at', 'keepBuckets', 'lateBySeconds', 'placed'] as const;
+/** Of each param that needs a bucket, whether there is one. Read by its name, since by a variable it is slow. */
+const FITS_BUCKET = {
+  timeZone: (params) => params.timeZone === undefined || params.bucket !== undefined,
+  at: (params) => params.at === undefined || params.bucket !== undefined,
+  keepBuckets: (params) => params.keepBuckets === undefined || params.bucket !== undefined,
+  lateBySeconds: (params) => params.lateBySeconds === undefined || params.bucket !== undefined,
+  placed: (params) => params.placed === undefined || params.bucket !== undefined,
+} as const satisfies Partial<Record<keyof BucketParams, (params: BucketParams) => boolean>>;
 
 /** Refuses params of a bucket where none is named, and a life that can't be. By predicates, as those of each update are checked. */
 export function checkBucketParams<Schema extends z.ZodObject>(schema: Schema): Schema {
-  return OF_A_BUCKET.reduce(
-    (checked, name) =>
-      checked.refine((value) => (value as BucketParams)[name] === undefined || value['bucket'] !== undefined, {
-        path: [name],
-        error: 'needs bucket: hour, day, week, month or year',
-      }),
-    schema,
-  )
+  return Object.entries(FITS_BUCKET)
+    .reduce(
+      (checked, [name, fits]) =>
+        checked.refine(fits as (params: unknown) => boolean, {
+          path: [name],
+          error: 'needs bucket: hour, day, week, month or year',
+        }),
+      schema,
+    )
     .refine(({ keepBuckets, ttlSeconds }) => keepBuckets === undefined || ttlSeconds === undefined, {
       path: ['keepBuckets'],
       error: 'is the life of a bucket: leave out ttlSeconds',

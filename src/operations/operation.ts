@@ -171,18 +171,24 @@ export function defineOperation<
       `history of the operation "${name}" must be a whole number of entries from 1 to 1000, or false, not ${String(history)}`,
     );
   }
-  const step = (params: Params): Step => ({
-    operation: name,
-    cells: cells(params),
-    args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
-    ttlSeconds: ttlSeconds?.(params),
-    ...(renewTtl?.(params) === true && { renewTtl: true }),
-    ...(inBuckets && bucketOf(params)),
-    ...(ttlFrom && { ttlFrom: ttlFrom(params) }),
-    history,
-    params,
-    rejections,
-  });
+  // Every update has a step made twice, so without spreads: what stands behind one in a literal is defined by a call of V8's.
+  const step = (params: Params): Step => {
+    const placed = inBuckets ? (params as BucketParams).placed : undefined;
+    return {
+      operation: name,
+      cells: cells(params),
+      args: args === undefined ? [] : args(params).map((argument) => argument ?? false),
+      ttlSeconds: placed?.ttlSeconds ?? ttlSeconds?.(params),
+      renewTtl: renewTtl?.(params) === true,
+      // What the bucket in which an update counts makes of its step.
+      ofBucket: placed !== undefined,
+      late: placed?.late,
+      ttlFrom: ttlFrom?.(params),
+      history,
+      params,
+      rejections,
+    };
+  };
   return {
     name,
     codes: Object.keys(rejections) as Code[],
@@ -207,10 +213,4 @@ const PARTS = ['steps', 'accept', 'result', 'withoutDefaults', 'withHistory'] as
 export function isOperation(value: unknown): value is Operation {
   const parts = value as Partial<Operation> | null | undefined;
   return typeof parts?.lua === 'string' && PARTS.every((name) => typeof parts[name] === 'function');
-}
-
-/** What the bucket in which an update counts makes of its step. */
-function bucketOf(params: unknown): Partial<Step> | undefined {
-  const { placed } = params as BucketParams;
-  return placed && { ofBucket: true, late: placed.late, ...(placed.ttlSeconds && { ttlSeconds: placed.ttlSeconds }) };
 }

@@ -91,7 +91,10 @@ export function joinOutcomes(outcomes: readonly string[]): string {
 
 const NOT_PLAINLY_APPLIED = new RegExp(`[${Object.values(SIGN).join('')}]`);
 
-/** Whether all outcomes of a record are applied, and none a duplicate: told faster than by looking at each. */
+/**
+ * Whether all outcomes are applied, and none a duplicate: told faster than by looking at each. A whole record will do, since its
+ * head has none of the signs.
+ */
 export function areAllApplied(outcomes: string): boolean {
   return !NOT_PLAINLY_APPLIED.test(outcomes);
 }

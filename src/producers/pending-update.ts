@@ -4,8 +4,12 @@ import type { Caller } from './batcher.js';
 import type { Submission } from './submission.js';
 import type { Trace } from './trace.js';
 
-/** A checked update, and its caller who waits. Small: under load, what waits is what the garbage collector has to copy. */
-export interface PendingUpdate extends Caller<Submission> {
+/**
+ * A checked update, and its caller who waits. Small: under load, what waits is what the garbage collector has to copy. A class, since
+ * V8 puts the objects of a literal among the old ones for good when those of a first burst live long, and with them all that they
+ * hold: see docs/decisions/23-last-third.md.
+ */
+export class PendingUpdate implements Caller<Submission> {
   readonly params: unknown;
   readonly idempotencyKey: string | undefined;
   readonly idempotencyOwner: string;
@@ -20,29 +24,25 @@ export interface PendingUpdate extends Caller<Submission> {
   readonly sendBeforeMs: number | undefined;
   /** With telemetry: where in a trace it was submitted. */
   readonly carrier: string | undefined;
-}
 
-export function pendingUpdate(
-  { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
-  { sinceMs, trace, sendBeforeMs, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'sendBeforeMs' | 'carrier'>,
-  resolve: PendingUpdate['resolve'],
-  reject: PendingUpdate['reject'],
-): PendingUpdate {
-  let cells = 0;
-  for (const step of steps) {
-    cells += step.cells.length;
+  constructor(
+    { params, idempotencyKey, idempotencyOwner, slot, steps }: CheckedUpdate,
+    { sinceMs, trace, sendBeforeMs, carrier }: Pick<PendingUpdate, 'sinceMs' | 'trace' | 'sendBeforeMs' | 'carrier'>,
+    readonly resolve: (submission: Submission) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    let cells = 0;
+    for (const step of steps) {
+      cells += step.cells.length;
+    }
+    this.params = params;
+    this.idempotencyKey = idempotencyKey;
+    this.idempotencyOwner = idempotencyOwner;
+    this.slot = slot;
+    this.cells = cells;
+    this.sinceMs = sinceMs;
+    this.trace = trace;
+    this.sendBeforeMs = sendBeforeMs;
+    this.carrier = carrier;
   }
-  return {
-    params,
-    idempotencyKey,
-    idempotencyOwner,
-    slot,
-    cells,
-    sinceMs,
-    trace,
-    sendBeforeMs,
-    carrier,
-    resolve,
-    reject,
-  };
 }

@@ -21,7 +21,7 @@ import { Batchers } from './batchers.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
-import { pendingUpdate } from './pending-update.js';
+import { PendingUpdate } from './pending-update.js';
 import { Sender } from './sender.js';
 import type { KeyTerms } from './sender.js';
 import { SendingTime } from './sending-time.js';
@@ -259,7 +259,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       const { batcher, backlog } = this.#batchers.batcherOf(checked);
       backlog.requireRoom(sinceMs);
       const since = { sinceMs, trace, sendBeforeMs: sendBefore?.getTime(), carrier: this.#carrier() };
-      const item = pendingUpdate(checked, since, resolve, reject);
+      const item = new PendingUpdate(checked, since, resolve, reject);
       if (when !== undefined) {
         this.#unbatchedJobs.send(checked.operation, item, jobOptionsOf(when));
         return;
@@ -275,7 +275,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       this.#requireRoom(1);
       this.#batchers.batcherOf(update).backlog.requireRoom(sinceMs);
       const since = { sinceMs, trace, sendBeforeMs: undefined, carrier: this.#carrier() };
-      const item = pendingUpdate(update, since, resolve, reject);
+      const item = new PendingUpdate(update, since, resolve, reject);
       this.#unbatchedJobs.send(update.operation, item, {}, terms);
     });
   }
@@ -302,7 +302,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const submissions = checked.map(
       (update, index) =>
         new Promise<Submission>((resolve, reject) => {
-          const item = pendingUpdate(update, since, resolve, reject);
+          const item = new PendingUpdate(update, since, resolve, reject);
           const when = whens[index];
           if (when !== undefined) {
             this.#unbatchedJobs.send(update.operation, item, jobOptionsOf(when));

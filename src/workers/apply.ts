@@ -2,7 +2,7 @@ import type { Registry } from '../operations/registry.js';
 import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
-import { isUndone, splitOutcomes } from '../operations/outcome.js';
+import { areAllApplied, isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { valuesOf } from '../redis/cross-slot-scripts.js';
@@ -100,6 +100,9 @@ async function recordOf(attempt: Attempt, disconnectsBefore: number, deps: Apply
 
 /** A job of one update that was not applied leaves no receipt. */
 function isRecorded(record: JobResult): boolean {
+  if (areAllApplied(record)) {
+    return true;
+  }
   const { outcomes } = decodeRecord(record) ?? { outcomes: [] };
   return outcomes.length !== 1 || !isUndone(outcomes[0] ?? '');
 }

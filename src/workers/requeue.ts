@@ -4,7 +4,7 @@ import { formOfJob, toJobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
 import { requeuedJobId } from '../jobs/job-id.js';
 import type { JobResult } from '../jobs/queues.js';
-import { decodeOutcome, isUndone, readFailedOutcome } from '../operations/outcome.js';
+import { areAllApplied, decodeOutcome, isUndone, readFailedOutcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, Reading } from './attempt.js';
@@ -22,6 +22,9 @@ const LONGEST_TRACE = 1_000;
  * @throws UnrecoverableError when it is a job of one update
  */
 export async function requeueUnapplied(attempt: Attempt, record: JobResult, reading: Reading): Promise<void> {
+  if (areAllApplied(record)) {
+    return;
+  }
   const { digest, outcomes } = decodeRecord(record) ?? { digest: '', outcomes: [] };
   if (!outcomes.some(isUndone) || digest !== attempt.digest) {
     return; // of edited data nobody can tell which update is which

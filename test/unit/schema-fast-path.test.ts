@@ -118,6 +118,7 @@ describe('quick acceptance', () => {
     ['a refinement that waits', z.strictObject({ a: z.int() }).refine(() => Promise.resolve(true)), { a: 1 }],
     ['an optional default', z.strictObject({ a: z.int().default(1).optional() }), {}],
     ['a __proto__', z.strictObject({ ['__proto__']: z.int() }), JSON.parse('{"__proto__":1}')],
+    ['the name of something inherited', z.strictObject({ toString: z.int() }), { toString: 1 }],
     ['frozen output', z.strictObject({ a: z.array(z.int()).readonly() }), { a: [1] }],
     ['a union', z.strictObject({ a: z.union([z.int(), z.string()]) }), { a: 1 }],
     ['an enum of numbers', z.strictObject({ a: z.enum({ Up: 1, Down: 2 }) }), { a: 'Up' }],
