@@ -25,6 +25,7 @@ const LAID_OUT = [
     'metrics',
     'metrics-redis',
   ],
+  ...['outcomes-told', 'outcome-reader', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks'],
   ...['http-events', 'http-owners', 'http-reads', 'dashboard', 'dashboard-keys', 'dashboard-unknown'],
 ];
 

@@ -16,7 +16,8 @@ export async function serveApi(): Promise<void> {
   await requireKeysOrLoopback(context, redis);
   const metrics = metricsWithRedis(context, redis);
   const stops: Stop[] = [() => metrics.close()];
-  const installation = await watchInstallation(context, redis, metrics, stops, ['apiKeys']);
+  const watch = { store: metrics.requireStore(), doors: ['apiKeys' as const], metrics };
+  const installation = await watchInstallation(context, redis, watch, stops);
   announce(metrics, 'api', stops);
   const requireKey = () => installation.isClosed('apiKeys');
   const options = { ...connectionOptions(context, redis), ...producerOptions(context), ...apiOptions(context) };

@@ -26,14 +26,15 @@ export async function serveDashboard(): Promise<void> {
     const metrics = metricsWithRedis(context, redis);
     stops.push(() => metrics.close());
     stops.push(await listenForMetrics(metrics, context));
-    const installation = await watchInstallation(context, redis, metrics, stops, ['users']);
+    const watch = { store: metrics.requireStore(), doors: ['users' as const], metrics };
+    const installation = await watchInstallation(context, redis, watch, stops);
     announce(metrics, 'dashboard', stops);
     const requireSignIn = () => installation.isClosed('users');
     const dashboard = createDashboard({ ...options, metrics, requireSignIn });
     stops.push(() => dashboard.close());
     const server = await listen(dashboard.app, context);
     stops.push(() => server.closeInOrder(context.config.TALLY_CLOSE_TIMEOUT_MS));
-    context.logger.info(`dashboard  ${originOf(server)}/ops/queues`);
+    context.logger.info(`dashboard  ${originOf(server)}/ops`);
   } catch (error) {
     await stopAll(stops);
     throw error;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { openStore } from '../src/layout/store.js';
 import type { Store } from '../src/layout/store.js';
 import { withinTime } from '../src/lib/timeouts.js';
 import type { Metrics } from '../src/metrics/metrics.js';
@@ -9,7 +10,7 @@ import { InstallationMark } from '../src/redis/installation.js';
 import type { Door, Mark } from '../src/redis/installation.js';
 import { describeTarget } from '../src/redis/target.js';
 import type { RedisTarget } from '../src/redis/target.js';
-import { createContext, findRedis } from './context.js';
+import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { withStore } from './stores.js';
 import type { Stop } from './worker.js';
@@ -101,7 +102,7 @@ export class Installation {
   /** After {@link isLost}: what Redis holds now is the installation. What was closed stays so. */
   async acceptLoss(): Promise<void> {
     const { users = false, apiKeys = false } = this.#known ?? {};
-    const mark = (await this.#mark.read()) ?? (await this.#mark.make({ users, apiKeys, replacesLost: true }));
+    const mark = await this.#mark.accept({ users, apiKeys });
     this.#isLost = false;
     this.#remember({ id: mark.id, users: users || mark.users, apiKeys: apiKeys || mark.apiKeys });
   }
@@ -142,8 +143,9 @@ export class Installation {
     } catch (error) {
       const { logger, config } = this.context;
       const what =
-        'the data folder (TALLY_DATA_DIR) can not be written: after a restart nothing is known of what Redis held before; set TALLY_REQUIRE_SIGN_IN=true';
-      logger.warn({ err: error, folder: config.TALLY_DATA_DIR }, what);
+        'the data folder (TALLY_DATA_DIR) can not be written: after a restart nothing is known of what Redis held before';
+      const advice = this.doors.length === 0 ? '' : '; set TALLY_REQUIRE_SIGN_IN=true';
+      logger.warn({ err: error, folder: config.TALLY_DATA_DIR }, what + advice);
     }
   }
 
@@ -164,17 +166,24 @@ export class Installation {
 /** How long a start waits for Redis; what the data folder knows holds in any case. */
 const START_MS = 3_000;
 
+/** Who looks for the mark, and over which connection. */
+export interface Watch {
+  readonly store: Pick<Store, 'redis' | 'keys'>;
+  readonly doors: readonly Door[];
+  /** Told each time; undefined when nobody counts. */
+  readonly metrics: Metrics | undefined;
+}
+
 /** Looks for the mark of the installation, and goes on looking as long as the process runs. */
 export async function watchInstallation(
   context: Context,
   target: RedisTarget,
-  metrics: Metrics,
+  { store, doors, metrics }: Watch,
   stops: Stop[],
-  doors: readonly Door[],
 ): Promise<Installation> {
-  const installation = new Installation(context, target, metrics.requireStore(), doors);
+  const installation = new Installation(context, target, store, doors);
   const tell = (isLost: boolean) => {
-    metrics.installationLost(isLost);
+    metrics?.installationLost(isLost);
   };
   await withinTime(installation.look(), START_MS).catch(() => undefined); // while Redis is away, that of the folder holds
   tell(installation.isLost);
@@ -184,6 +193,22 @@ export async function watchInstallation(
     return Promise.resolve();
   });
   return installation;
+}
+
+/** The same for a worker, at which nobody asks to be let in, over a connection of its own. */
+export async function watchAsWorker(
+  context: Context,
+  target: RedisTarget,
+  metrics: Metrics | undefined,
+  stops: Stop[],
+): Promise<void> {
+  const options = { connectionName: 'tally-installation', timeoutMs: START_MS };
+  const store = openStore({ ...connectionOptions(context, target), ...options });
+  stops.push(() => {
+    store.close();
+    return Promise.resolve();
+  });
+  await watchInstallation(context, target, { store, doors: [], metrics }, stops);
 }
 
 /** For a command that has added the first user or API key, or removed the last. */

@@ -6,7 +6,8 @@ import type { OutcomeFilter } from '../src/subscribers/filter.js';
 import { STATUSES } from '../src/subscribers/event.js';
 import type { OutcomeEvent, Status } from '../src/subscribers/event.js';
 import { createOutcomeReader } from '../src/subscribers/outcome-reader.js';
-import type { Gap, Start } from '../src/subscribers/outcome-reader.js';
+import type { Gap } from '../src/subscribers/gap.js';
+import type { Start } from '../src/subscribers/outcome-reader.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 
 export interface FilterFlags {
@@ -38,7 +39,7 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
     });
   }
   try {
-    if ((await store.redis.xrevrange(store.keys.outcomes, '+', '-', 'COUNT', 1)).length === 0) {
+    if (await reader.isEmpty()) {
       console.error('No outcome has been told so far: workers tell them with TALLY_OUTCOMES=true.');
     }
     let cursor = await reader.cursorAt(start);

@@ -56,7 +56,8 @@ async function start(context: Context, stops: Stop[]): Promise<void> {
   stops.push(() => worker.close());
   await worker.ready();
   stops.push(startWebhooks(context, redis));
-  const installation = await watchInstallation(context, redis, metrics, stops, ['users', 'apiKeys']);
+  const watch = { store: metrics.requireStore(), doors: ['users' as const, 'apiKeys' as const], metrics };
+  const installation = await watchInstallation(context, redis, watch, stops);
   announceProcess(metrics, 'up', stops);
   const requireSignIn = () => installation.isClosed('users');
   const requireKey = () => installation.isClosed('apiKeys');
@@ -111,7 +112,7 @@ function announce({ config, logger }: Context, redis: RedisTarget, server: ApiSe
   const origin = originOf(server);
   const where = config.REDIS_URL === undefined ? ` (private, data in ${config.TALLY_DATA_DIR})` : '';
   logger.info(`Redis      ${describeTarget(redis)}${where}`);
-  logger.info(`dashboard  ${origin}/ops/queues`);
+  logger.info(`dashboard  ${origin}/ops`);
   logger.info(`API        ${origin}/v1, documented at ${origin}/docs/`);
   logger.info(`Tally is up. Try: npx tally submit counter.increment --params '{"key":"count","by":5}' --wait`);
 }

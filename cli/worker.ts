@@ -6,6 +6,7 @@ import type { TallyWorker } from '../src/workers/worker.js';
 import { connectionOptions, createContext, durabilityOptions, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
+import { watchAsWorker } from './installation.js';
 import { listenForMetrics } from './listen.js';
 import { onStop } from './on-stop.js';
 import { startWebhooks } from './webhook-sender.js';
@@ -21,14 +22,16 @@ export async function work(): Promise<void> {
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
   const worker = startWorker(context, redis, metrics);
   const stopWebhooks = startWebhooks(context, redis);
+  const stops: Stop[] = [];
+  const watching = watchAsWorker(context, redis, metrics, stops);
   worker.once('stopped', () => process.kill(process.pid, 'SIGTERM'));
   const stopping = onStop(context, async () => {
-    await Promise.all([worker.close(), stopWebhooks()]);
+    await Promise.all([worker.close(), stopWebhooks(), watching.then(() => stopAll(stops))]);
     await stopMetrics?.();
   });
   await worker.ready().catch(async (error: unknown) => {
     stopping.uninstall(); // it would end the process with exit code 0
-    await stopWebhooks();
+    await Promise.all([stopWebhooks(), watching.then(() => stopAll(stops))]);
     await stopMetrics?.();
     throw error;
   });

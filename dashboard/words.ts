@@ -13,8 +13,8 @@ export function durationWords(ms: number): string {
 }
 
 /** A count for people, with commas. */
-export function countWords(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+export function countWords(count: number, what: string, many = `${what}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? what : many}`;
 }
 
 /** Memory for people. */

@@ -30,7 +30,7 @@
 --       2             JSON, see "request"
 --       3             head of the job's record: "tally/form digest "
 --       4 ..          with several slots, all keys after the first: KEYS[1] is what the call is routed by;
---                     when outcomes are told, the fields "c" and "d" of the entry
+--       last          when outcomes are told, the fields "c" and "d" of the entry
 --
 -- request.strings         number of string cells
 -- request.hashes          { { index into KEYS, { cell, ... }, { field, ... } }, ... }; absent when there are none
@@ -75,10 +75,12 @@
 --                         history, false for a cell without
 --   .lifeSeconds          life of a history after its latest entry
 --   .source               "job-id operation"
--- request.told            absent when outcomes are not told, and with several slots; else
+-- request.told            absent when outcomes are not told; else
 --   .stream               index into KEYS of the stream
+--   .key                  in its place, on a Cluster with a single slot: its key, in another slot of this master
 --   .form                 version of the entry's form
 --   .source               "id operation": with what the ids of its updates begin
+--   .indexes              the places of the updates in the job, joined by ','; absent when these are all, in order
 --
 -- Returns the record of the job, or a list of those in its slots, the text that its receipt keeps: the head, then the outcomes of all updates joined by ';':
 --   5            applied; result numbers joined by ','; those of a transaction's updates joined by '|'
@@ -899,7 +901,7 @@ if is_mixed or answered > 0 then
       if not refused[update] then
         skip_update(update)
       end
-      outcomes[update] = '' -- for the count; its receipt has the true one
+      outcomes[update] = '=' -- for the count, and told before; its receipt has the true one
     end
     next_update = place.last + 1
   end
@@ -927,7 +929,7 @@ for n = 1, #places do
 end
 local first = string.byte(outcomes[1])
 if #outcomes == 1 and not request.part and (first == 63 or first == 42) then -- '?', '*'
-  return record
+  return slots and records_of_slots() or record
 end
 
 if keyed then
@@ -978,7 +980,7 @@ end
 -- somebody has used the ids of the stream up, and then nothing was written yet. What was answered before is not told again.
 if told and (#outcomes > 1 or first ~= 61) then -- '='
   --{{last-told}}
-  local stream = KEYS[told.stream]
+  local stream = told.key or KEYS[told.stream]
   local last, fault = last_told(stream)
   if not last then
     return redis.error_reply('OUTCOMES_UNREADABLE ' .. stream .. ' can not be read as the stream of outcomes: ' .. fault)
@@ -994,8 +996,14 @@ if told and (#outcomes > 1 or first ~= 61) then -- '='
     end
     after = concat(after_texts, ';')
   end
+  local cells, data = ARGV[#ARGV - 1], ARGV[#ARGV]
   local before = concat(before_texts, ',')
-  call('XADD', stream, '*', 'h', head, 'r', record, 'b', before, 'a', after, 'c', ARGV[4], 'd', ARGV[5])
+  local all = slots and ARGV[3] .. concat(outcomes, ';') or record
+  if told.indexes then
+    call('XADD', stream, '*', 'h', head, 'r', all, 'b', before, 'a', after, 'c', cells, 'd', data, 'i', told.indexes)
+  else
+    call('XADD', stream, '*', 'h', head, 'r', all, 'b', before, 'a', after, 'c', cells, 'd', data)
+  end
 end
 
 local usual_life = format('%d', request.receiptSeconds) -- where nothing was found; a number would be made a text for each

@@ -3,13 +3,14 @@
 -- KEYS     1 the stream of outcomes
 --          2 the hash of the group: "id" and "number" of the last entry that it was given, see `lua/read-group.lua`
 -- ARGV     1 the group
---          2 where it begins: "now", "beginning" or a time in ms
+--          2 where it begins: "now", "beginning", "first" or a time in ms. What was removed before the "beginning" is not missing, what
+--            was before the "first" is
 
 local stream, group_key, group, start = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local id, number = redis.call('HGET', group_key, 'id'), nil
 local is_new = not id
-if is_new and start == 'beginning' then
-  id = '0-0'
+if is_new and (start == 'beginning' or start == 'first') then
+  id, number = '0-0', start == 'first' and 0
 elseif is_new then
   local told, last_id = last_told(stream, start == 'now' and '+' or '(' .. start .. '-0')
   if not told then

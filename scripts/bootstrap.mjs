@@ -21,12 +21,17 @@ import { fetchOtherServers } from './other-servers.mjs';
 
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
-const NEED_COMPILER = ['pretest', 'pretest:long', 'pretest:cluster', 'prefaults', 'prefaults:mutations'];
+const NEED_COMPILER = ['pretest', 'pretest:long', 'pretest:cluster', 'prefaults', 'prefaults:mutations', 'predrill'];
 const NEED_BROWSER = ['pretest:long'];
 const NEED_POSTGRES = ['pretest:long'];
 const POSTGRES_OF_DEBIAN = '/usr/lib/postgresql';
 const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+/** Programs that some tests start, by where Debian has them. */
+const FETCHED = {
+  pretest: [{ program: 'promtool', from: 'prometheus', file: 'usr/bin/promtool' }],
+  'pretest:long': [{ program: 'nats-server', from: 'nats-server', file: 'usr/sbin/nats-server' }],
+};
 const BUILD_INPUTS = [
   'cli',
   'src',
@@ -54,8 +59,8 @@ if (process.env.npm_lifecycle_event !== 'prepack' && process.env.npm_lifecycle_e
 if (NEED_BROWSER.includes(process.env.npm_lifecycle_event)) {
   requireBrowser();
 }
-if (process.env.npm_lifecycle_event === 'pretest') {
-  fetchPromtool();
+for (const fetched of FETCHED[process.env.npm_lifecycle_event] ?? []) {
+  fetchProgram(fetched);
 }
 if (NEED_POSTGRES.includes(process.env.npm_lifecycle_event)) {
   requirePostgres();
@@ -219,21 +224,21 @@ function requireCompiler() {
 }
 
 /**
- * CI checks the alert rules as well; elsewhere that test says what it lacks. Only promtool is taken out of the package:
- * installed, it would start a Prometheus.
+ * CI checks the alert rules and the example with a broker as well; elsewhere those tests say what they lack. Only the program is taken
+ * out of its package: installed, it would start a server.
  */
-function fetchPromtool() {
-  const aptGet = process.env.CI && !isOnPath('promtool') && isOnPath('apt-get') && aptGetAsRoot();
+function fetchProgram({ program: wanted, from, file }) {
+  const aptGet = process.env.CI && !isOnPath(wanted) && isOnPath('apt-get') && aptGetAsRoot();
   if (!aptGet) {
     return;
   }
-  say('fetching promtool');
+  say(`fetching ${wanted}`);
   const [program, ...args] = aptGet;
   run([program], [...args, 'update']);
-  const folder = mkdtempSync(join(tmpdir(), 'tally-promtool-'));
-  const steps = 'apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg-deb -x prometheus_*.deb .';
+  const folder = mkdtempSync(join(tmpdir(), `tally-${from}-`));
+  const steps = `apt-get -qq -o APT::Sandbox::User=root download ${from} && dpkg-deb -x ${from}_*.deb .`;
   run(['sh', '-c', `cd '${folder}' && ${steps}`], []);
-  cpSync(join(folder, 'usr/bin/promtool'), 'node_modules/.bin/promtool'); // on the PATH of npm's scripts
+  cpSync(join(folder, file), `node_modules/.bin/${wanted}`); // on the PATH of npm's scripts
   rmSync(folder, { recursive: true });
 }
 

@@ -25,7 +25,9 @@ const { PATH, LANG } = process.env;
 const proxies = Object.entries(process.env).filter(([name]) =>
   /^(https?_proxy|no_proxy|node_extra_ca_certs|npm_config_registry)$/i.test(name),
 );
-const env = { PATH, LANG, HOME: home, ...Object.fromEntries(proxies) };
+// A download that stands still is begun anew after a minute: npm itself waits for five.
+const patience = { npm_config_fetch_timeout: '60000', npm_config_fetch_retries: '5' };
+const env = { PATH, LANG, HOME: home, ...patience, ...Object.fromEntries(proxies) };
 
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 

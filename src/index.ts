@@ -37,7 +37,7 @@ export type { SubscriberOptions } from './subscribers/subscriber-options.js';
 export type { CellChange, OutcomeData, OutcomeEvent, OutcomeEventOf, Status } from './subscribers/event.js';
 export type { Delivery } from './subscribers/event-handler.js';
 export type { Crossing, OutcomeFilter } from './subscribers/filter.js';
-export type { Gap } from './subscribers/outcome-reader.js';
+export type { Gap } from './subscribers/gap.js';
 export type { DeadLetter, DeadLetters } from './subscribers/dead-letters.js';
 export type { TellOutcomes } from './workers/tell-outcomes.js';
 export { cellObject, distinctCells, ttlSeconds, wholeNumber } from './operations/cell-schema.js';

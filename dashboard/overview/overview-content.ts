@@ -6,10 +6,11 @@ import { FAILURES_PATH, failuresLink } from '../failures/links.js';
 import { timeAt, ZONE } from '../time.js';
 import { countWords, durationWords, mebibytes } from '../words.js';
 import { boardQueueLink } from './links.js';
+import { listenersSection } from './listeners-section.js';
 import { ratesSection } from './rates.js';
 import type { Overview } from './read-overview.js';
 import { RUNBOOK_PATH } from './runbook.js';
-import type { Trouble } from './verdict.js';
+import type { Trouble } from './trouble.js';
 import { workersSection } from './workers-section.js';
 
 /** All that stands on the overview, anew each time. */
@@ -19,7 +20,7 @@ export function overviewContent(overview: Overview, isOperator: boolean): Html {
       <section>${ratesSection(overview)}</section>
       <section>${failuresSection(overview)}</section>
     </div>
-    ${queuesSection(overview.queues)} ${workersSection(overview, isOperator)}
+    ${queuesSection(overview.queues)} ${workersSection(overview, isOperator)} ${listenersSection(overview)}
     <div class="columns">
       <section>${hotSection(overview)}</section>
       <section>${redisSection(overview)}</section>

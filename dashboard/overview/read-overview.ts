@@ -1,7 +1,13 @@
+import type { Redis } from 'ioredis';
 import type { Operation } from '../../src/operations/operation.js';
+import { readGroups } from '../../src/jobs/told-groups.js';
+import type { GroupReading } from '../../src/jobs/told-groups.js';
+import { readWebhooks } from '../../src/jobs/webhook-reading.js';
+import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import type { PartitionCount } from '../../src/layout/layout.js';
 import { examine } from '../../src/doctor/examine.js';
 import type { Store } from '../../src/layout/store.js';
+import type { Metrics } from '../../src/metrics/metrics.js';
 import { readProcesses } from '../../src/metrics/processes.js';
 import type { ConnectedProcess } from '../../src/metrics/processes.js';
 import { workerFactsOf } from '../../src/metrics/pulse-form.js';
@@ -15,14 +21,17 @@ import type { Rates } from '../../src/readers/read-pulse.js';
 import { readSchedules } from '../../src/readers/read-schedules.js';
 import type { Schedule } from '../../src/readers/read-schedules.js';
 import { nodeName } from '../../src/redis/node-name.js';
+import { refusalOf } from '../../src/redis/refusal.js';
 import { readServerFacts } from '../../src/redis/server-facts.js';
 import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { RedisTarget } from '../../src/redis/target.js';
 import { toMs } from '../../src/redis/server-time.js';
-import { valueWithin } from '../../src/lib/timeouts.js';
+import { tryWrite } from '../../src/redis/try-write.js';
+import { valueWithin, withDeadline } from '../../src/lib/timeouts.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { judge } from './verdict.js';
-import type { Trouble } from './verdict.js';
+import type { Trouble } from './trouble.js';
+import type { Refused } from './verdict.js';
 import type { Finding } from '../../src/redis/requirements.js';
 
 export interface Overview {
@@ -38,6 +47,10 @@ export interface Overview {
   readonly hotKeys: readonly { readonly key: string; readonly updates: number }[];
   readonly servers: readonly (ServerFacts & { readonly node: string })[];
   readonly schedules: readonly Schedule[];
+  /** Groups of subscribers. */
+  readonly groups: readonly GroupReading[];
+  /** Undefined where there are none. */
+  readonly webhooks: WebhooksReading | undefined;
   /** What doctor says; undefined while it looks for the first time. */
   readonly findings: readonly Finding[] | undefined;
 }
@@ -49,6 +62,8 @@ export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts'
   readonly prefix: string;
   readonly partitions: PartitionCount | undefined;
   readonly operations: readonly Operation[];
+  /** Which know whether Redis has lost what Tally kept in it. */
+  readonly metrics: Pick<Metrics, 'isInstallationLost'>;
 }
 
 /** Failed jobs that the overview looks at: the page of failures looks at all. */
@@ -56,6 +71,7 @@ const FAILURES_LOOKED = 2_000;
 
 const HOT_SHOWN = 10;
 
+const WRITE_TIMEOUT_MS = 1_000;
 /** While a master of a Cluster does not answer. */
 const READ_TIMEOUT_MS = 1_000;
 
@@ -90,28 +106,63 @@ export class OverviewReader {
     const orElse = <T>(reading: Promise<T>, otherwise: T) =>
       faults.length === 0 ? reading : valueWithin(reading, READ_TIMEOUT_MS, otherwise);
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
-    const [queues, failures, processes, minutes, hours, hotKeys, schedules, ...servers] = await Promise.all([
-      reportQueues({ ...source, queues: registry.queues }),
-      this.#failures.read(),
-      orElse(readProcesses(redis, keys, nowMs), []),
-      orElse(readRates(source, 'minute', 60, nowMs), []),
-      orElse(readRates(source, 'hour', 24, nowMs), []),
-      orElse(readHotKeys(source, nowMs, HOT_SHOWN), []),
-      orElse(readSchedules(source), []),
-      ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
-    ]);
+    const [queues, failures, processes, groups, webhooks, refusals, minutes, hours, hotKeys, schedules, ...servers] =
+      await Promise.all([
+        reportQueues({ ...source, queues: registry.queues }),
+        this.#failures.read(),
+        orElse(readProcesses(redis, keys, nowMs), []),
+        orElse(readGroups(redis, keys), []),
+        orElse(webhooksOf(source), undefined),
+        refusalsOf(source, answering),
+        orElse(readRates(source, 'minute', 60, nowMs), []),
+        orElse(readRates(source, 'hour', 24, nowMs), []),
+        orElse(readHotKeys(source, nowMs, HOT_SHOWN), []),
+        orElse(readSchedules(source), []),
+        ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
+      ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];
     const findings = this.#findings.latest;
     const troubles = judge({
       queues,
       faults,
       servers,
+      refusals,
+      isLost: source.metrics.isInstallationLost,
+      groups,
+      processes,
+      failedUpdates: failures.updates,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
       quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
+      webhooks,
       findings: findings ?? [],
     });
-    return { nowMs, troubles, queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, findings };
+    const seen = { queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, groups, webhooks };
+    return { nowMs, troubles, ...seen, findings };
   }
+}
+
+/** None for a Redis user of before, who has no right to them yet: what is missing, doctor says. */
+async function webhooksOf({ redis, keys }: OverviewSource): Promise<WebhooksReading | undefined> {
+  try {
+    return await readWebhooks(redis, keys, redis.isCluster);
+  } catch (error) {
+    if (refusalOf(error)?.code === 'NOPERM') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** With what masters refuse writes. What keeps one from answering is told by what else it does not answer. */
+async function refusalsOf({ redis, prefix }: OverviewSource, answering: readonly Redis[]): Promise<Refused[]> {
+  const tried = answering.map(async (master) => ({
+    node: nodeName(master),
+    refusal: await withDeadline(tryWrite(redis, master, prefix), WRITE_TIMEOUT_MS).catch(() => undefined),
+  }));
+  // A dashboard whose user may not write says nothing of the server.
+  return (await Promise.all(tried)).flatMap(({ node, refusal }) =>
+    refusal === undefined || refusal.code === 'NOPERM' ? [] : [{ node, code: refusal.code }],
+  );
 }
 
 async function findingsOf(source: OverviewSource): Promise<readonly Finding[]> {

@@ -1,13 +1,14 @@
 import type { Finding } from '../../src/redis/requirements.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
+import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import { countWords, durationWords } from '../words.js';
+import { judgeWebhooks } from './judge-webhooks.js';
+import type { Trouble } from './trouble.js';
 
-/** One thing that is wrong, and the part of the runbook that says what to do. */
-export interface Trouble {
-  readonly level: 'error' | 'warning';
-  readonly words: string;
-  /** The heading in docs/runbook.md; undefined where the words say it all. */
-  readonly runbook?: string;
+/** A master that refuses writes, with Redis' own code. */
+export interface Refused {
+  readonly node: string;
+  readonly code: string;
 }
 
 export interface JudgedState {
@@ -15,24 +16,53 @@ export interface JudgedState {
   /** What is wrong with masters of a Cluster, in words. */
   readonly faults: readonly string[];
   readonly servers: readonly { readonly usedMemoryBytes: number; readonly maxmemoryBytes: number }[];
-  /** Updates that failed within the last hour. */
+  /** With what masters refuse writes. */
+  readonly refusals: readonly Refused[];
+  /** Whether Redis has lost what Tally kept in it. */
+  readonly isLost: boolean;
+  /** Of subscribers, and how far they are behind. */
+  readonly groups: readonly { readonly name: string; readonly behindMs: number; readonly lag: number }[];
+  readonly processes: readonly {
+    readonly role: string;
+    readonly host: string;
+    readonly pid: number;
+    readonly clockOffsetMs: number;
+  }[];
+  /** Updates that have failed and were neither retried nor removed. */
+  readonly failedUpdates: number;
+  /** Updates that failed within the last hour, whatever became of them since. */
   readonly failedInHour: number;
   /** Workers that an operator has told to take no jobs. */
   readonly quietWorkers: number;
+  /** Undefined where there are none. */
+  readonly webhooks: WebhooksReading | undefined;
   readonly findings: readonly Finding[];
 }
 
 /** What waits for longer than this keeps somebody waiting. */
 const LONG_WAIT_SECONDS = 60;
 
-/** As the alert has it. */
-const FULL_SHARE = 0.85;
+/** As the alerts have them. */
+const FULL_SHARE = 0.8;
+const CLOCK_OFF_MS = 5_000;
+const BEHIND_MS = 60_000;
+
+const LOST =
+  'Redis has lost what Tally kept in it: updates that waited, receipts, users and API keys, most likely values too';
 
 /** Why Tally is not healthy, the worst first; none when it is. */
 export function judge(state: JudgedState): Trouble[] {
-  const { faults, servers, failedInHour, quietWorkers, findings } = state;
+  const { faults, servers, quietWorkers, findings } = state;
   const troubles: Trouble[] = [
-    ...faults.map((words): Trouble => ({ level: 'error', words, runbook: 'TallyRedisDown' })),
+    ...faults.map((words) => trouble('error', words, 'TallyRedisDown')),
+    ...(state.isLost ? [trouble('error', LOST, 'TallyDataLost')] : []),
+    ...state.refusals.map(({ node, code }) =>
+      trouble(
+        'error',
+        `Redis at ${node} refuses all writes with ${code}: no update is accepted or applied`,
+        'TallyRedisRefuses',
+      ),
+    ),
     ...findings.flatMap(({ level, subject, message }): Trouble[] =>
       level === 'error' ? [{ level, words: `${subject}: ${message}` }] : [],
     ),
@@ -43,15 +73,44 @@ export function judge(state: JudgedState): Trouble[] {
       return share < FULL_SHARE ? [] : [{ level: share < 1 ? 'warning' : 'error', words, runbook: 'TallyRedisMemory' }];
     }),
   ];
-  if (failedInHour > 0) {
-    const words = `${countWords(failedInHour, 'update')} failed within the last hour`;
-    troubles.push({ level: 'warning', words, runbook: 'TallyUpdatesFail' });
-  }
+  troubles.push(...judgeFailures(state), ...judgeClocks(state.processes), ...state.groups.flatMap(judgeGroup));
+  troubles.push(...judgeWebhooks(state.webhooks));
   if (quietWorkers > 0) {
     const words = `${countWords(quietWorkers, 'worker')} told to take no jobs`;
     troubles.push({ level: 'warning', words });
   }
   return [...troubles.filter(({ level }) => level === 'error'), ...troubles.filter(({ level }) => level === 'warning')];
+}
+
+/** What was retried since, and applied, is no trouble any more. */
+function judgeFailures({ failedUpdates, failedInHour }: JudgedState): Trouble[] {
+  if (failedUpdates === 0) {
+    return [];
+  }
+  const lately = failedInHour === 0 ? '' : `, ${failedInHour.toLocaleString('en')} failed within the last hour`;
+  const words = `${countWords(failedUpdates, 'failed update')} wait${failedUpdates === 1 ? 's' : ''} for a decision${lately}`;
+  return [trouble('warning', words, failedInHour === 0 ? 'TallyFailedJobs' : 'TallyUpdatesFail')];
+}
+
+function judgeClocks(processes: JudgedState['processes']): Trouble[] {
+  const off = processes.filter(({ clockOffsetMs }) => Math.abs(clockOffsetMs) > CLOCK_OFF_MS);
+  const [worst] = [...off].sort((one, other) => Math.abs(other.clockOffsetMs) - Math.abs(one.clockOffsetMs));
+  if (worst === undefined) {
+    return [];
+  }
+  const { role, host, pid, clockOffsetMs } = worst;
+  const relation = clockOffsetMs > 0 ? 'behind' : 'ahead of';
+  const others =
+    off.length === 1
+      ? ''
+      : `, and those of ${countWords(off.length - 1, 'other process', 'other processes')} are off too`;
+  const words = `the clock of ${role} ${pid} on ${host} is ${durationWords(Math.abs(clockOffsetMs))} ${relation} that of Redis${others}`;
+  return [trouble('warning', words, 'TallyClockOff')];
+}
+
+function judgeGroup({ name, behindMs, lag }: JudgedState['groups'][number]): Trouble[] {
+  const words = `the subscribers ${name} are ${durationWords(behindMs)} behind: ${countWords(lag, 'update')} told that they have not been given`;
+  return behindMs > BEHIND_MS ? [trouble('warning', words, 'TallySubscribersBehind')] : [];
 }
 
 function judgeQueue(report: QueueReport): Trouble[] {
@@ -98,7 +157,7 @@ function judgeQueue(report: QueueReport): Trouble[] {
       ? [
           trouble(
             'error',
-            `${countWords(foreignWorkers ?? 0, 'worker')} of another program take jobs of ${queue}, which are not applied`,
+            `${countWords(foreignWorkers ?? 0, 'worker')} of another program take${foreignWorkers === 1 ? 's' : ''} jobs of ${queue}, which are not applied`,
             'TallyForeignWorkers',
           ),
         ]

@@ -38,8 +38,8 @@ export function runSpreadProducer(task: RoleTask): Promise<RunningRole> {
 }
 
 export async function runSpreadWorker(task: RoleTask): Promise<RunningRole> {
-  const { redisUrl, updates, partitions } = requireRole(task, 'spread-worker');
-  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], logger });
+  const { redisUrl, updates, partitions, outcomes } = requireRole(task, 'spread-worker');
+  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], outcomes, logger });
   await worker.ready();
   const before = process.cpuUsage();
   let completed = 0;

@@ -43,6 +43,8 @@ export interface SpreadWorkload {
   readonly updates: number;
   readonly maxBatch: number;
   readonly keysOfATag: number;
+  /** Whether workers tell outcomes. */
+  readonly outcomes?: boolean;
 }
 
 const KEYS = 10_000;
@@ -52,6 +54,16 @@ export const spreadWorkloads: readonly SpreadWorkload[] = [
   { name: 'tagged', title: '100 keys to a hash tag', updates: 120_000, maxBatch: 256, keysOfATag: 100 },
   { name: 'single', title: 'jobs of one update', updates: 12_000, maxBatch: 1, keysOfATag: 1 },
 ];
+
+/** The same with outcomes told: the first and the last of them. */
+export const toldWorkloads: readonly SpreadWorkload[] = spreadWorkloads
+  .filter(({ name }) => name !== 'tagged')
+  .map((workload) => ({
+    ...workload,
+    name: `${workload.name}-outcomes`,
+    title: `${workload.title}, outcomes told`,
+    outcomes: true,
+  }));
 
 const PLACES: readonly {
   readonly masters: number | undefined;
@@ -68,10 +80,18 @@ const IDLE_MS = 1_000;
 
 const REDIS_TIMEOUT_MS = 30_000;
 
+/** How many masters a Cluster has, and into how many partitions queues are split. */
+export interface ClusterSize {
+  readonly masters: number;
+  readonly partitions: number;
+}
+
 interface Options {
   readonly rounds: number;
   readonly scale: number;
   readonly report: Report;
+  /** Of the Clusters only one with so many masters, and queues in so many partitions. @defaultValue all, and one server */
+  readonly on?: ClusterSize | undefined;
   /** For the files of all servers. */
   readonly dataDir: string;
   /** Rejects when the run is to end early: the servers are stopped first. */
@@ -92,15 +112,16 @@ interface SpreadPlace {
  */
 export async function measureCluster(
   workloads: readonly SpreadWorkload[],
-  { dataDir, interrupted, ...options }: Options,
+  { dataDir, interrupted, on, ...options }: Options,
 ): Promise<SpreadResult[]> {
   const started: Servers[] = [];
   try {
-    for (const { masters } of PLACES) {
+    const wanted = on === undefined ? PLACES : [{ masters: on.masters, partitions: [on.partitions] }];
+    for (const { masters } of wanted) {
       started.push(await startServers(masters, join(dataDir, `masters-${masters ?? 0}`)));
     }
     const places = started.flatMap((servers, index) =>
-      (PLACES[index]?.partitions ?? []).map((partitions) => ({ servers, partitions })),
+      (wanted[index]?.partitions ?? []).map((partitions) => ({ servers, partitions })),
     );
     return await Promise.race([runAll(workloads, places, options), interrupted]);
   } finally {
@@ -141,11 +162,11 @@ function resultOf(
 
 async function runOnce(
   { servers: { url, nodes }, partitions }: SpreadPlace,
-  { updates, maxBatch, keysOfATag }: SpreadWorkload,
+  { updates, maxBatch, keysOfATag, outcomes = false }: SpreadWorkload,
 ): Promise<SpreadCost> {
   await Promise.all(nodes.map((node) => node.flushall('SYNC')));
   const task = { redisUrl: url, updates, partitions };
-  const worker = await startRole({ role: 'spread-worker', ...task });
+  const worker = await startRole({ role: 'spread-worker', outcomes, ...task });
   const producer = await startRole({ role: 'spread-producer', keys: KEYS, maxBatch, keysOfATag, ...task });
   const idleFrom = await readUsed(nodes);
   await pause(IDLE_MS);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEmbeddedRedis } from '../../src/redis/embedded.js';
 import { measureBacklog } from './backlog.js';
-import { measureCluster, spreadWorkloads } from './cluster.js';
+import { measureCluster, spreadWorkloads, toldWorkloads } from './cluster.js';
+import type { ClusterSize } from './cluster.js';
 import type { Contender } from './contender.js';
 import { contenders, tellingContenders } from './contenders.js';
 import { measureCpu } from './cpu.js';
@@ -43,6 +44,10 @@ interface Flags {
   readonly json?: string;
 }
 
+interface ClusterFlags extends Flags {
+  readonly on?: ClusterSize;
+}
+
 interface Run extends ReturnType<typeof progress> {
   readonly environment: Environment;
 }
@@ -67,9 +72,10 @@ withFlags(program.command('cpu'), measuredAlone)
 withFlags(program.command('http'), httpSides)
   .description("Compares Tally's HTTP API with Express, zod and queue.add.")
   .action((flags: Flags) => onOwnRedis((url, run) => benchHttp(url, run, flags)));
-withFlags(program.command('cluster'), spreadWorkloads, 3)
+withFlags(program.command('cluster'), [...spreadWorkloads, ...toldWorkloads], 3)
+  .option('--on <masters/partitions>', 'only on such a Cluster, e.g. 3/8', mastersAndPartitions)
   .description('What an update costs on one server and on Clusters of 1, 3 and 6 masters, as processor time.')
-  .action((flags: Flags) => inOwnFolder((dataDir, run) => benchCluster(dataDir, run, flags)));
+  .action((flags: ClusterFlags) => inOwnFolder((dataDir, run) => benchCluster(dataDir, run, flags)));
 program
   .command('kept')
   .description('What the outcomes of completed updates take of the memory of Redis while they are kept.')
@@ -173,11 +179,14 @@ async function benchEveryday(
   save(run, json, { pairs, reads, imported });
 }
 
-async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
-  const chosen = spreadWorkloads.filter(({ name }) => only?.includes(name) ?? true);
+async function benchCluster(dataDir: string, run: Run, { rounds, scale, only, on, json }: ClusterFlags): Promise<void> {
+  const chosen =
+    only === undefined
+      ? spreadWorkloads
+      : [...spreadWorkloads, ...toldWorkloads].filter(({ name }) => only.includes(name));
   const early = interrupted();
   early.catch(() => undefined); // also while servers are being started
-  const results = await measureCluster(chosen, { rounds, scale, report: run.report, dataDir, interrupted: early });
+  const results = await measureCluster(chosen, { rounds, scale, on, report: run.report, dataDir, interrupted: early });
   run.done();
   print(run, clusterTables(chosen, results));
   save(run, json, { results });
@@ -223,6 +232,14 @@ function save({ environment }: Run, file: string | undefined, figures: object): 
   if (file !== undefined) {
     writeFileSync(file, `${JSON.stringify({ environment, ...figures }, null, 2)}\n`);
   }
+}
+
+function mastersAndPartitions(text: string): ClusterSize {
+  const [, masters, partitions] = /^(\d{1,2})\/(\d{1,3})$/.exec(text) ?? [];
+  if (masters === undefined || Number(masters) === 0 || Number(partitions) === 0) {
+    throw new InvalidArgumentError('must be like 3/8');
+  }
+  return { masters: Number(masters), partitions: Number(partitions) };
 }
 
 function wholeNumber(text: string): number {

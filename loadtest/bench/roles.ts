@@ -68,7 +68,12 @@ type SpreadRole =
       /** Keys that share a hash tag; 1 when they have none. */
       readonly keysOfATag: number;
     }
-  | { readonly role: 'spread-worker'; readonly updates: number; readonly partitions: number | undefined };
+  | {
+      readonly role: 'spread-worker';
+      readonly updates: number;
+      readonly partitions: number | undefined;
+      readonly outcomes: boolean;
+    };
 
 export type RoleTask = Role & { readonly redisUrl: string };
 

@@ -112,13 +112,13 @@ export function createApi(options: ApiOptions): Api {
   const { bufferLimit } = producing;
   const room = new Room({ atWork: Math.min(MAX_AT_WORK, bufferLimit), ofOne: bufferLimit, patienceMs: timeoutMs });
   const { namespace } = producing;
-  const told = redis.isCluster ? undefined : openOutcomes({ store, registry, namespace, webhooks: webhookOptions });
+  const told = openOutcomes({ store, registry, namespace, webhooks: webhookOptions });
   return {
     app: createApp({
       ...store,
       namespace,
-      told: told && { reader: told.reader, feed: told.feed, areOn: outcomes },
-      webhooks: told?.webhooks,
+      told: { reader: told.reader, feed: told.feed, areOn: outcomes },
+      webhooks: told.webhooks,
       mayStay: async (response) => authorize !== undefined || (await guard.mayStay(response)),
       producer,
       reader: new Reader(store, timeoutMs),
@@ -139,7 +139,7 @@ export function createApi(options: ApiOptions): Api {
     close: async () => {
       drain.begin();
       guard.close();
-      await told?.close();
+      await told.close();
       await producer.close();
       store.close();
     },

@@ -35,7 +35,7 @@ export const outcomesQuery = z.strictObject({
   }),
   lastEventId: z
     .string()
-    .max(200)
+    .max(8_000)
     .optional()
     .meta({ description: 'The cursor to go on from; the header `Last-Event-ID` goes before it.' }),
   token: z.string().max(100).optional().meta({ description: 'In place of an API key, for browsers; for one request.' }),

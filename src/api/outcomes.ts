@@ -35,9 +35,8 @@ interface Told {
   readonly feed: LiveFeed;
 }
 
-export interface OutcomesDeps extends Pick<Store, 'redis' | 'keys'> {
-  /** Undefined where nothing can be told, as on a Cluster. */
-  readonly told: Told | undefined;
+export interface OutcomesDeps extends Pick<Store, 'redis'> {
+  readonly told: Told;
   readonly namespace: string;
   readonly registry: Registry;
   readonly drain: Drain;
@@ -92,12 +91,8 @@ export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
 }
 
 /** @throws Problem `OUTCOMES_OFF` */
-async function requireOutcomes({ told, redis, keys, timeoutMs }: OutcomesDeps): Promise<Told> {
-  if (told === undefined) {
-    throw new Problem('OUTCOMES_OFF', 'outcomes are not told on a Redis Cluster');
-  }
-  const last = () => redis.xrevrange(keys.outcomes, '+', '-', 'COUNT', 1);
-  if (!told.areOn && (await askRedis(redis, timeoutMs, last())).length === 0) {
+async function requireOutcomes({ told, redis, timeoutMs }: OutcomesDeps): Promise<Told> {
+  if (!told.areOn && (await askRedis(redis, timeoutMs, told.reader.isEmpty()))) {
     throw new Problem(
       'OUTCOMES_OFF',
       'outcomes are not told: set TALLY_OUTCOMES=true for the workers and for this server',

@@ -72,11 +72,17 @@ const READ_RECEIPTS: readonly KeyPattern[] = [
   ...(['%R~tally:idem:*', '%R~tally:{*}:idem:*'] as const),
 ];
 
-/** The stream of outcomes, and how far its groups have come. */
+/** The streams of outcomes, in a Cluster beside others, and how far their groups have come. */
 const READ_OUTCOMES: readonly Need[] = [
-  { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes'] },
-  { commands: words('HMGET LLEN'), keys: ['%R~tally:outcomes:*'] },
+  { commands: words('XINFO|GROUPS XRANGE XREAD XREVRANGE'), keys: ['%R~tally:outcomes', '%R~tally:{*}:outcomes'] },
+  { commands: words('HMGET LLEN ZRANGE'), keys: ['%R~tally:outcomes:*', '%R~tally:{*}:outcomes:*'] },
 ];
+
+/** How webhooks are doing. */
+const READ_WEBHOOKS: Need = {
+  commands: words('HGET HGETALL'),
+  keys: ['%R~tally:webhooks', '%R~tally:webhook-fan-out', '%R~tally:webhook-pending'],
+};
 
 /** Who adds webhooks, and adds deliveries of what is replayed. */
 const ADD_WEBHOOKS: readonly Need[] = [
@@ -139,9 +145,12 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
       commands: words('XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE'),
-      keys: ['~tally:outcomes'],
+      keys: ['~tally:outcomes', '~tally:{*}:outcomes'],
     },
-    { commands: words('DEL HDEL HGET HINCRBY HMGET HSET LLEN LPUSH LRANGE LTRIM'), keys: ['~tally:outcomes:*'] },
+    {
+      commands: words('DEL HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LLEN LPUSH LRANGE LTRIM ZRANGE'),
+      keys: ['~tally:outcomes:*', '~tally:{*}:outcomes:*'],
+    },
   ],
   api: [
     ...PRODUCE,
@@ -155,6 +164,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ...READ_OUTCOMES,
     { commands: words('GETDEL SET'), keys: ['~tally:outcomes-token:*'] },
     ...ADD_WEBHOOKS,
+    READ_WEBHOOKS,
     READ_HOLDS,
   ],
   worker: [
@@ -169,11 +179,16 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HGET HDEL'), keys: ['~tally:worker-orders'] },
     { commands: words('HINCRBY EXPIRE'), keys: ['~tally:rates:*'] },
     { commands: words('ZINCRBY ZREMRANGEBYRANK EXPIRE'), keys: ['~tally:hot-keys:*'] },
-    { commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'), keys: ['~tally:outcomes'] },
+    {
+      commands: words('MEMORY|USAGE XADD XRANGE XREAD XREVRANGE XTRIM'),
+      keys: ['~tally:outcomes', '~tally:{*}:outcomes'],
+    },
+    { commands: words('ZADD ZRANGE'), keys: ['~tally:outcomes:streams'] },
     { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
     { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
     { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
     { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
+    INSTALLATION,
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
@@ -198,6 +213,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     READ_HOLDS,
     ...READ_OUTCOMES,
     { commands: ['HLEN'], keys: ['%R~tally:webhooks'] },
+    READ_WEBHOOKS,
   ],
   access: [
     { commands: [...CONNECTION, 'EVAL'], keys: [] },

@@ -1,24 +1,33 @@
-import { readGroups } from '../jobs/told-groups.js';
+import { readGroups, readGroupsIn } from '../jobs/told-groups.js';
 import type { GroupReading } from '../jobs/told-groups.js';
+import { readAnnounced } from '../jobs/told-streams.js';
 import { createKeys } from '../redis/keys.js';
-import type { Namespace } from '../redis/keys.js';
+import type { Keys, Namespace } from '../redis/keys.js';
 import type { Finding } from '../redis/requirements.js';
+import { slotOf } from '../redis/slots.js';
 import { count, ok, warning } from './finding.js';
 import type { Masters } from './masters.js';
 
 const SUBJECT = 'subscribers';
 
 /** Whether the groups that listen to outcomes miss nothing, see docs/outcomes.md. Nothing where outcomes are not told. */
-export async function checkSubscribers({ nodes, isCluster }: Masters, names: Namespace): Promise<Finding[]> {
-  const [node] = nodes;
-  if (isCluster || node === undefined) {
-    return [];
-  }
-  const groups = await readGroups(node.redis, createKeys(names));
+export async function checkSubscribers(masters: Masters, names: Namespace): Promise<Finding[]> {
+  const groups = await readThem(masters, createKeys(names));
   const findings = groups.flatMap(judge);
   return groups.length > 0 && findings.length === 0
     ? [ok(SUBJECT, `${count(groups.length, 'group')} of subscribers: no outcome was missed or set aside`)]
     : findings;
+}
+
+/** As far as the masters of a Cluster can be reached: one that is down has a line of its own. */
+async function readThem(masters: Masters, keys: Keys): Promise<GroupReading[]> {
+  const [node] = masters.nodes;
+  if (!masters.isCluster) {
+    return node === undefined ? [] : await readGroups(node.redis, keys);
+  }
+  const clientOf = (key: string) => masters.masterOf(slotOf(key))?.redis;
+  const holder = clientOf(keys.outcomeStreams);
+  return holder === undefined ? [] : await readGroupsIn(await readAnnounced(holder, keys), clientOf, keys);
 }
 
 function judge({ name, gaps, lost, dead }: GroupReading): Finding[] {

@@ -9,7 +9,8 @@ import type { RedisClient } from '../redis/connection.js';
  * - `r`: the job's record, see `src/jobs/form.ts`
  * - `f`, in place of `r`: the `failedReason` of a job that ended without one
  * - `t`: of one that failed, the number of the attempt
- * - `i`: of one that failed, the indexes of the updates that it is told of, joined by ','. Absent when it is all
+ * - `i`: of one that failed, the indexes of the updates that it is told of, joined by ','. Absent when it is all. With `r`, the places
+ *   in the job of the updates that a master of a Cluster has applied: then `d` are the data as if the job had these alone
  * - `c`: JSON, the cells, see {@link ToldCells}; absent when the job could not be read
  * - `d`: the job's data, as BullMQ keeps them
  * - `b`: the values before, of the cells in their order, joined by ','; nothing in the place of a missing one

@@ -17,6 +17,7 @@ import { RefusalCounter } from './refusal-counter.js';
 import { SubscriberMetrics } from './subscriber-metrics.js';
 import { TurnedAwayCounter } from './turned-away-counter.js';
 import { UpdateCounters } from './update-counters.js';
+import { WebhookGauges } from './webhook-gauges.js';
 import { WorkerMetrics } from './worker-metrics.js';
 import { collectDefaultMetrics, newGauge, newRegistry } from './prom-client.js';
 
@@ -65,7 +66,9 @@ export class Metrics {
   readonly #store: Store | undefined;
   readonly #gauges: RedisGauges | undefined;
   readonly #outcomes: OutcomeGauges | undefined;
+  readonly #webhooks: WebhookGauges | undefined;
   readonly #lost: Gauge;
+  #isLost = false;
   /** @internal what producers and workers count updates with */
   readonly updates: UpdateCounters;
   /** @internal what workers count jobs with */
@@ -107,7 +110,8 @@ export class Metrics {
       this.#store.redis.onRefusal = (code) => {
         this.refusals.count(code);
       };
-      this.#outcomes = this.#store.redis.isCluster ? undefined : new OutcomeGauges(this.#register, this.#store);
+      this.#outcomes = new OutcomeGauges(this.#register, this.#store);
+      this.#webhooks = new WebhookGauges(this.#register, this.#store);
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }
   }
@@ -122,7 +126,13 @@ export class Metrics {
 
   /** @internal whether Redis has lost what Tally kept in it */
   installationLost(isLost: boolean): void {
+    this.#isLost = isLost;
     this.#lost.set(Number(isLost));
+  }
+
+  /** @internal */
+  get isInstallationLost(): boolean {
+    return this.#isLost;
   }
 
   /** The media type of {@link text}. */
@@ -132,7 +142,7 @@ export class Metrics {
 
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
-    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh()]);
+    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh(), this.#webhooks?.refresh()]);
     return this.#register.metrics();
   }
 

@@ -22,6 +22,11 @@ export class OutcomeGauges {
     this.#gauges = [
       gauge('tally_outcomes_lag_updates', 'Updates told that a group was not given yet.', ({ lag }) => lag),
       gauge(
+        'tally_outcomes_behind_seconds',
+        'How long ago the first of the outcomes was told that a group was not given yet; 0 when it was given all.',
+        ({ behindMs }) => behindMs / 1000,
+      ),
+      gauge(
         'tally_outcomes_pending_jobs',
         'Jobs whose outcomes a group was given and has not acknowledged.',
         ({ pending }) => pending,

@@ -1,5 +1,5 @@
-import { Counter, Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Gauge, Registry } from 'prom-client';
+import { newCounter, newGauge } from './prom-client.js';
 
 /** Counts what a relay does with the rows of a table, and tells how far it is behind. */
 export class RelayMetrics {
@@ -11,25 +11,25 @@ export class RelayMetrics {
   constructor(register: Registry) {
     const labelNames = ['table'] as const;
     const registers = [register];
-    this.#rows = new Counter({
+    this.#rows = newCounter({
       name: 'tally_relay_rows_total',
       help: 'Rows that were marked or removed, by what became of their updates.',
       labelNames: ['table', 'outcome'],
       registers,
     });
-    this.#waiting = new Gauge({
+    this.#waiting = newGauge({
       name: 'tally_relay_rows_waiting',
       help: 'Rows without an outcome, up to 100,001.',
       labelNames,
       registers,
     });
-    this.#oldest = new Gauge({
+    this.#oldest = newGauge({
       name: 'tally_relay_oldest_row_age_seconds',
       help: 'Since when the first row without an outcome was written, by the clock of Postgres; 0 when there is none.',
       labelNames,
       registers,
     });
-    this.#active = new Gauge({
+    this.#active = newGauge({
       name: 'tally_relay_active',
       help: 'Whether this relay takes rows, 1, or stands by or has no Postgres, 0.',
       labelNames,

@@ -111,10 +111,19 @@ export class CrossSlotScripts {
     return found;
   }
 
-  /** @param args the keys of other slots among them. @throws whatever the reason, its caller has to go slot by slot */
-  async run(master: Redis, script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+  /**
+   * @param keys of one slot
+   * @param args the keys of other slots among them
+   * @throws whatever the reason, its caller has to go slot by slot
+   */
+  async run(
+    master: Redis,
+    script: Script,
+    keys: string | readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     try {
-      return await this.#run(master, script, key, args);
+      return await this.#run(master, script, typeof keys === 'string' ? [keys] : keys, args);
     } catch (error) {
       if ((error as Error).name === 'ReplyError') {
         this.#redis?.refreshSlotsCache(); // whatever it says: a command over several slots is refused in the words for a key that moved
@@ -123,15 +132,20 @@ export class CrossSlotScripts {
     }
   }
 
-  async #run(master: Redis, script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+  async #run(
+    master: Redis,
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     try {
-      return await master.evalsha(script.sha, 1, key, ...args);
+      return await master.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error as Error).message.startsWith('NOSCRIPT')) {
         throw error;
       }
       await this.#load(master, script);
-      return await master.evalsha(script.sha, 1, key, ...args);
+      return await master.evalsha(script.sha, keys.length, ...keys, ...args);
     }
   }
 

@@ -44,6 +44,18 @@ export class InstallationMark {
     return (await this.read()) ?? this.make(fields);
   }
 
+  /**
+   * Says of the mark that is there, or is made now, that it takes the place of one that is lost: some process that had forgotten
+   * that one may have made it already.
+   */
+  async accept(fields: Pick<Mark, Door>): Promise<Mark> {
+    const mark = (await this.read()) ?? (await this.make({ ...fields, replacesLost: true }));
+    if (!mark.replacesLost) {
+      await this.redis.hset(this.keys.installation, 'replacesLost', YES);
+    }
+    return { ...mark, replacesLost: true };
+  }
+
   /** Notes that there are users or API keys, or that somebody has removed the last one on purpose. */
   async note(door: Door, isClosed: boolean): Promise<void> {
     await this.redis.hset(this.keys.installation, door, isClosed ? YES : '');

@@ -64,10 +64,19 @@ export interface Keys {
   readonly schedules: string;
   /** A hash of the runs of schedules that ended last: id to JSON, see there. */
   readonly scheduleRuns: string;
-  /** A stream of the outcomes of all updates, if workers tell them, see `src/jobs/told.ts`. */
+  /** A stream of the outcomes of updates, if workers tell them, see `src/jobs/told.ts`. That of one server. */
   readonly outcomes: string;
-  /** A hash of a group of subscribers: how far it has read, see `lua/read-group.lua`. */
-  outcomeGroup(group: string): string;
+  /** The same; a Cluster has several, each in a slot, see `src/jobs/told-streams.ts`. */
+  outcomesIn(slot: Slot): string;
+  /** A sorted set of the slots of a Cluster in which outcomes were told: by the time at which a worker said so last. */
+  readonly outcomeStreams: string;
+  /**
+   * A hash of a group of subscribers: how far it has read in a stream, see `lua/read-group.lua`. On a Cluster that without a slot
+   * says how the group began, see `src/subscribers/group.ts`.
+   *
+   * @param slot that of the stream. @defaultValue one server's
+   */
+  outcomeGroup(group: string, slot?: Slot): string;
   /** A list of the events that a group has set aside since its handler failed, the latest first. */
   deadOutcomes(group: string): string;
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
@@ -151,7 +160,9 @@ export function createKeys(names: Namespace): Keys {
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,
     outcomes: `${namespace}:outcomes`,
-    outcomeGroup: (group) => `${namespace}:outcomes:group:${group}`,
+    outcomesIn: (slot) => `${within(slot)}:outcomes`,
+    outcomeStreams: `${namespace}:outcomes:streams`,
+    outcomeGroup: (group, slot = NO_SLOT) => `${within(slot)}:outcomes:group:${group}`,
     deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
     queuesNamespace: `${prefix}:namespace`,
     installation: `${namespace}:installation`,

@@ -17,7 +17,7 @@ interface DecoderDeps {
   readonly namespace: string;
 }
 
-/** An event, and the place of its update in the entry. */
+/** An event, and the place of its update in the entry: in the job it may be another, of which a master of a Cluster tells a part. */
 interface EventAt {
   readonly index: number;
   readonly event: OutcomeEvent;
@@ -59,16 +59,15 @@ export class EntryDecoder {
     const { outcomes } = decodeRecord(entry.fields['r']) ?? { outcomes: [] };
     const changes = CellChanges.of(entry.fields, this.deps.keys.isReserved);
     const data = dataOf(entry);
+    const places = entry.fields['i']?.split(',').map(Number);
     return outcomes.flatMap((outcome, index) => {
       const cells = changes.next(outcome);
-      return kindOf(outcome) === 'duplicate' || isUndone(outcome)
-        ? []
-        : [
-            {
-              index,
-              event: this.#event(entry, index, this.#outcome(entry.operation, data, index, outcome), cells, data),
-            },
-          ];
+      if (kindOf(outcome) === 'duplicate' || isUndone(outcome)) {
+        return [];
+      }
+      const key = data.idempotencyKeys?.[index];
+      const decoded = this.#outcome(entry.operation, data, index, outcome);
+      return [{ index, event: this.#event(entry, places?.[index] ?? index, decoded, cells, key) }];
     });
   }
 
@@ -83,7 +82,7 @@ export class EntryDecoder {
       .filter(({ index }) => told?.has(index) ?? true)
       .map(({ index, cells }) => ({
         index,
-        event: this.#event(entry, index, { ...outcome, attempt: Number(t) }, cells, data),
+        event: this.#event(entry, index, { ...outcome, attempt: Number(t) }, cells, data.idempotencyKeys?.[index]),
       }));
   }
 
@@ -109,10 +108,9 @@ export class EntryDecoder {
     index: number,
     outcome: Outcome & { readonly attempt?: number },
     cells: readonly CellChange[],
-    { idempotencyKeys = {} }: JobData,
+    key: string | readonly [owner: string, key: string] | undefined,
   ): OutcomeEvent {
     const update = updateId(id, index);
-    const key = idempotencyKeys[index];
     const data: OutcomeData = {
       id: update,
       jobId: jobIdOfTold(id),

@@ -1,4 +1,4 @@
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 
 /** Told in place of events that the stream did not hold any more when they were to be told. */
 export interface GapEvent {

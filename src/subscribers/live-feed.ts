@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { decodeCursor } from './cursor.js';
+import { decodeCursor, isBehind } from './cursor.js';
 import type { OutcomeReader, Page } from './outcome-reader.js';
 
 /** Events at hand for those who are a little behind: some 4 MB. Who is further behind reads for himself. */
@@ -66,21 +66,23 @@ export class LiveFeed {
     if (at !== undefined) {
       return this.#pages[at - this.#dropped];
     }
-    if (this.#end !== '' && !isBehind(cursor, this.#end)) {
+    if (this.#end !== '' && (cursor === this.#end || !isBehind(decodeCursor(cursor), decodeCursor(this.#end)))) {
       await this.#arrival(signal);
       return undefined;
     }
-    const shared = this.#end !== '' && !isBehind(cursor, this.#start) ? this.#restOfPage(cursor) : undefined;
-    return shared ?? (await this.#readAlone(cursor, signal));
+    return this.#restOfPage(cursor) ?? (await this.#readAlone(cursor, signal));
   }
 
-  /** Of the page that a cursor lies in, what lies behind it. */
+  /** Of the page that a cursor lies in, what lies behind it: where that is behind one of its events. */
   #restOfPage(cursor: string): Page | undefined {
-    const page = this.#pages.find((it) => isBehind(cursor, it.cursor));
-    if (page === undefined || page.gap !== undefined) {
-      return undefined; // on which side of the cursor the gap lies, the reader has to say
+    for (const page of this.#pages) {
+      const place = page.events.findIndex((event) => event.cursor === cursor);
+      if (place !== -1) {
+        const { gap: _, ...rest } = page; // it lies before all of them
+        return { ...rest, events: page.events.slice(place + 1) };
+      }
     }
-    return { ...page, events: page.events.filter((event) => isBehind(cursor, event.cursor)) };
+    return undefined;
   }
 
   async #readAlone(cursor: string, signal: AbortSignal): Promise<Page | undefined> {
@@ -198,18 +200,6 @@ function wakeInTurns(waiting: readonly (() => void)[]): void {
   if (waiting.length > WOKEN_A_TURN) {
     setImmediate(wakeInTurns, waiting.slice(WOKEN_A_TURN));
   }
-}
-
-/** Whether what stands at the second cursor is told after the first one. */
-function isBehind(one: string, other: string): boolean {
-  const [first, second] = [decodeCursor(one), decodeCursor(other)];
-  const [ms = 0, sequence = 0] = first.entryId.split('-').map(Number);
-  const [otherMs = 0, otherSequence = 0] = second.entryId.split('-').map(Number);
-  return ms === otherMs
-    ? sequence === otherSequence
-      ? first.index < second.index
-      : sequence < otherSequence
-    : ms < otherMs;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,21 @@
-import { ConfigurationError } from '../errors.js';
-import { readTold } from '../jobs/told.js';
-import type { ToldEntry } from '../jobs/told.js';
+import { TallyError } from '../errors.js';
+import { KnownStreams, LOOK_FOR_STREAMS_MS } from '../jobs/told-streams.js';
+import type { ToldStream } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
+import { firstWait } from '../lib/first-wait.js';
+import { withDeadline } from '../lib/timeouts.js';
 import type { Registry } from '../operations/registry.js';
-import { BEGINNING, decodeCursor, encodeCursor } from './cursor.js';
-import type { Position } from './cursor.js';
+import type { Connection } from '../redis/connection.js';
+import { NO_SLOT, SLOTS } from '../redis/slots.js';
+import type { Slot } from '../redis/slots.js';
+import { BEGINNING, decodeCursor, encodeCursor, FIRST } from './cursor.js';
+import type { Cursor, Position } from './cursor.js';
 import { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
+import type { Gap } from './gap.js';
 import { compareIds, isoOf } from './stream-ids.js';
-import { StreamTail } from './stream-tail.js';
+import { StreamReader } from './stream-reader.js';
+import type { StreamPage } from './stream-reader.js';
 
 /** From where on to read: what comes from now on, all that is held, what came at a time or later, or what lies behind a cursor. */
 export type Start = 'now' | 'beginning' | { readonly sinceMs: number } | { readonly after: string };
@@ -19,25 +26,20 @@ export interface ToldEvent {
   readonly cursor: string;
 }
 
-/** What was removed from the stream before it was read, because of the stream's bounds or by hand. */
-export interface Gap {
-  /** The time of the last update before it, or of the cursor; absent where it is not known. ISO 8601. */
-  readonly from?: string;
-  /** The time of the first update behind it; absent when there is none yet. ISO 8601. */
-  readonly to?: string;
-  /** How many updates are missing; absent where that is not known, as after a failover that forgot some, or a reset. */
-  readonly lost?: number;
-}
-
 export interface Page {
   /** What is missing before `events`. Absent when nothing is. */
   readonly gap?: Gap;
-  /** In the order of their changes. May be empty before the end: what is a duplicate, or put back, has no event. */
+  /**
+   * In the order of their changes, on a Cluster those of each stream. May be empty before the end: what is a duplicate, or put back, has
+   * no event.
+   */
   readonly events: readonly ToldEvent[];
   /** Where to read on. Also keep this one when no event was wanted: it moves on. */
   readonly cursor: string;
-  /** Whether this was all that the stream holds at the moment: then {@link OutcomeReader.untilMore}. */
+  /** Whether this was all that is held at the moment: then {@link OutcomeReader.untilMore}. */
   readonly isLast: boolean;
+  /** Until when all that was told has been read, in ms; Infinity after the last, but for a master of a Cluster that is away. */
+  readonly readToMs: number;
 }
 
 export interface ReaderDeps {
@@ -50,129 +52,189 @@ export interface ReaderDeps {
 
 const JOBS_PER_PAGE = 16;
 
+/** How long a master of a Cluster may keep the streams of others waiting. */
+const PATIENCE_MS = 3_000;
+
 /**
- * A reader of the stream of outcomes: it serves any number of cursors (its callers filter with `isWanted`). It keeps nothing about
+ * A reader of the streams of outcomes: it serves any number of cursors (its callers filter with `isWanted`). It keeps nothing about
  * who reads, and writes nothing. For consumer groups see `createSubscriber`.
- *
- * @throws ConfigurationError on a Cluster
  */
 export function createOutcomeReader(deps: ReaderDeps): OutcomeReader {
-  if (deps.store.redis.isCluster) {
-    throw new ConfigurationError('outcomes can not be told on a Redis Cluster yet: use one server');
-  }
   return new OutcomeReader(deps);
 }
 
 export class OutcomeReader {
   readonly #decoder: EntryDecoder;
-  readonly #tail: StreamTail;
+  readonly #known: KnownStreams;
+  readonly #readers = new Map<Slot, StreamReader>();
+  #isClosed = false;
 
   /** @internal use {@link createOutcomeReader} */
   constructor(private readonly deps: ReaderDeps) {
-    this.#decoder = new EntryDecoder({ ...deps, keys: deps.store.keys });
-    this.#tail = new StreamTail(deps.store.redis, deps.store.keys.outcomes);
+    const { redis, keys } = deps.store;
+    this.#decoder = new EntryDecoder({ ...deps, keys });
+    this.#known = new KnownStreams(redis, keys);
   }
 
   /** @throws TallyError `INVALID_CURSOR` */
   async cursorAt(start: Start): Promise<string> {
-    // Redis knows nothing before the first id.
-    if (start === 'beginning' || (typeof start === 'object' && 'sinceMs' in start && start.sinceMs < 1)) {
-      return encodeCursor(BEGINNING);
-    }
     if (typeof start === 'object' && 'after' in start) {
       return encodeCursor(decodeCursor(start.after));
     }
-    const last = await this.#lastBefore(start === 'now' ? '+' : `(${Math.max(0, Math.floor(start.sinceMs))}-0`);
-    return encodeCursor(last ?? (start === 'now' ? { ...BEGINNING, number: 0 } : BEGINNING));
+    // Redis knows nothing before the first id.
+    if (start === 'beginning' || (typeof start === 'object' && start.sinceMs < 1)) {
+      return encodeCursor({
+        positions: this.#redis.isCluster ? new Map() : new Map([[NO_SLOT, BEGINNING]]),
+        elsewhere: BEGINNING,
+      });
+    }
+    const end = start === 'now' ? '+' : `(${Math.max(0, Math.floor(start.sinceMs))}-0`;
+    const streams = await this.#known.fresh();
+    const positions = await Promise.all(
+      streams.map(async (stream) => {
+        const last = await this.#readerOf(stream).lastBefore(end);
+        return [stream.slot, last ?? (start === 'now' ? FIRST : BEGINNING)] as const;
+      }),
+    );
+    return encodeCursor({ positions: new Map(positions), elsewhere: FIRST });
+  }
+
+  /** Whether there is anything to read. */
+  async isEmpty(): Promise<boolean> {
+    const streams = await this.#known.list();
+    const last = await Promise.all(streams.map((stream) => this.#readerOf(stream).lastBefore('+')));
+    return last.every((position) => position === undefined);
   }
 
   /**
    * Reads on from a cursor.
    *
-   * @param jobs how many jobs at most, each of which may have some hundred events. @defaultValue 16
+   * @param jobs how many jobs at most, each of which may have some hundred events; of each stream. @defaultValue 16
    * @throws TallyError `INVALID_CURSOR`; `NEWER_FORM` when a newer version of Tally has written what comes next
    */
   async read(cursor: string, jobs = JOBS_PER_PAGE): Promise<Page> {
-    const { redis, keys } = this.deps.store;
-    const from = decodeCursor(cursor);
-    const start = from.index > 0 || from.entryId === BEGINNING.entryId ? from.entryId : `(${from.entryId}`;
-    const entries = await redis.xrange(keys.outcomes, start, '+', 'COUNT', jobs);
-    if (entries.length === 0) {
-      return await this.#atEnd(from);
+    const decoded = decodeCursor(cursor);
+    const streams = await this.#streamsOf(decoded);
+    const from = new Map(streams.map(({ slot }) => [slot, decoded.positions.get(slot) ?? decoded.elsewhere]));
+    const foreign = [...decoded.positions].find(([slot]) => !from.has(slot));
+    if (foreign !== undefined) {
+      // Of before this moved to a Cluster, or from one: what was told there is not here.
+      const gap = { from: isoOf(foreign[1].entryId) };
+      return { gap, events: [], cursor: await this.cursorAt('beginning'), isLast: false, readToMs: 0 };
     }
-    const page = this.#pageOf(entries, from);
-    return { ...page, isLast: page.isLast && entries.length < jobs };
+    const pages = await this.#readAll(streams, from, jobs);
+    const withGap = pages.find(({ page: { gap } }) => gap !== undefined); // it says which events it is before
+    return mergePages(withGap === undefined ? pages : [withGap], from, withGap !== undefined && streams.length > 1);
   }
 
   /**
-   * Waits until there is something behind a cursor. All who wait share one blocking connection.
+   * Waits until there is something behind a cursor. All who wait share one blocking connection, on a Cluster one for each stream.
    *
-   * @returns false when nothing came within `waitMs`, or the signal was given
+   * @returns false when nothing came within `waitMs`, or the signal was given; on a Cluster sooner, to look for new streams
    */
   async untilMore(cursor: string, waitMs: number, signal?: AbortSignal): Promise<boolean> {
-    const { entryId, index } = decodeCursor(cursor);
-    return index > 0 || (await this.#tail.untilBehind(entryId, waitMs, signal));
-  }
-
-  /** Ends its own connection; the store's stays. */
-  close(): void {
-    this.#tail.close();
-  }
-
-  /** Reads entries up to a gap that is not before the first of them. */
-  #pageOf(entries: readonly [id: string, fields: string[]][], from: Position): Page {
-    const events: ToldEvent[] = [];
-    let [position, gap]: [Position, Gap | undefined] = [from, undefined];
-    for (const [id, fields] of entries) {
-      const entry = readTold(fields);
-      if (entry === undefined) {
-        position = { ...position, entryId: id, index: 0 }; // another program wrote it
-        continue;
-      }
-      const isHalfRead = id === from.entryId;
-      const missing = isHalfRead ? undefined : gapBefore(entry, position);
-      if (missing !== undefined && events.length > 0) {
-        return { events, cursor: encodeCursor(position), isLast: false, ...(gap && { gap }) };
-      }
-      gap ??= missing;
-      const before = entry.number - entry.updates;
-      for (const { index, event } of this.#decoder.eventsOf(entry)) {
-        if (!isHalfRead || index >= from.index) {
-          const isLast = index + 1 === entry.updates;
-          const behind = { entryId: id, index: isLast ? 0 : index + 1, number: before + index + 1 };
-          events.push({ event, cursor: encodeCursor(behind) });
-        }
-      }
-      position = { entryId: id, index: 0, number: entry.number };
+    const decoded = decodeCursor(cursor);
+    const streams = await this.#streamsOf(decoded);
+    const [only] = streams;
+    const positionIn = ({ slot }: ToldStream) => decoded.positions.get(slot) ?? decoded.elsewhere;
+    if (only?.slot === NO_SLOT) {
+      return await this.#readerOf(only).untilMore(positionIn(only), waitMs, signal);
     }
-    return { events, cursor: encodeCursor(position), isLast: true, ...(gap && { gap }) };
+    const more = await firstWait(Math.min(waitMs, LOOK_FOR_STREAMS_MS), signal, (end) =>
+      streams
+        .filter(({ isInUse }) => isInUse)
+        .map((stream) => this.#readerOf(stream).untilMore(positionIn(stream), waitMs, end)),
+    );
+    return more === true;
   }
 
-  /** Nothing is behind it; perhaps since Redis has forgotten what was: then all of it is missing, and the end is elsewhere. */
-  async #atEnd(from: Position): Promise<Page> {
-    const last = await this.#lastBefore('+');
-    const isForgotten = last !== undefined && compareIds(last.entryId, from.entryId) < 0;
-    return isForgotten
-      ? { gap: { from: isoOf(last.entryId) }, events: [], cursor: encodeCursor(last), isLast: true }
-      : { events: [], cursor: encodeCursor(from), isLast: true };
+  /** Ends its own connections; the store's stays. */
+  close(): void {
+    this.#isClosed = true;
+    for (const reader of this.#readers.values()) {
+      reader.close();
+    }
   }
 
-  async #lastBefore(end: string): Promise<Position | undefined> {
-    const { redis, keys } = this.deps.store;
-    const [entry] = await redis.xrevrange(keys.outcomes, end, '-', 'COUNT', 1);
-    return entry && { entryId: entry[0], index: 0, number: readTold(entry[1])?.number };
+  get #redis(): Connection {
+    return this.deps.store.redis;
+  }
+
+  /** Those that are known, and those that a cursor knows: the set of them may have been lost. */
+  async #streamsOf({ positions }: Cursor): Promise<readonly ToldStream[]> {
+    const known = await this.#known.list();
+    const others = [...positions.keys()].filter(
+      (slot) =>
+        this.#redis.isCluster && slot !== NO_SLOT && slot < SLOTS && known.every((stream) => stream.slot !== slot),
+    );
+    const { keys } = this.deps.store;
+    return [...known, ...others.map((slot) => ({ slot, key: keys.outcomesIn(slot), isInUse: false }))];
+  }
+
+  #readerOf(stream: ToldStream): StreamReader {
+    const known = this.#readers.get(stream.slot);
+    if (known !== undefined) {
+      return known;
+    }
+    const reader = new StreamReader(this.#redis, stream, this.#decoder);
+    this.#readers.set(stream.slot, reader);
+    if (this.#isClosed) {
+      reader.close();
+    }
+    return reader;
+  }
+
+  /** Of a Cluster those that answer: a master that is away holds up its own stream. */
+  async #readAll(
+    streams: readonly ToldStream[],
+    from: ReadonlyMap<Slot, Position>,
+    jobs: number,
+  ): Promise<{ slot: Slot; page: StreamPage }[]> {
+    const reading = streams.map(async (stream) => {
+      const position = from.get(stream.slot) ?? BEGINNING;
+      return { slot: stream.slot, page: await this.#readerOf(stream).read(position, jobs) };
+    });
+    const [only] = reading;
+    if (only !== undefined && reading.length === 1) {
+      return [await only];
+    }
+    const asked = await Promise.allSettled(reading.map((each) => withDeadline(each, PATIENCE_MS)));
+    const failed = asked.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as Error] : []));
+    const fault = failed.find((reason) => reason instanceof TallyError) ?? failed[0];
+    if (fault !== undefined && (fault instanceof TallyError || failed.length === asked.length)) {
+      throw fault;
+    }
+    return asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 }
 
-/** What is missing between a position and the entry that comes next. */
-function gapBefore({ number, updates, atMs }: ToldEntry, { entryId, number: known }: Position): Gap | undefined {
-  const missing = known === undefined ? 0 : number - updates - known;
-  if (missing === 0) {
-    return undefined;
+/** What was read in several streams, by the time at which it was told. @param isMore whether others hold more */
+function mergePages(
+  pages: readonly { readonly slot: Slot; readonly page: StreamPage }[],
+  from: ReadonlyMap<Slot, Position>,
+  isMore: boolean,
+): Page {
+  const positions = new Map(from);
+  const cursorNow = () => encodeCursor({ positions, elsewhere: FIRST });
+  const events = pages.flatMap(({ slot, page }) => page.events.map((told) => ({ slot, ...told })));
+  if (pages.length > 1) {
+    events.sort((one, other) => compareIds(one.behind.entryId, other.behind.entryId));
   }
+  const told = events.map(({ slot, event, behind }) => {
+    positions.set(slot, behind);
+    return { event, cursor: cursorNow() };
+  });
+  for (const { slot, page } of pages) {
+    positions.set(slot, page.end);
+  }
+  const read = new Set(pages.flatMap(({ slot, page }) => (page.isLast ? [slot] : [])));
+  const unread = [...positions].filter(([slot]) => !read.has(slot)).map(([, { entryId }]) => parseInt(entryId));
+  const gap = pages[0]?.page.gap;
   return {
-    ...(entryId !== BEGINNING.entryId && { from: isoOf(entryId) }),
-    to: new Date(atMs).toISOString(),
-    ...(missing > 0 && { lost: missing }),
+    ...(gap && { gap }),
+    events: told,
+    cursor: cursorNow(),
+    isLast: !isMore && pages.every(({ page: { isLast } }) => isLast),
+    readToMs: Math.min(...unread),
   };
 }

@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
+import type { ToldStream } from '../jobs/told-streams.js';
+import { ClusterConnection } from '../redis/cluster-connection.js';
 import { endConnection } from '../redis/end-connection.js';
 import type { Connection } from '../redis/connection.js';
 import type { ServerConnection } from '../redis/server-connection.js';
+import { NO_SLOT } from '../redis/slots.js';
 import type { ServerOptions } from '../redis/target.js';
 import { compareIds } from './stream-ids.js';
 
@@ -27,7 +30,7 @@ export class StreamTail {
 
   constructor(
     private readonly redis: Connection,
-    private readonly stream: string,
+    private readonly stream: Pick<ToldStream, 'slot' | 'key'>,
   ) {}
 
   /** @returns false when nothing came behind the entry within `waitMs`, or the signal was given */
@@ -93,7 +96,12 @@ export class StreamTail {
   /** One that waits, whatever the time limit of the other one. */
   #open(): Redis {
     const patient = { maxRetriesPerRequest: null, commandTimeout: undefined } as Partial<ServerOptions>;
-    return (this.redis as ServerConnection).duplicate(patient);
+    const { redis } = this;
+    if (redis instanceof ClusterConnection && this.stream.slot !== NO_SLOT) {
+      const options = { redisOptions: { ...redis.options.redisOptions, ...patient } };
+      return redis.forSlot(this.stream.slot).duplicate([], options as never) as unknown as Redis; // see there
+    }
+    return (redis as ServerConnection).duplicate(patient);
   }
 
   async #readOnce(): Promise<void> {
@@ -101,7 +109,7 @@ export class StreamTail {
     const first = [...this.#waiters]
       .map(({ after }) => after)
       .reduce((one, other) => (isBefore(one, other) ? one : other));
-    const answer = await connection.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.stream, first);
+    const answer = await connection.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.stream.key, first);
     const id = answer?.[0]?.[1].at(-1)?.[0];
     if (id !== undefined && isBefore(this.#latest, id)) {
       this.#latest = id;

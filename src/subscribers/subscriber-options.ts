@@ -9,7 +9,7 @@ import type { OutcomeEventOf } from './event.js';
 import type { OnOutcome } from './event-handler.js';
 import { filterShape } from './filter.js';
 import type { OutcomeFilter } from './filter.js';
-import type { Gap } from './outcome-reader.js';
+import type { Gap } from './gap.js';
 
 export interface SubscriberOptions<Custom extends Operation = Operation>
   extends Omit<CommonOptions<Custom>, 'partitions'>, MetricsOption {

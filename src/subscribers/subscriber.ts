@@ -9,20 +9,20 @@ import { withinTime } from '../lib/timeouts.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import { refusalOf } from '../redis/refusal.js';
+import { isClusterInMotion } from '../workers/failures.js';
 import { DeadLetters } from './dead-letters.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { handleEvent } from './event-handler.js';
 import { isWanted } from './filter.js';
-import { GroupMember } from './group.js';
-import type { GivenEntry } from './group.js';
-import type { Gap } from './outcome-reader.js';
+import { Group } from './group.js';
+import type { Given } from './group.js';
+import type { Gap } from './gap.js';
 import { isoOf } from './stream-ids.js';
-import { StreamTail } from './stream-tail.js';
 import { subscriberSchema } from './subscriber-options.js';
 import type { SubscriberOptions } from './subscriber-options.js';
 
-/** How long at most nothing is asked while nothing comes. */
-const IDLE_MS = 1_000;
+/** How long what is under way when a subscriber ends may take. */
+const END_MS = 1_000;
 
 /** After an error of Redis. */
 const RETRY_MS = 1_000;
@@ -46,11 +46,13 @@ export class TallySubscriber {
   /** What the group has set aside, since `onOutcome` threw again and again. */
   readonly deadLetters: DeadLetters;
   readonly #store: Store;
-  readonly #member: GroupMember;
-  readonly #tail: StreamTail;
+  readonly #group: Group;
   readonly #decoder: EntryDecoder;
-  /** Entries that are being handled, by id. */
-  readonly #inHand = new Map<string, { readonly done: Promise<void>; readonly abort: () => void }>();
+  /** Entries that are being handled, by stream and id. */
+  readonly #inHand = new Map<
+    string,
+    { readonly given: Given; readonly done: Promise<void>; readonly abort: () => void }
+  >();
   readonly #stopping = new AbortController();
   readonly #started: Promise<void>;
   readonly #running: Promise<void>;
@@ -62,10 +64,9 @@ export class TallySubscriber {
   constructor(private readonly options: z.output<typeof subscriberSchema>) {
     const { group, takeOverAfterMs } = options;
     this.#store = openStore({ ...options, connectionName: 'tally-subscriber' });
-    const { redis, keys, logger } = this.#store;
+    const { keys, logger } = this.#store;
     this.deadLetters = new DeadLetters(this.#store, group);
-    this.#member = new GroupMember(this.#store, group, randomUUID());
-    this.#tail = new StreamTail(redis, keys.outcomes);
+    this.#group = new Group(this.#store, group, randomUUID(), this.#stopping.signal);
     this.#decoder = new EntryDecoder({ ...options, registry: createRegistry(options.operations), keys });
     this.#keeping = setInterval(() => void this.#keep(), takeOverAfterMs / 3);
     this.#started = this.#open();
@@ -82,7 +83,7 @@ export class TallySubscriber {
   /**
    * Resolves once the group is there: what is told from now on reaches it. Waits for as long as Redis is unreachable, or takes no writes.
    *
-   * @throws ConfigurationError when this Redis can't be used, e.g. because it is a Cluster
+   * @throws ConfigurationError when this Redis can't be used, e.g. because this user may not
    */
   ready(): Promise<void> {
     return this.#started;
@@ -99,17 +100,15 @@ export class TallySubscriber {
   }
 
   async #open(): Promise<void> {
-    const { redis } = this.#store;
     const { start } = this.options;
-    if (redis.isCluster) {
-      throw new ConfigurationError('createSubscriber: outcomes can not be told on a Redis Cluster yet: use one server');
-    }
     for (;;) {
       try {
-        await this.#member.open(start instanceof Date ? start.getTime() : start);
+        await this.#group.open(start instanceof Date ? start.getTime() : start);
         return;
       } catch (error) {
-        if (this.#isStopping() || !PASSING.includes(refusalOf(error)?.code ?? '')) {
+        const isPassing =
+          PASSING.includes(refusalOf(error)?.code ?? '') || (this.#store.redis.isCluster && isClusterInMotion(error));
+        if (this.#isStopping() || !isPassing) {
           const { name, message } = error as Error;
           throw name === 'ReplyError'
             ? new ConfigurationError(`createSubscriber: ${message}`, { cause: error })
@@ -149,15 +148,17 @@ export class TallySubscriber {
     if (room === 0 || this.#isStopping()) {
       return;
     }
-    const { entries, gap, lastId } = await this.#member.read(room);
-    if (gap !== undefined && (await this.#tellGap(gap))) {
-      await this.#member.gapTold();
+    const { entries, gaps } = await this.#group.read(room);
+    for (const { gap, from } of gaps) {
+      if (await this.#tellGap(gap)) {
+        await from.gapTold();
+      }
     }
     entries.forEach((entry) => {
       this.#begin(entry);
     });
     if (entries.length === 0) {
-      await this.#tail.untilBehind(lastId, IDLE_MS, this.#stopping.signal);
+      await this.#group.untilMore();
     }
   }
 
@@ -170,7 +171,7 @@ export class TallySubscriber {
     if (performance.now() < this.#lookedForDeadAtMs + Math.min(takeOverAfterMs, 5_000) / 2) {
       return;
     }
-    const { entries, lost } = await this.#member.takeOver(takeOverAfterMs, this.#room());
+    const { entries, lost } = await this.#group.takeOver(takeOverAfterMs, this.#room());
     for (const id of lost) {
       await this.#tellGap({ from: isoOf(id), to: isoOf(id) });
     }
@@ -197,8 +198,9 @@ export class TallySubscriber {
     }
   }
 
-  #begin(given: GivenEntry): void {
-    if (this.#inHand.has(given.id)) {
+  #begin(given: Given): void {
+    const name = `${given.from.stream} ${given.id}`;
+    if (this.#inHand.has(name)) {
       return;
     }
     const stop = new AbortController();
@@ -207,8 +209,9 @@ export class TallySubscriber {
         const what = 'could not handle the outcomes of a job; they are taken up again';
         this.#store.logger.error({ err: error, entry: given.id }, what);
       })
-      .finally(() => this.#inHand.delete(given.id));
-    this.#inHand.set(given.id, {
+      .finally(() => this.#inHand.delete(name));
+    this.#inHand.set(name, {
+      given,
       done,
       abort: () => {
         stop.abort();
@@ -216,7 +219,7 @@ export class TallySubscriber {
     });
   }
 
-  async #handle({ id, entry }: GivenEntry, stopped: AbortSignal): Promise<void> {
+  async #handle({ id, entry, from }: Given, stopped: AbortSignal): Promise<void> {
     const { filter, group, metrics } = this.options;
     const { logger } = this.#store;
     const events = entry === undefined ? [] : this.#decoder.eventsOf(entry);
@@ -229,19 +232,19 @@ export class TallySubscriber {
         return;
       }
     }
-    await this.#member.acknowledge(id);
+    await from.acknowledge(id);
   }
 
   /** Stops what others have taken over, while this process was held up. */
   async #keep(): Promise<void> {
-    const ids = [...this.#inHand.keys()];
-    if (ids.length === 0) {
+    const held = [...this.#inHand.values()];
+    if (held.length === 0) {
       return;
     }
     try {
-      const kept = await this.#member.keep(ids);
-      for (const id of ids.filter((id) => !kept.has(id))) {
-        this.#inHand.get(id)?.abort();
+      const kept = await this.#group.keep(held.map(({ given }) => given));
+      for (const { abort } of held.filter(({ given }) => !kept.has(given))) {
+        abort();
       }
     } catch (error) {
       this.#store.logger.debug({ err: error }, 'could not say that outcomes are being handled');
@@ -254,12 +257,12 @@ export class TallySubscriber {
     const handled = Promise.allSettled([...this.#inHand.values()].map(({ done }) => done));
     await withinTime(handled, closeTimeoutMs);
     clearInterval(this.#keeping);
-    const left = [...this.#inHand.keys()];
+    const left = [...this.#inHand.values()].map(({ given }) => given);
     for (const { abort } of this.#inHand.values()) {
       abort();
     }
-    await withinTime(Promise.allSettled([this.#running, this.#member.leave(left)]), IDLE_MS);
-    this.#tail.close();
+    await withinTime(Promise.allSettled([this.#running, this.#group.leave(left)]), END_MS);
+    this.#group.close();
     this.#store.close();
   }
 }

@@ -7,7 +7,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
 const OTHER = 'other';
 
 /**
- * Counts requests by the path that they fit, also those that are refused before any endpoint sees them.
+ * Counts requests of the API, and of the dashboard, by the path that they fit, also those that are refused before any endpoint sees them.
  *
  * @param paths as in OpenAPI: `/v1/updates/{id}`; one that ends in `/` stands for all below it
  */

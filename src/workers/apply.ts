@@ -1,44 +1,32 @@
-import type { Redis } from 'ioredis';
 import type { Registry } from '../operations/registry.js';
 import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
 import { settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
-import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
-import type { AnnouncedClock } from '../redis/announced.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { valuesOf } from '../redis/cross-slot-scripts.js';
-import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import type { Script, ScriptRunner } from '../redis/scripts.js';
-import type { Slot } from '../redis/slots.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
 import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { announceNow, isLeaseOver, leaseOf, lateRecords, readReceipt } from './late-requests.js';
+import { announceNow, isLeaseOver, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
-import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
-import type { CallSettings, JobGroup, JobGroups, ScriptCall } from './script-call.js';
-import type { FailedAttempt, Telling } from './telling.js';
+import { callByMaster, callMasterOf, learnTimeIfLate, settingsFor } from './call-by-master.js';
+import type { CallDeps } from './call-by-master.js';
+import { buildScriptCall } from './script-call.js';
+import type { JobGroup, JobGroups, ScriptCall } from './script-call.js';
+import type { FailedAttempt } from './telling.js';
 
-export interface ApplyDeps extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'clock'> {
+export interface ApplyDeps extends CallDeps, Pick<Store, 'layouts'> {
   readonly registry: Registry;
   readonly scripts: ScriptRunner;
   readonly script: Script;
-  readonly crossSlot: CrossSlotScripts;
-  /** The same script, for several slots of a master. */
-  readonly crossSlotScript: Script;
-  readonly announcedClock: AnnouncedClock;
   readonly confirmation: ReplicaConfirmation;
-  readonly metrics: WorkerMetrics | undefined;
   readonly delays: JobDelays;
-  readonly lockDurationMs: number;
-  readonly idempotencyWindowMs: number | undefined;
-  /** Absent when outcomes are not told. */
-  readonly telling: Telling | undefined;
 }
 
 /**
@@ -148,12 +136,13 @@ async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult>
  */
 async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<JobResult[]> {
   const results = await deps.crossSlot.askAll(order.groups, {
-    together: (master, groups) => runCrossSlot(attempt, master, groups, order, deps),
+    together: (master, groups) => callByMaster(attempt, master, groups, order, deps),
     alone: async (group, failure) => {
       if (failure?.message.startsWith('LEASE_EXPIRED') && isLeaseOver(attempt, deps)) {
         throw failure; // hundreds of calls would be told the same, by a Redis that is late already
       }
-      return runScript(attempt, group, order, deps);
+      const run = deps.telling?.streams === undefined ? runScript : callMasterOf;
+      return run(attempt, group, order, deps);
     },
   });
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
@@ -162,29 +151,6 @@ async function runAll(attempt: Attempt, order: Order, deps: ApplyDeps): Promise<
     throw failure;
   }
   return valuesOf(results);
-}
-
-async function runCrossSlot(
-  attempt: Attempt,
-  master: Redis,
-  groups: JobGroups,
-  order: Order,
-  deps: ApplyDeps,
-): Promise<readonly JobResult[]> {
-  const { crossSlot, crossSlotScript, announcedClock, metrics } = deps;
-  const [{ slot }] = groups;
-  const settings = settingsFor(attempt, slot, order, deps);
-  const { keys, args } = buildCrossSlotCall(groups, settings, (ofGroup) => announcedClock.knownAt(ofGroup));
-  const sentAtMs = performance.now();
-  try {
-    const records = (await crossSlot.run(master, crossSlotScript, keys[0] ?? '', args)) as JobResult[];
-    metrics?.scriptAnswered(attempt.job.queueName, performance.now() - sentAtMs);
-    metrics?.calledByMaster('answered');
-    return records;
-  } catch (error) {
-    metrics?.calledByMaster('fell back');
-    throw error;
-  }
 }
 
 async function runScript(attempt: Attempt, group: JobGroup, order: Order, deps: ApplyDeps): Promise<JobResult> {
@@ -212,15 +178,12 @@ async function mendCall(
   { message }: Error,
   deps: ApplyDeps,
 ): Promise<ScriptCall | undefined> {
-  const { clock, announcedClock, redis, keys } = deps;
+  const { redis, keys } = deps;
   if (message.startsWith('NOPERM')) {
     const allowed = await refuseForbidden(redis, group, keys);
     return allowed && callFor(attempt, allowed, order, deps);
   }
-  if (message.startsWith('LEASE_EXPIRED')) {
-    // Redis' clock may have been set. Only the next attempt may use what is learned: this one's lock may be lost by it.
-    await Promise.all([clock.sample(), announcedClock.read(group.slot)]);
-  }
+  await learnTimeIfLate(message, group.slot, deps);
   return undefined;
 }
 
@@ -228,16 +191,9 @@ function callFor(attempt: Attempt, group: JobGroup, order: Order, deps: ApplyDep
   const { slot } = group;
   return buildScriptCall(group, {
     ...settingsFor(attempt, slot, order, deps),
+    told: deps.telling?.forScript(attempt),
     clockMs: deps.announcedClock.knownAt(slot),
   });
-}
-
-function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps: ApplyDeps): CallSettings {
-  const { name, otherName, form, digest, ranBefore } = attempt;
-  const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
-  const leaseMs = leaseOf(attempt, slot, deps);
-  const told = deps.telling?.forScript(attempt);
-  return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, told, keys, leaseMs };
 }
 
 /** The record of a job from those of its groups. */

@@ -24,7 +24,8 @@ export class NoMasterError extends Error {
 }
 
 /** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
-const IN_MOTION = /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|UNBLOCKED|LEASE_EXPIRED) /;
+const IN_MOTION =
+  /^(TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|LOADING|UNBLOCKED|LEASE_EXPIRED) |attempted to access a non local key/;
 
 /** What ioredis says when it can't reach a master. */
 const AWAY =

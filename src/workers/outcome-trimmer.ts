@@ -1,8 +1,9 @@
 import { readTold } from '../jobs/told.js';
+import { KnownStreams } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
-import { defaultBytes } from './keep-outcomes.js';
+import { defaultBytes, levelOf } from './keep-outcomes.js';
 
 const EVERY_MS = 1_000;
 
@@ -12,7 +13,7 @@ const SAMPLES = 20;
 /** Of what is over the bound so much more is removed, that the place to cut at is seldom looked for. */
 const SPARE = 0.05;
 
-/** How much the stream may hold. */
+/** How much all streams together may hold. */
 export interface OutcomeBounds {
   readonly keepMs: number;
   readonly keepUpdates: number;
@@ -32,15 +33,27 @@ interface Entry {
   readonly before: number | undefined;
 }
 
+/** A stream, and what it holds. */
+interface Measured {
+  readonly key: string;
+  readonly first: Entry;
+  readonly last: Entry;
+  readonly updates: number;
+  readonly bytes: number;
+}
+
 /**
- * Removes the oldest outcomes that are more than the stream may hold. Not in the script that tells them: there it would come after
+ * Removes the oldest outcomes that are more than the streams may hold: of several the largest give way. Not in the script that tells them: there it would come after
  * its first write. The latest entry always stays: it holds the number from which others count on.
  */
 export class OutcomeTrimmer {
   #timer: NodeJS.Timeout | undefined;
   #trimming: Promise<void> | undefined;
+  readonly #streams: KnownStreams;
 
-  constructor(private readonly deps: TrimmerDeps) {}
+  constructor(private readonly deps: TrimmerDeps) {
+    this.#streams = new KnownStreams(deps.redis, deps.keys);
+  }
 
   start(): void {
     this.#timer = setInterval(() => {
@@ -63,35 +76,56 @@ export class OutcomeTrimmer {
   }
 
   async #trim(): Promise<void> {
-    const { redis, keys, clock, bounds } = this.deps;
-    const [first, last] = await Promise.all([entryFrom(redis, keys.outcomes, 0), lastEntry(redis, keys.outcomes)]);
-    if (first === undefined || last === undefined) {
-      return;
+    const { redis, bounds } = this.deps;
+    const streams = await this.#streams.list();
+    const asked = await Promise.allSettled(streams.map(({ key }) => this.#measure(key)));
+    const [fault] = asked.filter((answer) => answer.status === 'rejected');
+    const there = asked.flatMap((answer) => (answer.status === 'fulfilled' ? (answer.value ?? []) : []));
+    if (there.length > 0) {
+      const { keepBytes = defaultBytes([(await readServerFacts(redis.masters()[0] ?? redis)).maxmemoryBytes]) } =
+        bounds;
+      const mostUpdates = levelOf(
+        there.map(({ updates }) => updates),
+        bounds.keepUpdates,
+      );
+      const mostBytes = levelOf(
+        there.map(({ bytes }) => bytes),
+        keepBytes,
+      );
+      await Promise.all(there.map((stream) => this.#trimTo(stream, mostUpdates, mostBytes)));
     }
-    const keepUpdates = await this.#updatesThatFit(first, last);
+    if (fault !== undefined) {
+      throw fault.reason;
+    }
+  }
+
+  async #measure(key: string): Promise<Measured | undefined> {
+    const { redis } = this.deps;
+    const [first, last] = await Promise.all([entryFrom(redis, key, 0), lastEntry(redis, key)]);
+    if (first === undefined || last === undefined) {
+      return undefined;
+    }
+    const bytes = (await redis.memory('USAGE', key, 'SAMPLES', SAMPLES)) ?? 0;
+    return { key, first, last, bytes, updates: (last.number ?? 0) - (first.before ?? 0) };
+  }
+
+  async #trimTo({ key, first, last, updates, bytes }: Measured, mostUpdates: number, mostBytes: number): Promise<void> {
+    const { redis, clock, bounds } = this.deps;
+    // As many as fit, if they are as large as they are.
+    const keepUpdates =
+      bytes <= mostBytes ? mostUpdates : Math.min(mostUpdates, Math.floor((updates * mostBytes) / bytes));
     const oldestMs = clock.latestAt(performance.now()) - bounds.keepMs;
-    const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(first, last, keepUpdates)));
+    const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(key, first, last, keepUpdates)));
     if (cutMs > first.atMs) {
-      while ((await redis.xtrim(keys.outcomes, 'MINID', '~', cutMs)) > 0) {
+      while ((await redis.xtrim(key, 'MINID', '~', cutMs)) > 0) {
         // by default Redis removes some thousands at a time, so that others get their turn
       }
     }
   }
 
-  /** How many updates may stay, if those that are there are as large as they are. */
-  async #updatesThatFit(first: Entry, last: Entry): Promise<number> {
-    const { redis, keys, bounds } = this.deps;
-    const { keepBytes = defaultBytes([(await readServerFacts(redis.masters()[0] ?? redis)).maxmemoryBytes]) } = bounds;
-    const bytes = (await redis.memory('USAGE', keys.outcomes, 'SAMPLES', SAMPLES)) ?? 0;
-    const there = (last.number ?? 0) - (first.before ?? 0);
-    return bytes <= keepBytes
-      ? bounds.keepUpdates
-      : Math.min(bounds.keepUpdates, Math.floor((there * keepBytes) / bytes));
-  }
-
   /** The time of the oldest entry that may stay. */
-  async #cutByUpdates(first: Entry, last: Entry, keepUpdates: number): Promise<number> {
-    const { redis, keys } = this.deps;
+  async #cutByUpdates(key: string, first: Entry, last: Entry, keepUpdates: number): Promise<number> {
+    const { redis } = this.deps;
     if (last.number === undefined || first.before === undefined || last.number - first.before <= keepUpdates) {
       return 0;
     }
@@ -99,7 +133,7 @@ export class OutcomeTrimmer {
     let [lowMs, highMs] = [first.atMs, last.atMs];
     while (highMs - lowMs > 1) {
       const middleMs = Math.floor((lowMs + highMs) / 2);
-      const { before = 0 } = (await entryFrom(redis, keys.outcomes, middleMs)) ?? {};
+      const { before = 0 } = (await entryFrom(redis, key, middleMs)) ?? {};
       if (before < goal) {
         lowMs = middleMs;
       } else {

@@ -61,26 +61,51 @@ export interface CallSettings {
   readonly lockDurationMs: number;
   /** How long keys are remembered at least. */
   readonly leastWindowMs?: number | undefined;
-  /** When outcomes are told, by calls for a single slot: with what ids begin and the operation; and the job's data, JSON. */
-  readonly told?: { readonly source: string; readonly data: string } | undefined;
+  /** When outcomes are told. */
+  readonly told?: ToldCall | undefined;
   readonly keys: Keys;
+}
+
+/** What a call has to know to tell of its updates. */
+export interface ToldCall {
+  /** The key of the stream. */
+  readonly stream: string;
+  /** Whether it lies in another slot than what a call for a single slot names: then it is none of its KEYS. @defaultValue false */
+  readonly isApart?: boolean;
+  /** With what ids begin, and the operation. */
+  readonly source: string;
+  /** Of the job, JSON; or what it would be for these updates alone. */
+  readonly data: string;
+  /** The places of the updates in the job. @defaultValue these are all, in order */
+  readonly indexes?: string | undefined;
 }
 
 /** Builds the KEYS and ARGV that `lua/apply.lua` describes. */
 export function buildScriptCall(group: JobGroup, settings: CallSettings): ScriptCall {
   const { slot } = group;
-  const { clockMs, told, keys } = settings;
+  const { clockMs, keys } = settings;
   const { scriptKeys, request, steps } = layOut([group], settings, (cell) => keys.history(cell, slot));
   const [announced, otherReceipt] = addPast(slot, settings, scriptKeys);
   const past = { announced, ...(clockMs !== undefined && { clockMs }), ...(otherReceipt && { otherReceipt }) };
+  const { told, cellsAndData } = addTold(settings, scriptKeys, steps, group.updates);
+  return { keys: scriptKeys, args: [...argumentsOf({ ...request, ...past, ...told }, settings), ...cellsAndData] };
+}
+
+/** Of what is to be told. Adds the stream to the keys of the script. */
+function addTold(
+  { told }: Pick<CallSettings, 'told'>,
+  scriptKeys: string[],
+  steps: StepList,
+  updates: readonly JobUpdate[],
+) {
   if (told === undefined) {
-    return { keys: scriptKeys, args: argumentsOf({ ...request, ...past }, settings) };
+    return { cellsAndData: [] };
   }
-  const telling = { stream: scriptKeys.push(keys.outcomes), form: TOLD_FORM, source: told.source };
-  const cells = JSON.stringify(toldCells(steps, stepCounts(group.updates)));
+  const { stream, isApart = false, source, indexes, data } = told;
+  const where = isApart ? { key: stream } : { stream: scriptKeys.push(stream) };
   return {
-    keys: scriptKeys,
-    args: [...argumentsOf({ ...request, ...past, told: telling }, settings), cells, told.data],
+    told: { told: { ...where, form: TOLD_FORM, source, ...(indexes && { indexes }) } },
+    cellsAndData: [JSON.stringify(toldCells(steps, stepCounts(updates))), data],
   };
 }
 
@@ -95,7 +120,9 @@ export function buildCrossSlotCall(
   clockMsOf: (slot: Slot) => number | undefined,
 ): ScriptCall {
   const { name, otherName, ranBefore, keys } = settings;
-  const { scriptKeys, request } = layOut(groups, settings, (cell) => keys.history(cell, slotOf(cell.key)));
+  const { scriptKeys, request, steps, updates } = layOut(groups, settings, (cell) =>
+    keys.history(cell, slotOf(cell.key)),
+  );
   const counts = groups.map(({ updates }) => updates.length);
   const clocksMs = groups.map(({ slot }) => clockMsOf(slot) ?? false);
   const slots = {
@@ -105,8 +132,12 @@ export function buildCrossSlotCall(
     ...keys.inAnySlot(name),
     ...(ranBefore && otherName !== undefined && { other: keys.inAnySlot(otherName).receipt }),
   };
+  const { told, cellsAndData } = addTold(settings, scriptKeys, steps, updates);
   const [first = '', ...others] = scriptKeys;
-  return { keys: [first], args: [...argumentsOf({ ...request, slots }, settings), ...others] };
+  return {
+    keys: [first],
+    args: [...argumentsOf({ ...request, slots, ...told }, settings), ...others, ...cellsAndData],
+  };
 }
 
 function argumentsOf(request: object, { leaseMs, form, digest }: Omit<CallSettings, 'clockMs'>) {
@@ -143,7 +174,7 @@ function layOut(groups: JobGroups, settings: Omit<CallSettings, 'clockMs'>, hist
     leaseLengthMs: lockDurationMs,
     receiptSeconds: UNSETTLED_RECEIPT_MS / 1000,
   };
-  return { scriptKeys, request, steps };
+  return { scriptKeys, request, steps, updates };
 }
 
 /** How many steps each update has. */

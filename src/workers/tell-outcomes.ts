@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import type { Store } from '../layout/store.js';
+import { withinTime } from '../lib/timeouts.js';
 import { milliseconds } from '../options.js';
 import type { Connection } from '../redis/connection.js';
+import { refusalOfCrossSlot } from '../redis/cross-slot-scripts.js';
+import { isClusterInMotion } from './failures.js';
 import { OutcomeTrimmer } from './outcome-trimmer.js';
 import type { OutcomeBounds } from './outcome-trimmer.js';
 
@@ -32,32 +35,50 @@ export const tellOutcomesSchema = z
   .default(false)
   .transform((value) => (value === true ? boundsSchema.parse({}) : value === false ? undefined : value));
 
+/** In a Cluster a master may be away, and the worker serve the others. */
+const PARTLY_AWAY_MS = 5_000;
+
 /** Writing it at a bad id is refused, after the rights were checked and before anything is written. */
 const TRY_TO_WRITE = "return redis.pcall('XADD', KEYS[1], 'x', 'x', 'x').err";
 
 /**
- * Keeps the stream of outcomes within its bounds from now on, if there are any: else outcomes are not told.
+ * Keeps the streams of outcomes within their bounds from now on, if there are any: else outcomes are not told.
  *
  * @throws ConfigurationError when outcomes can't be told here
  */
 export async function keepTelling(
   store: Store,
   bounds: OutcomeBounds | undefined,
+  { callByMaster }: { readonly callByMaster: boolean },
 ): Promise<OutcomeTrimmer | undefined> {
   if (bounds === undefined) {
     return undefined;
   }
-  const { redis, keys } = store;
-  refuseCluster(redis);
   const trimmer = new OutcomeTrimmer({ ...store, bounds });
+  if (store.redis.isCluster) {
+    const checked = requireCallsByMaster(store.redis, callByMaster).then(() => requireRights(store, trimmer));
+    await withinTime(checked, PARTLY_AWAY_MS);
+  } else {
+    await requireRights(store, trimmer);
+  }
+  trimmer.start();
+  return trimmer;
+}
+
+async function requireRights({ redis, keys, logger }: Store, trimmer: OutcomeTrimmer): Promise<void> {
   try {
     await trimmer.trim();
-    const refusal = String(await redis.eval(TRY_TO_WRITE, 1, keys.outcomes));
+    // On a Cluster it stands for all: which there are will change, and rights go by patterns.
+    const refusal = String(await redis.eval(TRY_TO_WRITE, 1, redis.isCluster ? keys.outcomesIn(0) : keys.outcomes));
     if (/can't run this|[nN]o permissions/.test(refusal)) {
       throw new ConfigurationError(lackOf('XADD', keys.outcomes));
     }
   } catch (error) {
     const { message } = error as Error;
+    if (redis.isCluster && isClusterInMotion(error)) {
+      logger.warn({ err: error }, 'could not make sure that outcomes can be told: a part of the Cluster is away');
+      return;
+    }
     if (message.startsWith('NOPERM')) {
       throw new ConfigurationError(lackOf('XRANGE, XREVRANGE, XTRIM and MEMORY USAGE', keys.outcomes), {
         cause: error,
@@ -69,14 +90,18 @@ export async function keepTelling(
     }
     throw error;
   }
-  trimmer.start();
-  return trimmer;
 }
 
-function refuseCluster({ isCluster }: Pick<Connection, 'isCluster'>): void {
-  if (isCluster) {
+/** A call for a slot alone can't reach the stream of its master. */
+async function requireCallsByMaster(redis: Connection, callByMaster: boolean): Promise<void> {
+  if (!callByMaster) {
+    throw new ConfigurationError('outcomes (TALLY_OUTCOMES): on a Redis Cluster they need callByMaster: leave it out');
+  }
+  const asked = await Promise.allSettled(redis.masters().map(refusalOfCrossSlot)); // one that is away is asked by its first call
+  const refusal = asked.find((answer) => answer.status === 'fulfilled' && answer.value !== undefined);
+  if (refusal !== undefined) {
     throw new ConfigurationError(
-      'outcomes (TALLY_OUTCOMES): outcomes can not be told on a Redis Cluster yet: leave it out, or use one server',
+      'outcomes (TALLY_OUTCOMES): on a Redis Cluster they need Redis 7 or Valkey on all masters: update it, or leave it out',
     );
   }
 }

@@ -2,10 +2,12 @@ import { UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
 import { decodeRecord } from '../jobs/form.js';
 import { nameOfJob } from '../jobs/job-data.js';
+import type { JobData } from '../jobs/job-data.js';
 import type { JobResult } from '../jobs/queues.js';
 import { TOLD_FORM, toldId } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
 import { CANCELLED, isUndone } from '../operations/outcome.js';
+import { ClusterConnection } from '../redis/cluster-connection.js';
 import { luaSource } from '../redis/lua-source.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
 import { readOrder } from './attempt.js';
@@ -13,6 +15,8 @@ import type { Attempt, JobPlace, Reading, TallyJob } from './attempt.js';
 import { dataTextOf } from './queue-worker.js';
 import { inPlace } from './requeue.js';
 import { readSteps, stepCounts } from './script-call.js';
+import type { JobGroups, ToldCall } from './script-call.js';
+import { StreamChoice } from './stream-choice.js';
 import { toldCells } from './told-cells.js';
 
 const TELL = createScript('tell', `${luaSource('last-told')}${luaSource('tell')}`);
@@ -24,15 +28,31 @@ function endsForGood({ attemptsMade, opts }: Job, error: Error): boolean {
 
 /** Tells outcomes in the stream, where workers do: what the script of a job did not decide, before BullMQ hears that it ended. */
 export class Telling {
+  /** On a Cluster; undefined on one server, which has one stream. */
+  readonly streams: StreamChoice | undefined;
   readonly #scripts: ScriptRunner;
 
-  constructor(private readonly deps: Reading & Pick<Store, 'redis' | 'keys'>) {
-    this.#scripts = new ScriptRunner(deps.redis, [TELL]);
+  constructor(private readonly deps: Reading & Pick<Store, 'redis' | 'keys' | 'clock'>) {
+    const { redis } = deps;
+    this.streams = redis instanceof ClusterConnection ? new StreamChoice({ ...deps, redis }) : undefined;
+    this.#scripts = new ScriptRunner(redis, [TELL]);
   }
 
   /** What the script has to know to tell of a job. */
-  forScript({ job, name }: Attempt): { readonly source: string; readonly data: string } {
-    return { source: `${toldId(name)} ${job.name}`, data: dataTextOf(job) };
+  forScript({ job, name }: Attempt): ToldCall {
+    return { stream: this.deps.keys.outcomes, source: `${toldId(name)} ${job.name}`, data: dataTextOf(job) };
+  }
+
+  /** The same of what it has on a master of a Cluster. @param stream the key of that master's */
+  forPart(attempt: Attempt, groups: JobGroups, stream: string): ToldCall {
+    const { data } = attempt.job;
+    const indexes = groups.flatMap((group) => group.updates.map((_, place) => group.indexAt(place)));
+    const isWhole = indexes.length === data.updates.length && indexes.every((index, place) => index === place);
+    return {
+      ...this.forScript(attempt),
+      stream,
+      ...(!isWhole && { data: dataOfPart(data, indexes), indexes: indexes.join(',') }),
+    };
   }
 
   /** That the update of a job was taken back: `lua/cancel.lua` wrote its receipt, which an attempt has found. */
@@ -40,7 +60,9 @@ export class Telling {
     const { outcomes } = decodeRecord(record) ?? { outcomes: [] };
     if (outcomes.length === 1 && outcomes[0] === CANCELLED) {
       const { source, data } = this.forScript(attempt);
-      await this.#tell(1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
+      for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {
+        await this.#tell(stream, 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
+      }
     }
   }
 
@@ -61,12 +83,50 @@ export class Telling {
     );
     const { updates } = (job.data as Partial<TallyJob['data']> | undefined) ?? {};
     const count = Array.isArray(updates) ? updates.length : 1;
-    await this.#tell(count, `${toldId(name)} ${job.name}`, [
-      ...['f', error.message, 't', String(job.attemptsMade + 1)],
-      ...(indexes ? ['i', indexes.join(',')] : []),
-      ...(attempt ? this.#cells(attempt) : []),
-      ...['d', dataTextOf(job)],
-    ]);
+    const cells = attempt ? this.#cells(attempt) : [];
+    for (const { stream, indexes: there } of await this.#streamsOf(place, attempt, indexes)) {
+      await this.#tell(stream, count, `${toldId(name)} ${job.name}`, [
+        ...['f', error.message, 't', String(job.attemptsMade + 1)],
+        ...(there ? ['i', there.join(',')] : []),
+        ...[...cells, 'd', dataTextOf(job)],
+      ]);
+    }
+  }
+
+  /**
+   * Where a job, or the updates at some of its places, are told: in the streams of the masters of their cells, so that events of a
+   * key are in one stream; of a job that can't be read in that of its queue's master.
+   */
+  async #streamsOf(
+    { partition }: JobPlace,
+    attempt: Attempt | undefined,
+    indexes?: readonly number[],
+  ): Promise<readonly { stream: string; indexes?: readonly number[] | undefined }[]> {
+    const { streams } = this;
+    if (streams === undefined) {
+      return [{ stream: this.deps.keys.outcomes, indexes }];
+    }
+    const groups = attempt && this.#groupsOf(attempt);
+    if (groups === undefined) {
+      return [{ stream: (await streams.forSlot(partition.slot)).key, indexes }];
+    }
+    const found = new Map<string, number[]>();
+    for (const group of groups) {
+      const there = group.updates.map((_, place) => group.indexAt(place)).filter((at) => indexes?.includes(at) ?? true);
+      const { key } = await streams.forSlot(group.slot);
+      if (there.length > 0) {
+        found.set(key, [...(found.get(key) ?? []), ...there]);
+      }
+    }
+    return [...found].map(([stream, there]) => ({ stream, indexes: found.size > 1 || indexes ? there : undefined }));
+  }
+
+  #groupsOf(attempt: Attempt): JobGroups | undefined {
+    try {
+      return readOrder(attempt, this.deps).groups;
+    } catch {
+      return undefined;
+    }
   }
 
   /** None of a job that can't be read. */
@@ -80,9 +140,18 @@ export class Telling {
     }
   }
 
-  async #tell(updates: number, source: string, fields: readonly string[]): Promise<void> {
-    await this.#scripts.run(TELL, [this.deps.keys.outcomes], [TOLD_FORM, updates, source, ...fields]);
+  async #tell(stream: string, updates: number, source: string, fields: readonly string[]): Promise<void> {
+    await this.#scripts.run(TELL, [stream], [TOLD_FORM, updates, source, ...fields]);
   }
+}
+
+/** What the data of a job would be if it had only some of its updates. */
+function dataOfPart({ updates, idempotencyKeys: keys }: JobData, indexes: readonly number[]): string {
+  const keyed = keys && indexes.flatMap((index, place) => (keys[index] === undefined ? [] : [[place, keys[index]]]));
+  return JSON.stringify({
+    ...(keyed && { idempotencyKeys: Object.fromEntries(keyed) as JobData['idempotencyKeys'] }),
+    updates: indexes.map((index) => updates[index]),
+  });
 }
 
 export interface FailedAttempt {

@@ -39,7 +39,7 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   settledReceiptMs?: number;
   /** How long outcomes can be asked for, and how many. @defaultValue a day, within 20,000,000 updates and 1 GiB of each queue */
   keepOutcomes?: KeepOutcomes | undefined;
-  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. Not on a Cluster. @defaultValue false */
+  /** Tells all outcomes in a stream, for `createSubscriber`; all workers alike. On a Cluster with Redis 7 or Valkey. @defaultValue false */
   outcomes?: boolean | TellOutcomes | undefined;
   /**
    * In a Cluster of Redis 7 or Valkey, one script call for all that a job has on a master, in whatever slots. `false`: one for

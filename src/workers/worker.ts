@@ -186,7 +186,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         logger.warn(message);
       }
       await this.#unlessAway(this.#requireOneNamespace());
-      this.#trimmer = await keepTelling(this.#store, this.options.outcomes);
+      this.#trimmer = await keepTelling(this.#store, this.options.outcomes, this.options);
       await checkPlans(redis, this.#registry);
       await this.#scripts.load();
       await clock.sample();

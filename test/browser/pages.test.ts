@@ -1,21 +1,38 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
+import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { startBrowser } from '../support/browser.js';
 import { startDashboard } from '../support/dashboard.js';
+import { subscribe } from '../support/subscribers.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
+import { webhooksOf } from '../support/webhooks.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const OPERATIONS = [withHistory('counter.increment', 100)];
 
+/** Subscribers and webhooks of long names, one of them disabled. */
+async function listenTo(here: Place): Promise<void> {
+  await subscribe(here, { group: `low-stock-${'of-the-shop-'.repeat(7)}`, onOutcome: () => undefined });
+  const { webhooks, options } = webhooksOf(here);
+  const { redis, namespace, prefix, logger } = here;
+  const sender = createWebhookSender({ redis, namespace, prefix, logger, webhooks: options, closeTimeoutMs: 2_000 });
+  onTestFinished(() => sender.close());
+  const byHand = { handshake: false };
+  await webhooks.add({ url: `https://${'hooks-of-a-shop.'.repeat(8)}example/tally` }, byHand);
+  const { webhook } = await webhooks.add({ url: 'https://example.com/tally' }, byHand);
+  await webhooks.setEnabled(webhook.id, false);
+}
+
 /** A dashboard with something on each of its pages, and the paths of these. */
 async function filled(here: Place) {
   await here.client.set(here.key('bad:\u202etxt'), 'no number');
   const dashboard = await startDashboard(here, { operations: OPERATIONS });
-  await here.worker({ operations: OPERATIONS });
+  await here.worker({ operations: OPERATIONS, outcomes: true });
+  await listenTo(here);
   const producer = here.producer({ operations: OPERATIONS });
   const sent = [
     await producer.counters.increment({ key: here.key('views'), by: 1_200 }),

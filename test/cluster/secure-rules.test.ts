@@ -46,6 +46,7 @@ test('other names take the place of those in the list, whatever they are', () =>
     ],
     ...[
       '~tally-queues:outcomes',
+      '~tally-queues:outcomes:streams',
       '~tally-queues:partitions',
       '~tally-queues:processes',
       '~tally-queues:rates:*',
@@ -58,6 +59,6 @@ test('other names take the place of those in the list, whatever they are', () =>
       '~tally-queues:{*}:announced',
     ],
     ...['held', 'history', 'hold-closed', 'hold-ends', 'holds'].map((name) => `~tally-queues:{*}:${name}:*`),
-    ...['~tally-queues:{*}:idem:*', '~tally-queues:{*}:job:*', '~tally:*'],
+    ...['~tally-queues:{*}:idem:*', '~tally-queues:{*}:job:*', '~tally-queues:{*}:outcomes', '~tally:*'],
   ]);
 });

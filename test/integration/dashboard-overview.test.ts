@@ -59,7 +59,9 @@ test('workers tell what they did: outcomes by kind, latency, hot keys; and who t
   expect(page).toContain(here.key('hot'));
   expect(page).toContain(`<td class="number">${process.pid}</td>`);
   expect(page).toContain('counters, inventory, xp, scores, transactions');
-  expect(page).toContain('1 update failed within the last hour');
+  await until('the failure is said', async () =>
+    (await overviewOf(dashboard)).includes('1 failed update waits for a decision, 1 failed within the last hour'),
+  );
   await worker.close();
   await until('it is gone', async () => !(await overviewOf(dashboard)).includes('counters, inventory, xp'));
 });

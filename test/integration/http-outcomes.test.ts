@@ -5,8 +5,8 @@ import { addKey } from '../support/api-keys.js';
 import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
-import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place } from '../support/tally.js';
+import { streamKey } from '../support/told.js';
 
 const take = (key: string, quantity = 1) =>
   ({ operation: 'inventory.take', params: { key, quantity, whenShort: 'reject' } }) as const;
@@ -14,7 +14,6 @@ const restock = (key: string, quantity: number) =>
   ({ operation: 'inventory.restock', params: { key, quantity } }) as const;
 
 async function told() {
-  skipUnlessOneServer('outcomes are told on one server');
   const here = place();
   await here.worker({ outcomes: true });
   const api = await startApi(here, { outcomes: true });
@@ -101,7 +100,7 @@ test('what the stream does not hold any more is told by an event, and the status
   const first = await followAt(url);
   const cursor = first.lastId();
   await apply(restock(key, 1), restock(key, 1), restock(key, 1));
-  await here.client.xtrim(createKeys(here).outcomes, 'MAXLEN', 1);
+  await here.client.xtrim(await streamKey(here), 'MAXLEN', 1);
   const other = await startApi(here); // the first one has them in memory still
   const late = await followAt(`${other.origin}/v1/outcomes`, { 'last-event-id': cursor });
   expect(late.status).toBe(200);
@@ -192,7 +191,6 @@ test('a server that stops ends the streams with a cursor, and sends who comes me
 });
 
 test('where outcomes are off the answer says so', async () => {
-  skipUnlessOneServer('outcomes are told on one server');
   const { get } = await startApi(place());
   const { status, body } = await get<ShownProblem>('/v1/outcomes');
   expect({ status, code: body.code }).toEqual({ status: 501, code: 'OUTCOMES_OFF' });

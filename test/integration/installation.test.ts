@@ -92,6 +92,46 @@ test('an API that had keys stays closed in the same way, and says when they are 
   expect(await operations(after)).toBe(401);
 });
 
+test('a worker alone notices that Redis has lost its data, logs and counts it, and takes note of its acceptance', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const environment = environmentOf(here, dataDir());
+  const { child, ended, output } = start(['worker'], { ...environment, TALLY_METRICS_PORT: '0' });
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  await until('there is a mark', async () => (await here.client.exists(`${here.namespace}:installation`)) === 1);
+  await until('it serves metrics', () => /metrics +http/.test(output.stdout));
+  const metrics = /metrics +(http[^" ]+)/.exec(output.stdout)?.[1] ?? '';
+  const counted = async (value: 0 | 1) =>
+    (await (await fetch(metrics)).text()).includes(`tally_installation_lost ${value}`);
+  await until('nothing is lost', () => counted(0));
+  await here.client.flushall();
+  await until('the loss is logged', () => output.stdout.includes('Redis has lost what Tally kept in it'));
+  await until('the loss is counted', () => counted(1));
+  expect(await tally(environment, 'accept-loss')).toMatchObject({ code: 0 });
+  await until('it is accepted', () => counted(0));
+});
+
+test('a process that knows nothing of the loss does not hide it from others, and the loss can be accepted after that', async () => {
+  const redis = await ownRedis();
+  const here = place(redis.url);
+  const knowing = { ...environmentOf(here, dataDir()), TALLY_METRICS_PORT: '0' };
+  const first = await serve('dashboard', knowing);
+  await until('there is a mark', async () => (await here.client.exists(`${here.namespace}:installation`)) === 1);
+  await here.client.flushall();
+  const forgetful = environmentOf(here, dataDir());
+  await serve('api', forgetful);
+  await until('there is another mark', async () => (await here.client.exists(`${here.namespace}:installation`)) === 1);
+  await until('the loss is logged', () => first.log().includes('Redis has lost what Tally kept in it'));
+  expect(await tally(forgetful, 'accept-loss')).toMatchObject({ code: 0 });
+  const metrics = /metrics +(http[^" ]+)/.exec(first.log())?.[1] ?? '';
+  await until('it is accepted', async () =>
+    (await (await fetch(metrics)).text()).includes('tally_installation_lost 0'),
+  );
+});
+
 test('without a data folder the setting keeps both closed', async () => {
   const here = place();
   const environment = { ...environmentOf(here, dataDir()), TALLY_REQUIRE_SIGN_IN: 'true' };

@@ -1,16 +1,14 @@
 import { expect, test } from 'vitest';
-import { createKeys } from '../../src/redis/keys.js';
-import type { Gap, OutcomeReader } from '../../src/subscribers/outcome-reader.js';
-import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
+import type { Gap } from '../../src/subscribers/gap.js';
+import type { OutcomeReader } from '../../src/subscribers/outcome-reader.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
-import { outcomeReader } from '../support/told.js';
+import { outcomeReader, streamKey } from '../support/told.js';
 
 const increment = (key: string) => ({ operation: 'counter.increment' as const, params: { key } });
 
 /** Three jobs of 4 updates, and a reader of what they told. */
 async function told(): Promise<{ here: Place; reader: OutcomeReader; submit: () => Promise<void>; outcomes: string }> {
-  skipUnlessOneServer('outcomes are told on one server');
   const here = place();
   await here.worker({ outcomes: true });
   const producer = here.producer();
@@ -21,7 +19,7 @@ async function told(): Promise<{ here: Place; reader: OutcomeReader; submit: () 
   await submit();
   await submit();
   await submit();
-  return { here, reader: outcomeReader(here), submit, outcomes: createKeys(here).outcomes };
+  return { here, reader: outcomeReader(here), submit, outcomes: await streamKey(here) };
 }
 
 /** The ids of all events behind a cursor. */

@@ -1,18 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readTold } from '../../src/jobs/told.js';
-import { defineOperation } from '../../src/index.js';
-import { createKeys } from '../../src/redis/keys.js';
+import { defineOperation, IdempotencyConflictError } from '../../src/index.js';
 import { jobOf, openQueue } from '../support/queues.js';
-import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place, until } from '../support/tally.js';
-import { allTold, short, shorts } from '../support/told.js';
+import { allTold, short, shorts, streamKey } from '../support/told.js';
 
 const increment = (key: string, by = 5) => ({ operation: 'counter.increment' as const, params: { key, by } });
 
 describe('with outcomes: true', () => {
   test('an applied update is one CloudEvent, with what it changed', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     await here.worker({ outcomes: true });
     const producer = here.producer();
@@ -46,7 +43,6 @@ describe('with outcomes: true', () => {
   });
 
   test('each update of a batch is told, with what the one before it left', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     const producer = here.producer();
     const [n, big] = [here.key('n'), here.key('big')];
@@ -84,7 +80,6 @@ describe('with outcomes: true', () => {
   });
 
   test('operations on several cells, transactions and reservations are told by their cells', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     await here.worker({ outcomes: true });
     const producer = here.producer();
@@ -156,7 +151,6 @@ describe('with outcomes: true', () => {
   });
 
   test('an update under a key that was used is not told again; a conflict is', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     const producer = here.producer();
     const keyed = (by: number) => ({ ...increment(here.key('n'), by), idempotencyKey: 'k' });
@@ -166,8 +160,20 @@ describe('with outcomes: true', () => {
     expect(await shorts(here)).toEqual(['counter.increment.applied: n null>1', 'counter.increment.conflict: n 1>1']);
   });
 
+  test('a conflict that the producer finds before it sends is answered, and not told', async () => {
+    const here = place();
+    await here.worker({ outcomes: true });
+    const keyed = (by: number) => ({ ...increment(here.key('n'), by), idempotencyKey: 'k' });
+    await (await here.producer().submit(keyed(1))).outcome();
+    const again = await here.producer().submit(keyed(2));
+    expect(again.isRepeat).toBe(true);
+    expect(await again.outcome()).toMatchObject({ status: 'conflict' });
+    const refused = here.producer().submit(keyed(2), { refuseConflicts: true });
+    await expect(refused).rejects.toThrow(IdempotencyConflictError);
+    expect(await shorts(here)).toEqual(['counter.increment.applied: n null>1']);
+  });
+
   test('what was taken back is told when its job ends', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     const producer = here.producer();
     const submission = await producer.submit(increment(here.key('n')), { delay: 3_600_000 });
@@ -178,7 +184,6 @@ describe('with outcomes: true', () => {
   });
 
   test('failed, retried, applied are three events', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     const queue = openQueue(here);
     await here.worker({ outcomes: true });
@@ -200,7 +205,6 @@ describe('with outcomes: true', () => {
   });
 
   test('a job whose data can not be read fails, and that is told without cells', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     await here.worker({ outcomes: true });
     await openQueue(here).add('counter.increment', { nonsense: true }, { jobId: 'order/7 of me'.replaceAll(' ', '-') });
@@ -214,7 +218,6 @@ describe('with outcomes: true', () => {
   });
 
   test('the numbers of all that is told go on without a gap', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     await here.worker({ outcomes: true });
     const producer = here.producer();
@@ -224,7 +227,7 @@ describe('with outcomes: true', () => {
     );
     await Promise.all(submissions.map((submission) => submission.outcome()));
     let number = 0;
-    for (const [, fields] of await here.client.xrange(createKeys(here).outcomes, '-', '+')) {
+    for (const [, fields] of await here.client.xrange(await streamKey(here), '-', '+')) {
       const entry = readTold(fields)!;
       expect(entry.number - entry.updates).toBe(number);
       number = entry.number;
@@ -233,7 +236,6 @@ describe('with outcomes: true', () => {
   });
 
   test('an operation that the reader does not know is told without its result', async () => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     const spend = defineOperation({
       name: 'energy.spend',
@@ -265,5 +267,5 @@ test('without outcomes there is no stream', async () => {
   const here = place();
   await here.worker();
   await (await here.producer().submit(increment(here.key('n')))).outcome();
-  expect(await here.client.exists(createKeys(here).outcomes)).toBe(0);
+  expect(await here.client.exists(await streamKey(here))).toBe(0);
 });

@@ -1,14 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { checkSubscribers } from '../../src/doctor/check-subscribers.js';
-import type { Masters } from '../../src/doctor/masters.js';
 import { createMetrics } from '../../src/index.js';
 import type { Gap } from '../../src/index.js';
-import { createKeys } from '../../src/redis/keys.js';
-import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { increment, Listener, pendingOf, subscribe, telling } from '../support/subscribers.js';
 import { place, until } from '../support/tally.js';
-import { outcomeReader } from '../support/told.js';
+import { outcomeReader, streamKey } from '../support/told.js';
 
 describe('a gap', () => {
   test('in what was removed before the group came to it is told, with how much is missing', async () => {
@@ -24,7 +21,7 @@ describe('a gap', () => {
       await submit(key);
     }
     expect(await metrics.text()).toContain('tally_outcomes_lag_updates{group="g"} 4');
-    await here.client.xtrim(createKeys(here).outcomes, 'MAXLEN', 1);
+    await here.client.xtrim(await streamKey(here), 'MAXLEN', 1);
     const onGap = vi.fn((gap: Gap) => {
       listener.gaps.push(gap);
       if (listener.gaps.length === 1) {
@@ -42,10 +39,9 @@ describe('a gap', () => {
     const text = await metrics.text();
     expect(text).toContain('tally_outcomes_lost_updates{group="g"} 3');
     expect(text).toContain('tally_outcomes_gaps{group="g"} 1');
-    const said = await checkSubscribers(
-      { nodes: [{ redis: here.client.masters()[0]!, address: '' }], isCluster: false } as unknown as Masters,
-      here,
-    );
+    const masterOf = (slot: number) => ({ redis: here.client.masterOf(slot)!, address: '' });
+    const nodes = here.client.masters().map((redis) => ({ redis, address: '' }));
+    const said = await checkSubscribers({ nodes, findings: [], isCluster: here.client.isCluster, masterOf }, here);
     expect(said).toMatchObject([{ level: 'warning', message: expect.stringContaining('missed 3 updates') as string }]);
   });
 
@@ -55,7 +51,7 @@ describe('a gap', () => {
     await subscribe(here, { onOutcome: listener.hear, onGap: (gap) => listener.gaps.push(gap) });
     await submit('a');
     await until('it is told', () => listener.told.length === 1);
-    await here.client.del(createKeys(here).outcomes);
+    await here.client.del(await streamKey(here));
     await submit('b');
     await until('it goes on', () => listener.told.length === 2);
     expect(listener.gaps).toEqual([{ from: expect.any(String) as string, to: expect.any(String) as string }]);
@@ -63,11 +59,12 @@ describe('a gap', () => {
 
   test('is told of what was given to a subscriber that died, and removed before another took over', async () => {
     const { here, submit } = await telling();
-    const { outcomes } = createKeys(here);
     const listener = new Listener();
+    await submit('before');
     const first = await subscribe(here, { onOutcome: listener.hear });
     await first.close();
     await submit('a');
+    const outcomes = await streamKey(here);
     await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'STREAMS', outcomes, '>');
     await here.client.xtrim(outcomes, 'MAXLEN', 0);
     await subscribe(here, {
@@ -83,11 +80,9 @@ describe('a gap', () => {
 test.each([{ keepUpdates: 1_000 }, { keepBytes: 100_000 }])(
   'the stream is kept within %o, and numbers go on',
   async (bounds) => {
-    skipUnlessOneServer('outcomes are told on one server');
     const here = place();
     await here.worker({ outcomes: bounds });
     const producer = here.producer({ maxBatch: 50 });
-    const { outcomes } = createKeys(here);
     const updates = Array.from({ length: 50 }, (_, n) => increment(here.key(`n${n}`)));
     for (let round = 0; round < 60; round += 1) {
       await Promise.all((await producer.submit(updates)).map((submission) => submission.outcome()));
@@ -95,8 +90,8 @@ test.each([{ keepUpdates: 1_000 }, { keepBytes: 100_000 }])(
     }
     await until('it is trimmed', async () =>
       'keepBytes' in bounds
-        ? (await here.client.memory('USAGE', outcomes))! <= bounds.keepBytes
-        : (await here.client.xlen(outcomes)) <= 20,
+        ? (await here.client.memory('USAGE', await streamKey(here)))! <= bounds.keepBytes
+        : (await here.client.xlen(await streamKey(here))) <= 20,
     );
     const reader = outcomeReader(here);
     const page = await reader.read(await reader.cursorAt('beginning'), 1_000);

@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createMetrics, createSubscriber } from '../../src/index.js';
 import type { OutcomeEvent } from '../../src/index.js';
-import { createKeys } from '../../src/redis/keys.js';
 import { Listener, pendingOf, subscribe, telling } from '../support/subscribers.js';
 import { ownRedis, place, until } from '../support/tally.js';
+import { streamKey } from '../support/told.js';
 
 describe('where a group begins', () => {
   test.each([
@@ -94,8 +94,7 @@ test('no more than "concurrency" jobs are in hand', async () => {
   await Promise.all(Array.from({ length: 9 }, (_, n) => submit(`n${n}`)));
   await until('it has all it may have', () => inHand === 3);
   await wait(300);
-  const { outcomes } = createKeys(here);
-  const pending = (await here.client.xpending(outcomes, 'g')) as [number];
+  const pending = (await here.client.xpending(await streamKey(here), 'g')) as [number];
   expect(pending[0]).toBe(3); // the rest waits in Redis, not in the process
   await until('all are done', () => {
     release.splice(0).forEach((go) => {
@@ -198,15 +197,15 @@ describe('what a subscriber leaves', () => {
     await subscriber.close();
     expect(handled).toHaveBeenCalledTimes(1);
     expect(await pendingOf(here)).toBe(0);
-    expect(await here.client.xinfo('CONSUMERS', createKeys(here).outcomes, 'g')).toEqual([]);
+    expect(await here.client.xinfo('CONSUMERS', await streamKey(here), 'g')).toEqual([]);
   });
 
   test('when it dies is taken over when it was silent for long enough', async () => {
     const { here, submit } = await telling();
-    const { outcomes } = createKeys(here);
+    await submit('before');
+    const outcomes = await streamKey(here);
     const heard = new Listener();
     await subscribe(here, { onOutcome: heard.hear, takeOverAfterMs: 1_000 });
-    await until('the group is there', async () => (await here.client.exists(outcomes)) === 1);
     // A consumer that was given an entry and is heard of no more.
     const dead = here.client.duplicate();
     onTestFinished(() => {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { compareWith } from '../../loadtest/load/baseline.js';
 import { judgeSlos, readSlos } from '../../loadtest/load/slo.js';
+import { limitsSection } from '../../loadtest/load/report/limits.js';
+import type { Side } from '../../loadtest/load/report/sides.js';
+import { summarySection } from '../../loadtest/load/report/summary.js';
 import type { LoadResult, Sample, SideResult } from '../../loadtest/load/result.js';
 
 function sideOf(found: Partial<SideResult> = {}): SideResult {
@@ -74,4 +77,27 @@ test('other settings, and another machine, are named', () => {
     machine: { ...other.machine, cores: 64 },
   } as unknown as LoadResult;
   expect(compareWith(other, changed)).toMatchObject({ differentSettings: ['keys'], otherMachine: true });
+});
+
+const textOf = (html: { toString(): string } | undefined) =>
+  html
+    ?.toString()
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
+
+test('the report says which limits were kept and which were not, and what left late', () => {
+  const slo = [
+    { text: 'p99<50ms', value: 1_234.567, held: false },
+    { text: 'errors<0.1%', value: 0, held: true },
+  ];
+  const shown = limitsSection({ slo } as unknown as LoadResult);
+  expect(textOf(shown)).toMatch(/1 limit of 2 not kept.*p99&lt;50ms 1,234.57 ms no .*errors&lt;0.1% 0 % yes/);
+  expect(shown?.toString()).toContain('<span class="error">no</span>');
+  expect(limitsSection({} as LoadResult)).toBeUndefined();
+  const found = sideOf({ late: { afterMs: 10, updates: 1_234 }, drainMs: 0 });
+  const [open, closed] = [found, sideOf({ drainMs: 0 })].map((side) =>
+    textOf(summarySection([{ title: 'Tally', found: side }] as unknown as readonly Side[])),
+  );
+  expect(open).toContain('Left late by the load itself 1,234, by more than 10 ms');
+  expect(closed).toMatch(/Left late by the load itself With an outcome/);
 });

@@ -1,19 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { chromium } from 'playwright-core';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
-
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
-
-const ARGUMENTS = [
-  '--no-sandbox', // it has none where the tests run as root
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { launchBrowser } from './launch-browser.js';
 
 /** A person in front of a browser, and what went wrong there. */
 export interface Visitor {
@@ -34,20 +21,12 @@ export const PHONE = { width: 390, height: 844 };
 
 /** A headless Chromium; each visitor has cookies of its own. */
 export async function startBrowser(): Promise<{ visit(options?: VisitorOptions): Promise<Visitor> }> {
-  const program = PROGRAMS.find((name) => spawnSync(name, ['--version']).status === 0);
-  if (program === undefined) {
-    throw new Error(`none of ${PROGRAMS.join(', ')} is on the PATH: install one; \`npm test\` does on Debian`);
-  }
-  const browser: Browser = await chromium.launch({ executablePath: pathOf(program), args: ARGUMENTS });
+  const browser = await launchBrowser();
   onTestFinished(() => browser.close());
   return {
     visit: async ({ colorScheme = 'light', viewport = LAPTOP } = {}) =>
       watch(await browser.newContext({ colorScheme, viewport })),
   };
-}
-
-function pathOf(program: string): string {
-  return spawnSync('which', [program], { encoding: 'utf8' }).stdout.trim();
 }
 
 async function watch(context: BrowserContext): Promise<Visitor> {

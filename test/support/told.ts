@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { Operation } from '../../src/index.js';
+import { readStreams } from '../../src/jobs/told-streams.js';
 import type { Store } from '../../src/layout/store.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
@@ -31,6 +32,13 @@ export async function allTold(here: Place, operations: readonly Operation[] = []
       return events;
     }
   }
+}
+
+/** The stream in which the cells of `here.key` are told: on a Cluster that of their master, once something was told. */
+export async function streamKey(here: Place): Promise<string> {
+  const keys = createKeys(here);
+  const [stream] = await readStreams(here.client, keys);
+  return stream?.key ?? keys.outcomes;
 }
 
 /** What a test looks at: the type, and each cell as "name before>after". */

@@ -19,11 +19,24 @@ const QUEUE: QueueReport = {
   foreignWorkers: 0,
 };
 
-const WELL: JudgedState = { queues: [QUEUE], faults: [], servers: [], failedInHour: 0, quietWorkers: 0, findings: [] };
+const WELL: JudgedState = {
+  queues: [QUEUE],
+  faults: [],
+  servers: [],
+  refusals: [],
+  isLost: false,
+  groups: [{ name: 'mails', behindMs: 60_000, lag: 3 }],
+  processes: [{ role: 'api', host: 'a', pid: 1, clockOffsetMs: -5_000 }],
+  failedUpdates: 0,
+  failedInHour: 7,
+  quietWorkers: 0,
+  webhooks: undefined,
+  findings: [],
+};
 
 const WAITING = { updatesWaiting: 892_000, jobs: { waiting: 3_485, active: 0, delayed: 0, failed: 0 } };
 
-test('nothing is wrong where nothing is', () => {
+test('nothing is wrong where nothing is, and what failed was retried', () => {
   expect(judge(WELL)).toEqual([]);
 });
 
@@ -50,11 +63,13 @@ test.each<[what: string, queue: Partial<QueueReport>, words: RegExp]>([
 
 test('what is worst is said first: masters, what doctor calls an error, then warnings', () => {
   const troubles = judge({
+    ...WELL,
     queues: [{ ...QUEUE, rateLimit: { jobs: 1, perMs: 1_000 } }],
     faults: ['Redis master a:1 does not answer'],
     servers: [{ usedMemoryBytes: 90, maxmemoryBytes: 100 }],
-    failedInHour: 7,
+    failedUpdates: 9,
     quietWorkers: 1,
+    webhooks: undefined,
     findings: [
       { level: 'error', subject: 'policy', message: 'allkeys-lru evicts' },
       { level: 'warning', subject: 'aof', message: 'off' },
@@ -63,5 +78,67 @@ test('what is worst is said first: masters, what doctor calls an error, then war
   expect(troubles.map(({ level }) => level)).toEqual(['error', 'error', 'warning', 'warning', 'warning', 'warning']);
   expect(troubles[0]!.words).toContain('a:1');
   expect(troubles[1]!.words).toBe('policy: allkeys-lru evicts');
-  expect(troubles.map(({ words }) => words).join()).toMatch(/90 % of the memory.*7 updates failed.*1 worker told/);
+  expect(troubles.map(({ words }) => words).join()).toMatch(
+    /90 % of the memory.*9 failed updates wait for a decision, 7 failed within the last hour.*1 worker told/,
+  );
+});
+
+test.each<[what: string, state: Partial<JudgedState>, level: 'error' | 'warning', words: RegExp, runbook: string]>([
+  ['lost data', { isLost: true }, 'error', /Redis has lost what Tally kept in it/, 'TallyDataLost'],
+  [
+    'refused writes',
+    { refusals: [{ node: 'a:1', code: 'NOREPLICAS' }] },
+    'error',
+    /a:1 refuses all writes with NOREPLICAS/,
+    'TallyRedisRefuses',
+  ],
+  [
+    'old failures',
+    { failedUpdates: 1, failedInHour: 0 },
+    'warning',
+    /^1 failed update waits for a decision$/,
+    'TallyFailedJobs',
+  ],
+  [
+    'a clock',
+    {
+      processes: [
+        { role: 'api', host: 'a', pid: 1, clockOffsetMs: 6_000 },
+        { role: 'worker', host: 'b', pid: 2, clockOffsetMs: -90_000 },
+      ],
+    },
+    'warning',
+    /the clock of worker 2 on b is 90 s ahead of that of Redis, and those of 1 other process are off too/,
+    'TallyClockOff',
+  ],
+  [
+    'subscribers',
+    { groups: [{ name: 'mails', behindMs: 300_000, lag: 1_234 }] },
+    'warning',
+    /the subscribers mails are 5 min behind: 1,234 updates told/,
+    'TallySubscribersBehind',
+  ],
+])('%s: said in words, with the part of the runbook', (_what, state, level, words, runbook) => {
+  expect(judge({ ...WELL, ...state })).toEqual([{ level, words: expect.stringMatching(words) as string, runbook }]);
+});
+
+test('webhooks that are not served, not taken or disabled are said in words, with their parts of the runbook', () => {
+  const well = {
+    webhooks: [{ id: 'wh_1', host: 'shop.example', disabled: 'BY_HAND', pending: 0 }],
+    deliveries: { waiting: 3, retrying: 2, failed: 0 },
+    oldestMs: 60_000,
+    behindMs: 1_000,
+  };
+  const said = (of: Partial<typeof well>) => judge({ ...WELL, webhooks: { ...well, ...of } });
+  expect(said({})).toEqual([]);
+  expect(said({ behindMs: 120_000, oldestMs: 7_200_000, deliveries: { ...well.deliveries, failed: 4 } })).toMatchObject(
+    [
+      { words: expect.stringContaining('2 min to be handed out') as string, runbook: 'TallyWebhooksBehind' },
+      { words: expect.stringContaining('2 deliveries are tried again') as string, runbook: 'TallyWebhookNotTaken' },
+      { words: '4 deliveries to webhooks were given up', runbook: 'TallyWebhookDeliveriesFailed' },
+    ],
+  );
+  expect(said({ webhooks: [{ ...well.webhooks[0]!, disabled: 'GONE' }] })).toEqual([
+    { level: 'warning', words: 'Tally has disabled 1 webhook: wh_1', runbook: 'TallyWebhookDisabled' },
+  ]);
 });

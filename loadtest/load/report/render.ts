@@ -6,6 +6,7 @@ import { errorsSection } from './errors.js';
 import { moment } from './figures.js';
 import { Html, html } from '../../../src/web/html.js';
 import { latencyCurve, latencySection } from './latency.js';
+import { limitsSection } from './limits.js';
 import { nemesesSection } from './nemeses.js';
 import { outcomesSection } from './outcomes.js';
 import { searchSections } from './search.js';
@@ -45,7 +46,7 @@ export function renderReport(result: LoadResult): string {
         <main>
           ${verdictSection(result, sides)}
           ${settings.scenarioText !== undefined && html`<p class="muted">${settings.scenarioText}</p>`}
-          ${summarySection(sides)}
+          ${limitsSection(result)} ${summarySection(sides)}
           <section>
             <h2>Over time</h2>
             <div class="charts">${overTime.map(figureOf)}</div>

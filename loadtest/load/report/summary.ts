@@ -13,6 +13,7 @@ const ROWS: readonly { readonly name: string; readonly of: (found: SideResult) =
   { name: 'Acknowledged', of: ({ counts }) => count(counts.acknowledged) },
   { name: 'Refused', of: ({ counts }) => count(counts.refused) },
   { name: 'Answer lost: accepted or not', of: ({ counts }) => count(counts.unknown) },
+  { name: 'Left late by the load itself', of: ({ late }) => lateness(late) },
   { name: 'With an outcome', of: ({ counts }) => count(counts.completed) },
   { name: 'Submitting took', of: ({ submittingMs }) => seconds(submittingMs) },
   { name: 'From then to the last outcome', of: ({ drainMs }) => seconds(drainMs) },
@@ -30,6 +31,11 @@ export function summarySection(sides: readonly Side[]): Html {
       })}
     </div>
   </section>`;
+}
+
+/** Of an open loop. A closed one has no times at which updates are due. */
+function lateness(late: SideResult['late']): string {
+  return late === undefined ? '' : `${count(late.updates)}, by more than ${late.afterMs} ms`;
 }
 
 function latency(updates: number, ms: number): string {

@@ -1,13 +1,11 @@
 import { Queue } from 'bullmq';
 import type { JobsOptions } from 'bullmq';
+import { DELIVERIES } from '../../jobs/webhook-reading.js';
 import type { Store } from '../../layout/store.js';
 import type { OutcomeEvent } from '../event.js';
 import type { GapEvent } from '../gap-event.js';
 import { messageId } from './message.js';
 import { DELIVERY_ATTEMPTS } from './retry-schedule.js';
-
-/** The queue of deliveries. No operation can have one of this name, since names of operations hold no dash. */
-export const DELIVERIES = 'webhook-deliveries';
 
 /** What is sent: an outcome, or that some are missing. */
 export type SentEvent = OutcomeEvent | GapEvent;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Logger } from 'pino';
 import { checkOptions } from '../../lib/check-options.js';
+import { DELIVERIES } from '../../jobs/webhook-reading.js';
 import { withinTime } from '../../lib/timeouts.js';
 import { openStore } from '../../layout/store.js';
 import type { Store } from '../../layout/store.js';
@@ -13,7 +14,7 @@ import { slotOf } from '../../redis/slots.js';
 import { createOutcomeReader } from '../outcome-reader.js';
 import type { OutcomeReader } from '../outcome-reader.js';
 import { deliver, DeliveryError } from './deliver.js';
-import { DELIVERIES, openDeliveries } from './delivery-queue.js';
+import { openDeliveries } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { FanOut } from './fan-out.js';

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { ConfigurationError, TallyError } from '../../errors.js';
+import { ConfigurationError, QueueUnavailableError, TallyError } from '../../errors.js';
 import { checkOptions } from '../../lib/check-options.js';
 import type { Store } from '../../layout/store.js';
 import type { Registry } from '../../operations/registry.js';
 import { toMs } from '../../redis/server-time.js';
-import type { Gap, OutcomeReader } from '../outcome-reader.js';
+import type { Gap } from '../gap.js';
+import type { OutcomeReader } from '../outcome-reader.js';
 import type { Scope } from '../scope.js';
 import { deliveryJob } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
@@ -14,7 +15,7 @@ import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
 import { checkTarget, createTargetAgent } from './target.js';
 import type { TargetPolicy } from './target.js';
-import { isFor, settingsShape } from './webhook.js';
+import { isFor, MAX_NAMES, MAX_PATTERN_LENGTH, settingsShape } from './webhook.js';
 import type { Webhook, WebhookSettings } from './webhook.js';
 import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
@@ -71,7 +72,12 @@ interface Deps extends Pick<Store, 'redis' | 'keys'> {
   readonly pending: PendingCounts;
 }
 
-const settingsSchema = z.strictObject(settingsShape);
+/** Those that are stored may be of a version that took more. */
+const settingsSchema = z.strictObject({
+  ...settingsShape,
+  operations: settingsShape.operations.unwrap().max(MAX_NAMES).optional(),
+  keys: z.array(z.string().min(1).max(MAX_PATTERN_LENGTH)).min(1).max(MAX_NAMES).optional(),
+});
 
 /** What can be done with webhooks: by the API, and by hand. What sends the events is `createWebhookSender`. */
 export class Webhooks {
@@ -93,6 +99,7 @@ export class Webhooks {
     const [id, secret] = [newWebhookId(), newSigningSecret()];
     const webhook: Webhook = {
       ...checked,
+      url: url.href, // as it is sent to: the text that was given may hold line ends and codes of terminals
       id,
       origin,
       createdAtMs: await this.#now(),
@@ -178,8 +185,12 @@ export class Webhooks {
       }
       await queue.addBulk(events.map((event) => deliveryJob(id, event, name)));
       replayed = extended(replayed, events);
-      if (page.isLast || inTime.length < page.events.length) {
+      if (page.readToMs > untilMs) {
         return replayed;
+      }
+      if (page.isLast) {
+        const what = 'a master of the Cluster does not answer, so that not all was replayed: replay it again';
+        throw new QueueUnavailableError(what, { accepted: 'none' });
       }
       cursor = page.cursor;
     }

@@ -1,0 +1,7 @@
+/** One thing that is wrong, and the part of the runbook that says what to do. */
+export interface Trouble {
+  readonly level: 'error' | 'warning';
+  readonly words: string;
+  /** The heading in docs/runbook.md; undefined where the words say it all. */
+  readonly runbook?: string;
+}
