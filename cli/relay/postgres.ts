@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type pg from 'pg';
 import { ConfigurationError } from '../../src/errors.js';
 
 /** A server that is there answers sooner; a query that locks hold up is given up before its session is. */
@@ -35,9 +35,9 @@ export function checkPostgresUrl(url: string, from: string): void {
  *
  * @throws ConfigurationError where it will be refused again: the password, the database, a right; with what Postgres said
  */
-export async function openSession(url: string): Promise<Client> {
-  const pg = await importPg();
-  const client = new pg.Client({
+export async function openSession(url: string): Promise<pg.Client> {
+  const { Client } = await importPg();
+  const client = new Client({
     connectionString: url,
     application_name: 'tally-relay',
     keepAlive: true,
@@ -55,7 +55,7 @@ export async function openSession(url: string): Promise<Client> {
   return client;
 }
 
-async function importPg(): Promise<(typeof import('pg'))['default']> {
+async function importPg(): Promise<typeof pg> {
   try {
     return (await import('pg')).default;
   } catch (error) {

@@ -191,7 +191,7 @@ export class Sender {
   ): Promise<Submission[]> {
     const others = updates.filter((update) => !refused.has(update));
     const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, terms[0] ?? {}, terms[1]);
-    return updates.map((update) => (refused.has(update) ? undefined : sent.shift()) as Submission);
+    return updates.map((update) => (refused.has(update) ? undefined : sent.shift()) as unknown as Submission);
   }
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */

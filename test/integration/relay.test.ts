@@ -14,7 +14,7 @@ async function waitingJobs({ client, partition }: Place): Promise<number> {
 }
 
 if (NO_POSTGRES !== undefined) {
-  console.error(`tests of tally relay are left out: ${NO_POSTGRES}`);
+  process.stderr.write(`tests of tally relay are left out: ${NO_POSTGRES}\n`);
 }
 
 const increment = (key: string, by = 1) => ({ operation: 'counter.increment', params: { key, by } });

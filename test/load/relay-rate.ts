@@ -42,9 +42,7 @@ const [span] = await query<{ s: number }>(
   url,
   'select extract(epoch from max(processed_at) - min(processed_at))::float8 as s from outbox',
 );
-console.log(
-  `backlog: ${rows} rows in ${tookS.toFixed(1)} s with the start, ${Math.round(rows / (span?.s ?? 1))} rows/s`,
-);
+print(`backlog: ${rows} rows in ${tookS.toFixed(1)} s with the start, ${Math.round(rows / (span?.s ?? 1))} rows/s`);
 tell();
 
 const before = cpu();
@@ -66,12 +64,12 @@ const [lag = { p50: NaN, p99: NaN, max: NaN }] = await query<{ p50: number; p99:
    from (select extract(epoch from processed_at - created_at)::float8 as s from outbox where id > $1) as waits`,
   [rows],
 );
-console.log(
+print(
   `live: ${written} rows in ${writtenS.toFixed(1)} s, ${Math.round(written / writtenS)} rows/s; written to marked p50 ` +
     `${lag.p50.toFixed(3)} s, p99 ${lag.p99.toFixed(3)} s, at most ${lag.max.toFixed(3)} s`,
 );
 const after = cpu();
-console.log(
+print(
   Object.entries(after)
     .map(([name, s]) => `${name} ${(((s - (before[name] ?? 0)) / written) * 1e6).toFixed(0)} us/row`)
     .join(', '),
@@ -80,7 +78,7 @@ const [outcomes = { said: '' }] = await query<{ said: string }>(
   url,
   `select string_agg(outcome || ' ' || n, ', ') as said from (select outcome, count(*) as n from outbox group by 1) as counts`,
 );
-console.log(outcomes.said);
+print(outcomes.said);
 for (const child of started) {
   child.kill('SIGTERM');
 }
@@ -88,6 +86,10 @@ await service.end();
 await redis.stop();
 await postgres.remove();
 rmSync(folder, { recursive: true, force: true });
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
 
 function start(...args: string[]) {
   const [program, ...first] = TALLY;
@@ -108,7 +110,7 @@ async function untilNoneWaits(): Promise<void> {
 }
 
 function tell(): void {
-  console.log(
+  print(
     Object.entries(cpu())
       .map(([name, s]) => `${name} ${s.toFixed(1)} s`)
       .join(', '),

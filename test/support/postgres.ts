@@ -142,7 +142,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 async function stop(server: ChildProcess | undefined, signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
-  if (server !== undefined && server.exitCode === null && server.signalCode === null) {
+  if (server?.exitCode === null && server.signalCode === null) {
     const ended = once(server, 'exit');
     server.kill(signal);
     await ended;
