@@ -25,6 +25,7 @@ export const LONG = [
   'test/integration/relay*.test.ts',
   'test/integration/secrets.test.ts',
   'test/integration/webhooks.test.ts',
+  'test/security/everyday-*.test.ts',
   'test/security/sessions.test.ts',
 ];
 

@@ -1,10 +1,10 @@
-import { Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Gauge, Registry } from 'prom-client';
 import { readWebhooks } from '../jobs/webhook-reading.js';
 import type { WebhooksReading } from '../jobs/webhook-reading.js';
 import type { Store } from '../layout/store.js';
 import { coalesce } from '../lib/coalesce.js';
 import { valueWithin } from '../lib/timeouts.js';
+import { newGauge } from './prom-client.js';
 
 const READ_TIMEOUT_MS = 1_500;
 
@@ -21,24 +21,24 @@ export class WebhookGauges {
     private readonly store: Pick<Store, 'redis' | 'keys' | 'logger'>,
   ) {
     const registers = [register];
-    this.#webhooks = new Gauge({
+    this.#webhooks = newGauge({
       name: 'tally_webhooks',
       help: 'Webhooks that are enabled, and those that are disabled, by why.',
       labelNames: ['state'],
       registers,
     });
-    this.#deliveries = new Gauge({
+    this.#deliveries = newGauge({
       name: 'tally_webhook_deliveries',
       help: 'Deliveries that wait for their first attempt, or run; that wait to be tried again; that were given up.',
       labelNames: ['state'],
       registers,
     });
-    this.#oldest = new Gauge({
+    this.#oldest = newGauge({
       name: 'tally_webhook_oldest_delivery_age_seconds',
       help: 'Since the delivery was made that waits for the longest; 0 when none does.',
       registers,
     });
-    this.#behind = new Gauge({
+    this.#behind = newGauge({
       name: 'tally_webhooks_behind_seconds',
       help: 'How long ago the first outcome was told that was not handed out to webhooks yet; 0 when all were.',
       registers,

@@ -57,8 +57,8 @@ export class Telling {
 
   /** That the update of a job was taken back: `lua/cancel.lua` wrote its receipt, which an attempt has found. */
   async cancelled(attempt: Attempt, record: JobResult): Promise<void> {
-    const { outcomes } = (record.endsWith(CANCELLED) && decodeRecord(record)) || { outcomes: [] };
-    if (outcomes.length === 1 && outcomes[0] === CANCELLED) {
+    const outcomes = record.endsWith(CANCELLED) ? decodeRecord(record)?.outcomes : undefined;
+    if (outcomes?.length === 1 && outcomes[0] === CANCELLED) {
       const { source, data } = this.forScript(attempt);
       for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {
         await this.#tell(stream, 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
