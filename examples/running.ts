@@ -24,9 +24,6 @@ export interface NamedRun {
 
 const TIMEOUT_MS = 10_000;
 
-/** A Cluster can't do what these show. */
-const ON_ONE_SERVER = ['24-low-stock'];
-
 const logger = pino({ level: 'error' });
 
 /**
@@ -77,14 +74,13 @@ async function runInGivenRedis(examples: readonly NamedRun[], url: string): Prom
   const namespaces = { namespace: `${place}-tally`, prefix: `${place}-jobs` };
   const options = { redis: url, ...namespaces, operations: [energySpend], logger };
   const connection = connect(url);
-  const { isCluster } = connection;
-  const worker = createWorker({ ...options, outcomes: !isCluster });
+  const worker = createWorker({ ...options, outcomes: true });
   const producer = createProducer(options);
   const reader = createReader({ redis: url, ...namespaces, logger });
   const subscribe: ExampleContext['subscribe'] = (asked) => createSubscriber({ ...options, ...asked });
   const context = { worker, producer, reader, subscribe, redis: connection, key: (name: string) => `${place}:${name}` };
   try {
-    await runAll(isCluster ? examples.filter(({ name }) => !ON_ONE_SERVER.includes(name)) : examples, context);
+    await runAll(examples, context);
   } finally {
     const redis = connect(url);
     for (const master of redis.masters()) {
