@@ -200,8 +200,16 @@ if not some_done and not request.part and first then`,
   {
     name: 'outcomes are told last, with an error in between',
     edits: [
-      { file: 'lua/apply.lua', from: "  call('XADD', stream,", to: "  told.tell = function() call('XADD', stream," },
-      { file: 'lua/apply.lua', from: "'d', ARGV[5])", to: "'d', ARGV[5]) end" },
+      {
+        file: 'lua/apply.lua',
+        from: "  if told.indexes then\n    call('XADD'",
+        to: "  told.tell = function() if told.indexes then\n    call('XADD'",
+      },
+      {
+        file: 'lua/apply.lua',
+        from: "'c', cells, 'd', data)\n  end\nend",
+        to: "'c', cells, 'd', data)\n  end end\nend",
+      },
       {
         file: 'lua/apply.lua',
         from: 'end\n\nreturn slots and records_of_slots() or record\n',
