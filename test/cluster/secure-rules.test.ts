@@ -42,6 +42,7 @@ test('other names take the place of those in the list, whatever they are', () =>
       '~tally-queues:history:*',
       '~tally-queues:hot-keys:*',
       '~tally-queues:idem:*',
+      '~tally-queues:installation',
       '~tally-queues:job:*',
     ],
     ...[
