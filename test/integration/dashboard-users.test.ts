@@ -121,7 +121,7 @@ test('on an address that others can reach the dashboard starts once there is a u
       await ended;
     });
     await until(`${command} listens`, () => output.stdout.includes('dashboard  '));
-    const [, port = ''] = /dashboard +http:\/\/0\.0\.0\.0:(\d+)\/ops\s/.exec(output.stdout) ?? [];
+    const [, port = ''] = /dashboard +http:\/\/0\.0\.0\.0:(\d+)\/ops\b/.exec(output.stdout) ?? [];
     const asked = await fetch(`http://127.0.0.1:${port}/ops/queues`, { redirect: 'manual' });
     expect(asked.status).toBe(401);
     child.kill('SIGTERM');
