@@ -31,6 +31,14 @@ export const NO_JOB_RECEIPTS: Edit = {
   to: 'if false then\n      place.record = record',
 };
 
+/** Takes out nothing: who is killed has applied jobs that BullMQ does not know to be completed. */
+export const SLOW_TO_COMPLETE: Edit = {
+  file: 'src/workers/apply.ts',
+  from: 'const record = (await scripts.run(script, call.keys, call.args)) as JobResult;',
+  to: `const record = (await scripts.run(script, call.keys, call.args)) as JobResult;
+    await new Promise((resolve) => setTimeout(resolve, 100));`,
+};
+
 /** A copy of Tally that lacks a protection, removed after the test. */
 export function mutatedCopy(...edits: readonly Edit[]): string {
   const copy = mkdtempSync(join(tmpdir(), 'tally-broken-'));
