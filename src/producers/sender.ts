@@ -143,7 +143,10 @@ export class Sender {
     const late = fresh.filter(({ sendBeforeMs = Infinity }) => sentAtMs > sendBeforeMs);
     if (late.length > 0) {
       refuseLate(late);
-      return this.#enqueueOthers(new Set(late), operation, updates, options, terms);
+      const others = updates.filter((update) => !late.includes(update));
+      const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, options, terms);
+      // The callers of those that are late know: what stands in their places is given to nobody.
+      return updates.map((update) => (late.includes(update) ? undefined : sent.shift()) as unknown as Submission);
     }
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
       const [{ slot }] = ofJob;
@@ -182,16 +185,6 @@ export class Sender {
       updateCounters?.completed(operation.name, outcome, 1);
     }
     return submissions;
-  }
-
-  /** @returns submissions in the places of all but those that were refused: their callers know */
-  async #enqueueOthers(
-    refused: ReadonlySet<PendingUpdate>,
-    ...[operation, updates, ...terms]: Parameters<Sender['send']>
-  ): Promise<Submission[]> {
-    const others = updates.filter((update) => !refused.has(update));
-    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, terms[0] ?? {}, terms[1]);
-    return updates.map((update) => (refused.has(update) ? undefined : sent.shift()) as unknown as Submission);
   }
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */

@@ -165,8 +165,11 @@ test(
     const keys = Array.from({ length: CELLS }, (_, n) => cellOf(here, n));
     await outcomesOf(await submit(here, keys));
     await until('the first are heard', () => hearing.heard.length >= CELLS);
-    await wait(2_000); // replicas have them
     const victim = await cluster.masterOfSlot(slotOf(createKeys(here).outcomesIn(8_192)));
+    await until('its replica has them', async () => {
+      const said = String(await victim.run('INFO', 'replication'));
+      return /^slave0:.*offset=(\d+)/m.exec(said)?.[1] === /^master_repl_offset:(\d+)/m.exec(said)?.[1];
+    });
     await victim.kill();
     await outcomesOf(await submit(here, keys));
     await until('all are heard', () => new Set(hearing.heard).size >= 2 * CELLS);
