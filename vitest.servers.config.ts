@@ -20,6 +20,7 @@ export default defineConfig({
         name,
         env: { TEST_REDIS: name },
         include: CORE,
+        exclude: [],
         sequence: { ...onOneServer.test?.sequence, groupOrder }, // one server after the other
       },
     })),
