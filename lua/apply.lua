@@ -251,7 +251,7 @@ local hashes, sorted_sets = request.hashes, request.sortedSets
 local integers = {} -- by text, of short ones: they repeat
 
 local told = request.told
-local before_texts = told and {} -- by cell, of the values that this job found: '' of a missing one
+local before_texts = told and {} -- by cell, of the values that this job found: '' of a missing one, '?' of one with a problem
 
 -- The number of a cell that holds a text; false if it is none. Redis' own form only: ' 1', '+1', '01', '1e3' and '0x10' are
 -- numbers to Lua, but not integers to INCRBY.
@@ -355,7 +355,7 @@ for first = 1, string_count, MAX_UNPACK do
   end
   if texts then
     for n = 1, #texts do
-      before_texts[first + n - 1] = numbers[n] and texts[n] or ''
+      before_texts[first + n - 1] = numbers[n] and (texts[n] or '') or '?'
     end
   end
   if first == 1 then
@@ -431,7 +431,7 @@ if hashes or sorted_sets then
         end
         values[cell], value_before[cell] = number, number
         if told then
-          before_texts[#before_texts + 1] = number and text and format('%d', number) or ''
+          before_texts[#before_texts + 1] = number and (text and format('%d', number) or '') or '?'
         end
       end
     end

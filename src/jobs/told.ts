@@ -13,7 +13,8 @@ import type { RedisClient } from '../redis/connection.js';
  *   in the job of the updates that a master of a Cluster has applied: then `d` are the data as if the job had these alone
  * - `c`: JSON, the cells, see {@link ToldCells}; absent when the job could not be read
  * - `d`: the job's data, as BullMQ keeps them
- * - `b`: the values before, of the cells in their order, joined by ','; nothing in the place of a missing one
+ * - `b`: the values before, of the cells in their order, joined by ','; nothing in the place of a missing one, "?" of one that
+ *   could not be read
  * - `a`: the values after each step, of its cells in their order, joined by ',', "-" in the place of a missing one; the steps joined by
  *   ';'. Nothing of a step whose outcome is its new value; nothing at all where that is so of all steps
  */

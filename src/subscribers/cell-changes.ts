@@ -5,6 +5,9 @@ import type { CellChange } from './event.js';
 
 const NONE: ToldCells = { s: [], n: [], w: 0 };
 
+/** In the place of a value: the cell holds something else than a whole number, or may not be read. */
+const UNREAD = '?';
+
 /** What the updates of an entry changed, one after the other: what one of them leaves, the next finds. */
 export class CellChanges {
   readonly #cells = new Map<number, Cell>();
@@ -31,7 +34,11 @@ export class CellChanges {
     }
     if (fields['b'] !== undefined) {
       const before = fields['b'].split(',');
-      [...this.#cells.keys()].forEach((number, place) => this.#values.set(number, valueOf(before[place])));
+      for (const [place, number] of [...this.#cells.keys()].entries()) {
+        if (before[place] !== UNREAD) {
+          this.#values.set(number, valueOf(before[place]));
+        }
+      }
     }
     this.#after = (fields['a'] ?? '').split(';');
   }

@@ -16,7 +16,10 @@ export type Status = (typeof STATUSES)[number];
 
 /** A cell that an update names, with what it held just before the update and just after it: null while it is missing. */
 export interface CellChange extends Cell {
-  /** Undefined, with `after`, for an update that was not planned: cancelled, failed or unknown. */
+  /**
+   * Undefined, with `after`, for an update that was not planned: cancelled, failed or unknown. And for a cell that could not be read, as
+   * it holds no whole number: then the update was rejected for another reason, or is a conflict.
+   */
   readonly before?: number | null;
   /** The same as `before` when the update was rejected, or its key belongs to another one. */
   readonly after?: number | null;

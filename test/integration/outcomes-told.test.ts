@@ -160,6 +160,37 @@ describe('with outcomes: true', () => {
     expect(await shorts(here)).toEqual(['counter.increment.applied: n null>1', 'counter.increment.conflict: n 1>1']);
   });
 
+  test('a cell that can not be read is not told as missing', async () => {
+    const here = place();
+    const producer = here.producer();
+    const cells = ['string', 'list', 'hash', 'zset'].map((name) => here.key(name));
+    const [string, list, hash, zset] = cells as [string, string, string, string];
+    await here.client.rpush(list, 'x');
+    await here.client.hset(hash, 'f', 'x');
+    await here.client.zadd(zset, 1.5, 'm');
+    const anyOf = (key: string) => ({ operation: 'counter.increment', params: { key, by: 1 } }) as const;
+    const others = [
+      anyOf(list),
+      { operation: 'counter.increment', params: { key: hash, field: 'f', by: 1 } },
+      { operation: 'counter.increment', params: { key: hash, field: 'g', by: 1 } },
+      { operation: 'counter.increment', params: { key: zset, member: 'm', by: 1 } },
+    ] as const;
+    const short = { operation: 'inventory.take', params: { key: string, quantity: 9, whenShort: 'reject' } } as const;
+    const submissions = await producer.submit([
+      { operation: 'transaction', params: { updates: [anyOf(string), anyOf(string)] }, idempotencyKey: 'k' },
+      { operation: 'transaction', params: { updates: [anyOf(string), ...others] }, idempotencyKey: 'k' },
+      { operation: 'transaction', params: { updates: [short, ...others] } },
+    ]);
+    await here.worker({ outcomes: true });
+    await Promise.all(submissions.map((submission) => submission.outcome()));
+    const unread = 'list, hash.f, hash.g null>null, zset.m';
+    expect(await shorts(here)).toEqual([
+      'transaction.applied: string null>2',
+      `transaction.conflict: string 2>2, ${unread}`,
+      `transaction.rejected: string 2>2, ${unread}`,
+    ]);
+  });
+
   test('a conflict that the producer finds before it sends is answered, and not told', async () => {
     const here = place();
     await here.worker({ outcomes: true });
