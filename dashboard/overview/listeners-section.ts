@@ -29,6 +29,7 @@ function groupsTable(groups: readonly GroupReading[]): Html {
         <tr>
           <th>Subscribers</th>
           <th class="number">Updates behind</th>
+          <th class="number">Since</th>
           <th class="number">Jobs in hand</th>
           <th class="number">Set aside</th>
           <th class="number">Missed</th>
@@ -36,10 +37,11 @@ function groupsTable(groups: readonly GroupReading[]): Html {
       </thead>
       <tbody>
         ${groups.map(
-          ({ name, lag, pending, dead, gaps, lost }) =>
+          ({ name, lag, behindMs, pending, dead, gaps, lost }) =>
             html`<tr>
               <td>${name}</td>
               <td class="number">${lag.toLocaleString('en')}</td>
+              <td class="number">${behindMs === 0 ? 'up to date' : durationWords(behindMs)}</td>
               <td class="number">${pending.toLocaleString('en')}</td>
               <td class="number">
                 ${dead === 0 ? '0' : html`<span class="tag warn">${dead.toLocaleString('en')}</span>`}

@@ -5,7 +5,7 @@ import { drainSeconds, jobsPerSecond, readQueue, summarize } from '../metrics/qu
 import type { QueueReading, QueueSummary } from '../metrics/queue-reading.js';
 import type { Finding } from '../redis/requirements.js';
 import { toExactMs } from '../redis/server-time.js';
-import { count, ok, warning } from './finding.js';
+import { count, duration, ok, warning } from './finding.js';
 import { allLayouts } from './layouts.js';
 import type { Masters } from './masters.js';
 
@@ -69,16 +69,4 @@ function waits(summary: QueueSummary, ageMs: number): string {
   const drain =
     seconds === undefined ? 'none was applied in the last minute' : `at its pace they take ${duration(seconds * 1000)}`;
   return `is late: ${what}, the oldest for ${duration(ageMs)}; ${drain}`;
-}
-
-const UNITS = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-] as const;
-
-/** "3 hours": the largest unit of which there are two. */
-function duration(ms: number): string {
-  const [unit, length] = UNITS.find(([, unitMs]) => ms >= 2 * unitMs) ?? ['second', 1_000];
-  return count(Math.round(ms / length), unit);
 }
