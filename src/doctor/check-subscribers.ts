@@ -18,7 +18,12 @@ export async function checkSubscribers(masters: Masters, names: Namespace): Prom
   const groups = await readThem(masters, createKeys(names));
   const findings = groups.flatMap(judge);
   return groups.length > 0 && findings.length === 0
-    ? [ok(SUBJECT, `${count(groups.length, 'group')} of subscribers, none far behind: no outcome was missed or set aside`)]
+    ? [
+        ok(
+          SUBJECT,
+          `${count(groups.length, 'group')} of subscribers, none far behind: no outcome was missed or set aside`,
+        ),
+      ]
     : findings;
 }
 

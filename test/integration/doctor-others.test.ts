@@ -89,6 +89,9 @@ test('doctor says that a file is not written to disk in time, and that memory ha
   await here.client.config('SET', 'maxmemory', '200mb');
   expect(await said()).toMatch(/WARN append-only file appendfsync is no: a crash of the machine loses/);
   expect(await said()).toMatch(/ok memory \S+ MiB used of 200\.0 MiB/);
+  const [, used] = /used_memory:(\d+)/.exec(await here.client.info('memory'))!;
+  await here.client.config('SET', 'maxmemory', Math.round(Number(used) * 1.1));
+  expect(await said()).toMatch(/WARN memory \S+ MiB used of \S+ MiB: when it is full, Redis refuses updates/);
 });
 
 test('doctor prints JSON, with the same exit code', async () => {

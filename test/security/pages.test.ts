@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
-import { html } from '../../src/web/html.js';
+import { Html, html } from '../../src/web/html.js';
 import { renderPage } from '../../dashboard/page.js';
 import { addUser, signInRequest, startDashboard } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
@@ -14,6 +14,7 @@ test('every value in a page is escaped, in text and in attributes', () => {
   const row = html`<a title="${SCRIPT}">${SCRIPT}</a> ${[SCRIPT, 7]} ${undefined}${false}`;
   const shown = renderPage({ title: SCRIPT, user: { name: SCRIPT, role: 'viewer', by: 'proxy' }, content: row });
   expect(shown).not.toMatch(/<script|<img src=x|x"[^>]*onerror/);
+  expect(Html.data('d', SCRIPT).toString()).not.toMatch(/<script>a|<img/);
   expect(shown.match(/&quot;&gt;&lt;script&gt;alert\(&#39;x&#39;\)/g)).toHaveLength(6);
 });
 
