@@ -1,5 +1,6 @@
-import { DelayedError, Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
+import { lateClass } from '../lib/late-class.js';
+import { bullmq } from './bullmq.js';
 import { tryAgainLater } from './try-again-later.js';
 
 const askedAtMs = new WeakMap<Job, number>();
@@ -24,8 +25,10 @@ export function hasRunBefore({ attemptsStarted, stalledCounter, stacktrace }: Jo
   return attemptsStarted > 1 || stalledCounter > 0 || (stacktrace ?? []).length > 0;
 }
 
+const LateWorker = lateClass(() => bullmq().Worker);
+
 /** A worker of BullMQ's that tells when each attempt was asked for, and lets go of its jobs when it is told to. */
-export abstract class AttemptWorker<Data extends object, Result> extends Worker<Data, Result> {
+export abstract class AttemptWorker<Data extends object, Result> extends LateWorker<Data, Result> {
   /** Renews the locks of these jobs. @defaultValue over this worker's own connection */
   renewLocks: Worker['extendJobLocks'] | undefined;
 
@@ -78,7 +81,7 @@ export abstract class AttemptWorker<Data extends object, Result> extends Worker<
   protected override handleFailed(
     ...[error, ...rest]: Parameters<Worker<Data, Result>['handleFailed']>
   ): ReturnType<Worker<Data, Result>['handleFailed']> {
-    const reason = error instanceof DelayedError ? error : this.failureFor(error);
+    const reason = error instanceof bullmq().DelayedError ? error : this.failureFor(error);
     return noteAsking(() => super.handleFailed(reason, ...rest));
   }
 }

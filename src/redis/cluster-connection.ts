@@ -1,8 +1,8 @@
-import { Cluster } from 'ioredis';
-import type { Redis } from 'ioredis';
 import { endConnection } from './end-connection.js';
 import { guardNode } from './guard-node.js';
 import { hideArguments } from './hide-arguments.js';
+import { Cluster } from './ioredis.js';
+import type { Redis } from './ioredis.js';
 import { copyOptions, profileOptions, SILENCE_MS } from './connection-profile.js';
 import type { ConnectionProfile } from './connection-profile.js';
 import { persistent } from './reconnect.js';
