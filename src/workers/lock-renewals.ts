@@ -5,7 +5,7 @@ import { connectPatiently } from '../redis/connect.js';
 import type { Connection } from '../redis/connection.js';
 import type { RedisTarget } from '../redis/target.js';
 
-export type RenewLocks = Worker['extendJobLocks'];
+type RenewLocks = Worker['extendJobLocks'];
 
 /**
  * Renews the locks of running jobs over a connection of its own. What waits for replicas to confirm, by WAIT, holds up all that is
