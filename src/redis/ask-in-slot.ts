@@ -25,7 +25,8 @@ export async function askInSlot(
   sortedSet: string,
   fill: (pipeline: ChainableCommander) => ChainableCommander,
 ): Promise<readonly unknown[]> {
-  const untilMs = performance.now() + ((redis instanceof ClusterConnection && redis.timeoutMs) || TIMEOUT_MS) / 2;
+  const timeoutMs = redis instanceof ClusterConnection ? redis.timeoutMs : undefined;
+  const untilMs = performance.now() + (timeoutMs ?? TIMEOUT_MS) / 2;
   for (let tries = 1; ; tries += 1) {
     const replies = (await fill(redis.pipeline()).exec()) ?? [];
     const [refused] = replies.flatMap(([error]) => error ?? []);
