@@ -21,6 +21,7 @@ const LAID_OUT = [
     'split-queues',
     'told',
     'everyday-operations',
+    'revert',
     'doctor-others',
     'metrics',
     'metrics-redis',

@@ -1,7 +1,8 @@
 // Compiles into dist/, which mirrors the repository: a relative path to lua/ holds in both.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { bundleLibrary } from './bundle.mjs';
 
 // Aside, and then put in its place at once: whoever runs what was built before never finds half of it.
 const aside = mkdtempSync('dist-');
@@ -9,6 +10,7 @@ const built = join(aside, 'dist');
 const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', built];
 const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
 if (status === 0) {
+  await bundleLibrary(resolve(built));
   cpSync('lua', join(built, 'lua'), { recursive: true });
   cpSync('docs/runbook.md', join(built, 'docs/runbook.md')); // the dashboard shows it
   cpSync('src/testing/clock-shim.c', join(built, 'src/testing/clock-shim.c'));

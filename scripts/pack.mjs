@@ -115,24 +115,22 @@ function optional(peers) {
 function closureOf(entries) {
   const files = new Set();
   const packages = new Set();
-  const open = [...entries];
+  const open = entries.flatMap((entry) => [entry, typesOf(entry)].filter(existsSync));
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (files.has(file)) {
       continue;
     }
     files.add(file);
-    const types = file.replace(/\.js$/, '.d.ts');
-    if (types !== file && existsSync(types)) {
-      open.push(types);
-    }
+    const isTypes = file.endsWith('.d.ts');
     for (const name of importsOf(readFileSync(file, 'utf8'))) {
       if (name.startsWith('.')) {
-        open.push(resolve(dirname(file), name));
+        const found = resolve(dirname(file), name);
+        open.push(isTypes ? typesOf(found) : found);
       } else if (!name.startsWith('node:')) {
         const [scope, rest] = name.split('/');
         const found = name.startsWith('@') ? `${scope}/${rest}` : scope;
         packages.add(found);
-        if (file.endsWith('.d.ts')) {
+        if (isTypes) {
           packages.add(`@types/${found}`); // where it has none of its own
         }
       }
@@ -141,9 +139,14 @@ function closureOf(entries) {
   return { files, packages };
 }
 
+function typesOf(file) {
+  return file.replace(/\.js$/, '.d.ts');
+}
+
 /** Without those in the text of a file that `tally init` writes. */
 function importsOf(text) {
-  return [...text.matchAll(/(?:\bfrom |\bimport |\bimport\(|\brequire\.resolve\()'([^'$]+)'/g)].map(([, name]) => name);
+  const found = text.matchAll(/\b(?:from |import |import\(|require\d*\(|require\.resolve\()(['"])([^'"$]+)\1/g);
+  return [...found].map(([, , name]) => name);
 }
 
 function codeOf(exports) {

@@ -1,5 +1,6 @@
-import { DelayedError, Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
+import { lateClass } from '../lib/late-class.js';
+import { bullmq } from './bullmq.js';
 import { tryAgainLater } from './try-again-later.js';
 
 const askedAtMs = new WeakMap<Job, number>();
@@ -24,13 +25,22 @@ export function hasRunBefore({ attemptsStarted, stalledCounter, stacktrace }: Jo
   return attemptsStarted > 1 || stalledCounter > 0 || (stacktrace ?? []).length > 0;
 }
 
+const LateWorker = lateClass(() => bullmq().Worker);
+
 /** A worker of BullMQ's that tells when each attempt was asked for, and lets go of its jobs when it is told to. */
-export abstract class AttemptWorker<Data extends object, Result> extends Worker<Data, Result> {
+export abstract class AttemptWorker<Data extends object, Result> extends LateWorker<Data, Result> {
+  /** Renews the locks of these jobs. @defaultValue over this worker's own connection */
+  renewLocks: Worker['extendJobLocks'] | undefined;
+
   /** Called when an attempt begins, while the text of the job's data is at hand. */
   protected abstract dataRead(job: Job<Data, Result>, text: string): void;
 
   /** The error to fail an attempt with, for one that may be the processor's or BullMQ's own. */
   protected abstract failureFor(error: Error): Error;
+
+  override extendJobLocks(...renewal: Parameters<Worker['extendJobLocks']>): Promise<string[]> {
+    return this.renewLocks?.(...renewal) ?? super.extendJobLocks(...renewal);
+  }
 
   /** Renews no more locks, for when `close` hangs because Redis is unreachable: its timers keep the process alive. */
   abandonJobs(): Promise<void> {
@@ -71,7 +81,7 @@ export abstract class AttemptWorker<Data extends object, Result> extends Worker<
   protected override handleFailed(
     ...[error, ...rest]: Parameters<Worker<Data, Result>['handleFailed']>
   ): ReturnType<Worker<Data, Result>['handleFailed']> {
-    const reason = error instanceof DelayedError ? error : this.failureFor(error);
+    const reason = error instanceof bullmq().DelayedError ? error : this.failureFor(error);
     return noteAsking(() => super.handleFailed(reason, ...rest));
   }
 }

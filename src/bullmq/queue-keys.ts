@@ -1,4 +1,4 @@
-import { QueueKeys } from 'bullmq';
+import { bullmq } from './bullmq.js';
 
 /** A queue of BullMQ's, or one partition of it. */
 export interface QueuePlace {
@@ -48,5 +48,5 @@ export function queueSettingsKey(place: QueuePlace): string {
 }
 
 function keyIn({ prefix, queue }: QueuePlace, name: string): string {
-  return new QueueKeys(prefix).toKey(queue, name);
+  return new (bullmq().QueueKeys)(prefix).toKey(queue, name);
 }

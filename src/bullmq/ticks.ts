@@ -1,6 +1,6 @@
-import { getNextMillis } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { RedisClient } from '../redis/connection.js';
+import { bullmq } from './bullmq.js';
 import { jobSetKey } from './queue-keys.js';
 import type { QueuePlace } from './queue-keys.js';
 
@@ -38,7 +38,7 @@ export function repeatOptionsOf({ cron, timeZone, everyMs }: Recurrence) {
  * @throws Error when it is no cron expression
  */
 export function nextOfCron(cron: string, timeZone: string, afterMs: number): number | undefined {
-  return getNextMillis(afterMs, { pattern: cron, tz: timeZone });
+  return bullmq().getNextMillis(afterMs, { pattern: cron, tz: timeZone });
 }
 
 /** When a scheduler makes its next job; undefined when there is no such scheduler. */

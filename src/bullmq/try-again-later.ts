@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { isNotConnectionError } from 'bullmq';
+import { bullmq } from './bullmq.js';
 
 /** As BullMQ waits. */
 const DELAY_MS = 5_000;
@@ -18,7 +18,7 @@ export async function tryAgainLater<T>(owner: Owner, command: () => Promise<T>):
   try {
     return await command();
   } catch (error) {
-    if (isNotConnectionError(error as Error)) {
+    if (bullmq().isNotConnectionError(error as Error)) {
       owner.emit('error', error as Error);
     }
     if (owner.closing === undefined) {

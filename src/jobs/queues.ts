@@ -1,4 +1,5 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 import type { QueuePlace } from '../bullmq/queue-keys.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { Logger } from 'pino';
@@ -41,7 +42,7 @@ export function placeOf({ name: queue, opts: { prefix = '' } }: TallyQueue): Que
 
 /** Opens a BullMQ queue that fails at once, rather than waits, when Redis is unreachable. */
 export function openQueue(name: string, prefix: string, connection: RedisClient, logger: Logger): TallyQueue {
-  const queue = new Queue<JobData, JobResult>(name, {
+  const queue = new (bullmq().Queue)<JobData, JobResult>(name, {
     connection,
     prefix,
     defaultJobOptions: JOB_OPTIONS,

@@ -1,5 +1,5 @@
-import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { defaultLogger } from '../lib/default-logger.js';
 import { RedisClock } from '../redis/clock.js';
 import { connectPatiently, connectPromptly } from '../redis/connect.js';
 import type { Connection } from '../redis/connection.js';
@@ -46,7 +46,7 @@ export interface Store {
  */
 export function openStore(options: StoreOptions): Store {
   const { redis: target, prefix, partitions, connectionName, timeoutMs } = options;
-  const { logger = pino({ name: 'tally' }), masterPatienceMs: patienceMs = MASTER_PATIENCE_MS } = options;
+  const { logger = defaultLogger({ name: 'tally' }), masterPatienceMs: patienceMs = MASTER_PATIENCE_MS } = options;
   const keys = createKeys(options);
   const redis =
     timeoutMs === undefined

@@ -1,5 +1,5 @@
-import { SpanKind, TelemetryAttributes } from 'bullmq';
 import type { JobsOptions, Span, Telemetry } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 
 /** Where in a trace an update was submitted: W3C headers by their names, as JSON. */
 type Carrier = string;
@@ -70,6 +70,7 @@ function startSpan(
   const active: unknown = contextManager.active();
   // Without a parent it is a root: what is active belongs to the batch whose end sends this one.
   const context: unknown = parent === undefined ? active : contextManager.fromMetadata(active, parent);
+  const { SpanKind, TelemetryAttributes } = bullmq();
   const options = { kind: SpanKind.PRODUCER, root: parent === undefined, links: others.flatMap(linkTo) };
   const span = tracer.startSpan(`add ${queue}.${name}`, options, context);
   span.setAttributes({

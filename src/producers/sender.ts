@@ -2,6 +2,7 @@ import type { JobsOptions, Telemetry } from 'bullmq';
 import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { parseUpdateId } from '../jobs/job-id.js';
+import { bullmq } from '../bullmq/bullmq.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import { newJobId } from '../layout/new-job-id.js';
@@ -62,7 +63,9 @@ export class Sender {
   #announcing: Promise<void> | undefined;
   #announcedAtMs = -Infinity;
 
-  constructor(private readonly options: SenderOptions) {}
+  constructor(private readonly options: SenderOptions) {
+    bullmq(); // it is loaded now, for the first submit not to wait
+  }
 
   /**
    * Sends updates of one operation and one partition, as one job or as several when there are more than `maxBatch`.

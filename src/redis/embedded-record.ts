@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.js';
 import { isFree, startEmbeddedRedis } from './embedded.js';
 import type { EmbeddedRedis, EmbeddedRedisOptions } from './embedded.js';
+import { Redis } from './ioredis.js';
 
 /** The note that `tally up` leaves in its data folder, so that commands beside it find its Redis. */
 const recordSchema = z.object({

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis } from './ioredis.js';
 
 interface Connector {
   /** The socket of the latest attempt to connect. */

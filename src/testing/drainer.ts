@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Job } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 import { dueUntil } from '../bullmq/job-ids.js';
 import { countJobs } from '../bullmq/queue-state.js';
 import { openQueue, placeOf } from '../jobs/queues.js';
@@ -44,7 +44,7 @@ export class Drainer {
     await Promise.all(
       this.#queues.map(async (queue) => {
         for (const id of await this.#due(queue)) {
-          const job = await Job.fromId(queue, id);
+          const job = await bullmq().Job.fromId(queue, id);
           await job?.promote().catch(() => undefined); // the worker was quicker
         }
       }),

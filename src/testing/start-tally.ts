@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { defaultLogger } from '../lib/default-logger.js';
 import { openStore } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
@@ -63,7 +63,7 @@ export interface TestTally<Custom extends Operation = never> {
 export async function startTally<Custom extends Operation = never>(
   options: TestTallyOptions<Custom> = {},
 ): Promise<TestTally<Custom>> {
-  const { operations = [], movableClock = false, logger = pino({ level: 'silent' }) } = options;
+  const { operations = [], movableClock = false, logger = defaultLogger({ level: 'silent' }) } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tally-testing-'));
   const clock: OwnClock = movableClock ? new ClockFile(folder) : new NoClock();
   const { environment = {} } = clock;

@@ -1,5 +1,5 @@
-import { DelayedError } from 'bullmq';
 import type { Job } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 import type { Logger } from 'pino';
 import { FORM } from '../jobs/form.js';
 import { formOfJob } from '../jobs/job-data.js';
@@ -76,7 +76,7 @@ export class JobDelays {
     const delayMs = Math.min(longestMs, backoffMs(job.attemptsStarted - job.attemptsMade));
     await job.moveToDelayed(Date.now() + delayMs, token);
     this.#log(error, job);
-    throw new DelayedError();
+    throw new (bullmq().DelayedError)();
   }
 
   async #delayNewer(job: Job, token: string, why: string): Promise<never> {
@@ -91,7 +91,7 @@ export class JobDelays {
     }
     this.deps.metrics?.newerForm(job.queueName, ofQueue.size);
     this.#log(new Error(`a newer version of Tally wrote it (${why}): update this worker, see docs/upgrading.md`), job);
-    throw new DelayedError();
+    throw new (bullmq().DelayedError)();
   }
 
   #log({ message }: Error, { queueName: queue, id: jobId }: Job): void {

@@ -1,4 +1,5 @@
-import { UnrecoverableError } from 'bullmq';
+import type { UnrecoverableError } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 import { ValidationError } from '../errors.js';
 import { encodeFailure, isFailure } from '../jobs/form.js';
 import type { JobFailure } from '../jobs/form.js';
@@ -44,7 +45,7 @@ export function isClusterInMotion(error: unknown): boolean {
     return true;
   }
   const isOwn =
-    error instanceof ValidationError || error instanceof UnrecoverableError || error instanceof PartlyAppliedError;
+    error instanceof ValidationError || error instanceof bullmq().UnrecoverableError || error instanceof PartlyAppliedError;
   return !isOwn && AWAY.test(message); // those quote keys and amounts, which may hold anything
 }
 
@@ -76,11 +77,11 @@ export function attemptError(error: unknown, { isKnown }: { readonly isKnown: bo
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */
 export function outcomeError({ status, reason, message }: JobFailure, form: number): UnrecoverableError {
   const words = status === 'failed' ? `${message}; ${NOTHING_APPLIED}` : message;
-  return new UnrecoverableError(encodeFailure({ status, reason, message: words }, form));
+  return new (bullmq().UnrecoverableError)(encodeFailure({ status, reason, message: words }, form));
 }
 
 function finalError(code: string, words: string, isKnown: boolean): UnrecoverableError {
-  return new UnrecoverableError(encodeFailure(failure(code, words, isKnown)));
+  return new (bullmq().UnrecoverableError)(encodeFailure(failure(code, words, isKnown)));
 }
 
 function failure(reason: string, words: string, isKnown: boolean): JobFailure {

@@ -1,5 +1,5 @@
-import { UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
+import { bullmq } from '../bullmq/bullmq.js';
 import { decodeRecord } from '../jobs/form.js';
 import { nameOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
@@ -23,7 +23,7 @@ const TELL = createScript('tell', `${luaSource('last-told')}${luaSource('tell')}
 
 /** Whether BullMQ will try a job again after this error. */
 function endsForGood({ attemptsMade, opts }: Job, error: Error): boolean {
-  return error instanceof UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
+  return error instanceof bullmq().UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
 }
 
 /** Tells outcomes in the stream, where workers do: what the script of a job did not decide, before BullMQ hears that it ended. */

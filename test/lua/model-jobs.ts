@@ -34,7 +34,7 @@ export const POISONED: readonly (readonly [
 
 const anyCell = fc.oneof(
   { weight: 40, arbitrary: fc.constantFrom<ModelCell>(...CELLS) },
-  { weight: 1, arbitrary: fc.constantFrom<ModelCell>(...POISONED.map(([cell]) => cell)) },
+  { weight: 3, arbitrary: fc.constantFrom<ModelCell>(...POISONED.map(([cell]) => cell)) },
 );
 const amount = fc.oneof(
   { weight: 12, arbitrary: fc.integer({ min: 1, max: 9 }) },
@@ -146,6 +146,7 @@ export interface Job {
   readonly updates: readonly ModelUpdate[];
   /** How often the job is applied again, as if its worker had died after the script. */
   readonly repeats: number;
+  readonly told: boolean;
 }
 
 const idempotencyKey = fc.option(fc.constantFrom('k0', 'k1', 'k2', 'k3'), { nil: undefined, freq: 2 });
@@ -166,7 +167,9 @@ export function jobOf(params: Readonly<Record<string, fc.Arbitrary<unknown>>>): 
         ),
       ),
     )
-    .chain((updates) => fc.record({ lapsed, updates: withRepetitions(updates), repeats: fc.constantFrom(0, 0, 1) }));
+    .chain((updates) =>
+      fc.record({ lapsed, updates: withRepetitions(updates), repeats: fc.constantFrom(0, 0, 1), told: fc.boolean() }),
+    );
 }
 
 /** Now and then the same update twice in a job, so that idempotency keys meet the same params again. */

@@ -3,14 +3,18 @@ import { expect, test } from 'vitest';
 import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import type { OutcomeEvent } from '../../src/subscribers/event.js';
 import { HoldCell } from '../../src/redis/cell.js';
+import type { Cell } from '../../src/redis/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import type { ModelCell, ModelOutcome, ModelUpdate } from '../support/model.js';
 import { LATER, Model } from '../support/model.js';
+import { named } from '../support/model-cells.js';
 import { createApplier } from '../support/script.js';
 import type { Place } from '../support/tally.js';
 import { place } from '../support/tally.js';
+import { outcomeReader } from '../support/told.js';
 import { stored } from './cells.js';
 import { CELLS, HOLD_SECONDS, jobOf, PARAMS, POISONED, startValue, transaction } from './model-jobs.js';
 import type { Job } from './model-jobs.js';
@@ -47,6 +51,7 @@ test('any jobs, in any batches, give the outcomes and values of a plain model', 
       'rejected LIMIT_REACHED again',
       'rejected NOT_ENOUGH',
       'rejected NOT_ENOUGH again',
+      'told of what can not be read',
     ]),
   );
 });
@@ -74,6 +79,7 @@ test('any reservations do, too, and however they end', async () => {
 async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Promise<Set<string>> {
   const here = place();
   const { apply, keys } = createApplier(here, { operations: [pointsMove] });
+  const newlyTold = await followTold(here);
   const starts = fc.tuple(...CELLS.map(() => startValue));
   const seen = new Set<string>();
   let run = 0;
@@ -85,17 +91,23 @@ async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Pro
       const model = new Model();
       await prepare(here, model, values, at);
 
-      for (const { lapsed, updates, repeats } of plan) {
+      for (const { lapsed, updates, repeats, told } of plan) {
         for (const { cell, reservation } of lapsed) {
           await lapse(here, keys, { ...cell, key: at(cell.key) }, reservation);
           model.lapse({ ...cell, key: at(cell.key) }, reservation);
         }
         const placed = updates.map((update) => atPlace(update, at));
-        const expected = placed.map((update) => model.apply(update));
+        const changes = placed.map((update) => changeOf(model, update));
+        const expected = changes.map(({ outcome }) => outcome);
         const jobId = newJobId(NO_SLOT);
         for (let attempt = 0; attempt <= repeats; attempt += 1) {
-          const outcomes = (await apply(placed, { jobId })).map(withoutWords);
+          const outcomes = (await apply(placed, { jobId, told })).map(withoutWords);
           expect(outcomes).toEqual(expected);
+        }
+        const events = changes.filter(({ outcome }) => outcome.status !== 'failed' && outcome.duplicate !== true);
+        expect((await newlyTold()).map(toldChange)).toEqual(told ? events : []);
+        if (told && events.some(({ cells }) => cells.some(({ before }) => before === undefined))) {
+          seen.add('told of what can not be read');
         }
         for (const { status, reason, duplicate } of expected) {
           seen.add([status, reason, duplicate && 'again'].filter(Boolean).join(' '));
@@ -107,6 +119,48 @@ async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Pro
     { numRuns, verbose: fc.VerbosityLevel.None },
   );
   return seen;
+}
+
+/** What an update changed: its outcome, and each of its cells before and after it. */
+interface Change {
+  readonly outcome: ModelOutcome;
+  readonly cells: readonly (Cell & {
+    readonly before?: number | null | undefined;
+    readonly after?: number | null | undefined;
+  })[];
+}
+
+function changeOf(model: Model, update: ModelUpdate): Change {
+  const cells = cellsIn(update.params);
+  const before = cells.map((cell) => model.valueOf(cell));
+  const outcome = model.apply(update);
+  return { outcome, cells: cells.map((cell, n) => ({ ...cell, before: before[n], after: model.valueOf(cell) })) };
+}
+
+/** Each once. */
+function cellsIn(params: unknown): ModelCell[] {
+  const inside = Object.values(params as object).flatMap((value) =>
+    typeof value === 'object' && value !== null ? cellsIn(value) : [],
+  );
+  const cells =
+    typeof params === 'object' && params !== null && 'key' in params ? [named(params as ModelCell), ...inside] : inside;
+  return [...new Map(cells.map((cell) => [Model.id(cell), cell])).values()];
+}
+
+function toldChange({ data }: OutcomeEvent): Change {
+  const { id: _id, jobId: _jobId, operation: _operation, idempotencyKey: _key, cells, ...outcome } = data;
+  return { outcome: withoutWords(outcome), cells };
+}
+
+/** @returns a function that reads what was told since it was called last */
+async function followTold(here: Place): Promise<() => Promise<OutcomeEvent[]>> {
+  const reader = outcomeReader(here, [pointsMove]);
+  let cursor = await reader.cursorAt('beginning');
+  return async () => {
+    const page = await reader.read(cursor);
+    cursor = page.cursor;
+    return page.events.map(({ event }) => event);
+  };
 }
 
 /** Stores what is there before the first job, in Redis and in the model. */

@@ -80,6 +80,13 @@ export class ModelCells {
     this.values.set(ModelCells.id(cell), BigInt(value));
   }
 
+  /** Null while it is missing, undefined of one that can't be read. */
+  valueOf(cell: ModelCell): number | null | undefined {
+    const id = ModelCells.id(cell);
+    const value = this.values.get(id);
+    return this.#poisons.has(id) ? undefined : value === undefined ? null : Number(value);
+  }
+
   /** The text that a plain GET, HGET or ZSCORE reads. */
   stored(cell: ModelCell): string | null {
     return this.values.get(ModelCells.id(cell))?.toString() ?? null;

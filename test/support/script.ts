@@ -15,6 +15,7 @@ import { applyScript } from '../../src/operations/apply-script.js';
 import type { Script } from '../../src/redis/scripts.js';
 import { WholeReceipts } from '../../src/layout/whole-receipts.js';
 import { buildScriptCall } from '../../src/workers/script-call.js';
+import type { ToldCall } from '../../src/workers/script-call.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import type { Place } from './tally.js';
 
@@ -47,6 +48,8 @@ export interface Attempt {
   otherName?: JobName;
   /** Version of the job's form. @defaultValue this version's */
   form?: number;
+  /** Whether its outcomes are told. @defaultValue false */
+  told?: boolean;
 }
 
 /** Applies jobs as a worker does, but without BullMQ: straight through the script. */
@@ -77,6 +80,19 @@ function edited(script: Script, edit: (text: string) => string = (text) => text)
   return { ...script, text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
+/** What is told of a job beside what the script knows. */
+function toTell(jobId: string, updates: readonly Update[]): Pick<ToldCall, 'source' | 'data'> {
+  const keyed = updates.flatMap(({ idempotencyKey }, index) =>
+    idempotencyKey === undefined ? [] : [[index, idempotencyKey]],
+  );
+  const data = {
+    v: FORM,
+    updates: updates.map(({ params }) => params),
+    idempotencyKeys: Object.fromEntries(keyed) as object,
+  };
+  return { source: `${jobId} ${updates[0]?.operation ?? ''}`, data: JSON.stringify(data) };
+}
+
 export function createApplier(
   { client, namespace, prefix }: Pick<Place, 'client' | 'namespace' | 'prefix'>,
   { operations = [], idempotencyOwner = '', edit }: ApplierOptions = {},
@@ -95,6 +111,7 @@ export function createApplier(
       lockDurationMs = DAY_MS,
       ranBefore = false,
       form = FORM,
+      told = false,
     } = attempt;
     const { sentAtMs = Date.now(), idempotencyWindowMs: windowMs = DAY_MS, leastWindowMs, clockMs } = attempt;
     const { otherName = { ...nameOf(jobId), addedAtMs: 1 } } = attempt;
@@ -108,6 +125,7 @@ export function createApplier(
       lockDurationMs,
       leastWindowMs,
       clockMs,
+      told: told ? { stream: keys.outcomes, ...toTell(jobId, updates) } : undefined,
       keys,
       stamp: { ...(sentAtMs !== null && { sentAtMs }), ...(windowMs !== null && { windowMs }) },
     });

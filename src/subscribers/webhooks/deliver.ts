@@ -1,5 +1,5 @@
-import { DelayedError, UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
+import { bullmq } from '../../bullmq/bullmq.js';
 import type { Connection } from '../../redis/connection.js';
 import type { Keys } from '../../redis/keys.js';
 import type { Script, ScriptRunner } from '../../redis/scripts.js';
@@ -54,7 +54,7 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
     return 'not sent: the webhook was removed';
   }
   if (webhook.disabled !== undefined) {
-    throw new UnrecoverableError(`not sent: the webhook is disabled (${webhook.disabled.why})`);
+    throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${webhook.disabled.why})`);
   }
   await waitForTurn(job, token, webhook, deps);
   const begunAtMs = performance.now();
@@ -66,7 +66,7 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
         return `${attempted.status} after ${tookMs} ms`;
       case 'gone':
         await deps.known.disable(id, 'GONE' satisfies DisabledWhy);
-        throw new UnrecoverableError('the target answered 410: the webhook is disabled');
+        throw new (bullmq().UnrecoverableError)('the target answered 410: the webhook is disabled');
       case 'failed':
         if (attempted.holdMs !== undefined) {
           await askForTurn(webhook, deps, 0, attempted.holdMs);
@@ -113,5 +113,5 @@ async function askForTurn({ id }: Webhook, deps: DeliverDeps, intervalMs: number
 
 async function putOff(job: Job, token: string, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token);
-  throw new DelayedError();
+  throw new (bullmq().DelayedError)();
 }

@@ -1,5 +1,5 @@
-import { Queue } from 'bullmq';
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, Queue } from 'bullmq';
+import { bullmq } from '../../bullmq/bullmq.js';
 import { DELIVERIES } from '../../jobs/webhook-reading.js';
 import type { Store } from '../../layout/store.js';
 import type { OutcomeEvent } from '../event.js';
@@ -32,7 +32,7 @@ const OPTIONS: JobsOptions = {
 };
 
 export function openDeliveries({ redis, keys, logger }: Pick<Store, 'redis' | 'keys' | 'logger'>): DeliveryQueue {
-  const queue: DeliveryQueue = new Queue(DELIVERIES, {
+  const queue: DeliveryQueue = new (bullmq().Queue)(DELIVERIES, {
     connection: redis,
     prefix: keys.deliveriesPrefix,
     skipWaitingForReady: true,
