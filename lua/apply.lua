@@ -277,12 +277,10 @@ end
 -- Whether the worker's user may run a command that is to write. EVALSHA itself makes sure of what is in KEYS, but not of the
 -- commands, and a write must not be the first to find out. Before Redis 7 one can only try: so the arguments must be
 -- some that the command refuses, as it does after its rights were checked.
-local function is_allowed(command, ...)
-  if redis.acl_check_cmd then
-    return redis.acl_check_cmd(command, ...)
+local is_allowed = redis.acl_check_cmd
+  or function(command, ...)
+    return not is_refusal(redis.pcall(command, ...).err)
   end
-  return not is_refusal(redis.pcall(command, ...).err)
-end
 
 -- A string with a TTL is created by SET, which the receipts need as well.
 local shapes = request.shapes
@@ -302,13 +300,14 @@ local is_wrong -- with several slots: true by string cell that holds something e
 local forbidden -- string cells in several slots that this user may not write
 if slots then
   is_wrong, forbidden = {}, {}
+  local try = redis.pcall
   -- What MGET would answer for cells, and anything for those that may not be written.
   read_texts = function(first, last)
     local texts = {}
     for cell = first, last do
       local key, text = KEYS[cell + 1], 'forbidden'
       if may_write_string(key) then
-        text = redis.pcall('GET', key)
+        text = try('GET', key)
         if type(text) == 'table' then
           if not find(text.err, 'WRONGTYPE', 1, true) then
             error(text)
@@ -919,11 +918,13 @@ apply_until(request.updates)
 -- Receipt. A job of one update that was not applied leaves no trace, so a retry plans it anew. A batch always leaves a
 -- receipt: its updates that were not applied become jobs of their own, and a second run must not apply them as well.
 local record
+local record_head = ARGV[3]
 for n = 1, #places do
   local place = places[n]
   place.is_new = not place.record
   if place.is_new then
-    record = ARGV[3] .. concat(outcomes, ';', place.first, place.last)
+    local at, last = place.first, place.last
+    record = record_head .. (at == last and outcomes[at] or concat(outcomes, ';', at, last))
     place.record = record
   end
 end
@@ -949,13 +950,16 @@ local history = request.history
 if slots then
   local lacks
   local function need(command, key)
-    lacks = lacks or not redis.acl_check_cmd(command, key, 'x') and command
+    lacks = lacks or not is_allowed(command, key, 'x') and command
   end
-  for _, place in ipairs(places) do
+  for n = 1, #places do
+    local place = places[n]
     if place.is_new then
       need('SET', place.receipt)
-      for _, receipt_key in ipairs(place.new_receipts or {}) do
-        need('SET', receipt_key)
+      if keyed then
+        for _, receipt_key in ipairs(place.new_receipts) do
+          need('SET', receipt_key)
+        end
       end
     end
   end

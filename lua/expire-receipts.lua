@@ -5,9 +5,10 @@
 --       2 ..  for each job what stands before and after the tag, and the tags, joined by ','
 -- Fails at one that is on another node, or on its way there: those before it expire then, and may be given a time to live again.
 
+local call, seconds = redis.call, ARGV[1]
 for n = 2, #ARGV, 3 do
   local before, after = ARGV[n], ARGV[n + 1]
   for tag in string.gmatch(ARGV[n + 2], '[^,]+') do
-    redis.call('EXPIRE', before .. tag .. after, ARGV[1])
+    call('EXPIRE', before .. tag .. after, seconds)
   end
 end

@@ -29,11 +29,18 @@ const LateWorker = lateClass(() => bullmq().Worker);
 
 /** A worker of BullMQ's that tells when each attempt was asked for, and lets go of its jobs when it is told to. */
 export abstract class AttemptWorker<Data extends object, Result> extends LateWorker<Data, Result> {
+  /** Renews the locks of these jobs. @defaultValue over this worker's own connection */
+  renewLocks: Worker['extendJobLocks'] | undefined;
+
   /** Called when an attempt begins, while the text of the job's data is at hand. */
   protected abstract dataRead(job: Job<Data, Result>, text: string): void;
 
   /** The error to fail an attempt with, for one that may be the processor's or BullMQ's own. */
   protected abstract failureFor(error: Error): Error;
+
+  override extendJobLocks(...renewal: Parameters<Worker['extendJobLocks']>): Promise<string[]> {
+    return this.renewLocks?.(...renewal) ?? super.extendJobLocks(...renewal);
+  }
 
   /** Renews no more locks, for when `close` hangs because Redis is unreachable: its timers keep the process alive. */
   abandonJobs(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { CLOCK_STEP_MS } from '../redis/announced.js';
+import { askInSlot } from '../redis/ask-in-slot.js';
 import { crossSlotScript } from '../redis/cross-slot-scripts.js';
 import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import { ScriptRunner, createScript } from '../redis/scripts.js';
@@ -38,18 +39,13 @@ type ScriptReply = [string | null, string, string, (string | null)[]];
 /** By one pipeline: its commands run in this order, also when the connection is lost and some of them are sent again. */
 export function readByPipeline(redis: Connection): ReadReceipts {
   return async (announced, keys) => {
-    const pipeline = redis
-      .pipeline()
-      .zscore(announced, 'clock-ms')
-      .time()
-      .mget([...keys])
-      .time();
-    const [clock, time, texts, end] = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
-      if (error !== null) {
-        throw error;
-      }
-      return reply;
-    }) as PipelineReply;
+    const [clock, time, texts, end] = (await askInSlot(redis, announced, (pipeline) =>
+      pipeline
+        .zscore(announced, 'clock-ms')
+        .time()
+        .mget([...keys])
+        .time(),
+    )) as PipelineReply;
     return { clockMs: Number(clock ?? 0), timeMs: toMs(time), endedMs: toMs(end), texts };
   };
 }

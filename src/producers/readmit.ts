@@ -12,6 +12,7 @@ import { distinctPartitions } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
 import { announceClock, announceWindow, CLOCK_STEP_MS } from '../redis/announced.js';
+import { askInSlot } from '../redis/ask-in-slot.js';
 import { toMs } from '../redis/server-time.js';
 import type { Connection } from '../redis/connection.js';
 import type { Slot } from '../redis/slots.js';
@@ -199,18 +200,12 @@ async function look({ redis, keys }: Store, slot: Slot, receipts: string[], wind
   if (!dryRun) {
     await announceWindow(redis, announced, windowMs);
   }
-  const replies = await redis
-    .pipeline()
-    .zscore(announced, 'clock-ms')
-    .time()
-    .exists(...receipts)
-    .exec();
-  const [clock, time, count] = (replies ?? []).map(([error, reply]) => {
-    if (error !== null) {
-      throw error;
-    }
-    return reply;
-  }) as [string | null, [string, string], number];
+  const [clock, time, count] = (await askInSlot(redis, announced, (pipeline) =>
+    pipeline
+      .zscore(announced, 'clock-ms')
+      .time()
+      .exists(...receipts),
+  )) as [string | null, [string, string], number];
   const clockMs = Number(clock ?? 0);
   const nowMs = toMs(time);
   if (!dryRun && nowMs > clockMs + CLOCK_STEP_MS) {

@@ -39,7 +39,8 @@ export class ClusterConnection extends Cluster {
   /** By slot. */
   readonly #forSlots = new Map<number, Cluster>();
   readonly #anyNode: ClusterNode;
-  readonly #timeoutMs: number | undefined;
+  /** How long a command may take; undefined when as long as it takes. */
+  readonly timeoutMs: number | undefined;
   address = '';
   lastError: Error | undefined;
   #down: { readonly error: Error; readonly atMs: number } | undefined;
@@ -51,7 +52,7 @@ export class ClusterConnection extends Cluster {
   constructor(target: ClusterTarget, profile: ConnectionProfile) {
     super([...target.nodes], clusterOptions(target, profile));
     [this.#anyNode] = target.nodes as [ClusterNode];
-    this.#timeoutMs = profile.timeoutMs;
+    this.timeoutMs = profile.timeoutMs;
     const lost = () => {
       this.disconnects += 1;
     };
@@ -126,8 +127,8 @@ export class ClusterConnection extends Cluster {
     if (isSettled) {
       return command.promise;
     }
-    if (this.#timeoutMs !== undefined) {
-      command.setTimeout(this.#timeoutMs);
+    if (this.timeoutMs !== undefined) {
+      command.setTimeout(this.timeoutMs);
     }
     return super.sendCommand(command, ...rest);
   }

@@ -11,10 +11,12 @@ import type { Metrics } from '../metrics/metrics.js';
 import type { Registry } from '../operations/registry.js';
 import { inventoryExpire } from '../operations/reservations.js';
 import type { Script } from '../redis/scripts.js';
+import type { RedisTarget } from '../redis/target.js';
 import { withinTime } from '../lib/timeouts.js';
 import { applyJob } from './apply.js';
 import type { ApplyDeps } from './apply.js';
 import type { JobPlace, TallyJob } from './attempt.js';
+import { LockRenewals } from './lock-renewals.js';
 import { noteRun } from './note-run.js';
 import type { Pulse } from './pulse.js';
 import { QueueWorker } from './queue-worker.js';
@@ -29,6 +31,7 @@ interface Service extends Pick<Store, 'redis' | 'keys' | 'layouts' | 'logger'> {
   /** Names of the queues. */
   readonly queues: readonly string[];
   readonly options: {
+    readonly redis: RedisTarget;
     readonly concurrency?: number | undefined;
     readonly lockDurationMs: number;
     readonly stalledIntervalMs: number;
@@ -58,6 +61,7 @@ export class ServedQueues {
   readonly #workers: QueueWorker[] = [];
   readonly #settlers: JobSettler[] = [];
   readonly #expirer: ReceiptExpirer;
+  #renewals: LockRenewals | undefined;
   /** Attempts at jobs that are under way. */
   readonly #attempts = new Set<Promise<unknown>>();
   #closed = false;
@@ -121,9 +125,10 @@ export class ServedQueues {
     }
   }
 
-  /** Sets no more timers for what could not be done in time. */
+  /** Renews no more locks, and sets no more timers for what could not be done in time. */
   end(): void {
     this.#expirer.end();
+    this.#renewals?.end();
     for (const settler of this.#settlers) {
       settler.end();
     }
@@ -183,6 +188,10 @@ export class ServedQueues {
       settings: { backoffStrategy: (attemptsMade) => backoffMs(attemptsMade) },
     });
     worker.keepsText = apply.telling !== undefined;
+    if (apply.confirmation.isNeeded) {
+      this.#renewals ??= new LockRenewals(options.redis, logger);
+      worker.renewLocks = this.#renewals.of(name, partition.prefix);
+    }
     const log = logger.child({ queue: name, ...(partition.name && { partition: partition.name }) });
     worker.on('completed', (job, record) => {
       noteRun(this.deps, job, record);

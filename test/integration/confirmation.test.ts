@@ -72,6 +72,28 @@ test('a job whose changes no replica confirms is put off, and takes effect once 
   expect(await here.client.get(here.key('n'))).toBe('5');
 });
 
+test('locks are renewed while replicas are waited for', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  await here.worker({ ...CONFIRMED, lockDurationMs: 1_500 }); // less than half a second between renewals, and a second for replicas
+  const { jobId } = await here.producer().counters.increment({ key: here.key('n') });
+  const sample = async () => {
+    const [[, clients], [, lifeMs]] = (await here.client
+      .multi()
+      .client('LIST')
+      .pttl(`${here.prefix}:counters:${jobId}:lock`)
+      .exec()) as [[null, string], [null, number]];
+    return { isWaiting: /^.*flags=b.* cmd=wait/m.test(clients), lifeMs };
+  };
+  let last = await sample();
+
+  await until('a lock lives longer than before, and replicas are waited for all the time', async () => {
+    const before = last;
+    last = await sample();
+    return before.isWaiting && last.isWaiting && before.lifeMs > 0 && last.lifeMs > before.lifeMs;
+  });
+});
+
 test('what a lost connection wrote is not confirmed by the one that takes its place', async () => {
   const { url } = await ownRedis();
   const here = place(url);
