@@ -45,7 +45,9 @@ export function isClusterInMotion(error: unknown): boolean {
     return true;
   }
   const isOwn =
-    error instanceof ValidationError || error instanceof bullmq().UnrecoverableError || error instanceof PartlyAppliedError;
+    error instanceof ValidationError ||
+    error instanceof bullmq().UnrecoverableError ||
+    error instanceof PartlyAppliedError;
   return !isOwn && AWAY.test(message); // those quote keys and amounts, which may hold anything
 }
 
