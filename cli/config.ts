@@ -8,7 +8,7 @@ import { basePathSchema } from '../src/web/base-path.js';
 import { readTarget } from '../src/redis/target.js';
 import { parseSealingKeys } from '../src/subscribers/webhooks/seal.js';
 import { networkSchema } from '../src/subscribers/webhooks/target.js';
-import { originSchema } from '../src/subscribers/webhooks/webhook-options.js';
+import { MAX_PER_OWNER, MAX_WEBHOOKS, originSchema } from '../src/subscribers/webhooks/webhook-options.js';
 
 /** A variable's schema with an example for the message when it does not fit. */
 interface Variable {
@@ -232,6 +232,8 @@ const variables = {
   TALLY_WEBHOOK_ALLOW_HTTP: { schema: trueOrFalse('false'), example: 'true' },
   /** Addresses and networks that are not public, to which webhooks may lead. */
   TALLY_WEBHOOK_ALLOW_NETWORKS: { schema: networks, example: '10.1.0.0/16' },
+  /** How many webhooks the owner of an API key may have; those added by hand are nobody's. */
+  TALLY_WEBHOOK_MAX_PER_OWNER: { schema: wholeNumber(1, MAX_WEBHOOKS, MAX_PER_OWNER), example: '20' },
   /** Whether workers tell outcomes in a stream; and how much it holds, see `src/workers/tell-outcomes.ts`. */
   TALLY_OUTCOMES: { schema: trueOrFalse('false'), example: 'true' },
   TALLY_OUTCOMES_KEEP_MS: { schema: wholeNumberOrNone(1_000, 400 * 86_400_000), example: '604800000' },

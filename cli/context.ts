@@ -45,8 +45,8 @@ export function producerOptions(context: Context) {
 /** What webhooks are added and delivered with; undefined when there are none. */
 export function webhookOptions({ config }: Context): WebhookOptions | undefined {
   const { TALLY_WEBHOOK_KEY: sealingKeys, TALLY_WEBHOOK_ORIGIN: origin, TALLY_WEBHOOK_ALLOW_HTTP: allowHttp } = config;
-  const { TALLY_WEBHOOK_ALLOW_NETWORKS: allowedNetworks } = config;
-  return sealingKeys && { sealingKeys, origin, allowHttp, allowedNetworks };
+  const { TALLY_WEBHOOK_ALLOW_NETWORKS: allowedNetworks, TALLY_WEBHOOK_MAX_PER_OWNER: maxPerOwner } = config;
+  return sealingKeys && { sealingKeys, origin, allowHttp, allowedNetworks, maxPerOwner };
 }
 
 /** What the API of a command needs beside what producers do. */

@@ -41,6 +41,7 @@ const BUILD_INPUTS = [
   'tsconfig.json',
   'tsconfig.build.json',
   'scripts/build.mjs',
+  'scripts/bundle.mjs',
 ];
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));

@@ -23,6 +23,11 @@ step(`the changelog has a section ${version} with a date`, () =>
     ? `write it: ## ${version} - ${new Date().toISOString().slice(0, 10)}`
     : /^## \S+ - \d{4}-\d\d-\d\d$/m.test(notes.heading) || `it says "${notes.heading}": give it a date`,
 );
+if (isDry) {
+  for (const name of ['tally', 'tally-service']) {
+    console.log(`name ${name}: ${holderOf(name)}`);
+  }
+}
 run('npm', ['run', 'test:consumers']);
 run('npm', ['run', 'pack:two']);
 writeFileSync(join(ROOT, 'packed/notes.md'), notes?.text ?? '');
@@ -48,6 +53,20 @@ function step(what, judge) {
   } else {
     fail(`not so: ${what}; ${verdict}`);
   }
+}
+
+/** Who is not its owner is refused by the registry, after all the rest. */
+function holderOf(name) {
+  const { stdout, stderr, status } = spawnSync('npm', ['view', name, 'version', 'description', '--json'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  if (status === 0) {
+    const { version: latest, description } = JSON.parse(stdout);
+    return `${latest} is published, "${description}": if that is not Tally, publish in a scope`;
+  }
+  return stderr.includes('E404') ? 'free' : 'not known, the registry does not answer';
 }
 
 function notesOf(wanted) {

@@ -1,5 +1,5 @@
 // Builds fresh projects from the tarballs packed in a `git archive`, in a folder of their own with an empty HOME, and runs them: what is
-// missing in a package shows nowhere else. `npm run test:consumers [project ...]`
+// missing in a package shows nowhere else. `npm run test:consumers [project | size | git ...]`
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ let failures = 0;
 for (const name of readdirSync(PROJECTS).filter((it) => wanted.length === 0 || wanted.includes(it))) {
   failures += runProject(name) ? 0 : 1;
 }
-if (wanted.length === 0) {
+if (wanted.length === 0 || wanted.includes('size')) {
   failures += judgeSize() ? 0 : 1;
 }
 if (wanted.length === 0 || wanted.includes('git')) {

@@ -79,7 +79,7 @@ async function runIn(world: World, sampler: Sampler, options: EpochOptions): Pro
   const notHeard = await untilHeard(world);
   const stopped = await stopMembers(world);
   await sampler.stop();
-  const told = world.subscribers.length > 0 ? await readTold(world) : undefined;
+  const told = world.tellsOutcomes ? await readTold(world) : undefined;
   const evidence = await collectEvidence(world, submissionsNow(world, voidLines), side, told);
   found.push(
     ...violations(1, sampler.sightings),

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { mutate, MUTATIONS } from './mutation-list.js';
 import type { Mutation } from './mutation-list.js';
 import { wholeNumber } from './whole-number.js';
@@ -33,6 +33,7 @@ interface Tries {
   readonly seed: number;
   readonly seconds: number;
   readonly tries: number;
+  readonly topology: string;
 }
 
 interface Flags extends Tries {
@@ -47,12 +48,13 @@ const program = new Command('faults:mutations')
   .option('--seed <n>', 'of the first try', wholeNumber, 1)
   .option('--seconds <n>', 'of each run', wholeNumber, 35)
   .option('--tries <n>', 'runs that may stay green before a mutation counts as not found', wholeNumber, 3)
+  .addOption(new Option('--topology <name>', 'what the suite runs on').choices(['server', 'cluster']).default('server'))
   .option('--from <n>', 'the first of them, to go on with a run that broke off', wholeNumber, 1)
   .option('--only <n>', 'only the mutation with this number', wholeNumber);
 
 process.exitCode = await main(program.parse().opts<Flags>());
 
-async function main({ seed, seconds, tries, from, only }: Flags): Promise<number> {
+async function main({ from, only, ...tries }: Flags): Promise<number> {
   let missed = 0;
   for (const [place, mutation] of MUTATIONS.entries()) {
     const number = place + 1;
@@ -61,8 +63,7 @@ async function main({ seed, seconds, tries, from, only }: Flags): Promise<number
     }
     process.stdout.write(`${number}  ${mutation.name}: `);
     const copy = mutatedCopy(mutation);
-    const found =
-      mutation.red === 'model' ? await modelFailure(copy) : await firstViolation(copy, { seed, seconds, tries });
+    const found = mutation.red === 'model' ? await modelFailure(copy) : await firstViolation(copy, tries);
     process.stdout.write(found === undefined ? 'NOT FOUND\n' : `red, ${found}\n`);
     rmSync(copy, { recursive: true });
     missed += found === undefined ? 1 : 0;
@@ -83,10 +84,10 @@ function mutatedCopy({ edits }: Mutation): string {
 }
 
 /** The seed and the first words of what the suite found, if it found anything. */
-async function firstViolation(copy: string, { seed, seconds, tries }: Tries): Promise<string | undefined> {
+async function firstViolation(copy: string, { seed, seconds, tries, topology }: Tries): Promise<string | undefined> {
   for (let trySeed = seed; trySeed < seed + tries; trySeed += 1) {
     const report = join(copy, `report-${trySeed}.json`);
-    const args = ['--seed', String(trySeed), '--seconds', String(seconds), '--json', report];
+    const args = ['--seed', String(trySeed), '--seconds', String(seconds), '--topology', topology, '--json', report];
     const code = await run(copy, ['--import', 'tsx', 'test/faults/main.ts', ...args]);
     if (code !== 0 && !existsSync(report)) {
       throw new Error(`the run of seed ${trySeed} broke off, which proves nothing: see ${join(copy, 'run.log')}`);

@@ -4,6 +4,7 @@ import { readGroups } from '../../src/jobs/told-groups.js';
 import type { Store } from '../../src/layout/store.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { createOutcomeReader } from '../../src/subscribers/outcome-reader.js';
+import { FaultCluster } from './cluster.js';
 import { REGISTRY } from './operations.js';
 import type { Told } from './oracle/evidence.js';
 import { DRAIN_LIMIT_MS, NAMESPACE, PREFIX } from './settings.js';
@@ -12,7 +13,7 @@ import type { World } from './world.js';
 const keys = createKeys({ namespace: NAMESPACE, prefix: PREFIX });
 
 /** All that stands in the stream of outcomes, in its order, and what the subscriber noted. */
-export async function readTold({ operator, subscriberJournal }: World): Promise<Told> {
+export async function readTold({ operator, server, subscribers, subscriberJournal }: World): Promise<Told> {
   const store = { redis: operator, keys } as unknown as Pick<Store, 'redis' | 'keys'>;
   const reader = createOutcomeReader({ store, registry: REGISTRY, namespace: NAMESPACE });
   const events = [];
@@ -28,7 +29,12 @@ export async function readTold({ operator, subscriberJournal }: World): Promise<
     }
   }
   const lines = existsSync(subscriberJournal) ? readFileSync(subscriberJournal, 'utf8').split('\n') : [];
-  return { events, gaps, heard: new Set(lines) };
+  return {
+    events,
+    gaps,
+    isOrdered: !(server instanceof FaultCluster),
+    heard: subscribers.length > 0 ? new Set(lines) : undefined,
+  };
 }
 
 /** Waits until the subscriber has taken all that was told. Says what it has not, if it does not come to that in time. */

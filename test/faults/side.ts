@@ -17,6 +17,7 @@ export interface WorkerSettings {
   readonly partitions?: number | undefined;
   /** How many replicas have to confirm what it writes. */
   readonly replicasToConfirm?: number | undefined;
+  readonly tellsOutcomes: boolean;
   readonly pace: Pace;
 }
 

@@ -10,7 +10,7 @@ import { obeyWorkerOrders } from './worker-orders.js';
 
 /** The worker program of a fault run. */
 
-const { redis, clockOffsetMs, partitions, replicasToConfirm, pace } = JSON.parse(
+const { redis, clockOffsetMs, partitions, replicasToConfirm, tellsOutcomes, pace } = JSON.parse(
   process.argv[2] ?? '',
 ) as WorkerSettings;
 shiftClock(clockOffsetMs);
@@ -25,8 +25,8 @@ const worker = createWorker({
   lockDurationMs: pace.lockDurationMs,
   stalledIntervalMs: pace.stalledIntervalMs,
   settledReceiptMs: pace.settledReceiptMs,
-  // The oracle reads all, whatever the clock says, and whatever maxmemory a fault sets. In a Cluster nobody listens.
-  ...(typeof redis === 'string' && { outcomes: { keepMs: 400 * 86_400_000, keepUpdates: 1e9, keepBytes: 2 ** 30 } }),
+  // The oracle reads all, whatever the clock says, and whatever maxmemory a fault sets.
+  ...(tellsOutcomes && { outcomes: { keepMs: 400 * 86_400_000, keepUpdates: 1e9, keepBytes: 2 ** 30 } }),
   keepOutcomes: { bytes: 2 ** 30 }, // whatever maxmemory a fault sets: the oracle asks for every job
   logger: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
 });

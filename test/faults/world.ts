@@ -35,7 +35,9 @@ export interface World {
   readonly server: Server | FaultCluster;
   readonly workers: readonly [WorkerMember, WorkerMember];
   readonly producers: readonly [ProducerMember, ProducerMember];
-  /** One, or none where the side under test tells no outcomes. */
+  /** Not where the side under test can't, nor where a failover may take an event and leave a change whose slot had moved on. */
+  readonly tellsOutcomes: boolean;
+  /** One, or none where no outcomes are told, and in a Cluster. */
   readonly subscribers: readonly SubscriberMember[];
   /** What it notes. */
   readonly subscriberJournal: string;
@@ -78,6 +80,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const redisUrl = server instanceof FaultCluster ? server.urls : server.url;
   const pace = server instanceof FaultCluster ? CLUSTER_PACE : SERVER_PACE;
   const replicasToConfirm = topology === 'cluster-with-replicas' ? 1 : 0;
+  const tellsOutcomes = side.subscriberProgram !== undefined && topology !== 'cluster-with-replicas';
   const clocks = new Map<string, number>();
   const producerMode = { resubmitAll: false };
   const journals = ['producer-1', 'producer-2'].map((name) => join(folder, `${name}.jsonl`));
@@ -93,6 +96,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         clockOffsetMs: clocks.get(name) ?? 0,
         partitions: server instanceof FaultCluster ? partitions[0] : undefined,
         replicasToConfirm,
+        tellsOutcomes,
         pace,
       }),
     });
@@ -139,6 +143,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     queues: prefixes.flatMap((prefix) => QUEUES.map((name) => openQueue(name, prefix, operator, silent))),
     workers: [await startWorker('worker-1'), await startWorker('worker-2')],
     producers: [await startProducer(0), await startProducer(1)],
+    tellsOutcomes,
     subscribers:
       side.subscriberProgram === undefined || server instanceof FaultCluster
         ? []

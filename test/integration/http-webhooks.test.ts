@@ -51,6 +51,32 @@ async function callers(here: Place, webhooks: WebhookOptions | undefined, redis 
   return { api, as };
 }
 
+test('one owner of API keys does not take the webhooks of all', async () => {
+  const here = place();
+  const receiver = await startReceiver();
+  const { as } = await callers(here, { ...options(), maxPerOwner: 3 });
+  const add = async (owner?: string) => {
+    const { secret } = await addKey(here, { webhooks: true, ...(owner !== undefined && { owner }) });
+    return () => as(secret)('POST', '/v1/webhooks', { url: receiver.url });
+  };
+  const [ann, alsoAnn, bo, nobody] = await Promise.all([add('ann'), add('ann'), add('bo'), add()]);
+  const added = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? ann() : alsoAnn())));
+  expect(added.map(({ status }) => status).sort()).toEqual([201, 201, 201, 422, 422, 422, 422, 422]);
+  const { status, body } = await ann();
+  expect({ status, code: body.code, detail: body.detail }).toEqual({
+    status: 422,
+    code: 'INVALID_WEBHOOK',
+    detail: expect.stringMatching(/"ann" has 3 webhooks already.*remove.*TALLY_WEBHOOK_MAX_PER_OWNER/) as string,
+  });
+  expect(await bo()).toMatchObject({ status: 201 });
+  for (const expected of [201, 201, 201, 422]) {
+    expect(await nobody()).toMatchObject({ status: expected });
+  }
+  const removed = added.find(({ status: code }) => code === 201)!.body.id;
+  await here.client.hdel(createKeys(here).webhooks, removed);
+  expect(await ann()).toMatchObject({ status: 201 });
+});
+
 test('webhooks need an API key that was made for them, and are those of its owner', async () => {
   skipUnlessOneServer('outcomes are told on one server');
   const here = place();

@@ -1,8 +1,8 @@
-import { expect, expectTypeOf, test } from 'vitest';
+import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { defineOperation } from '../../src/index.js';
+import { createSubscriber, defineOperation } from '../../src/index.js';
 import { energySpend } from '../../examples/energy-spend.js';
-import { place } from '../support/tally.js';
+import { place, until } from '../support/tally.js';
 
 // What the compiler says is checked by `npm run types`: each @ts-expect-error is an error where there is none.
 
@@ -63,6 +63,34 @@ test('several updates have each its own result and codes', async () => {
   expectTypeOf(one.reason).toEqualTypeOf<'INSUFFICIENT_STOCK'>();
   expectTypeOf(other.reason).toEqualTypeOf<'NOT_ENOUGH_ENERGY'>();
   expect([one.reason, other.reason]).toEqual(['INSUFFICIENT_STOCK', 'NOT_ENOUGH_ENERGY']);
+});
+
+test('a subscriber is told the result and the codes of each operation as its own', async () => {
+  const here = place();
+  const { redis, namespace, prefix, logger } = here;
+  await here.worker({ operations: [energySpend], outcomes: true });
+  const heard: unknown[] = [];
+  const subscriber = createSubscriber({
+    ...{ redis, namespace, prefix, logger },
+    group: 'typed',
+    start: 'beginning',
+    operations: [energySpend],
+    onOutcome: ({ data }) => {
+      if (data.operation === 'inventory.restock' && data.status === 'applied') {
+        expectTypeOf(data.result).toEqualTypeOf<{ available: number }>();
+        heard.push(data.result.available);
+      } else if (data.operation === 'energy.spend' && data.status === 'rejected') {
+        expectTypeOf(data.reason).toEqualTypeOf<'NOT_ENOUGH_ENERGY'>();
+        heard.push(data.reason);
+      }
+    },
+  });
+  onTestFinished(() => subscriber.close());
+  const producer = here.producer({ operations: [energySpend] });
+  await producer.inventory.restock({ key: here.key('stock'), quantity: 2 });
+  await producer.submit({ operation: 'energy.spend', params: { key: here.key('energy'), amount: 1 } });
+  await until('both are told', () => heard.length === 2);
+  expect(heard.sort()).toEqual([2, 'NOT_ENOUGH_ENERGY']);
 });
 
 test('a list of updates that is made at run time is taken, too', async () => {

@@ -22,7 +22,7 @@ export function openWebhooks(
   { redis, keys, logger, registry, reader }: From,
   options: WebhookOptions,
 ): { webhooks: Webhooks; close: () => Promise<void> } {
-  const { sealingKeys, origin, ...policy } = webhookOptionsSchema.parse(options);
+  const { sealingKeys, origin, maxPerOwner, ...policy } = webhookOptionsSchema.parse(options);
   const queue = openDeliveries({ redis, keys, logger });
   const webhooks = new Webhooks({
     redis,
@@ -32,6 +32,7 @@ export function openWebhooks(
     seal: new Seal(sealingKeys),
     policy,
     origin,
+    maxPerOwner,
     reader,
     queue,
     pending: new PendingCounts(redis, keys, queue),

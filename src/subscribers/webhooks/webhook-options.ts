@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { networkSchema } from './target.js';
 
+/** All of them are matched with each event. */
+export const MAX_WEBHOOKS = 200;
+
+/** So that one of those who hold API keys does not take all of them. */
+export const MAX_PER_OWNER = 20;
+
 /** What all who add webhooks or deliver to them are told. */
 export interface WebhookOptions {
   /**
@@ -14,6 +20,8 @@ export interface WebhookOptions {
   allowHttp?: boolean | undefined;
   /** Addresses and networks that are not public, and may be sent to: `10.1.0.0/16`. @defaultValue none */
   allowedNetworks?: readonly string[] | undefined;
+  /** How many webhooks the owner of an API key may have, 1 to 200, disabled ones as well: there are 200 at most in all. @defaultValue 20 */
+  maxPerOwner?: number | undefined;
 }
 
 export const originSchema = z
@@ -25,4 +33,5 @@ export const webhookOptionsSchema = z.strictObject({
   origin: originSchema.default('tally'),
   allowHttp: z.boolean().default(false),
   allowedNetworks: z.array(networkSchema).default([]),
+  maxPerOwner: z.int().min(1).max(MAX_WEBHOOKS).default(MAX_PER_OWNER),
 });

@@ -4,9 +4,7 @@ import type { Connection } from '../../redis/connection.js';
 import type { Keys } from '../../redis/keys.js';
 import { fromStored, toStored } from './webhook.js';
 import type { Webhook } from './webhook.js';
-
-/** All of them are matched with each event. */
-const MAX_WEBHOOKS = 200;
+import { MAX_WEBHOOKS } from './webhook-options.js';
 
 /** There is no such webhook, or the caller may not know of it. */
 export class WebhookNotFoundError extends TallyError {
@@ -61,12 +59,26 @@ export class WebhookStore {
     return webhook;
   }
 
-  /** @throws ConfigurationError when there are too many */
-  async add(webhook: Webhook): Promise<void> {
-    if ((await this.count()) >= MAX_WEBHOOKS) {
+  /**
+   * @param maxPerOwner how many the owner of an API key may have; those that are added by hand have no owner
+   * @throws ConfigurationError when there are too many
+   */
+  async add(webhook: Webhook, maxPerOwner: number): Promise<void> {
+    const { id, owner } = webhook;
+    const limits = [
+      MAX_WEBHOOKS,
+      maxPerOwner,
+      ...(owner === undefined ? [] : [JSON.stringify({ owner }).slice(1, -1)]),
+    ];
+    const refused = await this.redis.eval(ADD, 1, this.keys.webhooks, id, toStored(webhook), ...limits);
+    if (refused === 'all') {
       throw new ConfigurationError(`there are ${MAX_WEBHOOKS} webhooks already: remove those that nobody uses`);
     }
-    await this.redis.hset(this.keys.webhooks, webhook.id, toStored(webhook));
+    if (refused === 'owner') {
+      const what = `the API keys' owner "${owner ?? ''}" has ${maxPerOwner} webhooks already, as many as one may`;
+      const fix = 'remove those that nobody uses, or have TALLY_WEBHOOK_MAX_PER_OWNER raised';
+      throw new ConfigurationError(`${what}: ${fix}`);
+    }
   }
 
   /**
@@ -97,6 +109,21 @@ export class WebhookStore {
     return (await this.redis.eval(REPLACE, 1, this.keys.webhooks, id, before, after)) === 1;
   }
 }
+
+/**
+ * In one step, as two requests at a time would both find room for one. The owner is looked for as JSON has it, which no other text in a
+ * webhook can hold, since quotes in it are escaped: to decode them all would hold Redis up. By HGETALL, as those who add may not run HVALS.
+ */
+const ADD = `
+local id, webhook, most, limit, owner = unpack(ARGV)
+if redis.call('HLEN', KEYS[1]) >= tonumber(most) then return 'all' end
+local count = 0
+for _, text in ipairs(owner and redis.call('HGETALL', KEYS[1]) or {}) do
+  if string.find(text, owner, 1, true) then count = count + 1 end
+end
+if owner and count >= tonumber(limit) then return 'owner' end
+redis.call('HSET', KEYS[1], id, webhook)
+return false`;
 
 /** Two that change a webhook at a time do not undo each other's change. */
 const REPLACE = `

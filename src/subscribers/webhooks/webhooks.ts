@@ -67,6 +67,8 @@ interface Deps extends Pick<Store, 'redis' | 'keys'> {
   readonly policy: TargetPolicy;
   /** As this system is called in `WebHook-Request-Origin`. */
   readonly origin: string;
+  /** How many webhooks the owner of an API key may have. */
+  readonly maxPerOwner: number;
   readonly reader: OutcomeReader;
   readonly queue: DeliveryQueue;
   readonly pending: PendingCounts;
@@ -112,7 +114,7 @@ export class Webhooks {
     if ((await store.count()) === 0) {
       await this.#beginNow();
     }
-    await store.add(webhook);
+    await store.add(webhook, this.deps.maxPerOwner);
     return { webhook: shown(webhook), secret };
   }
 

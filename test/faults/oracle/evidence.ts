@@ -28,8 +28,10 @@ export interface Told {
   readonly events: readonly OutcomeEvent[];
   /** Where numbers are missing. */
   readonly gaps: readonly string[];
-  /** The ids of events. */
-  readonly heard: ReadonlySet<string>;
+  /** Whether the events of a cell come in the order of its changes: in a Cluster not when its slot has moved. */
+  readonly isOrdered: boolean;
+  /** The ids of events. Absent where nobody listened. */
+  readonly heard?: ReadonlySet<string> | undefined;
 }
 
 /** Idempotency keys are those of their operation. */
