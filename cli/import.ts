@@ -97,11 +97,16 @@ async function sendAll(plan: Import, skip: number, { flags, context, record, clo
   save(skip, startedAt);
   try {
     let row = 0;
-    for await (const each of readRows(path, plan.form, () => undefined)) {
-      row += 1;
-      if (row > skip) {
-        const update = { operation, params: plan.reader.paramsOf(each), idempotencyKey: `${id}:${row}` };
-        await sender.send({ line: each.line, update });
+    for await (const some of readRows(path, plan.form, () => undefined)) {
+      for (const each of some) {
+        row += 1;
+        if (row > skip) {
+          const update = { operation, params: plan.reader.paramsOf(each), idempotencyKey: `${id}:${row}` };
+          const room = sender.send({ line: each.line, update });
+          if (room !== undefined) {
+            await room;
+          }
+        }
       }
     }
     await sender.end();

@@ -10,7 +10,7 @@ import type { DoctorFlags } from './doctor.js';
 import { withFailuresCommands } from './failures-command.js';
 import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
-import type { CheckFlags } from './inventory.js';
+import { withInventoryCommands } from './inventory-command.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { withOperations } from './operations.js';
 import type { WaitFlags } from './print-submission.js';
@@ -183,14 +183,7 @@ program
   .description('rename what one server remembers to where a Cluster looks for it, before its keys are moved there')
   .action(async () => (await import('./prepare-cluster.js')).prepareCluster());
 
-program
-  .command('inventory')
-  .description('stock that is held by reservations')
-  .command('check')
-  .description('compare what is held of each stock with its open reservations')
-  .option('--mend', 'make it right, and give back what is over')
-  .option('--json', 'print JSON, a line for each stock that is not right')
-  .action(async (flags: CheckFlags) => (await import('./inventory.js')).checkInventory(flags));
+withInventoryCommands(program.command('inventory'));
 
 program
   .command('init')

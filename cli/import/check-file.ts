@@ -57,14 +57,16 @@ export async function checkFile(
   const digest = createHash('sha256').update(JSON.stringify([operation.name, flags.param ?? [], form]));
   const faults: string[] = [];
   let [rows, faulty] = [0, 0];
-  for await (const row of readRows(path, form, (chunk) => digest.update(chunk))) {
-    rows += 1;
-    try {
-      checkUpdate({ operation: operation.name, params: reader.paramsOf(row) }, context);
-    } catch (error) {
-      faulty += 1;
-      if (faults.length < SHOWN_FAULTS) {
-        faults.push(`  line ${row.line}: ${faultOf(error)}`);
+  for await (const some of readRows(path, form, (chunk) => digest.update(chunk))) {
+    rows += some.length;
+    for (const row of some) {
+      try {
+        checkUpdate({ operation: operation.name, params: reader.paramsOf(row) }, context);
+      } catch (error) {
+        faulty += 1;
+        if (faults.length < SHOWN_FAULTS) {
+          faults.push(`  line ${row.line}: ${faultOf(error)}`);
+        }
       }
     }
   }

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../src/errors.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 
 /** The part of a JSON Schema that tells which values a param takes. */
 export interface ParamSchema {
@@ -34,23 +34,34 @@ export function parseTemplate(text: string): Template {
  * @param schemas of the operation's params, by name: a text becomes a number where one is asked for
  */
 export class RowReader {
+  /** What a param may be, by its name. */
+  readonly #types: ReadonlyMap<string, ReadonlySet<string | undefined>>;
+
   constructor(
     private readonly templates: readonly Template[],
-    private readonly schemas: Readonly<Record<string, ParamSchema>>,
-  ) {}
+    schemas: Readonly<Record<string, ParamSchema>>,
+  ) {
+    this.#types = new Map(Object.entries(schemas).map(([param, schema]) => [param, typesOf(schema)]));
+  }
 
   /** @throws RowFault when a column that a template names is missing, or empty amid a text */
   paramsOf({ columns }: Row): Record<string, unknown> {
-    const entries =
+    const entries: (readonly [param: string, value: unknown])[] =
       this.templates.length > 0
         ? this.templates.map(({ param, parts }) => [param, filled(parts, columns)] as const)
         : Object.entries(columns);
-    return Object.fromEntries(
-      entries
-        .filter(([, value]) => value !== '' && value !== undefined)
-        .map(([param, value]) => [param, typed(value, this.schemas[param])]),
-    );
+    const present: [string, unknown][] = [];
+    for (const [param, value] of entries) {
+      if (value !== '' && value !== undefined) {
+        present.push([param, typed(value, this.#types.get(param))]);
+      }
+    }
+    return Object.fromEntries(present);
   }
+}
+
+function typesOf(schema: ParamSchema): ReadonlySet<string | undefined> {
+  return new Set([schema, ...(schema.anyOf ?? [])].map(({ type }) => type));
 }
 
 function filled(parts: readonly string[], columns: Row['columns']): unknown {
@@ -79,12 +90,8 @@ function textOf(value: unknown, column: string): string {
 }
 
 /** A text as the kind of value that a param takes; as it is where it is none of them, for the operation to refuse. */
-function typed(value: unknown, schema: ParamSchema | undefined): unknown {
-  if (typeof value !== 'string' || schema === undefined) {
-    return value;
-  }
-  const types = new Set([schema, ...(schema.anyOf ?? [])].map(({ type }) => type));
-  if (types.has('string')) {
+function typed(value: unknown, types: ReadonlySet<string | undefined> | undefined): unknown {
+  if (typeof value !== 'string' || types === undefined || types.has('string')) {
     return value;
   }
   if ((types.has('integer') || types.has('number')) && /^\s*[-+]?\d+\s*$/.test(value)) {

@@ -1,15 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { ConfigurationError } from '../../src/errors.js';
+import { PlainCsv } from './plain-csv.js';
+import type { Row } from './row.js';
 
-/** One row of a file: of CSV texts by the names of its columns, of NDJSON what the object of its line holds. */
-export interface Row {
-  /** Where it ends in the file, from 1 on. */
-  readonly line: number;
-  readonly columns: Readonly<Record<string, unknown>>;
-}
+const ROWS_AT_A_TIME = 500;
 
 export interface FileForm {
   readonly format: 'csv' | 'ndjson';
@@ -18,20 +15,55 @@ export interface FileForm {
 }
 
 /**
- * Reads a file row by row.
+ * Reads a file, several rows at a time.
  *
+ * @param watch gets each part of the file
  * @throws ConfigurationError that names the line which is not of this form
  */
-export function readRows(path: string, form: FileForm, watch: (chunk: Buffer) => void): AsyncIterable<Row> {
+export function readRows(path: string, form: FileForm, watch: (chunk: Buffer) => void): AsyncIterable<readonly Row[]> {
   const file = createReadStream(path);
-  file.on('data', (chunk) => {
-    watch(chunk as Buffer);
-  });
-  return form.format === 'csv' ? readCsv(file, form.delimiter) : readNdjson(file);
+  return form.format === 'csv' ? readCsv(watched(file, watch), form.delimiter) : readNdjson(file, watch);
 }
 
-async function* readCsv(file: Readable, delimiter: string): AsyncIterable<Row> {
-  const parser = parse({ bom: true, columns: distinct, delimiter, info: true, skip_empty_lines: true });
+async function* watched(file: Readable, watch: (chunk: Buffer) => void): AsyncGenerator<Buffer, undefined> {
+  for await (const chunk of file as AsyncIterable<Buffer>) {
+    watch(chunk);
+    yield chunk;
+  }
+}
+
+async function* readCsv(chunks: AsyncGenerator<Buffer, undefined>, delimiter: string): AsyncIterable<readonly Row[]> {
+  const plain = new PlainCsv(delimiter);
+  try {
+    for (let isLast = false; !isLast;) {
+      const { value } = await chunks.next();
+      isLast = value === undefined;
+      const rows = plain.read(value ?? Buffer.alloc(0), isLast);
+      if (rows === undefined) {
+        yield* parseCsv(joined(plain.unread, chunks), plain.names, delimiter);
+        return;
+      }
+      yield rows;
+    }
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+async function* joined(first: Buffer, others: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  yield first;
+  yield* others;
+}
+
+/** @param names undefined when their line is still to come */
+async function* parseCsv(
+  chunks: AsyncIterable<Buffer>,
+  names: readonly string[] | undefined,
+  delimiter: string,
+): AsyncIterable<readonly Row[]> {
+  const columns = names === undefined ? distinct : [...names];
+  const parser = parse({ bom: true, columns, delimiter, info: true, skip_empty_lines: true });
+  const file = Readable.from(chunks);
   file.on('error', (error) => parser.destroy(error));
   file.pipe(parser);
   try {
@@ -39,7 +71,7 @@ async function* readCsv(file: Readable, delimiter: string): AsyncIterable<Row> {
       record: Record<string, string>;
       info: { lines: number };
     }>) {
-      yield { line: info.lines, columns: record };
+      yield [{ line: info.lines, columns: record }];
     }
   } catch (error) {
     throw error instanceof CsvError ? new ConfigurationError(`the file is no CSV: ${error.message}`) : error;
@@ -56,20 +88,27 @@ function distinct(header: readonly string[]): string[] {
   return [...header];
 }
 
-async function* readNdjson(file: Readable): AsyncIterable<Row> {
+async function* readNdjson(file: Readable, watch: (chunk: Buffer) => void): AsyncIterable<readonly Row[]> {
+  file.on('data', watch);
   let line = 0;
+  let rows: Row[] = [];
   const lines = createInterface({ input: file, crlfDelay: Infinity });
   const failed = new Promise<never>((_, reject) => file.once('error', reject));
   failed.catch(() => undefined);
   for await (const text of lines) {
     line += 1;
     if (text.trim() !== '') {
-      yield { line, columns: objectIn(text, line) };
+      rows.push({ line, columns: objectIn(text, line) });
+    }
+    if (rows.length === ROWS_AT_A_TIME) {
+      yield rows;
+      rows = [];
     }
   }
   if (file.errored !== null) {
     await failed;
   }
+  yield rows;
 }
 
 function objectIn(text: string, line: number): Record<string, unknown> {

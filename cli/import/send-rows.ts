@@ -3,7 +3,7 @@ import { BackpressureError } from '../../src/errors.js';
 import type { BuiltInOperation, Operation, Outcome, Producer, Submission, Update } from '../../src/index.js';
 
 /** Updates that are submitted together, and such parts whose outcomes are awaited at a time. */
-const PART = 500;
+const PART = 512; // two full jobs
 const PARTS_AT_A_TIME = 16;
 
 /** How long to wait where a queue is full. */
@@ -42,12 +42,10 @@ export class RowSender {
     private readonly listener: Listener,
   ) {}
 
-  /** Resolves when there is room for the next one. @throws what an earlier one failed with */
-  async send(row: RowUpdate): Promise<void> {
+  /** @returns what resolves when there is room for the next one, and rejects with what an earlier one failed with; nothing while there is */
+  send(row: RowUpdate): Promise<void> | undefined {
     this.#part.push(row);
-    if (this.#part.length === PART) {
-      await this.#sendPart();
-    }
+    return this.#part.length === PART ? this.#sendPart() : undefined;
   }
 
   /** Resolves when all outcomes are known. @throws what one failed with */
@@ -80,14 +78,14 @@ export class RowSender {
 
   async #follow(rows: readonly RowUpdate[]): Promise<void> {
     const submissions = await this.#submit(rows.map(({ update }) => update));
-    await Promise.all(
-      rows.map(async ({ line }, index) => {
-        const outcome = await submissions[index]?.outcome({ timeoutMs: this.timeoutMs });
-        if (outcome !== undefined) {
-          this.listener.outcome(line, outcome);
-        }
-      }),
-    );
+    const options = { timeoutMs: this.timeoutMs };
+    // One of each job first: those of the others are known then, and nobody has to wait for them one by one.
+    const jobs = new Map(submissions.map((submission) => [submission.jobId, submission]));
+    await Promise.all([...jobs.values()].map((submission) => submission.outcome(options)));
+    const outcomes = await Promise.all(submissions.map((submission) => submission.outcome(options)));
+    for (const [place, outcome] of outcomes.entries()) {
+      this.listener.outcome(rows[place]?.line ?? 0, outcome);
+    }
   }
 
   async #submit(updates: Update[]): Promise<Submission[]> {

@@ -15,7 +15,7 @@ export const LAST_LOOK_MS = 5_000;
 export const LOOK_EVERY_MS = 50;
 export const MAX_LOOKS = 1_000;
 
-/** Completed jobs for which nobody waited yet: an event may be faster than the answer to the call that added the job. */
+/** The latest completed jobs: an event may be faster than the answer to the call that added the job. */
 const MAX_REMEMBERED = 500;
 
 /** setTimeout takes no more: about 24 days. */
@@ -59,10 +59,9 @@ export class OutcomeListener {
       const end = endOf({ returnvalue });
       if ('failedReason' in end) {
         this.#lookSoon(jobId);
-      } else if (this.#jobs.has(jobId)) {
-        this.#end(jobId, end);
       } else {
-        this.#remember(jobId, end);
+        this.#remember(jobId, end); // also where somebody waits: others of its updates may be asked for next
+        this.#end(jobId, end);
       }
     });
     this.#events.on('failed', ({ jobId, failedReason }) => {

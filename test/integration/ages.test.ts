@@ -21,7 +21,7 @@ async function begin(): Promise<Place & { readonly clock: RedisWithClock['clock'
   skipUnlessOneServer('it moves the clock of a server of its own');
   const redis = await startRedisWithClock();
   onTestFinished(() => redis.stop());
-  const here = place(redis.url);
+  const here = place(redis.url, { staysUp: true }); // only its clock moves
   return { ...here, clock: redis.clock, stock: here.key('stock') };
 }
 

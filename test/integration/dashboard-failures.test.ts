@@ -125,7 +125,7 @@ test("the board's Retry all retries all, while a worker fails half of them again
   const [mended, broken] = [2_504, 2_500];
   await failing(here, [...Array<string>(mended).fill('mended'), ...Array<string>(broken).fill('broken')]);
   const queue = openQueue(here);
-  const ids = (await queue.getFailed(0, 3, true)).map(({ id }) => id!); // the first to fail: mended
+  const ids = (await queue.getJobs('failed', 0, 3, true)).map(({ id }) => id!); // the first to fail: mended
   const ahead = Date.now() + 3_600_000;
   const failed = `${here.partition.prefix}:counters:failed`;
   await here.client.zadd(failed, 'XX', ...ids.flatMap((id) => [ahead, id]));

@@ -48,3 +48,28 @@ test('tally inventory check finds what does not fit, and mends it', async () => 
   expect(await client.zrange(keyOf('end'), '0', '-1')).toEqual(['open']);
   expect(await check()).toMatchObject({ code: 0 });
 });
+
+test('tally inventory reservations prints what is held, page by page, and says what it does not take', async () => {
+  const here = place();
+  const environment = { REDIS_URL: here.redis, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const stock = { key: here.key('stock'), field: 'lamp' };
+  const list = (...flags: string[]) =>
+    tally(environment, 'inventory', 'reservations', stock.key, '--field', stock.field, ...flags);
+  await here.client.hset(stock.key, stock.field, 10);
+  const { inventory } = here.producer();
+  await here.worker();
+  for (const [reservation, ttlSeconds] of [
+    ['later', 900],
+    ['soon', 600],
+  ] as const) {
+    await (await inventory.reserve({ ...stock, quantity: 2, reservation, ttlSeconds })).outcome();
+  }
+
+  const all = await list();
+  expect(all.code).toBe(0);
+  expect(all.stdout).toMatch(/^soon 2 until \d{4}-\S+Z\nlater 2 until \d{4}-\S+Z\n4 held by 2 reservations\n$/);
+  const page = await list('--limit', '1', '--offset', '1', '--json');
+  expect(JSON.parse(page.stdout)).toMatchObject({ held: 4, total: 2, reservations: [{ reservation: 'later' }] });
+  const refused = await list('--limit', 'x');
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('limit') as string });
+});

@@ -14,7 +14,7 @@ async function begin() {
   skipUnlessOneServer('it moves the clock of a server of its own');
   const redis = await startRedisWithClock();
   onTestFinished(() => redis.stop());
-  const here = place(redis.url);
+  const here = place(redis.url, { staysUp: true }); // only its clock moves
   const worker = await here.worker(QUICK);
   const key = here.key('n');
   const valueAfter = async (sent: { outcome: () => Promise<unknown> }) => {

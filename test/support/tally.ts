@@ -19,7 +19,7 @@ import { skipUnlessOneServer } from './skip-unless-one-server.js';
 
 const CLIENT_TIMEOUT_MS = 20_000;
 
-/** The shared Redis is up: when it does not answer, the machine is busy. */
+/** Of a Redis that is up all the time: when it does not answer, the machine is busy. */
 const SUBMIT_TIMEOUT_MS = 60_000;
 
 /** A part of Redis that one test has for itself, removed at its end. */
@@ -61,8 +61,12 @@ afterAll(async () => {
   await Promise.all(closing);
 });
 
-/** Gives a test names of its own in the shared Redis, or in the one given. What it opens is closed after it. */
-export function place(redis: string = inject('redisUrl')): Place {
+/**
+ * Gives a test names of its own in the shared Redis, or in the one given. What it opens is closed after it.
+ *
+ * @param staysUp whether that Redis is up all the time, as the shared one is: producers then bear a busy machine
+ */
+export function place(redis: string = inject('redisUrl'), { staysUp = redis === inject('redisUrl') } = {}): Place {
   const id = randomBytes(6).toString('hex');
   const names = {
     redis,
@@ -105,7 +109,7 @@ export function place(redis: string = inject('redisUrl')): Place {
     receipts,
     jobReceipt: (jobId, queue = 'counters') => `${receipts}:job:${partition.prefix}:${queue}:${jobId}`,
     producer: (options) => {
-      const patience = isShared && options?.redis === undefined ? { submitTimeoutMs: SUBMIT_TIMEOUT_MS } : {};
+      const patience = staysUp && options?.redis === undefined ? { submitTimeoutMs: SUBMIT_TIMEOUT_MS } : {};
       const producer = createProducer({ ...names, ...patience, ...options });
       opened.push(producer);
       return producer;
