@@ -4,9 +4,8 @@ import { requireKeysOrLoopback } from './host.js';
 import { announce } from './announce.js';
 import { watchInstallation } from './installation.js';
 import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop } from './on-stop.js';
-import { stopAll } from './worker.js';
-import type { Stop } from './worker.js';
+import { onStop, stopAll } from './on-stop.js';
+import type { Stop } from './on-stop.js';
 
 /** `tally api`: serves the HTTP API alone until it is told to stop. */
 export async function serveApi(): Promise<void> {

@@ -11,9 +11,8 @@ import { announce } from './announce.js';
 import { requireSignInOrLoopback } from './host.js';
 import { watchInstallation } from './installation.js';
 import { listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop } from './on-stop.js';
-import { stopAll } from './worker.js';
-import type { Stop } from './worker.js';
+import { onStop, stopAll } from './on-stop.js';
+import type { Stop } from './on-stop.js';
 
 /** `tally dashboard`: serves the dashboard alone until it is told to stop. */
 export async function serveDashboard(): Promise<void> {

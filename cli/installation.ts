@@ -13,7 +13,7 @@ import type { RedisTarget } from '../src/redis/target.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import type { Context } from './context.js';
 import { withStore } from './stores.js';
-import type { Stop } from './worker.js';
+import type { Stop } from './on-stop.js';
 
 /** What the data folder remembers of an installation. */
 const rememberedSchema = z.object({ id: z.string(), users: z.boolean(), apiKeys: z.boolean() });

@@ -1,6 +1,9 @@
 import { watchParents } from '../src/lib/watch-parents.js';
 import type { Context } from './context.js';
 
+/** Ends something that was started. */
+export type Stop = () => Promise<void>;
+
 /** What ends a command that runs on. SIGUSR2 is what nodemon sends. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 
@@ -73,5 +76,12 @@ async function stopAndExit({ logger }: Context, stop: () => Promise<void>, { lim
   } catch (failure) {
     logger.error({ err: failure }, 'could not stop in order');
     process.exit(1);
+  }
+}
+
+/** Stops what was started, the last first. */
+export async function stopAll(stops: Stop[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop();
   }
 }

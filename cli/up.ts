@@ -15,10 +15,10 @@ import { dashboardOptions } from './dashboard.js';
 import { requireKeysOrLoopback, requireSignInOrLoopback } from './host.js';
 import { watchInstallation } from './installation.js';
 import { servedAs, listen, listenForMetrics, metricsWithRedis, originOf } from './listen.js';
-import { onStop } from './on-stop.js';
+import { onStop, stopAll } from './on-stop.js';
+import type { Stop } from './on-stop.js';
 import { startWebhooks } from './webhook-sender.js';
-import { startWorker, stopAll } from './worker.js';
-import type { Stop } from './worker.js';
+import { startWorker } from './worker.js';
 
 /** A stop that comes while Tally starts waits this long for it, so that no Redis is left behind. */
 const START_GRACE_MS = 10_000;

@@ -8,11 +8,9 @@ import type { Context } from './context.js';
 import { operationsWithHistory } from './histories.js';
 import { watchAsWorker } from './installation.js';
 import { listenForMetrics } from './listen.js';
-import { onStop } from './on-stop.js';
+import { onStop, stopAll } from './on-stop.js';
+import type { Stop } from './on-stop.js';
 import { startWebhooks } from './webhook-sender.js';
-
-/** Ends something that was started. */
-export type Stop = () => Promise<void>;
 
 /** `tally worker`: applies updates until it is told to stop. */
 export async function work(): Promise<void> {
@@ -61,11 +59,4 @@ export function startWorker(context: Context, redis: RedisTarget, metrics: Metri
     },
     closeTimeoutMs: config.TALLY_CLOSE_TIMEOUT_MS,
   });
-}
-
-/** Stops what was started, the last first. */
-export async function stopAll(stops: Stop[]): Promise<void> {
-  for (const stop of stops.splice(0).reverse()) {
-    await stop();
-  }
 }
