@@ -63,6 +63,15 @@ export const PURSES = [
   ...numbered(2, (number) => ({ key: 'purses', field: `f${number}` })),
 ] as [Cell, ...Cell[]];
 
+/** Hold the best that was ever sent, and how that is told. */
+export const BESTS: readonly [BestCell, ...BestCell[]] = [
+  { key: 'best:high', keep: 'highest' },
+  { key: 'bests', field: 'low', keep: 'lowest' },
+  { key: 'best-ranks', member: 'high', keep: 'highest' },
+];
+
+export type BestCell = Cell & { readonly keep: 'highest' | 'lowest' };
+
 /** Can't be changed by any update: of another type, not an integer, and too near to the limit for what is added. */
 export const BAD_CELLS: readonly [Cell, Cell, Cell] = [{ key: 'bad:list' }, { key: 'bad:text' }, { key: 'bad:edge' }];
 export const EDGE = Number.MAX_SAFE_INTEGER - 5;

@@ -5,7 +5,7 @@ import type { RedisClient } from '../../src/redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { stored } from '../lua/cells.js';
 import type { Acts } from './acts.js';
-import { BAD_CELLS, inAll, STOCK } from './cells.js';
+import { BAD_CELLS, BESTS, inAll, STOCK } from './cells.js';
 import type { Shards } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
@@ -75,7 +75,10 @@ async function readCells(
     data.cells.map(({ key, field, member }) => ({ key, field, member })),
   );
   const cells = new Map<string, Cell>(
-    [...startIn(shards).map(([cell]) => cell), ...(changed ?? [])].map((cell) => [nameOf(cell), cell]),
+    [...startIn(shards).map(([cell]) => cell), ...inAll(shards, BESTS), ...(changed ?? [])].map((cell) => [
+      nameOf(cell),
+      cell,
+    ]),
   );
   const asked = [
     ...submissions.map(({ update }) => update),

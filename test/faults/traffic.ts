@@ -1,6 +1,7 @@
 import type { Cell } from '../../src/index.js';
 import {
   BAD_CELLS,
+  BESTS,
   bareKey,
   COUNTERS,
   FLAKY,
@@ -69,6 +70,7 @@ type Operation =
   | 'inventory.take'
   | 'inventory.restock'
   | 'inventory.takeAll'
+  | 'inventory.count'
   | 'inventory.reserve'
   | 'inventory.extend'
   | 'inventory.confirm'
@@ -97,11 +99,13 @@ const KINDS: readonly Kind[] = [
   { weight: 8, needsKey: true, draw: take },
   { weight: 5, needsKey: true, draw: restock },
   { weight: 4, needsKey: true, draw: takeAll },
+  { weight: 4, needsKey: true, draw: count },
   { weight: 14, needsKey: true, draw: changeHold },
   { weight: 10, draw: award },
   { weight: 5, draw: takeXp },
   { weight: 20, draw: addScores },
   { weight: 20, draw: buy },
+  { weight: 6, draw: finish },
   { weight: 8, draw: pay },
   { weight: 3, draw: incrementBadCell },
   { weight: 2, draw: addScoresWithBadCell },
@@ -212,6 +216,11 @@ function takeAll(random: Random): Drawn {
   };
 }
 
+function count(random: Random): Drawn {
+  const of = random.pick(['available', 'onHand']);
+  return { operation: 'inventory.count', params: { ...random.pick(STOCK), counted: random.int(0, 60), of } };
+}
+
 /** Every so many updates of a producer one reserves stock, so that those after it know what is held. */
 const RESERVE_EVERY = 10;
 const RESERVING_OPERATION = 'inventory.reserve';
@@ -289,6 +298,15 @@ function buy(random: Random, id: string): Drawn {
     { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100) } },
     { operation: 'inventory.restock', params: { ...random.pick(STOCK), quantity: random.int(1, 5) } },
     ...[TURN, ...witnessesOf(id)].map((cell) => ({ operation: 'counter.increment', params: { ...cell, by: 1 } })),
+  ];
+  return { operation: 'transaction', params: { updates: steps } };
+}
+
+/** Keeps the best of a game, and counts that it was played. */
+function finish(random: Random, id: string): Drawn {
+  const steps = [
+    ...[TURN, ...witnessesOf(id)].map((cell) => ({ operation: 'counter.increment', params: { ...cell, by: 1 } })),
+    { operation: 'scores.best', params: { ...random.pick(BESTS), value: random.int(-1_000, 1_000) } },
   ];
   return { operation: 'transaction', params: { updates: steps } };
 }

@@ -65,7 +65,10 @@ function wishesOf(operation: string, params: object): Wish[] {
       return [{ cell: cellName(one), by: one.amount }];
     case 'inventory.reserve':
       return [{ cell: cellName(one), by: -one.quantity }]; // its name is new, so that nothing goes back for it
+    case 'inventory.count':
+      return [{ cell: cellName(one), by: ([, difference = NaN]) => difference }];
     case 'inventory.extend':
+    case 'scores.best': // by how much it changed is not told: see bests.ts
       return [];
     case 'inventory.confirm':
       return [{ cell: cellName(one), by: ([sold = NaN]) => heldBy(params) - sold, after: ([, after = NaN]) => after }];

@@ -1,3 +1,4 @@
+import { bestsAreKept } from './bests.js';
 import { cellsAddUp, wholeOrAbsent } from './cells.js';
 import { missingIsSuffix } from './cut.js';
 import { holdsAddUp } from './holds.js';
@@ -30,6 +31,7 @@ export function judge(evidence: Evidence): Violation[] {
   return [
     ...violations(1, cellsAddUp(evidence, history)),
     ...violations(1, holdsAddUp(evidence, history)),
+    ...violations(1, bestsAreKept(evidence, history)),
     ...violations(2, oneOutcomeEach(evidence, history)),
     ...violations(3, recordsAgree(evidence, history)),
     ...violations(4, wholeOrAbsent(evidence)),
