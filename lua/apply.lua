@@ -949,8 +949,9 @@ local history = request.history
 -- With several slots nobody has made sure yet of what Tally keeps beside the cells: that it is here, and may be written.
 if slots then
   local lacks
+  local may_run = redis.acl_check_cmd -- without it keys are in KEYS, and to try these commands would be to write
   local function need(command, key)
-    lacks = lacks or not is_allowed(command, key, 'x') and command
+    lacks = lacks or not may_run(command, key, 'x') and command
   end
   for n = 1, #places do
     local place = places[n]
