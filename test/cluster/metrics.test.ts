@@ -4,6 +4,7 @@ import { Partitions } from '../../src/layout/partitions.js';
 import { openQueue } from '../../src/jobs/queues.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
+import { startStopwatch } from '../support/stopwatch.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -21,9 +22,9 @@ function gaugesOf({ redis, namespace, prefix, logger }: Place): () => Promise<Re
   const metrics = createMetrics({ redis, namespace, prefix, logger });
   onTestFinished(() => metrics.close());
   return async () => {
-    const startedAt = Date.now();
+    const elapsedMs = startStopwatch();
     const text = await metrics.text();
-    expect(Date.now() - startedAt).toBeLessThan(8_000); // Prometheus waits for 10 s
+    expect(elapsedMs()).toBeLessThan(8_000); // Prometheus waits for 10 s
     const ofQueue = text.matchAll(/^tally_(\w+?)(?:\{queue="counters"(?:,state="(\w+)")?\})? (\S+)$/gm);
     const ofNode = text.matchAll(/^tally_redis_memory_(\w+)_bytes\{node="127\.0\.0\.1:(\d+)"\} (\S+)$/gm);
     return Object.fromEntries([

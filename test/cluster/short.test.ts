@@ -3,6 +3,7 @@ import { ValidationError } from '../../src/index.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startWorkerProcess } from '../support/child.js';
 import { clusterOfThisFile } from '../support/cluster-of-this-file.js';
+import { jobOf, openQueue } from '../support/queues.js';
 import { place } from '../support/tally.js';
 
 /** The part of the tests against a Cluster that `npm test` runs; `npm run test:cluster` runs all. */
@@ -145,5 +146,6 @@ test('a key whose name sounds like a lost connection is no reason to try again',
   const key = here.key('RECONNECTS');
   await here.client.hset(key, 'field', 'text');
   const submission = await here.producer().counters.increment({ key });
-  expect(await submission.outcome({ timeoutMs: 5_000 })).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+  expect(await submission.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
+  expect(await jobOf(openQueue(here), submission.jobId)).toMatchObject({ attemptsMade: 1 });
 });

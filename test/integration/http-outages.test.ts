@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem, ShownUpdate } from '../support/http-api.js';
+import { startStopwatch } from '../support/stopwatch.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 const increment = (key: string) => ({ operation: 'counter.increment', params: { key } });
@@ -12,7 +13,7 @@ test('while Redis is gone, every endpoint that needs it answers 503 in time, and
   const { get, post } = await startApi(here, { submitTimeoutMs: 1_000 });
   const first = await post('/v1/updates', increment(here.key('before')));
   await redis.stop();
-  const startedAt = Date.now();
+  const elapsedMs = startStopwatch();
   const updates = [increment(here.key('n')), { operation: 'xp.award', params: { key: here.key('xp'), amount: 1 } }];
   const answers = await Promise.all([
     post<ShownProblem>('/v1/updates', increment(here.key('n'))),
@@ -21,7 +22,7 @@ test('while Redis is gone, every endpoint that needs it answers 503 in time, and
     get<ShownProblem>(`/v1/updates/${first.body.updates[0]!.id}`),
     get<ShownProblem>(`/v1/cells?key=${here.key('n')}`),
   ]);
-  expect(Date.now() - startedAt).toBeLessThan(3_000);
+  expect(elapsedMs()).toBeLessThan(3_000);
   for (const { status, headers, body } of answers) {
     expect({ status, code: body.code, retryAfter: headers.get('retry-after') }).toEqual({
       status: 503,
@@ -147,9 +148,9 @@ test('a stop does not wait for outcomes: who waits is answered with what is ther
     status: 503,
     problem: { code: 'STOPPING', accepted: 'none' },
   });
-  const startedAt = Date.now();
+  const elapsedMs = startStopwatch();
   await server.closeInOrder(5_000);
-  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  expect(elapsedMs()).toBeLessThan(1_000);
 });
 
 test('a client that sends nothing can not keep the server from closing', async () => {
@@ -159,9 +160,9 @@ test('a client that sends nothing can not keep the server from closing', async (
   socket.on('error', () => undefined);
   socket.write('POST /v1/updates HTTP/1.1\r\n');
   await until('it is connected', () => !socket.connecting);
-  const startedAt = Date.now();
+  const elapsedMs = startStopwatch();
   await server.closeInOrder(300);
-  expect(Date.now() - startedAt).toBeLessThan(2_000);
+  expect(elapsedMs()).toBeLessThan(2_000);
   socket.destroy();
 });
 
@@ -174,9 +175,9 @@ test('/readyz says that Redis does not answer, while it is silent and when it is
   onTestFinished(() => {
     process.kill(redis.pid(), 'SIGCONT');
   });
-  const askedAt = performance.now();
+  const elapsedMs = startStopwatch();
   const silent = await get<ShownProblem>('/readyz');
-  expect(performance.now() - askedAt).toBeLessThan(5_000);
+  expect(elapsedMs()).toBeLessThan(5_000);
   expect({ retryAfter: silent.headers.get('retry-after'), ...silent.body }).toMatchObject({
     status: 503,
     retryAfter: '5',

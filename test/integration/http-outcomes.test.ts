@@ -5,7 +5,7 @@ import { addKey } from '../support/api-keys.js';
 import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
-import { place } from '../support/tally.js';
+import { place, until } from '../support/tally.js';
 import { streamKey } from '../support/told.js';
 
 const take = (key: string, quantity = 1) =>
@@ -61,10 +61,12 @@ test('operation, status, key and crosses say what is told', async () => {
   const all = await followAt(url);
   await apply(restock(lamp, 6), restock(sofa, 1), take(lamp), take(lamp), take(lamp), take(sofa, 2));
   await all.until('all are told', () => all.outcomes().length === 6);
-  const seen = followers.map((follower) =>
-    follower.outcomes().map(({ type, data }) => `${type.slice(6)} ${data.cells[0]?.after ?? ''}`),
-  );
-  expect(seen).toEqual([
+  const seen = () =>
+    followers.map((follower) =>
+      follower.outcomes().map(({ type, data }) => `${type.slice(6)} ${data.cells[0]?.after ?? ''}`),
+    );
+  await until('each has its own', () => seen().flat().length >= 10);
+  expect(seen()).toEqual([
     ['inventory.take.applied 5', 'inventory.take.applied 4', 'inventory.take.applied 3', 'inventory.take.rejected 1'],
     ['inventory.take.rejected 1'],
     ['inventory.restock.applied 6', 'inventory.take.applied 5', 'inventory.take.applied 4', 'inventory.take.applied 3'],

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import { addKey, callerWith } from '../support/api-keys.js';
@@ -15,6 +15,16 @@ const increment = (key: string) => ({ operation: 'counter.increment', params: { 
 const many = (here: Place, updates = 1_000) => Array.from({ length: updates }, () => increment(here.key('n')));
 
 const KEEP = ['Connection: keep-alive'];
+
+/** The requests that come from now on, as the server has them. */
+function requestsOf({ server }: RunningApi): IncomingMessage[] {
+  const requests: IncomingMessage[] = [];
+  server.on('request', (request: IncomingMessage) => requests.push(request));
+  return requests;
+}
+
+/** Whether it has been given room: its body is not read before. */
+const isIn = (request: IncomingMessage | undefined) => request?.readableFlowing === true;
 
 /** A connection over which a test says what it likes. */
 function connectionTo({ server }: RunningApi): { socket: Socket; heard: () => string; answers: () => string[] } {
@@ -48,10 +58,11 @@ async function full(room = 1_000) {
 
 test('a post for which there is no room is refused before its body comes, on a connection that goes on', async () => {
   const { here, api, metrics, goOn } = await full();
+  const requests = requestsOf(api);
   const first = api.post('/v1/updates', many(here));
   const batch = many(here);
   const { socket, heard, answers } = connectionTo(api);
-  await setTimeout(200); // the first has the room
+  await until('the first has the room, and is read', () => requests[0]?.readableEnded === true);
   const [head = '', body = ''] = postText('/v1/updates', batch, KEEP).split('\r\n\r\n');
   socket.write(`${head}\r\n\r\n`);
   await until('it is refused, though its body is not there', () => answers().length === 1);
@@ -80,8 +91,9 @@ test.each(['/v1/updates', '/v1/events'])(
   'while there is no room at %s, all forms of updates are refused',
   async (path) => {
     const { here, api, goOn } = await full();
+    const requests = requestsOf(api);
     const first = api.post('/v1/updates', many(here));
-    await setTimeout(200);
+    await until('the first has the room, and is read', () => requests[0]?.readableEnded === true);
     const event = {
       specversion: '1.0',
       id: '1',
@@ -120,10 +132,11 @@ test('clients that are slow to send a body, or leave, take no room from others',
   const api = await startApi(here, { bufferLimit: 1_000 });
   const [slow, leaving] = [connectionTo(api), connectionTo(api)];
   const text = postText('/v1/updates', many(here), KEEP);
+  const requests = requestsOf(api);
   for (const { socket } of [slow, leaving]) {
     socket.write(text.slice(0, 5_000));
   }
-  await setTimeout(100);
+  await until('one has the room, and the other is in line', () => requests.length === 2 && requests.some(isIn));
   leaving.socket.destroy();
   expect((await api.post('/v1/updates', many(here))).status).toBe(202);
   slow.socket.write(text.slice(5_000));
@@ -187,10 +200,11 @@ test('what was refused, or was not sent, is not counted by the rate of updates',
   const { post } = callerWith(api, `Bearer ${secret}`);
   const leaving = connectionTo(api);
   const headers = [...KEEP, `Authorization: Bearer ${secret}`];
+  const requests = requestsOf(api);
   leaving.socket.write(postText('/v1/updates', many(here), headers).slice(0, 1_000));
-  await setTimeout(200);
+  await until('it is let in', () => isIn(requests[0]));
   leaving.socket.destroy();
-  await setTimeout(200);
+  await until('it has left', () => requests[0]?.destroyed === true);
   expect((await post('/v1/updates', 'no updates')).status).toBe(422);
   expect((await post('/v1/updates', many(here, 9))).status).toBe(202);
 });

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import type { Metrics } from '../../src/index.js';
 import { foreignWorker, openQueue } from '../support/queues.js';
+import { wholeScrape } from '../support/scrape.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -17,7 +18,7 @@ function metricsOf({ redis, namespace, prefix, logger }: Place): Metrics {
 /** A gauge that stands once, or once for a queue; undefined when it is left out. */
 async function gauge(metrics: Metrics, name: string, queue?: string): Promise<number | undefined> {
   const labels = queue === undefined ? '(?:\\{[^}]*\\})?' : `\\{queue="${queue}"\\}`;
-  const value = new RegExp(`^tally_${name}${labels} (\\S+)$`, 'm').exec(await metrics.text())?.[1];
+  const value = new RegExp(`^tally_${name}${labels} (\\S+)$`, 'm').exec(await wholeScrape(metrics))?.[1];
   return value === undefined ? undefined : Number(value);
 }
 

@@ -6,7 +6,7 @@ import type { Outcome, Submission } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
 import { afterApplying } from '../support/after-applying.js';
-import { ended, openQueue } from '../support/queues.js';
+import { ended, jobOf, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 
@@ -117,7 +117,7 @@ test.each([
   const keys = Array.from({ length: 100 }, (_, index) => (index === 50 ? 'basket:typo' : `stock:${index}`));
 
   const submissions = await producer.submit(keys.map((key) => increment({ key })));
-  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome({ timeoutMs: 5_000 })));
+  const outcomes = await Promise.all(submissions.map((submission) => submission.outcome()));
 
   expect(outcomes.filter(({ status }) => status === 'applied')).toHaveLength(99);
   expect(outcomes[50]).toMatchObject({
@@ -125,6 +125,7 @@ test.each([
     reason: 'NOPERM',
     message: expect.stringContaining('basket:typo') as string,
   });
+  expect(await jobOf(openQueue(here), submissions[50]!.id)).toMatchObject({ attemptsMade: 1 });
   expect(await here.client.exists('basket:typo')).toBe(0);
 });
 
@@ -135,11 +136,12 @@ test('within a transaction and a job of its own it says which update and which k
   const transaction = { updates: [increment({ key: 'stock:1' }), increment({ key: 'basket:1' })] };
   const submission = await here.producer().submit({ operation: 'transaction', params: transaction });
 
-  expect(await submission.outcome({ timeoutMs: 5_000 })).toMatchObject({
+  expect(await submission.outcome()).toMatchObject({
     status: 'failed',
     reason: 'NOPERM',
     message: expect.stringMatching(/^update 1 .*basket:1/) as string,
   });
+  expect(await jobOf(openQueue(here, 'transactions'), submission.jobId)).toMatchObject({ attemptsMade: 1 });
   expect(await here.client.exists('stock:1', 'basket:1')).toBe(0);
 });
 

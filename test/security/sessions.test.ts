@@ -262,13 +262,14 @@ test('it can not be told from the answer, nor from its time, whether there is a 
   const here = place();
   await addUser(here, 'olaf', 'operator');
   const { raw } = await startDashboard(here);
-  const answers = new Map<string, { body: string; ms: number }>();
-  for (const name of ['olaf', 'nobody']) {
-    const begun = performance.now();
+  const attempt = async (name: string) => {
+    const before = process.cpuUsage(); // of all threads: on a busy machine the clock tells of others
     const { body } = await raw(signInRequest(name, 'not the password'));
-    answers.set(name, { body, ms: performance.now() - begun });
-  }
-  const [known, unknown] = [answers.get('olaf')!, answers.get('nobody')!];
+    const { user, system } = process.cpuUsage(before);
+    return { body, ms: (user + system) / 1_000 };
+  };
+  await attempt('the first, for whom all is loaded');
+  const [known, unknown] = [await attempt('olaf'), await attempt('nobody')];
   expect(unknown.body).toBe(known.body);
   expect(unknown.ms).toBeGreaterThan(known.ms / 4);
 });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { ApiServer, createApi } from '../../src/api/api.js';
 import type { Api, ApiOptions } from '../../src/api/api.js';
 import type { SlowClientLimits } from '../../src/web/http-server.js';
+import { SUBMIT_TIMEOUT_MS } from './tally.js';
 import type { Place } from './tally.js';
 
 /** One update as the API answers it. */
@@ -48,13 +49,14 @@ export interface RunningApi {
   ) => Promise<Answered<Body>>;
 }
 
-/** An API that serves the test's place, closed at its end. */
+/** An API that serves the test's place, closed at its end. With the shared Redis, which is up all the time, it bears a busy machine. */
 export async function startApi(
   { redis, namespace, prefix, logger }: Place,
   options: Partial<ApiOptions> = {},
   limits: SlowClientLimits = {},
 ): Promise<RunningApi> {
-  const api = createApi({ redis, namespace, prefix, logger, ...options });
+  const patience = redis === inject('redisUrl') && { submitTimeoutMs: SUBMIT_TIMEOUT_MS };
+  const api = createApi({ redis, namespace, prefix, logger, ...patience, ...options });
   const server = new ApiServer(api.app, limits).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(async () => {

@@ -20,7 +20,7 @@ import { skipUnlessOneServer } from './skip-unless-one-server.js';
 const CLIENT_TIMEOUT_MS = 20_000;
 
 /** Of a Redis that is up all the time: when it does not answer, the machine is busy. */
-const SUBMIT_TIMEOUT_MS = 60_000;
+export const SUBMIT_TIMEOUT_MS = 60_000;
 
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {

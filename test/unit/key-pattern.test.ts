@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { matchesPattern } from '../../src/lib/pattern.js';
+import { startStopwatch } from '../support/stopwatch.js';
 
 test.each([
   ['*', '', true],
@@ -44,7 +45,7 @@ test('a pattern means the same as its regular expression, anchored', () => {
 });
 
 test('a pattern of many stars is quick', () => {
-  const startedAt = performance.now();
+  const elapsedMs = startStopwatch();
   expect(matchesPattern('*a'.repeat(250) + '*b', 'a'.repeat(512))).toBe(false);
-  expect(performance.now() - startedAt).toBeLessThan(50);
+  expect(elapsedMs()).toBeLessThan(50);
 });
