@@ -30,6 +30,8 @@ export interface LookUp {
   readonly sentAtMs: number | undefined;
   /** What is recorded under their keys, by the index of the update. */
   readonly recorded: ReadonlyMap<number, Recorded>;
+  /** Why some could not be looked up, by the index of the update: not all of them. */
+  readonly failures: ReadonlyMap<number, Error>;
 }
 
 /** Where the receipt of an update's key is, and what it is compared with. */
@@ -83,20 +85,46 @@ export class KeyLookUp {
     this.#read = store.layouts.receipts.scriptsMayRead ? readByScript(store.redis) : readByPipeline(store.redis);
   }
 
-  /** @throws NotReplicatedError when something is recorded, and too few replicas confirm it */
+  /**
+   * @throws the first failure when there is one in each slot, such as NotReplicatedError when something is recorded, and too few
+   * replicas confirm it
+   */
   async look<Item extends Keyed>(updates: readonly Item[], operationOf: (update: Item) => Operation): Promise<LookUp> {
     const groups = this.#group(updates, operationOf);
-    const readings = await Promise.all(groups.map((group) => this.#gather(group)));
-    const recorded = groups.flatMap(({ receipts }, place) => recordedOf(receipts, readings[place]?.texts ?? []));
+    const readings = await Promise.allSettled(groups.map((group) => this.#gather(group)));
+    const recorded: [index: number, recorded: Recorded][] = [];
+    const failures: [index: number, failure: Error][] = [];
+    const timesMs: number[] = [];
+    for (const [place, { receipts }] of groups.entries()) {
+      const reading = readings[place];
+      if (reading?.status === 'fulfilled') {
+        recorded.push(...recordedOf(receipts, reading.value.texts));
+        timesMs.push(reading.value.atMs);
+      } else {
+        failures.push(...receipts.map(({ index }) => [index, reading?.reason as Error] as [number, Error]));
+      }
+    }
+    const [[, failure] = []] = failures;
+    if (failure !== undefined && timesMs.length === 0) {
+      throw failure;
+    }
     return {
-      sentAtMs: groups.length === 0 ? undefined : Math.min(...readings.map(({ atMs }) => atMs)),
+      sentAtMs: groups.length === 0 ? undefined : Math.min(...timesMs),
       recorded: new Map(recorded),
+      failures: new Map(failures),
     };
   }
 
-  /** The indexes of the updates whose idempotency keys are recorded for other updates. */
+  /**
+   * The indexes of the updates whose idempotency keys are recorded for other updates.
+   *
+   * @throws the first failure to look one of them up
+   */
   async findConflicts(updates: readonly CheckedUpdate[]): Promise<number[]> {
-    const { recorded } = await this.look(updates, ({ operation }) => operation);
+    const { recorded, failures } = await this.look(updates, ({ operation }) => operation);
+    for (const failure of failures.values()) {
+      throw failure;
+    }
     return [...recorded].flatMap(([index, { outcome }]) => (outcome === CONFLICT ? [index] : []));
   }
 

@@ -137,7 +137,10 @@ export class Sender {
   ): Promise<Submission[]> {
     const { store, keyLookUp, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
     const { layouts } = store;
-    const { recorded, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
+    const { recorded, failures, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
+    if (failures.size > 0) {
+      return this.#enqueueAllBut(refuseUnknown(updates, failures, store.redis), operation, updates, options, terms);
+    }
     const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
     if (fresh.length > 0) {
@@ -146,10 +149,7 @@ export class Sender {
     const late = fresh.filter(({ sendBeforeMs = Infinity }) => sentAtMs > sendBeforeMs);
     if (late.length > 0) {
       refuseLate(late);
-      const others = updates.filter((update) => !late.includes(update));
-      const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, options, terms);
-      // The callers of those that are late know: what stands in their places is given to nobody.
-      return updates.map((update) => (late.includes(update) ? undefined : sent.shift()) as unknown as Submission);
+      return await this.#enqueueAllBut(late, operation, updates, options, terms);
     }
     const jobs = chunks(fresh, maxBatch).map((ofJob) => {
       const [{ slot }] = ofJob;
@@ -188,6 +188,19 @@ export class Sender {
       updateCounters?.completed(operation.name, outcome, 1);
     }
     return submissions;
+  }
+
+  /** The callers of those that are refused know: what stands in their places is given to nobody. */
+  async #enqueueAllBut(
+    refused: readonly PendingUpdate[],
+    operation: Operation,
+    updates: readonly PendingUpdate[],
+    options: JobsOptions,
+    terms: KeyTerms | undefined,
+  ): Promise<Submission[]> {
+    const others = updates.filter((update) => !refused.includes(update));
+    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, options, terms);
+    return updates.map((update) => (refused.includes(update) ? undefined : sent.shift()) as unknown as Submission);
   }
 
   /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
@@ -257,6 +270,19 @@ function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] 
     { length: Math.ceil(items.length / length) },
     (_, place) => items.slice(place * length, (place + 1) * length) as unknown as NonEmpty<Item>,
   );
+}
+
+/** Tells the callers of those that could not be looked up. Nothing was sent of them. */
+function refuseUnknown(
+  updates: readonly PendingUpdate[],
+  failures: ReadonlyMap<number, Error>,
+  redis: Connection,
+): PendingUpdate[] {
+  const refused = updates.filter((_, index) => failures.has(index));
+  for (const [index, failure] of failures) {
+    updates[index]?.reject(unavailable(failure, redis, true));
+  }
+  return refused;
 }
 
 function refuseLate(late: readonly PendingUpdate[]): void {

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Producer } from '../../src/index.js';
+import type { Producer, Submission } from '../../src/index.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -69,3 +69,32 @@ test('a keyed update whose slot stays half moved is refused in the words of Redi
     message: expect.stringMatching(/ASK \d+/) as string,
   });
 });
+
+test(
+  'beside one whose slot stays half moved, keyed updates of other slots are taken, and so is what gathers behind them',
+  { timeout: 120_000 },
+  async () => {
+    const { here, slot, key, from, to } = await aboutToMove();
+    const others = keysOnFirst(here, 5).filter((other) => other !== key);
+    const producer = here.producer({ partitions: 1, submitTimeoutMs: 4_000 });
+    await submit(producer, key, 'first');
+    await begin(slot, from, to);
+    onTestFinished(async () => {
+      await Promise.all([from, to].map((node) => node.run('CLUSTER', 'SETSLOT', slot, 'STABLE')));
+    });
+
+    const together = Promise.allSettled([key, ...others].map((each) => submit(producer, each, 'second')));
+    const behind = new Promise(setImmediate)
+      .then(() => new Promise(setImmediate))
+      .then(() => producer.counters.increment({ key: others[0]! }));
+    const [refused, ...taken] = await together;
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'REDIS_REFUSED', accepted: 'none' } });
+    expect(taken).toMatchObject(others.map(() => ({ status: 'fulfilled', value: { isRepeat: false } })));
+    expect(await behind).toMatchObject({ isRepeat: false });
+    await here.worker(TIMING);
+    const outcomes = taken.map((each) =>
+      (each as PromiseFulfilledResult<Submission>).value.outcome({ timeoutMs: 60_000 }),
+    );
+    expect(await Promise.all(outcomes)).toMatchObject(others.map(() => ({ status: 'applied' })));
+  },
+);
