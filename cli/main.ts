@@ -8,20 +8,19 @@ import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
 import type { DoctorFlags } from './doctor.js';
 import { withFailuresCommands } from './failures-command.js';
-import type { GetFlags } from './get.js';
 import type { ImportFlags } from './import.js';
 import { withInventoryCommands } from './inventory-command.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
 import { withOperations } from './operations.js';
 import type { WaitFlags } from './print-submission.js';
 import type { QueuesFlags } from './queues.js';
+import { addReadingCommands } from './reading-commands.js';
 import { READMIT_HELP } from './readmit-help.js';
 import type { ReadmitFlags } from './readmit.js';
 import type { OutcomesFlags } from './outcomes.js';
 import { addRelayCommand } from './relay-command.js';
 import type { ListSchedulesFlags, PutScheduleFlags } from './schedules.js';
 import type { SubmitFlags } from './submit.js';
-import type { TopFlags } from './top.js';
 import type { AddUserFlags, ListUsersFlags } from './users.js';
 import { addWebhookCommands } from './webhook-commands.js';
 
@@ -92,27 +91,7 @@ program
   .option('--json', 'print JSON')
   .action(async (id: string, flags: WaitFlags) => (await import('./revert.js')).revert(id, flags));
 
-program
-  .command('get')
-  .description('print the value of a key, or of several')
-  .argument('<key...>')
-  .option('--field <field>', 'of a hash')
-  .option('--member <member>', 'of a sorted set')
-  .option('--json', 'print JSON')
-  .action(async (keys: string[], flags: GetFlags) => (await import('./get.js')).get(keys, flags));
-
-program
-  .command('top')
-  .description('print the first members of a sorted set, with rank and score; or where one member stands')
-  .argument('<key>')
-  .option('--limit <members>', 'how many to print, 1 to 1000 (default: 10)')
-  .option('--offset <members>', 'how many to leave out before the first')
-  .option('--order <order>', 'who is first: desc, who has most, or asc, who has least (default: desc)')
-  .option('--ranking <ranking>', 'equal scores share a rank, or with ordinal all are numbered through')
-  .option('--member <member>', 'print where this one stands')
-  .option('--around <members>', 'how many to print on each side of the member')
-  .option('--json', 'print JSON')
-  .action(async (key: string, flags: TopFlags) => (await import('./top.js')).top(key, flags));
+addReadingCommands(program);
 
 program
   .command('outcomes')

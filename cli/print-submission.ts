@@ -1,4 +1,4 @@
-import type { Outcome, Submission } from '../src/index.js';
+import type { FoundUpdate, Outcome, Submission } from '../src/index.js';
 import { ConfigurationError } from '../src/errors.js';
 
 /** The flags of commands that send an update. */
@@ -10,17 +10,34 @@ export interface WaitFlags {
 
 /** Prints what was sent, or with `--wait` what became of it, and sets the exit code. */
 export async function printSubmission(submission: Submission, flags: WaitFlags, timeoutMs: number): Promise<void> {
+  const { id, jobId } = submission;
   const outcome = flags.wait ? await submission.outcome({ timeoutMs }) : undefined;
-  print(submission, outcome, flags.json === true);
-  process.exitCode = exitCodeOf(outcome);
+  printOutcome({ id, jobId }, outcome, flags.json === true);
+}
+
+/** What JSON shows of an update beside its outcome. */
+export type ShownUpdate = Pick<FoundUpdate, 'id'> & Partial<Pick<FoundUpdate, 'operation' | 'attempts' | 'jobId'>>;
+
+/** An outcome of which only the status may be known. */
+export type ShownOutcome = Outcome | Pick<Outcome, 'status'>;
+
+/**
+ * Prints what became of an update, and sets the exit code.
+ *
+ * @param outcome undefined while it waits or runs
+ */
+export function printOutcome(update: ShownUpdate, outcome: ShownOutcome | undefined, asJson: boolean): void {
+  const answer = outcome ?? { status: 'accepted' };
+  console.log(asJson ? JSON.stringify({ ...update, ...answer }) : lineOf(update.id, answer));
+  process.exitCode = exitCodeOf(outcome?.status);
 }
 
 /** The outcome was not `applied`; it can't be told whether it was. */
 const EXIT_FAILED = 1;
 const EXIT_UNKNOWN = 4;
 
-function exitCodeOf(outcome: Outcome | undefined): number {
-  switch (outcome?.status) {
+function exitCodeOf(status: Outcome['status'] | undefined): number {
+  switch (status) {
     case undefined:
     case 'applied':
       return 0;
@@ -43,25 +60,12 @@ export function parseTimeout(text: string): number {
   return timeoutMs;
 }
 
-function print({ id, jobId }: Submission, outcome: Outcome | undefined, asJson: boolean): void {
-  const answer = outcome ?? { status: 'accepted' as const };
-  if (asJson) {
-    console.log(JSON.stringify({ id, jobId, ...answer }));
-    return;
-  }
+function lineOf(id: string, answer: ShownOutcome | { readonly status: 'accepted' }): string {
   const duplicate = 'duplicate' in answer ? ' (sent before)' : '';
-  switch (answer.status) {
-    case 'accepted':
-      console.log(`accepted ${id}`);
-      break;
-    case 'applied':
-      console.log(`applied ${JSON.stringify(answer.result)}${duplicate}`);
-      break;
-    case 'rejected':
-    case 'conflict':
-    case 'cancelled':
-    case 'failed':
-    case 'unknown':
-      console.log(`${answer.status} ${answer.reason}: ${answer.message}${duplicate}`);
+  if ('result' in answer) {
+    return `${answer.status} ${JSON.stringify(answer.result)}${duplicate}`;
   }
+  return 'reason' in answer
+    ? `${answer.status} ${answer.reason}: ${answer.message}${duplicate}`
+    : `${answer.status} ${id}`;
 }

@@ -6,13 +6,15 @@ export interface ReservationsFlags {
   readonly member?: string;
   readonly limit?: string;
   readonly offset?: string;
+  /** Those of the user's own, which every command takes. */
+  readonly operations?: string;
   readonly json?: true;
 }
 
 /** `tally inventory reservations`: prints the open reservations of a stock, those that end first in front. */
 export async function printReservations(
   key: string,
-  { json, limit, offset, ...cell }: ReservationsFlags,
+  { json, operations: _, limit, offset, ...cell }: ReservationsFlags,
 ): Promise<void> {
   const page = {
     ...(limit !== undefined && { limit: numberIn(limit) }),

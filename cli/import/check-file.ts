@@ -47,9 +47,7 @@ export async function checkFile(
   const registry = createRegistry(operations);
   const operation = registry.find(flags.operation);
   if (operation === undefined) {
-    const suggestion = registry.suggest(flags.operation);
-    const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-    throw new ConfigurationError(`unknown operation "${flags.operation}"${hint}`);
+    throw new ConfigurationError(registry.unknown(flags.operation));
   }
   const { properties = {} } = paramsSchema(operation) as { properties?: Record<string, ParamSchema> };
   const reader = new RowReader((flags.param ?? []).map(parseTemplate), properties);

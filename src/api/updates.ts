@@ -181,9 +181,6 @@ function findByKey({ producer, registry, keys }: UpdatesDeps): Endpoint {
         if (!mayUseOperation(access, operation)) {
           throw problemAt('FORBIDDEN', 'operation', `${operation} is not an operation that this API key allows`);
         }
-        if (registry.find(operation) === undefined) {
-          throw problemAt('UNKNOWN_OPERATION', 'operation', `unknown operation "${operation}"`);
-        }
         const owner = access?.owner;
         const recorded = await producer.findByKey({
           ...question,

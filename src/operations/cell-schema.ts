@@ -39,6 +39,16 @@ export function wholeNumber({ min = -MAX_INTEGER, max = MAX_INTEGER }: { min?: n
   return max < limit ? atLeast.max(max, { error }) : atLeast;
 }
 
+/** A list of `min` to `max` of something. @param what it is called in errors */
+export function listOf<Item extends z.ZodType>(
+  item: Item,
+  what: string,
+  { min = 1, max }: { min?: number; max: number },
+) {
+  const error = `must be a list of ${min} to ${max} ${what}`;
+  return z.array(item, { error }).min(min, { error }).max(max, { error });
+}
+
 /** Seconds until a key that the update creates expires: 1 to ten years. */
 export function ttlSeconds() {
   return wholeNumber({ min: 1, max: MAX_TTL_SECONDS });
@@ -63,6 +73,8 @@ export function changed([found]: readonly number[], cell: Cell & { readonly expe
     found: found ?? null,
   };
 }
+
+const NO_OBJECT = 'must be an object with key, and what else belongs to it';
 
 const cellShape = {
   /** The key in Redis, exactly as it is written: 1 to 512 bytes. */
@@ -90,7 +102,10 @@ export function cellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
 /** The same where `ttlSeconds` is the life of something else than the cell. */
 export function heldCellObject<Shape extends z.core.$ZodShape>(shape: Shape) {
   return z
-    .strictObject({ ...cellShape, ...shape })
+    .strictObject(
+      { ...cellShape, ...shape },
+      { error: (issue) => (issue.code === 'invalid_type' ? NO_OBJECT : undefined) },
+    )
     .refine(isOneKind, { path: ['member'], error: 'give field (a hash) or member (a sorted set), not both' });
 }
 
@@ -111,22 +126,18 @@ function hasLife(value: object): boolean {
 
 /** 1 to 100 cells with their amounts, each cell once. */
 export function distinctCells<Item extends z.ZodType<Cell>>(item: Item) {
-  return z
-    .array(item)
-    .min(1)
-    .max(100)
-    .superRefine((cells, context) => {
-      const seen = new Map<string, number>();
-      for (const [index, cell] of cells.entries()) {
-        const first = seen.get(cellId(cell));
-        if (first !== undefined) {
-          context.addIssue({
-            code: 'custom',
-            path: [index, 'key'],
-            message: `is the same as entry ${first}: add their amounts up and give it once`,
-          });
-        }
-        seen.set(cellId(cell), index);
+  return listOf(item, 'cells', { max: 100 }).superRefine((cells, context) => {
+    const seen = new Map<string, number>();
+    for (const [index, cell] of cells.entries()) {
+      const first = seen.get(cellId(cell));
+      if (first !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'key'],
+          message: `is the same as entry ${first}: add their amounts up and give it once`,
+        });
       }
-    });
+      seen.set(cellId(cell), index);
+    }
+  });
 }

@@ -66,8 +66,8 @@ export interface Registry {
   isBuiltIn(operation: Operation): boolean;
   /** The queues of all operations, each once. */
   readonly queues: readonly string[];
-  /** The known name nearest to a mistyped one. */
-  suggest(name: string): string | undefined;
+  /** The words for a name that is not known, with the nearest one that is. */
+  unknown(name: string): string;
 }
 
 /** @throws TypeError when two operations have one name, other than a built-in one {@link withHistory} and itself */
@@ -87,6 +87,9 @@ export function createRegistry(custom: readonly Operation[] = []): Registry {
     find: (name) => byName.get(name),
     isBuiltIn: ({ params }) => builtInSchemas.has(params),
     queues: [...new Set(operations.map((operation) => operation.queue))],
-    suggest: (name) => nearest(name, [...byName.keys()]),
+    unknown: (name) => {
+      const suggestion = nearest(name, [...byName.keys()]);
+      return `unknown operation "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`;
+    },
   };
 }

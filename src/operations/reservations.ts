@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cellName, describeCell, HoldCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
-import { heldCellObject, name, wholeNumber } from './cell-schema.js';
+import { heldCellObject, listOf, name, wholeNumber } from './cell-schema.js';
 import { defineOperation } from './operation.js';
 import type { Step } from './operation.js';
 import { TRANSACTION } from './transaction.js';
@@ -157,11 +157,10 @@ export const inventoryExpire = defineOperation({
   queue: 'inventory',
   description: 'Gives back what those of these reservations hold that are over; workers send it by themselves.',
   params: heldCellObject({
-    reservations: z
-      .array(reservation)
-      .min(1)
-      .max(MAX_EXPIRED_AT_ONCE)
-      .refine((names) => new Set(names).size === names.length, 'must name each reservation once'),
+    reservations: listOf(reservation, 'reservations', { max: MAX_EXPIRED_AT_ONCE }).refine(
+      (names) => new Set(names).size === names.length,
+      'must name each reservation once',
+    ),
   }),
   cells: (params) => {
     const stock = cellName(params);

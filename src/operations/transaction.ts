@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
+import { listOf } from './cell-schema.js';
 import type { Placement, SentAt } from './bucket-params.js';
 import type { Operation, Step } from './operation.js';
 
@@ -32,7 +33,7 @@ export function transactionOf(
 ): Operation<typeof TRANSACTION, TransactionParams, TransactionResult, TransactionInput> {
   const stepsOf = ({ updates }: TransactionParams): Step[][] =>
     updates.map(({ operation, params }) => [...(find(operation)?.steps(params) ?? [])]);
-  const params = z.strictObject({ updates: z.array(innerUpdate(find)).min(2).max(MAX_IN_TRANSACTION) });
+  const params = z.strictObject({ updates: listOf(innerUpdate(find), 'updates', { min: 2, max: MAX_IN_TRANSACTION }) });
   return {
     name: TRANSACTION,
     codes: [],
@@ -80,7 +81,15 @@ function placeAll(
 
 function innerUpdate(find: (name: string) => Operation | undefined) {
   return z
-    .strictObject({ operation: z.string(), params: z.unknown() })
+    .strictObject(
+      {
+        operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
+        params: z.unknown().optional(),
+      },
+      {
+        error: (issue) => (issue.code === 'invalid_type' ? 'an update is an object { operation, params }' : undefined),
+      },
+    )
     .transform(({ operation: name, params }, context) => {
       const operation = find(name);
       if (operation === undefined) {

@@ -206,9 +206,7 @@ function findOperation(name: string, { registry }: CheckContext): Operation | Is
   if (operation !== undefined) {
     return operation;
   }
-  const suggestion = registry.suggest(name);
-  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-  return { issues: [{ path: 'operation', code: 'UNKNOWN_OPERATION', message: `unknown operation "${name}"${hint}` }] };
+  return { issues: [{ path: 'operation', code: 'UNKNOWN_OPERATION', message: registry.unknown(name) }] };
 }
 
 function tryParams(

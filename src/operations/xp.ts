@@ -1,19 +1,14 @@
-import { z } from 'zod';
-import { cellObject, wholeNumber } from './cell-schema.js';
+import { cellObject, listOf, wholeNumber } from './cell-schema.js';
 import { luaSource } from '../redis/lua-source.js';
 import { bucketShape, inBucket, sameCell, TOO_LATE } from './bucket-params.js';
 import { defineOperation } from './operation.js';
 
-const levels = z
-  .array(wholeNumber())
-  .min(1)
-  .max(1000)
-  .refine(
-    (thresholds) => thresholds.every((threshold, index) => index === 0 || threshold > (thresholds[index - 1] ?? 0)),
-    {
-      error: 'must ascend, each threshold once',
-    },
-  );
+const levels = listOf(wholeNumber(), 'thresholds', { max: 1_000 }).refine(
+  (thresholds) => thresholds.every((threshold, index) => index === 0 || threshold > (thresholds[index - 1] ?? 0)),
+  {
+    error: 'must ascend, each threshold once',
+  },
+);
 
 const lua = luaSource('plans/xp');
 

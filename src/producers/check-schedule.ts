@@ -40,12 +40,13 @@ const LEAST_MS = 1_000;
 const MOST_MS = 365 * DAY_MS;
 
 const everyError = `must be a whole number of ms from ${LEAST_MS} to ${MOST_MS}, which are 365 days`;
+const cronError = 'must be a cron expression of 200 characters at most, e.g. "0 0 * * *"';
 const idError = 'must be 1 to 100 letters, digits, ".", "_" and "-", the first a letter or digit';
 
 const scheduleIdSchema = z.string({ error: idError }).regex(/^[A-Za-z0-9][\w.-]{0,99}$/, idError);
 
 export const recurrenceShape = {
-  cron: z.string({ error: 'must be a cron expression, e.g. "0 0 * * *"' }).min(1).max(200).optional(),
+  cron: z.string({ error: cronError }).min(1, cronError).max(200, cronError).optional(),
   timeZone: z
     .string({ error: 'must be the name of a time zone, e.g. "Europe/Berlin"' })
     .refine(isTimeZone, 'is not a time zone that is known here, as "Europe/Berlin" is')

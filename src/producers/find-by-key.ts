@@ -7,6 +7,7 @@ import { cellObject } from '../operations/cell-schema.js';
 import { kindOf } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import { heldOwnerSchema, idempotencyKeySchema } from '../operations/idempotency-key.js';
+import type { Registry } from '../operations/registry.js';
 import type { FoundUpdate } from './find-update.js';
 import type { KeyLookUp } from './idempotency.js';
 
@@ -21,7 +22,7 @@ export interface KeyQuestion {
 }
 
 export const keyQuestionSchema = z.strictObject({
-  operation: z.string(),
+  operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
   idempotencyKey: idempotencyKeySchema,
   idempotencyOwner: heldOwnerSchema.optional(), // those of reverts may be asked for
   key: cellObject({}).shape.key.optional(),
@@ -40,6 +41,7 @@ export interface RecordedUpdate {
 interface Search {
   readonly keyLookUp: KeyLookUp;
   readonly find: (id: string) => Promise<FoundUpdate | undefined>;
+  readonly registry: Registry;
   /** Whose the key is unless the question says so. */
   readonly idempotencyOwner: string;
 }
@@ -50,10 +52,10 @@ interface Search {
  *
  * @returns undefined when nothing is recorded under the key
  * @throws ConfigurationError for a question that is not valid
- * @throws ValidationError in a Cluster, without the key of a cell
+ * @throws ValidationError for an operation that is not known; in a Cluster, without the key of a cell
  */
 export async function findByKey(
-  { keyLookUp, find, idempotencyOwner }: Search,
+  { keyLookUp, find, registry, idempotencyOwner }: Search,
   question: KeyQuestion,
 ): Promise<RecordedUpdate | undefined> {
   const {
@@ -62,6 +64,9 @@ export async function findByKey(
     idempotencyOwner: owner = idempotencyOwner,
     key = '',
   } = checkOptions('findByKey', keyQuestionSchema, question);
+  if (registry.find(operation) === undefined) {
+    throw new ValidationError([{ path: 'operation', code: 'UNKNOWN_OPERATION', message: registry.unknown(operation) }]);
+  }
   const text = await keyLookUp.textUnder({ owner, operation, key: idempotencyKey }, key);
   if (text === undefined) {
     const message =

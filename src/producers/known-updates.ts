@@ -46,8 +46,8 @@ export class KnownUpdates {
 
   async findByKey(question: KeyQuestion): Promise<RecordedUpdate | undefined> {
     const { store, context, keyLookUp, timeoutMs } = this.deps;
-    const { idempotencyOwner = '' } = context;
-    const search = { keyLookUp, find: (id: string) => this.find(id), idempotencyOwner };
+    const { idempotencyOwner = '', registry } = context;
+    const search = { keyLookUp, find: (id: string) => this.find(id), registry, idempotencyOwner };
     return await askRedis(store.redis, timeoutMs, findByKey(search, question));
   }
 

@@ -183,7 +183,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    *
    * @returns undefined when nothing is recorded: the key was not used, its update waits, or failed, or it is forgotten
    * @throws ConfigurationError for a question that is not valid
-   * @throws ValidationError in a Cluster, without `key`
+   * @throws ValidationError for an operation that is not known; in a Cluster, without `key`
    * @throws QueueUnavailableError when Redis does not answer in time
    */
   findByKey(question: KeyQuestion): Promise<RecordedUpdate | undefined> {
