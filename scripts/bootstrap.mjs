@@ -29,7 +29,10 @@ const COMPILERS = ['cc', 'gcc', 'clang'];
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 /** Programs that some tests start, by where Debian has them. */
 const FETCHED = {
-  pretest: [{ program: 'promtool', from: 'prometheus', file: 'usr/bin/promtool' }],
+  pretest: [
+    { program: 'promtool', from: 'prometheus', file: 'usr/bin/promtool' },
+    { program: 'nginx', from: 'nginx', file: 'usr/sbin/nginx' },
+  ],
   'pretest:long': [{ program: 'nats-server', from: 'nats-server', file: 'usr/sbin/nats-server' }],
 };
 const BUILD_INPUTS = [
