@@ -11,6 +11,9 @@ const IN_WORDS = '`by` up to 1,000,000, 100,000 keys';
 /** Updates that Tally puts into a job by itself, and those who batch by hand as well. */
 const BATCH = 256;
 
+/** What a worker does beside the changes. */
+type Beside = Pick<Extract<WorkerRole, { role: 'tally-worker' }>, 'outcomes' | 'histories'>;
+
 const PLAIN = 'BullMQ: addBulk, a worker at concurrency 100, EVALSHA in its processor';
 const BY_HAND = `BullMQ, ${BATCH} increments put into a job by hand, one script`;
 const CALLERS = 'Tally: 1,000 callers of submit';
@@ -29,7 +32,7 @@ function tally(
     maxBatch = BATCH,
     keyedShare = 0,
     ...ofWorker
-  }: { maxBatch?: number; keyedShare?: number; concurrency?: number; outcomes?: true } = {},
+  }: { maxBatch?: number; keyedShare?: number; concurrency?: number } & Beside = {},
 ): Pick<Contender, 'load' | 'producers' | 'worker'> {
   return {
     load,
@@ -100,24 +103,26 @@ export const contenders: readonly (Contender | Program)[] = [
   },
 ];
 
-const TELLING = 'and outcomes are told';
+/** The same with something beside the changes, to compare with those: for processor time only. */
+function withBeside(suffix: string, words: string, beside: Beside): Contender[] {
+  return [
+    {
+      name: `tally-single-${suffix}`,
+      title: `as tally-single, ${words}`,
+      ...tally(FRIENDLY, { maxBatch: 1, concurrency: 100, ...beside }),
+    },
+    { name: `tally-batched-${suffix}`, title: `as tally-batched, ${words}`, ...tally(FRIENDLY, beside) },
+    { name: `tally-hot-key-${suffix}`, title: `as tally-hot-key, ${words}`, ...tally(HOT_KEY, beside) },
+    { name: `tally-batched-random-${suffix}`, title: `as tally-batched-random, ${words}`, ...tally(RANDOM, beside) },
+    {
+      name: `tally-mix-${suffix}`,
+      title: `as tally-mix, ${words}`,
+      ...mix({ role: 'tally-mix-producer' }, { role: 'tally-worker', ...beside }),
+    },
+  ];
+}
 
-/** The same with `outcomes: true`, to compare with those: for processor time only. */
-export const tellingContenders: readonly Contender[] = [
-  {
-    name: 'tally-single-outcomes',
-    title: `as tally-single, ${TELLING}`,
-    ...tally(FRIENDLY, { maxBatch: 1, concurrency: 100, outcomes: true }),
-  },
-  { name: 'tally-batched-outcomes', title: `as tally-batched, ${TELLING}`, ...tally(FRIENDLY, { outcomes: true }) },
-  {
-    name: 'tally-batched-random-outcomes',
-    title: `as tally-batched-random, ${TELLING}`,
-    ...tally(RANDOM, { outcomes: true }),
-  },
-  {
-    name: 'tally-mix-outcomes',
-    title: `as tally-mix, ${TELLING}`,
-    ...mix({ role: 'tally-mix-producer' }, { role: 'tally-worker', outcomes: true }),
-  },
+export const contendersWithMore: readonly Contender[] = [
+  ...withBeside('outcomes', 'and outcomes are told', { outcomes: true }),
+  ...withBeside('histories', 'and each cell has a history of 20 entries', { histories: true }),
 ];

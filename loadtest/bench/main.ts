@@ -7,7 +7,7 @@ import { measureBacklog } from './backlog.js';
 import { measureCluster, spreadWorkloads, toldWorkloads } from './cluster.js';
 import type { ClusterSize } from './cluster.js';
 import type { Contender } from './contender.js';
-import { contenders, tellingContenders } from './contenders.js';
+import { contenders, contendersWithMore } from './contenders.js';
 import { measureCpu } from './cpu.js';
 import { measureImport } from './everyday/import.js';
 import { measurePairs } from './everyday/pairs.js';
@@ -56,7 +56,7 @@ interface Run extends ReturnType<typeof progress> {
 const REDIS_SETTINGS = ['--auto-aof-rewrite-percentage', '0'];
 
 const ofNode = contenders.filter((it): it is Contender => 'load' in it);
-const measuredAlone = [...ofNode, ...tellingContenders];
+const measuredAlone = [...ofNode, ...contendersWithMore];
 /** Of which the whole run tells the processor time. */
 const COMPARED = ['tally-batched', 'plain-bullmq-batched', 'plain-bullmq'];
 

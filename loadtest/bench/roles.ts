@@ -27,6 +27,8 @@ export type WorkerRole =
       readonly concurrency?: number;
       /** Left out: it does not tell outcomes. */
       readonly outcomes?: true;
+      /** Whether it keeps a history of every cell. @defaultValue of none */
+      readonly histories?: true;
     };
 
 interface Sized {

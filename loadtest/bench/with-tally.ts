@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { createProducer, createWorker } from '../../src/index.js';
-import type { Producer } from '../../src/index.js';
+import type { Operation, Producer } from '../../src/index.js';
+import { createRegistry } from '../../src/operations/registry.js';
 import { Completed } from './completed.js';
 import type { Reach } from './completed.js';
 import { drawIncrements, drawMix } from './draw.js';
@@ -9,6 +10,8 @@ import type { Limit } from './workload.js';
 import type { RoleTask, RunningRole } from './roles.js';
 
 const CALLERS = 1_000;
+/** Entries of a history: few enough that those of 10,000 keys are full for most of a run, and the oldest give way. */
+const HISTORY = 20;
 const logger = pino({ level: 'error' }, pino.destination(2));
 
 /** Increments, a part of them with idempotency keys. */
@@ -69,12 +72,14 @@ export async function runTallyWorker({
   queues,
   concurrency,
   outcomes,
+  histories,
 }: Extract<RoleTask, { role: 'tally-worker' }>): Promise<RunningRole<Reach>> {
   const worker = createWorker({
     redis: redisUrl,
     ...(queues !== undefined && { queues }),
     ...(concurrency !== undefined && { concurrency }),
     outcomes,
+    ...(histories === true && { operations: withHistories() }),
     logger,
   });
   const completed = new Completed();
@@ -83,4 +88,9 @@ export async function runTallyWorker({
   });
   await worker.ready();
   return { work: ({ reach }) => completed.reach(reach), close: () => worker.close() };
+}
+
+/** All operations that change cells. */
+function withHistories(): Operation[] {
+  return createRegistry().operations.flatMap((operation) => operation.withHistory?.(HISTORY) ?? []);
 }

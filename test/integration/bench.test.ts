@@ -51,7 +51,8 @@ test('the benchmark runs every side, checks its total and writes its figures', a
 });
 
 test('the benchmark tells the processor time of each part, alone', async () => {
-  const { cpu } = await figuresOf('cpu', ...short(['evalsha-pipelined', 'tally-batched'], '0.02'));
+  const sides = ['evalsha-pipelined', 'tally-batched', 'tally-hot-key-outcomes', 'tally-mix-histories'];
+  const { cpu } = await figuresOf('cpu', ...short(sides, '0.02'));
   const { producer = 0, redisAdd = 0, worker = 0, redisApply = 0, total } = cpu['tally-batched'] ?? {};
   expect(Math.min(producer, redisAdd, worker, redisApply)).toBeGreaterThan(0);
   expect(total).toBeCloseTo(producer + redisAdd + worker + redisApply, 6);
