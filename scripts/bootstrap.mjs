@@ -22,7 +22,7 @@ import { fetchOtherServers } from './other-servers.mjs';
 const MINIMUM_NODE = [20, 19];
 const SERVER_PROGRAMS = ['redis-server', 'valkey-server'];
 const NEED_COMPILER = ['pretest', 'pretest:long', 'pretest:cluster', 'prefaults', 'prefaults:mutations', 'predrill'];
-const NEED_BROWSER = ['pretest:long'];
+const NEED_BROWSER = ['pretest:long', 'pretest:cluster'];
 const NEED_POSTGRES = ['pretest:long'];
 const POSTGRES_OF_DEBIAN = '/usr/lib/postgresql';
 const COMPILERS = ['cc', 'gcc', 'clang'];

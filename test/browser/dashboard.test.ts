@@ -117,7 +117,7 @@ test.each([
   await addUser(here, 'olga', 'operator');
   await here.worker({ operations });
   const producer = here.producer({ operations });
-  const key = here.key('views');
+  const key = here.key('<b>views</b>');
   for (const by of [120, 45, -30, 80, 15]) {
     const change = by > 0 ? producer.counters.increment({ key, by }) : producer.counters.decrement({ key, by: -by });
     await (await change).outcome();

@@ -6,7 +6,6 @@ import { openQueue } from '../../src/jobs/queues.js';
 import { withHistory } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { CELL_KINDS, cellOf, store } from '../lua/cells.js';
-import { startBrowser } from '../support/browser.js';
 import { addUser, startDashboard } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -16,7 +15,7 @@ const operations = (['counter.increment', 'inventory.take', 'scores.add'] as con
 /** Pages of the inspector, as their text: without tags, and each run of blanks as one. */
 async function begin(options: Parameters<typeof startDashboard>[1] = { operations }) {
   const here = place();
-  const { request, origin } = await startDashboard(here, options);
+  const { request } = await startDashboard(here, options);
   const read = async (path: string, query: object = {}) => {
     const answer = await request(`${path}?${new URLSearchParams({ ...query }).toString()}`);
     const source = await answer.text();
@@ -24,7 +23,6 @@ async function begin(options: Parameters<typeof startDashboard>[1] = { operation
   };
   return {
     here,
-    origin,
     cellPage: (cell: object) => read('/ops/keys', cell),
     findPage: (update: string, key = '', owner = '') => read('/ops/find', { update, key, owner }),
   };
@@ -324,23 +322,4 @@ test('whoever has not signed in is sent to do it, and a viewer sees the pages', 
     const cookie = await dashboard.signIn('ann');
     expect((await dashboard.raw({ path, headers: { accept: 'text/html', cookie } })).status, path).toBe(200);
   }
-});
-
-test('the chart is drawn by scripts from here, and nothing in the console speaks against it', async () => {
-  const { here, origin } = await begin();
-  await here.worker({ operations });
-  const cell = { key: here.key('<b>n</b>') };
-  for (const by of [5, 2, 9]) {
-    await (await here.producer().counters.increment({ ...cell, by })).outcome();
-  }
-  const { page, errors, outside } = await (await startBrowser()).visit();
-
-  await page.goto(`${origin}/ops/keys`);
-  await page.getByLabel('Key', { exact: true }).fill(cell.key);
-  await page.getByRole('button', { name: 'Show' }).click();
-
-  await page.waitForSelector('#chart canvas');
-  const { width, height } = (await page.locator('#chart canvas').boundingBox())!;
-  expect(Math.min(width, height)).toBeGreaterThan(200);
-  expect({ errors, outside }).toEqual({ errors: [], outside: [] });
 });
