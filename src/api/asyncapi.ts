@@ -36,7 +36,9 @@ function asyncApiOf({ operations }: Registry): JsonSchema {
     info: {
       title: 'Tally: outcomes told',
       version: '1',
-      description: 'What became of updates, as CloudEvents 1.0 in JSON. OpenAPI of the requests: `/openapi.json`.',
+      description:
+        'What became of updates, as CloudEvents 1.0 in JSON. An update that is refused (422 `IDEMPOTENCY_CONFLICT` too) or answered from its ' +
+        'idempotency key when it is sent has no event: only its sender hears of it. OpenAPI of the requests: `/openapi.json`.',
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/cloudevents+json',

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { parseCrossing } from '../subscribers/filter.js';
+import { boundedPattern, MAX_NAMES, parseCrossing } from '../subscribers/filter.js';
 import type { OutcomeFilter } from '../subscribers/filter.js';
 import { STATUSES } from '../subscribers/event.js';
 
 /** A parameter that may be given several times. */
 function several<Schema extends z.ZodType<string, string>>(schema: Schema, description: string) {
   return z
-    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(schema).min(1).max(100))
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(schema).min(1).max(MAX_NAMES))
     .optional()
     .meta({ description: `${description} Several: give it several times.` });
 }
@@ -28,7 +28,7 @@ const TIME = z.union([z.literal('beginning'), z.iso.datetime({ offset: true })],
 export const outcomesQuery = z.strictObject({
   operation: several(z.string().min(1), 'Those of this operation.'),
   status: several(z.enum(STATUSES), 'Those with this status.'),
-  key: several(z.string().min(1), 'Those of keys that fit this pattern, in which `*` stands for any text.'),
+  key: several(boundedPattern, 'Those of keys that fit this pattern, in which `*` stands for any text.'),
   crosses,
   from: TIME.optional().meta({
     description: 'From when on, or `beginning` for all that is kept. Without it, and without a cursor: from now on.',

@@ -2,7 +2,7 @@ import type { Operation } from '../operations/operation.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Cell } from '../redis/cell.js';
 
-/** What an update can end as. */
+/** What an update can end as. Of conflicts those are told that come to light in a worker: one known when it is sent has no job. */
 export const STATUSES = [
   'applied',
   'rejected',

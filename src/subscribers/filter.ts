@@ -32,6 +32,17 @@ export const filterShape = {
   crosses: z.union([z.strictObject({ below: level }), z.strictObject({ above: level })]).optional(),
 };
 
+/** What a filter of others may be made of: each event is matched with all of it, for each webhook and each follower. */
+export const MAX_NAMES = 100;
+const MAX_PATTERN_LENGTH = 2_000;
+const MAX_WILDCARDS = 16;
+
+export const boundedPattern = z
+  .string()
+  .min(1)
+  .max(MAX_PATTERN_LENGTH)
+  .refine((pattern) => pattern.split('*').length <= MAX_WILDCARDS + 1, `must hold at most ${MAX_WILDCARDS} "*"`);
+
 /** `below:5` or `above:100`, as flags and queries have it; undefined for another text. */
 export function parseCrossing(text: string): Crossing | undefined {
   const [, side, digits] = /^(below|above):(-?\d{1,16})$/.exec(text) ?? [];

@@ -66,11 +66,20 @@ export class LiveFeed {
     if (at !== undefined) {
       return this.#pages[at - this.#dropped];
     }
-    if (this.#end !== '' && (cursor === this.#end || !isBehind(decodeCursor(cursor), decodeCursor(this.#end)))) {
+    if (this.#isAtEnd(cursor)) {
       await this.#arrival(signal);
       return undefined;
     }
     return this.#restOfPage(cursor) ?? (await this.#readAlone(cursor, signal));
+  }
+
+  /** Not so for one that has come further: it has read alone, or it is of what Redis has forgotten, and is told of its gap. */
+  #isAtEnd(cursor: string): boolean {
+    if (this.#end === '' || cursor === this.#end) {
+      return this.#end !== '';
+    }
+    const [own, end] = [decodeCursor(cursor), decodeCursor(this.#end)];
+    return !isBehind(own, end) && !isBehind(end, own);
   }
 
   /** Of the page that a cursor lies in, what lies behind it: where that is behind one of its events. */

@@ -109,7 +109,7 @@ export class OutcomeReader {
   /**
    * Reads on from a cursor.
    *
-   * @param jobs how many jobs at most, each of which may have some hundred events; of each stream. @defaultValue 16
+   * @param jobs how many jobs at most, fewer where they have some hundred events each; of each stream. @defaultValue 16
    * @throws TallyError `INVALID_CURSOR`; `NEWER_FORM` when a newer version of Tally has written what comes next
    */
   async read(cursor: string, jobs = JOBS_PER_PAGE): Promise<Page> {

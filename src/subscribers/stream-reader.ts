@@ -21,6 +21,9 @@ export interface StreamPage {
   readonly isLast: boolean;
 }
 
+/** Beyond so many no further job is read: a page stays in memory while it is told, one for each client that is slow. */
+const EVENTS_A_PAGE = 512;
+
 /** Reads one stream of outcomes for any number of readers. */
 export class StreamReader {
   readonly #tail: StreamTail;
@@ -64,11 +67,14 @@ export class StreamReader {
     this.#tail.close();
   }
 
-  /** Reads entries up to a gap that is not before the first of them. */
+  /** Reads entries up to a gap that is not before the first of them, or until they are enough. */
   #pageOf(entries: readonly [id: string, fields: string[]][], from: Position): StreamPage {
     const events: StreamPage['events'][number][] = [];
     let [position, gap]: [Position, Gap | undefined] = [from, undefined];
     for (const [id, fields] of entries) {
+      if (events.length >= EVENTS_A_PAGE) {
+        return { events, end: position, isLast: false, ...(gap && { gap }) };
+      }
       const entry = readTold(fields);
       if (entry === undefined) {
         position = { ...position, entryId: id, index: 0 }; // another program wrote it

@@ -22,6 +22,9 @@ export interface SubscriberOptions<Custom extends Operation = Operation>
    * Called with each event that is wanted, at least once: a subscriber that dies leaves what it did not finish to another one, so it
    * must bear to be told twice (`event.id` is the same). The event counts as told when this returns, or its promise is
    * fulfilled. What throws is tried again with a backoff, then set aside, see {@link TallySubscriber.deadLetters}.
+   *
+   * Told of each update that has a job. Not of one that was answered without a job when it was sent: a repeat under its idempotency
+   * key, which was told at its first time, and a `conflict` that was known by then. Only who sent that hears of it.
    */
   onOutcome: OnOutcome<OutcomeEventOf<BuiltInOperation | Custom>>;
   /**

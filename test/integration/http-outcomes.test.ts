@@ -115,6 +115,20 @@ test('what the stream does not hold any more is told by an event, and the status
   expect({ status: bad.status, code: bad.body.code }).toEqual({ status: 422, code: 'INVALID_CURSOR' });
 });
 
+test('a cursor of what Redis has forgotten, or of nothing at all, is told a gap, also beside others who follow', async () => {
+  const { here, url, apply } = await told();
+  const key = here.key('lamp');
+  await apply(restock(key, 1));
+  const first = await followAt(`${url}?from=beginning`);
+  await first.until('the feed is at its end', () => first.outcomes().length === 1);
+  const ahead = Buffer.from(`1 ${Date.now() + 3_600_000}-0 0 1000`).toString('base64url');
+  const follower = await followAt(url, { 'last-event-id': ahead });
+  await follower.until('it is told of its gap', () => follower.heard.length === 1);
+  expect(follower.heard).toMatchObject([{ event: 'gap', data: { type: 'tally.gap' } }]);
+  await apply(restock(key, 1));
+  await follower.until('it goes on', () => follower.outcomes().length === 1);
+});
+
 test('an API key is told of its operations and keys only: every cell has to be one of them', async () => {
   const { here, url, apply } = await told();
   const [mine, theirs] = [here.key('mine:a'), here.key('theirs:b')];

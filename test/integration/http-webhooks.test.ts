@@ -62,7 +62,9 @@ test('one owner of API keys does not take the webhooks of all', async () => {
   const [ann, alsoAnn, bo, nobody] = await Promise.all([add('ann'), add('ann'), add('bo'), add()]);
   const added = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? ann() : alsoAnn())));
   expect(added.map(({ status }) => status).sort()).toEqual([201, 201, 201, 422, 422, 422, 422, 422]);
+  const asked = receiver.asked.length;
   const { status, body } = await ann();
+  expect(receiver.asked.length, 'who has too many has nobody asked').toBe(asked);
   expect({ status, code: body.code, detail: body.detail }).toEqual({
     status: 422,
     code: 'INVALID_WEBHOOK',

@@ -81,6 +81,22 @@ test('what was removed before it was read is told, also of a job that was half r
   expect((await rest(reader, await reader.cursorAt('beginning'))).gaps).toEqual([]); // it asked for what there is
 });
 
+test('a page of large jobs stays small, as each client that is slow keeps one in memory, and nothing of them is missed', async () => {
+  const here = place();
+  await here.worker({ outcomes: true });
+  const producer = here.producer();
+  const job = Array.from({ length: 256 }, (_, n) => increment(here.key(`n${n}`)));
+  for (let jobs = 0; jobs < 5; jobs += 1) {
+    await (await producer.submit(job)).at(-1)?.outcome({ timeoutMs: 60_000 });
+  }
+  const reader = outcomeReader(here);
+  const start = await reader.cursorAt('beginning');
+  const page = await reader.read(start, 16);
+  expect({ events: page.events.length, isLast: page.isLast }).toEqual({ events: 512, isLast: false });
+  const { ids, gaps } = await rest(reader, start, 16);
+  expect([new Set(ids).size, ids.length, gaps]).toEqual([5 * 256, 5 * 256, []]);
+});
+
 test('a single job that was removed is told where it was', async () => {
   const { here, reader, outcomes } = await told();
   const [, middle] = await here.client.xrange(outcomes, '-', '+');

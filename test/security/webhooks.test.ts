@@ -143,6 +143,7 @@ test('what is not for the caller to say, too much of it, and texts that would be
     '101 patterns': { keys: many(101) },
     '50,000 patterns': { keys: many(50_000) },
     'a pattern of 100,000 characters': { keys: ['*a'.repeat(50_000)] },
+    'a pattern of 17 parts': { keys: ['*a'.repeat(17)] },
     'an empty pattern': { keys: [''] },
     'no patterns': { keys: [] },
     'a crossing without a level': { crosses: 'below:' },

@@ -18,7 +18,10 @@ export interface DeliverDeps {
   readonly takeTurn: Script;
   readonly known: KnownWebhooks;
   readonly seal: Seal;
+  /** Of each webhook. */
   readonly inFlight: InFlight;
+  /** Of each owner of API keys: who has many webhooks does not keep others waiting with them. */
+  readonly ofOwners: InFlight;
   readonly sending: Sending;
   /** Redis' time, so that one wrong clock does not make all receivers refuse what this process signs. */
   readonly now: () => Date;
@@ -74,7 +77,7 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
         throw new DeliveryError(attempted.why, attempted.holdMs);
     }
   } finally {
-    deps.inFlight.leave(id, performance.now() - begunAtMs);
+    leavePlaces(webhook, deps, performance.now() - begunAtMs);
   }
 }
 
@@ -88,7 +91,7 @@ function open(webhook: Webhook, { seal, now }: DeliverDeps) {
 /** Takes a place at the target; without one the job comes back for it, which does not count as an attempt. */
 async function waitForTurn(job: Job<Delivery, string>, token: string, webhook: Webhook, deps: DeliverDeps) {
   const { data, attemptsMade } = job;
-  const { id, perMinute } = webhook;
+  const { perMinute } = webhook;
   const hasTurn = perMinute === undefined || data.turnOf === attemptsMade;
   const waitMs = await askForTurn(webhook, deps, hasTurn ? 0 : MINUTE_MS / perMinute, 0);
   if (waitMs > 0) {
@@ -97,12 +100,32 @@ async function waitForTurn(job: Job<Delivery, string>, token: string, webhook: W
     }
     await putOff(job, token, waitMs);
   }
-  const forPlaceMs = deps.inFlight.enter(id);
+  const forPlaceMs = enterPlaces(webhook, deps);
   if (forPlaceMs > 0) {
     if (!hasTurn) {
       await job.updateData({ ...data, turnOf: attemptsMade });
     }
     await putOff(job, token, forPlaceMs);
+  }
+}
+
+/** A place at the target, and one among those of its owner. @returns how long to wait in ms; 0 when both are taken */
+function enterPlaces({ id, owner }: Webhook, { inFlight, ofOwners }: DeliverDeps): number {
+  const waitMs = inFlight.enter(id);
+  if (waitMs > 0 || owner === undefined) {
+    return waitMs;
+  }
+  const ofOwnerMs = ofOwners.enter(owner);
+  if (ofOwnerMs > 0) {
+    inFlight.leave(id);
+  }
+  return ofOwnerMs;
+}
+
+function leavePlaces({ id, owner }: Webhook, { inFlight, ofOwners }: DeliverDeps, tookMs: number): void {
+  inFlight.leave(id, tookMs);
+  if (owner !== undefined) {
+    ofOwners.leave(owner, tookMs);
   }
 }
 

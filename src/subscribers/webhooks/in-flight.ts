@@ -21,10 +21,13 @@ export class InFlight {
 
   constructor(private readonly limit = MAX_IN_FLIGHT) {}
 
-  /** @returns how long to wait for a place in ms; 0 when there is one, which {@link leave} gives back */
-  enter(webhook: string): number {
-    const target = this.#targets.get(webhook) ?? { running: 0, usualMs: FIRST_GUESS_MS, lastTurnMs: 0 };
-    this.#targets.set(webhook, target);
+  /**
+   * @param name of the webhook, or of whoever has several
+   * @returns how long to wait for a place in ms; 0 when there is one, which {@link leave} gives back
+   */
+  enter(name: string): number {
+    const target = this.#targets.get(name) ?? { running: 0, usualMs: FIRST_GUESS_MS, lastTurnMs: 0 };
+    this.#targets.set(name, target);
     if (target.running < this.limit) {
       target.running += 1;
       return 0;
@@ -34,13 +37,14 @@ export class InFlight {
     return Math.ceil(target.lastTurnMs - nowMs);
   }
 
-  leave(webhook: string, tookMs: number): void {
-    const target = this.#targets.get(webhook);
+  /** @param tookMs what the request took; undefined when there was none */
+  leave(name: string, tookMs?: number): void {
+    const target = this.#targets.get(name);
     if (target !== undefined) {
       target.running -= 1;
-      target.usualMs += (tookMs - target.usualMs) / 8;
+      target.usualMs += ((tookMs ?? target.usualMs) - target.usualMs) / 8;
       if (target.running === 0 && target.lastTurnMs < performance.now()) {
-        this.#targets.delete(webhook);
+        this.#targets.delete(name);
       }
     }
   }

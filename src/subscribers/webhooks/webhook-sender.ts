@@ -32,7 +32,7 @@ export type { WebhookOptions };
 
 export interface WebhookSenderOptions extends Omit<CommonOptions, 'partitions'> {
   webhooks: WebhookOptions;
-  /** Deliveries that run at a time, 1 to 1,000; to one target at most 10. @defaultValue 50 */
+  /** Deliveries that run at a time, 1 to 1,000; to one target at most 10, of one owner of API keys at most half. @defaultValue 50 */
   concurrency?: number;
   /** How long a target may take to answer, 100 to 60,000 ms. @defaultValue 15,000 */
   answerTimeoutMs?: number;
@@ -53,6 +53,9 @@ const optionsSchema = z.strictObject({
 });
 
 type Checked = z.output<typeof optionsSchema>;
+
+/** Of the deliveries that run at a time, those to all webhooks of one owner of API keys, however slow they are. */
+const SHARE_OF_OWNER = 0.5;
 
 /** Longer than an answer may take, though the lock is renewed: a delivery whose process died is made again after it. */
 const LOCK_MS = 30_000;
@@ -78,7 +81,7 @@ export class WebhookSender {
 
   /** @internal use {@link createWebhookSender} */
   constructor(private readonly options: Checked) {
-    const { webhooks, namespace, answerTimeoutMs } = options;
+    const { webhooks, namespace, answerTimeoutMs, concurrency } = options;
     const { sealingKeys, origin: _, ...policy } = webhooks;
     const store = openStore({ ...options, connectionName: 'tally-webhooks' });
     const { redis, keys, logger } = store;
@@ -101,6 +104,7 @@ export class WebhookSender {
       known,
       seal: new Seal(sealingKeys),
       inFlight: new InFlight(),
+      ofOwners: new InFlight(Math.ceil(concurrency * SHARE_OF_OWNER)),
       sending,
     };
     const now = () => this.#now();

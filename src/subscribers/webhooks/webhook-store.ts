@@ -60,17 +60,34 @@ export class WebhookStore {
   }
 
   /**
+   * Makes sure that one more may be added at this moment, see {@link add}.
+   *
+   * @throws ConfigurationError when there are too many
+   */
+  requireRoom(owner: string | undefined, maxPerOwner: number): Promise<void> {
+    return this.#add('', '', owner, maxPerOwner);
+  }
+
+  /**
    * @param maxPerOwner how many the owner of an API key may have; those that are added by hand have no owner
    * @throws ConfigurationError when there are too many
    */
-  async add(webhook: Webhook, maxPerOwner: number): Promise<void> {
-    const { id, owner } = webhook;
-    const limits = [
+  add(webhook: Webhook, maxPerOwner: number): Promise<void> {
+    return this.#add(webhook.id, toStored(webhook), webhook.owner, maxPerOwner);
+  }
+
+  async #add(id: string, stored: string, owner: string | undefined, maxPerOwner: number): Promise<void> {
+    const ofOwner = owner === undefined ? [] : [JSON.stringify({ owner }).slice(1, -1)];
+    const refused = await this.redis.eval(
+      ADD,
+      1,
+      this.keys.webhooks,
+      id,
+      stored,
       MAX_WEBHOOKS,
       maxPerOwner,
-      ...(owner === undefined ? [] : [JSON.stringify({ owner }).slice(1, -1)]),
-    ];
-    const refused = await this.redis.eval(ADD, 1, this.keys.webhooks, id, toStored(webhook), ...limits);
+      ...ofOwner,
+    );
     if (refused === 'all') {
       throw new ConfigurationError(`there are ${MAX_WEBHOOKS} webhooks already: remove those that nobody uses`);
     }
@@ -111,7 +128,7 @@ export class WebhookStore {
 }
 
 /**
- * In one step, as two requests at a time would both find room for one. The owner is looked for as JSON has it, which no other text in a
+ * Without an id, only whether there is room. In one step, as two requests at a time would both find room for one. The owner is looked for as JSON has it, which no other text in a
  * webhook can hold, since quotes in it are escaped: to decode them all would hold Redis up. By HGETALL, as those who add may not run HVALS.
  */
 const ADD = `
@@ -122,7 +139,7 @@ for _, text in ipairs(owner and redis.call('HGETALL', KEYS[1]) or {}) do
   if string.find(text, owner, 1, true) then count = count + 1 end
 end
 if owner and count >= tonumber(limit) then return 'owner' end
-redis.call('HSET', KEYS[1], id, webhook)
+if id ~= '' then redis.call('HSET', KEYS[1], id, webhook) end
 return false`;
 
 /** Two that change a webhook at a time do not undo each other's change. */

@@ -7,10 +7,6 @@ import { isWithin, scopeShape } from '../scope.js';
 /** Deliveries a minute that a webhook may ask for: what it does not say is not limited, but by {@link MAX_IN_FLIGHT}. */
 const MAX_PER_MINUTE = 60_000;
 
-/** What a filter may be made of: each event is matched with all of it, for each webhook. */
-export const MAX_NAMES = 100;
-export const MAX_PATTERN_LENGTH = 2_000;
-
 const tokenError = 'must be 1 to 1,000 printable ASCII characters without spaces';
 
 /** What a webhook is made with. */

@@ -4,6 +4,7 @@ import { checkOptions } from '../../lib/check-options.js';
 import type { Store } from '../../layout/store.js';
 import type { Registry } from '../../operations/registry.js';
 import { toMs } from '../../redis/server-time.js';
+import { boundedPattern, MAX_NAMES } from '../filter.js';
 import type { Gap } from '../gap.js';
 import type { OutcomeReader } from '../outcome-reader.js';
 import type { Scope } from '../scope.js';
@@ -15,7 +16,7 @@ import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
 import { checkTarget, createTargetAgent } from './target.js';
 import type { TargetPolicy } from './target.js';
-import { isFor, MAX_NAMES, MAX_PATTERN_LENGTH, settingsShape } from './webhook.js';
+import { isFor, settingsShape } from './webhook.js';
 import type { Webhook, WebhookSettings } from './webhook.js';
 import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
@@ -78,7 +79,7 @@ interface Deps extends Pick<Store, 'redis' | 'keys'> {
 const settingsSchema = z.strictObject({
   ...settingsShape,
   operations: settingsShape.operations.unwrap().max(MAX_NAMES).optional(),
-  keys: z.array(z.string().min(1).max(MAX_PATTERN_LENGTH)).min(1).max(MAX_NAMES).optional(),
+  keys: z.array(boundedPattern).min(1).max(MAX_NAMES).optional(),
 });
 
 /** What can be done with webhooks: by the API, and by hand. What sends the events is `createWebhookSender`. */
@@ -90,11 +91,12 @@ export class Webhooks {
    * @throws ConfigurationError for settings that don't fit, ForbiddenTargetError, HandshakeError
    */
   async add(settings: WebhookSettings, options: AddOptions = {}): Promise<{ webhook: ShownWebhook; secret: string }> {
-    const { store, seal, origin, policy } = this.deps;
+    const { store, seal, origin, policy, maxPerOwner } = this.deps;
     const { token, perMinute, ...checked } = checkOptions('webhooks', settingsSchema, settings);
     this.#requireKnown(checked.operations ?? []);
     const { owner, scope, handshake = true } = options;
     const url = checkTarget(checked.url, policy);
+    await store.requireRoom(owner, maxPerOwner); // whoever has too many does not have others asked either
     const asked = { origin, ...(perMinute && { perMinute }), ...(token !== undefined && { token }) };
     const allowed = handshake ? await this.#ask(url, asked) : undefined;
     const rate = lesser(perMinute, allowed);
@@ -114,7 +116,7 @@ export class Webhooks {
     if ((await store.count()) === 0) {
       await this.#beginNow();
     }
-    await store.add(webhook, this.deps.maxPerOwner);
+    await store.add(webhook, maxPerOwner);
     return { webhook: shown(webhook), secret };
   }
 

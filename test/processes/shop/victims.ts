@@ -68,14 +68,18 @@ export function redisVictim(redis: OwnRedis): Victim {
 export async function strike(
   victims: readonly [Victim, ...Victim[]],
   random: Random,
-  lastsMs: number,
+  { lastsMs, atMostMs, isEnough }: { lastsMs: number; atMostMs: number; isEnough: () => boolean },
 ): Promise<Map<string, number>> {
   const kills = new Map<string, number>();
-  const endsAtMs = performance.now() + lastsMs;
+  const beganAtMs = performance.now();
+  const goesOn = () => {
+    const struckMs = performance.now() - beganAtMs;
+    return struckMs < lastsMs || (struckMs < atMostMs && !isEnough());
+  };
   const down = new Set<Promise<void>>();
   const striking = new Set<Victim>();
   const first = random.shuffle([...victims]);
-  while (performance.now() < endsAtMs) {
+  while (goesOn()) {
     await wait(random.int(100, 1_200));
     const victim = first.shift() ?? random.pick(victims);
     const downMs = random.int(0, 1_500); // so that several are away at a time
