@@ -52,11 +52,11 @@ function patternOf(output: string): RegExp {
 }
 
 test('every curl line of the documentation works word for word after a start, beside the dashboard', async () => {
-  const up = await startUp({ TALLY_DATA_DIR: dataDir() });
-  const origin = originOf(up);
+  const environment = { TALLY_DATA_DIR: dataDir() };
+  const origin = originOf(await startUp(environment));
   const commands = [...documentedCommands('docs/http-api.md'), ...documentedCommands('docs/buckets.md')];
   expect(commands.length).toBeGreaterThan(8);
-  await runDocumented(commands, origin);
+  await runDocumented(commands, origin, environment);
   const board = await fetch(`${origin}/ops/queues`);
   expect({ status: board.status, type: board.headers.get('content-type') }).toMatchObject({ status: 200 });
   expect((await fetch(origin)).url).toBe(`${origin}/ops`);
