@@ -139,7 +139,13 @@ export class Sender {
     const { layouts } = store;
     const { recorded, failures, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
     if (failures.size > 0) {
-      return this.#enqueueAllBut(refuseFailedLookUps(updates, failures, store.redis), operation, updates, options, terms);
+      return this.#enqueueAllBut(
+        refuseFailedLookUps(updates, failures, store.redis),
+        operation,
+        updates,
+        options,
+        terms,
+      );
     }
     const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
