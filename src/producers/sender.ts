@@ -139,13 +139,7 @@ export class Sender {
     const { layouts } = store;
     const { recorded, failures, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
     if (failures.size > 0) {
-      return this.#enqueueAllBut(
-        refuseFailedLookUps(updates, failures, store.redis),
-        operation,
-        updates,
-        options,
-        terms,
-      );
+      return this.#enqueueAllBut(refuseFailed(updates, failures, store.redis), operation, updates, options, terms);
     }
     const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
@@ -279,7 +273,7 @@ function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] 
 }
 
 /** Tells the callers of those that could not be looked up. Nothing was sent of them. */
-function refuseFailedLookUps(
+function refuseFailed(
   updates: readonly PendingUpdate[],
   failures: ReadonlyMap<number, Error>,
   redis: Connection,
