@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Operation } from '../../src/index.js';
 import { readStreams } from '../../src/jobs/told-streams.js';
 import type { Store } from '../../src/layout/store.js';
@@ -19,13 +19,14 @@ export function outcomeReader(here: Place, operations: readonly Operation[] = []
   return reader;
 }
 
-/** All that was told, from the beginning. */
+/** All that was told, from the beginning, with nothing missing. */
 export async function allTold(here: Place, operations: readonly Operation[] = []): Promise<OutcomeEvent[]> {
   const reader = outcomeReader(here, operations);
   const events: OutcomeEvent[] = [];
   let cursor = await reader.cursorAt('beginning');
   for (;;) {
     const page = await reader.read(cursor);
+    expect(page.gap).toBeUndefined();
     events.push(...page.events.map(({ event }) => event));
     cursor = page.cursor;
     if (page.isLast) {
