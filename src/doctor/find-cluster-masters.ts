@@ -2,6 +2,7 @@ import { nodeOptions, readClusterNodes } from '../redis/cluster-nodes.js';
 import type { ClusterNode } from '../redis/cluster-nodes.js';
 import { connectOnce } from '../redis/connect-once.js';
 import type { Node } from '../redis/connect-once.js';
+import { reachableAddress } from '../redis/nat-map.js';
 import { NO_CLUSTER } from '../redis/requirements.js';
 import type { Finding } from '../redis/requirements.js';
 import { describeTarget } from '../redis/target.js';
@@ -32,7 +33,8 @@ export async function findClusterMasters(
   ];
   let known: ClusterNode[];
   try {
-    known = await readClusterNodes(first);
+    const nodes = await readClusterNodes(first);
+    known = nodes.map((node) => ({ ...node, address: reachableAddress(node.address, options.natMap) }));
   } catch (error) {
     close(reached);
     const { message } = error as Error;

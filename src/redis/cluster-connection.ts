@@ -5,6 +5,8 @@ import { Cluster } from './ioredis.js';
 import type { Redis } from './ioredis.js';
 import { copyOptions, profileOptions, SILENCE_MS } from './connection-profile.js';
 import type { ConnectionProfile } from './connection-profile.js';
+import { mapAddress, reachableAddress } from './nat-map.js';
+import type { NatMap } from './nat-map.js';
 import { persistent } from './reconnect.js';
 import type { RefusalCode } from './refusal.js';
 import { SlotFollower } from './slot-follower.js';
@@ -39,6 +41,9 @@ export class ClusterConnection extends Cluster {
   /** By slot. */
   readonly #forSlots = new Map<number, Cluster>();
   readonly #anyNode: ClusterNode;
+  readonly #natMap: NatMap;
+  /** Whether what ioredis asks `natMap` for was mapped before. */
+  #isMapped = false;
   /** How long a command may take; undefined when as long as it takes. */
   readonly timeoutMs: number | undefined;
   address = '';
@@ -52,6 +57,10 @@ export class ClusterConnection extends Cluster {
   constructor(target: ClusterTarget, profile: ConnectionProfile) {
     super([...target.nodes], clusterOptions(target, profile));
     [this.#anyNode] = target.nodes as [ClusterNode];
+    this.#natMap = target.natMap;
+    if (this.#natMap !== undefined) {
+      this.options.natMap = (address) => (this.#isMapped ? null : mapAddress(address, this.#natMap));
+    }
     this.timeoutMs = profile.timeoutMs;
     const lost = () => {
       this.disconnects += 1;
@@ -119,6 +128,24 @@ export class ClusterConnection extends Cluster {
     }
     const colon = key.lastIndexOf(':');
     return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
+  }
+
+  /**
+   * ioredis 6 writes the node that a MOVED names into its map as it stands there, while it knows that node by what `natMap` makes of
+   * the name; and for all slots that came in one range with this one. Each of those then seems to have no master, or another, until
+   * the slots are asked for again: under load, answers that were on their way undo even that, for as long as the load lasts.
+   */
+  override handleError(...[error, ttl, handlers]: Parameters<Cluster['handleError']>): void {
+    const { moved } = handlers as { moved: (slot: string | number, address: string) => void };
+    super.handleError(error, ttl, {
+      ...(handlers as object),
+      moved: (slot: number, address: string) => {
+        this.slots[slot] = [...(this.slots[slot] ?? [])];
+        this.#isMapped = true;
+        moved(slot, reachableAddress(address, this.#natMap));
+        this.#isMapped = false;
+      },
+    });
   }
 
   /** Also bounds the time that a command waits for the Cluster to be found; see {@link ServerRedis.sendCommand}. */

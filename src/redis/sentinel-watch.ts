@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { GuardedRedis } from './guard-streams.js';
+import { reachableAddress } from './nat-map.js';
 import { accessToSentinels } from './sentinels.js';
 import type { ServerOptions } from './target.js';
 
@@ -73,13 +74,7 @@ export class SentinelWatch {
     const before = this.#named.get(sentinel);
     this.#named.set(sentinel, address);
     if (before !== undefined && before !== address) {
-      this.onMaster(reachedAt(address, natMap));
+      this.onMaster(reachableAddress(address, natMap));
     }
   }
-}
-
-/** Where a server is reached that Sentinels know by another address. */
-function reachedAt(address: string, natMap: ServerOptions['natMap']): string {
-  const reached = typeof natMap === 'function' ? natMap(address) : natMap?.[address];
-  return reached ? `${reached.host}:${reached.port}` : address;
 }

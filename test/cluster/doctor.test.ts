@@ -5,14 +5,18 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createProducer, createWorker } from '../../src/index.js';
 import { createApi } from '../../src/api/api.js';
+import { findClusterMasters } from '../../src/doctor/find-cluster-masters.js';
 import { connectPatiently } from '../../src/redis/connect.js';
 import { requireMasters } from '../../src/redis/masters.js';
+import type { ClusterTarget } from '../../src/redis/target.js';
 import { tally } from '../support/command.js';
+import { detours, FaultyWays } from '../support/faulty-way.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
 import type { Cluster } from '../support/topology/cluster.js';
 import { startSentinel } from '../support/topology/sentinel.js';
 import type { SentinelSet } from '../support/topology/sentinel.js';
+import { ownCluster } from './on-masters.js';
 
 const logger = pino({ level: 'silent' });
 
@@ -207,3 +211,22 @@ async function untilReadyzSays(redis: string, status: number, words: string): Pr
     await api.close();
   }
 }
+
+test('masters that know each other by addresses which lead nowhere from here are reached where natMap says', async () => {
+  const cluster = await ownCluster();
+  const ways = new FaultyWays();
+  onTestFinished(() => {
+    ways.close();
+  });
+  const { nodes, natMap } = await detours(ways, cluster.nodes);
+  const target = { nodes: [nodes[0]!], natMap } satisfies ClusterTarget;
+  const masters = await findClusterMasters(target, target, 5_000);
+  onTestFinished(() => {
+    for (const { redis } of masters.nodes) {
+      redis.disconnect();
+    }
+  });
+  expect(masters.nodes.map(({ address }) => address).sort()).toEqual(
+    nodes.map(({ host, port }) => `${host}:${port}`).sort(),
+  );
+});

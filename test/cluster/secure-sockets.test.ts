@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectOnce } from '../../src/redis/connect-once.js';
 import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
-import { FAULTS, FaultyWays, MOMENTS } from '../support/faulty-way.js';
+import { detours, FAULTS, FaultyWays, MOMENTS } from '../support/faulty-way.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
 import { startSecure } from '../support/topology/secure.js';
@@ -84,13 +84,6 @@ async function keep<Started extends Stoppable>(starting: Promise<Started>): Prom
   const started = await starting;
   onTestFinished(() => started.stop());
   return started;
-}
-
-/** The ways to servers, and by which of their addresses they are to be taken. */
-async function detours(ways: FaultyWays, servers: readonly { readonly port: number }[]) {
-  const nodes = await Promise.all(servers.map(async ({ port }) => ({ host: HOST, port: await ways.open(port) })));
-  const natMap = Object.fromEntries(servers.map(({ port }, place) => [`${HOST}:${port}`, nodes[place]!]));
-  return { nodes, natMap };
 }
 
 async function startAllParts(redis: RedisTarget) {

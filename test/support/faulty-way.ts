@@ -171,3 +171,12 @@ async function alertOfServer(client: Socket, server: Socket, data: Buffer): Prom
     client.write(answer[0]);
   }
 }
+
+const HOST = '127.0.0.1';
+
+/** Opens ways to all nodes of a Cluster, or to servers and Sentinels. @returns where they are reached, and the map of their addresses to it */
+export async function detours(ways: FaultyWays, servers: readonly { readonly port: number }[]) {
+  const nodes = await Promise.all(servers.map(async ({ port }) => ({ host: HOST, port: await ways.open(port) })));
+  const natMap = Object.fromEntries(servers.map(({ port }, place) => [`${HOST}:${port}`, nodes[place]!]));
+  return { nodes, natMap };
+}
