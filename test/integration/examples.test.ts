@@ -21,6 +21,7 @@ import { run as lowStock } from '../../examples/24-low-stock.js';
 import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
 import { run as reserveStock } from '../../examples/14-reserve-stock.js';
 import { run as reserveCart } from '../../examples/15-reserve-cart.js';
+import { run as stockTake } from '../../examples/26-stock-take.js';
 import { run as undo } from '../../examples/21-undo.js';
 import { run as season } from '../../examples/22-season.js';
 import { run as pageViews } from '../../examples/23-page-views.js';
@@ -122,9 +123,12 @@ test('conditions that do not hold are rejected and change nothing', async () => 
     '2',
     applied({ value: 8, applied: 8 }),
     expect.objectContaining({ status: 'rejected', reason: 'LIMIT_REACHED' }),
-    '8',
+    applied({ value: 10, applied: 2 }),
+    '10',
+    applied({ value: 1, applied: 1 }),
+    '15 minutes',
   ]);
-  expect(await here.client.mget(here.key('tickets'), here.key('requests:ada'))).toEqual(['2', '8']);
+  expect(await here.client.mget(here.key('tickets'), here.key('requests:ada'))).toEqual(['2', '10']);
 });
 
 test('the transaction changes all three values, and with too little stock none', async () => {
@@ -212,12 +216,24 @@ test('at midnight counters start anew, on the first a season, and on Mondays XP 
 test('stock is held, sold, and goes back when its time is over', async () => {
   const here = place();
   expect(await answersOf(here, reserveStock)).toEqual([
-    applied({ available: 3, held: 2, expiresAt: '(in 10 minutes)' }),
+    applied({ available: 3, held: 2, expiresAt: '(as asked)' }),
     expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
+    applied({ released: 1, available: 3 }),
+    applied({ held: 2, expiresAt: '(as asked)' }),
     applied({ confirmed: 2, available: 3 }),
     '0',
     '3',
     expect.objectContaining({ status: 'rejected', reason: 'EXPIRED' }),
+  ]);
+});
+
+test('a stock-take counts what is held, and refuses what can not be', async () => {
+  const here = place();
+  expect(await answersOf(here, stockTake)).toEqual([
+    applied({ available: 14, held: 4, difference: -2 }),
+    '14',
+    expect.objectContaining({ status: 'rejected', reason: 'CHANGED' }),
+    expect.objectContaining({ status: 'rejected', reason: 'BELOW_HELD' }),
   ]);
 });
 
