@@ -28,7 +28,7 @@ async function started(what: string, redis: string) {
     output += chunk.toString();
     closedAt ||= output.includes('closed in') ? performance.now() : 0;
   });
-  await until('it is made', () => output.includes('made'), 25_000);
+  await until('it is made', () => output.includes('made'));
   return {
     close: async () => {
       child.stdin.write('close\n');
