@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../src/errors.js';
+import { inWords } from '../src/lib/schema-words.js';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { planChange, removeFailures, retryFailures } from '../src/producers/failures/change-failures.js';
@@ -131,7 +132,7 @@ function warnOf(faults: readonly string[]): void {
 }
 
 function filterOf({ reason, operation, key }: FilterFlags): FailureFilter {
-  const parsed = filterSchema.safeParse({ reason, operation, key });
+  const parsed = filterSchema.safeParse({ reason, operation, key }, { error: inWords });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new ConfigurationError(`--${String(issue?.path[0])} ${issue?.message ?? ''}`);

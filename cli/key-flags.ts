@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../src/errors.js';
+import { inWords } from '../src/lib/schema-words.js';
 import { settingsShape } from '../src/api/access/api-key.js';
 import type { ApiKeySettings } from '../src/api/access/api-key.js';
 
@@ -61,7 +62,7 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
     updateRate: updateRate === undefined ? before.updateRate : updateRateOf(updateRate),
     owner: rest.owner ?? before.owner,
   };
-  const parsed = z.strictObject(settingsShape).safeParse(settings);
+  const parsed = z.strictObject(settingsShape).safeParse(settings, { error: inWords });
   if (!parsed.success) {
     const messages = parsed.error.issues.map(({ path, message }) => `${FLAGS[String(path[0])] ?? ''} ${message}`);
     throw new ConfigurationError(messages.join('; '));

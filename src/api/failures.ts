@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import pLimit from 'p-limit';
 import { z } from 'zod';
+import { wholeNumber } from '../operations/cell-schema.js';
 import { checkUpdate } from '../operations/update.js';
 import type { CheckContext } from '../operations/update.js';
 import { planChange, removeFailures, retryFailures } from '../producers/failures/change-failures.js';
@@ -89,7 +90,7 @@ const changeAnswer = z.object({
 
 const listQuery = z.strictObject({
   ...failureFilterShape,
-  limit: wholeNumberText(z.int().min(0).max(1_000)).default(20).meta({
+  limit: wholeNumberText(wholeNumber({ min: 0, max: 1_000 })).default(20).meta({
     description: 'How many of the latest to tell of one by one.',
   }),
 });
@@ -101,7 +102,7 @@ const retryQuestion = z.strictObject({
 });
 
 const removeQuestion = retryQuestion.extend({
-  updates: z.int().min(0).optional().meta({
+  updates: wholeNumber({ min: 0 }).optional().meta({
     description:
       'How many updates to remove, as a dry run has counted them: when it is another number, nothing is removed.',
   }),

@@ -151,7 +151,7 @@ function queryParameters(query: z.ZodObject | undefined) {
       in: 'query',
       name,
       ...(description !== undefined && { description }),
-      required: required.includes(name),
+      required: required.includes(name) && !('default' in schema), // the schema is that of what was read
       schema,
     };
   });

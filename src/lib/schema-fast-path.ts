@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { inWords } from './schema-words.js';
 
 /** The value as its schema would put it out; undefined when the schema itself has to look. */
 export type FastPath<Output> = (value: unknown) => Output | undefined;
@@ -37,7 +38,7 @@ export function parseWithFastPath<Output>(
   value: unknown,
 ): z.ZodSafeParseResult<Output> {
   const data = accept(value);
-  return data === undefined ? schema.safeParse(value) : { success: true, data };
+  return data === undefined ? schema.safeParse(value, { error: inWords }) : { success: true, data };
 }
 
 type Schema = z.core.$ZodTypes;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { nextOfCron } from '../bullmq/ticks.js';
 import { ValidationError } from '../errors.js';
+import { inWords } from '../lib/schema-words.js';
 import { isTimeZone } from '../lib/zoned-time.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import { checkUpdate, pathText } from '../operations/update.js';
@@ -77,7 +78,7 @@ const requestSchema = z
 
 /** @throws ValidationError with every issue found */
 export function checkSchedule(request: unknown, context: CheckContext): CheckedSchedule {
-  const parsed = requestSchema.safeParse(request);
+  const parsed = requestSchema.safeParse(request, { error: inWords });
   const issues = (parsed.error?.issues ?? []).map(({ path, message }) =>
     issue(pathText(path), 'INVALID_SCHEDULE', message),
   );

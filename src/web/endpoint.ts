@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
+import { inWords, inWordsOfQuery } from '../lib/schema-words.js';
 import { pathText } from '../operations/update.js';
 import { Problem, problemOfErrors } from './problems.js';
 import type { ProblemCode, ProblemError } from './problems.js';
@@ -61,12 +62,16 @@ export function routerOf(endpoints: readonly Endpoint[]): Router {
 
 /** The query of a request, checked by the schema of its endpoint. */
 export function queryOf<Schema extends z.ZodObject>(schema: Schema, request: Request): z.output<Schema> {
-  return checkQuestion(schema, request.query);
+  return checkQuestion(schema, request.query, inWordsOfQuery);
 }
 
 /** What a request asks for, in its query or in its body. @throws Problem `INVALID_QUERY` that names each place */
-export function checkQuestion<Schema extends z.ZodObject>(schema: Schema, question: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(question);
+export function checkQuestion<Schema extends z.ZodObject>(
+  schema: Schema,
+  question: unknown,
+  error = inWords,
+): z.output<Schema> {
+  const parsed = schema.safeParse(question, { error });
   if (parsed.success) {
     return parsed.data;
   }
@@ -84,7 +89,7 @@ export function checkBody<Schema extends z.ZodObject>(
   schema: Schema,
   body: unknown,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(body, { error: inWords });
   if (parsed.success) {
     return parsed.data;
   }

@@ -5,22 +5,7 @@ import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
 import { badParams, badUpdates } from '../support/bad-params.js';
 import { keysLike, ownRedis, place } from '../support/tally.js';
-
-/** What a schema says when nobody has put it into words. */
-const WITHOUT_WORDS = /invalid input|too (small|big)|expected|unrecognized|received/i;
-
-interface Told {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** What is wrong with how a fault is told. */
-function faultOf({ path, message }: Told, at: string): string | undefined {
-  const isThere = path === at || path.startsWith(`${at}[`) || path.startsWith(`${at}.`);
-  return isThere && message !== '' && !WITHOUT_WORDS.test(message.replaceAll(/"[^"]*"|expected: /g, ''))
-    ? undefined
-    : `${path}: ${message}`;
-}
+import { faultOf } from '../support/words-of-faults.js';
 
 test('what the bad params are made of is good', async () => {
   const producer = place((await ownRedis()).url).producer();
