@@ -80,7 +80,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const redisUrl = server instanceof FaultCluster ? server.urls : server.url;
   const pace = server instanceof FaultCluster ? CLUSTER_PACE : SERVER_PACE;
   const replicasToConfirm = topology === 'cluster-with-replicas' ? 1 : 0;
-  const tellsOutcomes = side.subscriberProgram !== undefined && topology !== 'cluster-with-replicas';
+  const tellsOutcomes = side.subscriberProgram !== undefined;
   const clocks = new Map<string, number>();
   const producerMode = { resubmitAll: false };
   const journals = ['producer-1', 'producer-2'].map((name) => join(folder, `${name}.jsonl`));
