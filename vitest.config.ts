@@ -46,6 +46,8 @@ export default defineConfig({
     exclude: ['test/consumers/**', ...LONG, 'test/cluster/!(short).test.ts'],
     env: { TEST_REDIS: process.env['TEST_REDIS'] ?? 'server' },
     globalSetup: ['test/support/build.ts', 'test/support/shared-redis.ts'],
+    setupFiles: ['test/support/close-all.ts'],
+    isolate: false, // files share what they import, which would take half of the time
     maxWorkers: 3, // on two cores: many tests wait
     testTimeout: 120_000, // much more than any takes, as the machine may be busy
     hookTimeout: 120_000,

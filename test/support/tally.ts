@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import { afterAll, inject, onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import type { Layout } from '../../src/layout/layout.js';
 import type { Partition } from '../../src/layout/partitions.js';
 import { createProducer, createReader, createWorker } from '../../src/index.js';
@@ -57,9 +57,11 @@ export interface Place {
  * the next test need not.
  */
 const closing: Promise<void>[] = [];
-afterAll(async () => {
-  await Promise.all(closing);
-});
+
+/** Resolves once that has closed; `close-all.ts` waits for it at the end of each file. */
+export async function allClosed(): Promise<void> {
+  await Promise.all(closing.splice(0));
+}
 
 /**
  * Gives a test names of its own in the shared Redis, or in the one given. What it opens is closed after it.
@@ -89,7 +91,7 @@ export function place(redis: string = inject('redisUrl'), { staysUp = redis === 
     const closed = close();
     if (isShared && client.isCluster) {
       closing.push(closed);
-      closed.catch(() => undefined); // `afterAll` tells
+      closed.catch(() => undefined); // `allClosed` tells
     } else {
       await closed;
     }

@@ -1,0 +1,4 @@
+import { afterAll } from 'vitest';
+import { allClosed } from './tally.js';
+
+afterAll(allClosed);
