@@ -90,9 +90,11 @@ const changeAnswer = z.object({
 
 const listQuery = z.strictObject({
   ...failureFilterShape,
-  limit: wholeNumberText(wholeNumber({ min: 0, max: 1_000 })).default(20).meta({
-    description: 'How many of the latest to tell of one by one.',
-  }),
+  limit: wholeNumberText(wholeNumber({ min: 0, max: 1_000 }))
+    .default(20)
+    .meta({
+      description: 'How many of the latest to tell of one by one.',
+    }),
 });
 
 const retryQuestion = z.strictObject({
