@@ -75,6 +75,9 @@ const PLACES: readonly {
   { masters: 6, partitions: [1, 8, 16] },
 ];
 
+/** What all is compared with. */
+const ONE_SERVER = { masters: undefined, partitions: [undefined] };
+
 /** How long to look at what the nodes and an idle worker use: that is not for updates, and is taken off. */
 const IDLE_MS = 1_000;
 
@@ -90,7 +93,7 @@ interface Options {
   readonly rounds: number;
   readonly scale: number;
   readonly report: Report;
-  /** Of the Clusters only one with so many masters, and queues in so many partitions. @defaultValue all, and one server */
+  /** Beside one server only a Cluster with so many masters, and queues in so many partitions. @defaultValue all of them */
   readonly on?: ClusterSize | undefined;
   /** For the files of all servers. */
   readonly dataDir: string;
@@ -116,7 +119,7 @@ export async function measureCluster(
 ): Promise<SpreadResult[]> {
   const started: Servers[] = [];
   try {
-    const wanted = on === undefined ? PLACES : [{ masters: on.masters, partitions: [on.partitions] }];
+    const wanted = on === undefined ? PLACES : [ONE_SERVER, { masters: on.masters, partitions: [on.partitions] }];
     for (const { masters } of wanted) {
       started.push(await startServers(masters, join(dataDir, `masters-${masters ?? 0}`)));
     }

@@ -73,7 +73,7 @@ withFlags(program.command('http'), httpSides)
   .description("Compares Tally's HTTP API with Express, zod and queue.add.")
   .action((flags: Flags) => onOwnRedis((url, run) => benchHttp(url, run, flags)));
 withFlags(program.command('cluster'), [...spreadWorkloads, ...toldWorkloads], 3)
-  .option('--on <masters/partitions>', 'only on such a Cluster, e.g. 3/8', mastersAndPartitions)
+  .option('--on <masters/partitions>', 'on such a Cluster and one server, e.g. 3/8', mastersAndPartitions)
   .description('What an update costs on one server and on Clusters of 1, 3 and 6 masters, as processor time.')
   .action((flags: ClusterFlags) => inOwnFolder((dataDir, run) => benchCluster(dataDir, run, flags)));
 program
