@@ -11,7 +11,7 @@ export interface Used {
 }
 
 export interface Receipts {
-  /** One for each script call. */
+  /** One for each slot in which a job has updates. */
   readonly count: number;
   readonly bytes: number;
 }

@@ -1,10 +1,12 @@
 import { pino } from 'pino';
-import { createProducer, createWorker } from '../../src/index.js';
+import { createMetrics, createProducer, createWorker } from '../../src/index.js';
 import type { Role, RoleTask, RunningRole } from './roles.js';
 
 /** Microseconds of processor time for each update. Compiling the code is a part of it, a small one of many updates. */
 export interface SpreadFound {
   readonly micros: number;
+  /** Of a worker: the part of its calls for several slots of a master that were answered, and not made again slot by slot; none on one server. */
+  readonly answeredShare?: number | undefined;
 }
 
 const CALLERS = 1_000;
@@ -39,7 +41,8 @@ export function runSpreadProducer(task: RoleTask): Promise<RunningRole> {
 
 export async function runSpreadWorker(task: RoleTask): Promise<RunningRole> {
   const { redisUrl, updates, partitions, outcomes } = requireRole(task, 'spread-worker');
-  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], outcomes, logger });
+  const metrics = createMetrics({ redis: redisUrl, logger });
+  const worker = createWorker({ redis: redisUrl, partitions, queues: ['counters'], outcomes, metrics, logger });
   await worker.ready();
   const before = process.cpuUsage();
   let completed = 0;
@@ -51,7 +54,23 @@ export async function runSpreadWorker(task: RoleTask): Promise<RunningRole> {
       }
     });
   });
-  return { work: () => finished, close: () => worker.close() };
+  return {
+    work: async () => {
+      const found = await finished;
+      return { ...found, answeredShare: answeredShareIn(await metrics.text()) };
+    },
+    close: async () => {
+      await worker.close();
+      await metrics.close();
+    },
+  };
+}
+
+function answeredShareIn(metrics: string): number | undefined {
+  const [answered, fellBack] = ['answered', 'fell back'].map((result) =>
+    Number(new RegExp(`^tally_calls_by_master_total\\{result="${result}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0),
+  ) as [number, number];
+  return answered + fellBack === 0 ? undefined : answered / (answered + fellBack);
 }
 
 /** For each update, since the time that was read before them. */

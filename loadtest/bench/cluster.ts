@@ -23,8 +23,10 @@ interface SpreadCost {
   readonly busiestShare: number;
   /** Bytes of receipts of jobs. */
   readonly receiptBytes: number;
-  /** Updates that one script call applies. */
-  readonly perCall: number;
+  /** Updates that one receipt of a job speaks for. */
+  readonly perReceipt: number;
+  /** The part of the calls for several slots of a master that were answered; NaN where there were none. */
+  readonly answeredShare: number;
 }
 
 export interface SpreadResult extends SpreadCost {
@@ -189,7 +191,8 @@ async function runOnce(
     producerMicros: ofProducer.micros,
     busiestShare: Math.max(...commands) / sum(commands),
     receiptBytes: receipts.bytes / updates,
-    perCall: updates / receipts.count,
+    perReceipt: updates / receipts.count,
+    answeredShare: ofWorker.answeredShare ?? NaN,
   };
 }
 
@@ -216,6 +219,7 @@ function medianOf(costs: readonly SpreadCost[]): SpreadCost {
     producerMicros: of('producerMicros'),
     busiestShare: of('busiestShare'),
     receiptBytes: of('receiptBytes'),
-    perCall: of('perCall'),
+    perReceipt: of('perReceipt'),
+    answeredShare: of('answeredShare'),
   };
 }

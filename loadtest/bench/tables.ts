@@ -126,8 +126,8 @@ export function backlogTable(backlogs: readonly Backlog[]): string {
 
 export function clusterTables(workloads: readonly SpreadWorkload[], results: readonly SpreadResult[]): string {
   const head = [
-    ...['us of Redis', 'commands', 'us of worker', 'us of producer', 'bytes of receipts', 'updates in a call'],
-    'busiest master',
+    ...['us of Redis', 'commands', 'us of worker', 'us of producer', 'bytes of receipts', 'updates a receipt'],
+    ...['busiest master', 'calls by master'],
   ];
   return workloads
     .map(({ name, title }) => {
@@ -149,7 +149,8 @@ function clusterRow({ masters, partitions, ...cost }: SpreadResult): string[] {
     placeOf(masters, partitions),
     ...[cost.redisMicros, cost.commands, cost.workerMicros, cost.producerMicros].map((value) => value.toFixed(1)),
     cost.receiptBytes.toFixed(0),
-    cost.perCall.toFixed(1),
+    cost.perReceipt.toFixed(1),
     `${(cost.busiestShare * 100).toFixed(0)} %`,
+    Number.isNaN(cost.answeredShare) ? '-' : `${(cost.answeredShare * 100).toFixed(1)} %`,
   ];
 }

@@ -12,7 +12,7 @@ import { ownRedis } from '../support/tally.js';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const MAIN = fileURLToPath(new URL('../../loadtest/bench/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/loadtest/bench/main.js', import.meta.url));
 /** Each way to submit and to apply. */
 const SIDES = [
   ...['plain-bullmq', 'bee-queue', 'evalsha-pipelined-2', 'tally-single', 'tally-keyed'],
@@ -31,7 +31,7 @@ const HTTP_SIDES = [
   'tally-http-overload',
 ];
 
-const NODE_FLAGS = ['--max-semi-space-size=32', '--import', 'tsx'];
+const NODE_FLAGS = ['--max-semi-space-size=32'];
 
 interface Figures {
   readonly environment: { readonly nodeFlags: readonly string[] };

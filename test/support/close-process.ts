@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { pino } from 'pino';
-import { createDashboard } from '../../dashboard/app.js';
-import { createProducer, createWorker } from '../../src/index.js';
-import { createApi } from '../../src/api/api.js';
+import { createProducer, createWorker } from 'tally';
+import { createDashboard } from 'tally/dashboard';
+import { createApi } from 'tally/http';
 
-/** A process that makes one thing, closes it when it is told to, and says how long that took. */
+/** A process that makes one thing, as it is built, since many are started; closes it when it is told to, and says how long that took. */
 const [what = '', redis = ''] = process.argv.slice(2);
 const options = { redis, namespace: 'close', prefix: 'close-queues', logger: pino({ level: 'silent' }) };
 

@@ -22,6 +22,11 @@ const CLIENT_TIMEOUT_MS = 20_000;
 /** Of a Redis that is up all the time: when it does not answer, the machine is busy. */
 export const SUBMIT_TIMEOUT_MS = 60_000;
 
+/** `TEST_CALL_BY_SLOT=1`: workers on a Cluster call slot by slot, as on servers before Redis 7; where outcomes are told they can't. */
+function bySlot({ outcomes }: Partial<WorkerOptions> = {}): Partial<WorkerOptions> {
+  return process.env['TEST_CALL_BY_SLOT'] === '1' && outcomes === undefined ? { callByMaster: false } : {};
+}
+
 /** A part of Redis that one test has for itself, removed at its end. */
 export interface Place {
   readonly redis: string;
@@ -122,7 +127,7 @@ export function place(redis: string = inject('redisUrl'), { staysUp = redis === 
       return reader;
     },
     worker: async (options) => {
-      const worker = createWorker({ ...names, ...options });
+      const worker = createWorker({ ...names, ...bySlot(options), ...options });
       opened.push(worker);
       await worker.ready();
       return worker;
