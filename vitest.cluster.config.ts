@@ -37,7 +37,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
       name: redis,
       env: { TEST_REDIS: redis },
       include: [...include],
-      exclude: process.env['TEST_CALL_BY_SLOT'] === '1' ? ['test/cluster/*by-master*.test.ts'] : [],
+      exclude: process.env['TEST_CALL_BY_SLOT'] === '1' ? ['test/cluster/{*by-master*,atomic-move}.test.ts'] : [],
       sequence: { ...onOneServer.test?.sequence, groupOrder }, // one kind of Redis after the other
       maxWorkers: 4, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
     },

@@ -15,9 +15,17 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+/** Which suites another one is an addition to. */
+const ADDED_TO = { experimental: 'sid' };
+
 /** Each has a folder of its name with `bin/redis-server`, see test/support/other-servers.ts. */
 const SERVERS = [
-  { name: 'redis-8', program: 'redis-server', packages: ['redis-server', 'redis-tools'], suites: ['trixie'] },
+  {
+    name: 'redis-8',
+    program: 'redis-server',
+    packages: ['redis-server', 'redis-tools'],
+    suites: ['experimental', 'trixie'],
+  },
   { name: 'valkey', program: 'valkey-server', packages: ['valkey-server', 'valkey-tools'], suites: ['sid', 'trixie'] },
 ];
 
@@ -119,7 +127,7 @@ function privateApt(folder, suite, mirror) {
     [
       'Types: deb',
       `URIs: ${mirror}`,
-      `Suites: ${suite}`,
+      `Suites: ${[suite, ADDED_TO[suite]].filter(Boolean).join(' ')}`,
       'Components: main',
       'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg',
       '',
@@ -130,6 +138,7 @@ function privateApt(folder, suite, mirror) {
     'Dir::Etc::sourceparts=-',
     `Dir::State::lists=${join(folder, 'lists')}`,
     'Dir::State::status=/dev/null', // what is installed counts for nothing
+    `APT::Default-Release=${suite}`,
     'APT::Update::Error-Mode=any',
     `Dir::Cache=${join(folder, 'cache')}`,
     'Dir::Cache::pkgcache=packages.bin', // which images of Debian turn off
