@@ -140,10 +140,14 @@ export class ClusterConnection extends Cluster {
     super.handleError(error, ttl, {
       ...(handlers as object),
       moved: (slot: number, address: string) => {
+        const reachable = reachableAddress(address, this.#natMap);
         this.slots[slot] = [...(this.slots[slot] ?? [])];
         this.#isMapped = true;
-        moved(slot, reachableAddress(address, this.#natMap));
-        this.#isMapped = false;
+        try {
+          moved(slot, reachable);
+        } finally {
+          this.#isMapped = false;
+        }
       },
     });
   }
