@@ -5,7 +5,7 @@ import onOneServer from './vitest.config.js';
 const inIntegration = (names: readonly string[]) => names.map((name) => `test/integration/${name}.test.ts`);
 
 /** The core, against what differs from a Redis server only in how it is reached. */
-const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-updates', 'examples'];
+const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-updates', 'examples', 'examples-stock'];
 
 /**
  * What depends on where jobs, receipts, histories and cells lie. The rest of `test/integration` would prove no more than on one server:

@@ -19,39 +19,16 @@ import { run as leaderboard } from '../../examples/16-leaderboard.js';
 import { run as dailyViews } from '../../examples/17-daily-views.js';
 import { run as lowStock } from '../../examples/24-low-stock.js';
 import { run as schedules, typicalSchedules } from '../../examples/13-schedules.js';
-import { run as reserveStock } from '../../examples/14-reserve-stock.js';
-import { run as reserveCart } from '../../examples/15-reserve-cart.js';
-import { run as stockTake } from '../../examples/26-stock-take.js';
 import { run as undo } from '../../examples/21-undo.js';
 import { run as season } from '../../examples/22-season.js';
 import { run as pageViews } from '../../examples/23-page-views.js';
-import { energySpend } from '../../examples/energy-spend.js';
-import type { ExampleContext, Lesson } from '../../examples/example.js';
-import { createSubscriber, QueueUnavailableError } from '../../src/index.js';
+import { QueueUnavailableError } from '../../src/index.js';
 import { openQueue } from '../support/queues.js';
+import { answersOf, applied } from '../support/run-example.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { keysLike, place, until } from '../support/tally.js';
-import type { Place } from '../support/tally.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Runs an example in the test's own place; returns the answers of its steps. */
-async function answersOf(here: Place, run: (context: ExampleContext) => Promise<Lesson>) {
-  await here.worker({ operations: [energySpend], outcomes: !here.client.isCluster });
-  const producer = here.producer({ operations: [energySpend] });
-  const { redis, namespace, prefix, logger } = here;
-  const { steps } = await run({
-    producer,
-    subscribe: (options) =>
-      createSubscriber({ redis, namespace, prefix, logger, operations: [energySpend], ...options }),
-    reader: here.reader(),
-    redis: here.client,
-    key: (name) => here.key(name),
-  });
-  return steps.map(({ answer }) => answer);
-}
-
-const applied = (result: unknown) => ({ status: 'applied', result });
 
 test('the counter goes to 5, then to 10', async () => {
   const here = place();
@@ -211,44 +188,6 @@ test('at midnight counters start anew, on the first a season, and on Mondays XP 
     (await producer.schedules.list()).every(({ lastRun }) => lastRun !== undefined),
   );
   expect(await here.client.mget(key('views:today'), key('season'), key('xp:ann'))).toEqual(['0', '5', '70']);
-});
-
-test('stock is held, sold, and goes back when its time is over', async () => {
-  const here = place();
-  expect(await answersOf(here, reserveStock)).toEqual([
-    applied({ available: 3, held: 2, expiresAt: '(as asked)' }),
-    expect.objectContaining({ status: 'rejected', reason: 'INSUFFICIENT_STOCK' }),
-    applied({ released: 1, available: 3 }),
-    applied({ held: 2, expiresAt: '(as asked)' }),
-    applied({ confirmed: 2, available: 3 }),
-    '0',
-    '3',
-    expect.objectContaining({ status: 'rejected', reason: 'EXPIRED' }),
-  ]);
-});
-
-test('a stock-take counts what is held, and refuses what can not be', async () => {
-  const here = place();
-  expect(await answersOf(here, stockTake)).toEqual([
-    applied({ available: 14, held: 4, difference: -2 }),
-    '14',
-    expect.objectContaining({ status: 'rejected', reason: 'CHANGED' }),
-    expect.objectContaining({ status: 'rejected', reason: 'BELOW_HELD' }),
-  ]);
-});
-
-test('a cart is held and sold', async () => {
-  const here = place();
-  expect(await answersOf(here, reserveCart)).toEqual([
-    'applied',
-    applied({
-      results: [
-        { confirmed: 1, available: 0 },
-        { confirmed: 3, available: 7 },
-        { value: 1, applied: 1 },
-      ],
-    }),
-  ]);
 });
 
 test('an order sent while Redis is unreachable is refused, and sent again counts once', async () => {
