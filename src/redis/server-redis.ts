@@ -24,28 +24,25 @@ export abstract class ServerRedis extends GuardedRedis {
       super.handleReconnection(error, item);
       return;
     }
-    const command = item.command as unknown as Command;
-    const isLeft = this.stream.writableEnded; // by an earlier refusal: this one waits for the new connection
+    this.#sendToMaster(item.command as unknown as Command, error, this.stream);
+  }
+
+  /** Once the server that refused it, over this stream, is left. */
+  #sendToMaster(command: Command, error: Error, stream: Redis['stream']): void {
+    const isLeft = this.stream !== stream || stream.writableEnded; // because of another refusal
     const waitMs = isLeft ? 0 : this.search.leave(error);
     const isPrompt = this.options.commandTimeout !== undefined;
     if (isInTransaction(command) || (waitMs > 0 && isPrompt)) {
       command.reject(error); // alone it would be something else; and whoever waits is told what the new server says
     } else if (waitMs > 0) {
-      this.#sendLater(command, error, waitMs);
+      // A timer may fire early. What is sent over a connection that is about to end may stay without an answer.
+      const timer = setTimeout(() => {
+        this.#sendToMaster(command, error, stream);
+      }, waitMs);
+      timer.unref();
     } else {
       this.#sendAgain(command);
     }
-  }
-
-  #sendLater(command: Command, error: Error, waitMs: number): void {
-    const { stream } = this;
-    const timer = setTimeout(() => {
-      if (this.stream === stream) {
-        this.search.leave(error); // a connection that was made meanwhile may lead to the master
-      }
-      this.#sendAgain(command);
-    }, waitMs);
-    timer.unref();
   }
 
   /** Its caller holds the promise already. */

@@ -16,18 +16,23 @@ export interface Address {
 export async function startAddress(redisUrl: string): Promise<Address> {
   let target = new URL(redisUrl);
   let connections = 0;
-  const server = createServer((client) => {
+  // What was answered arrives also behind the end of what is asked.
+  const allowHalfOpen = true;
+  const server = createServer({ allowHalfOpen }, (client) => {
     connections += 1;
-    const redis = connect(Number(target.port), target.hostname);
+    const redis = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen });
     const end = () => {
       client.destroy();
       redis.destroy();
     };
-    for (const socket of [client, redis]) {
-      socket.on('error', end).on('close', end);
-    }
-    client.pipe(redis);
-    redis.pipe(client);
+    client
+      .on('error', end)
+      .on('close', () => redis.end())
+      .pipe(redis);
+    redis
+      .on('error', end)
+      .on('close', () => client.end())
+      .pipe(client);
     onTestFinished(end);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
