@@ -167,7 +167,7 @@ function refuse(issues: readonly ValidationIssue[]): never {
 function tryUpdate(update: unknown, context: CheckContext): Checked {
   const parsed = parseWithFastPath(updateSchema, acceptUpdate, update);
   if (!parsed.success) {
-    return { issues: parsed.error.issues.map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
+    return { issues: toIssues(parsed.error.issues, 'INVALID_UPDATE') };
   }
   const operation = findOperation(parsed.data.operation, context);
   if ('issues' in operation) {
@@ -219,7 +219,7 @@ function tryParams(
   const parsed = parseWithFastPath(operation.params, operation.accept, params);
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
-    return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };
+    return { issues: toIssues(issues, 'INVALID_PARAMS') };
   }
   const placement = operation.place?.(parsed.data, sentAt);
   if (placement !== undefined && 'fault' in placement) {
@@ -282,12 +282,13 @@ export function fingerprint(operation: Operation, params: unknown): string {
   return crypto.hash('sha256', text, 'base64url').slice(0, FINGERPRINT_LENGTH);
 }
 
-function toIssue(issue: z.core.$ZodIssue, code: ValidationCode): ValidationIssue {
-  return {
-    path: pathText(issue.path),
-    code,
-    message: issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message,
-  };
+/** Each once: a value that fails several checks of a schema may get the same words from each. */
+function toIssues(found: readonly z.core.$ZodIssue[], code: ValidationCode): ValidationIssue[] {
+  const issues = found.map((issue): ValidationIssue => {
+    const message = issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message;
+    return { path: pathText(issue.path), code, message };
+  });
+  return [...new Map(issues.map((issue) => [`${issue.path} ${issue.message}`, issue])).values()];
 }
 
 function unknownProperties(names: readonly string[]): string {

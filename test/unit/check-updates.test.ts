@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
 import { ValidationError } from '../../src/errors.js';
 import type { ValidationIssue } from '../../src/errors.js';
 import { createRegistry } from '../../src/operations/registry.js';
@@ -324,4 +325,18 @@ test('checked params are complete and pass the check again unchanged', () => {
     },
   ]);
   expect(again.map(({ params }) => params)).toEqual(checked.map(({ params }) => params));
+});
+
+test('what is wrong with a param is said once, whatever it is', () => {
+  const bad = ['x', '', ' ', -1.5, 1e300, NaN, -1, null, {}, [], [{}], ['', ''], true, 'x'.repeat(600), '\ud800'];
+  for (const { name, params } of registry.operations.filter(({ name }) => name !== 'transaction')) {
+    const { shape } = params as z.ZodObject;
+    for (const [param, value] of Object.keys(shape).flatMap((param) => bad.map((value) => [param, value] as const))) {
+      const one = { operation: name, params: { [param]: value } };
+      for (const update of [one, transaction(one, one)]) {
+        const issues = issuesOf(update).map(({ path, message }) => `${path}: ${message}`);
+        expect(issues).toEqual([...new Set(issues)]);
+      }
+    }
+  }
 });
