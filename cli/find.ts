@@ -2,6 +2,7 @@ import { createProducer } from '../src/index.js';
 import type { FoundUpdate, Producer } from '../src/index.js';
 import { ConfigurationError, TallyError } from '../src/errors.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
+import { noUpdate } from '../src/jobs/job-id.js';
 import { printOutcome } from './print-submission.js';
 import type { ShownOutcome, ShownUpdate } from './print-submission.js';
 import { parseOwner } from './submit.js';
@@ -50,7 +51,7 @@ function byId(id: string, flags: Question): Look {
     }
     throw (await producer.wasForgotten(id))
       ? new TallyError('OUTCOME_FORGOTTEN', `${id} is from a time of which no outcomes are kept any more`)
-      : new TallyError('UPDATE_NOT_FOUND', `no update has the id ${id}`);
+      : new TallyError('UPDATE_NOT_FOUND', noUpdate(id));
   };
 }
 

@@ -11,7 +11,7 @@ import { ImportRecord } from './import/import-record.js';
 import { OutcomeTally } from './import/outcome-tally.js';
 import { readRows } from './import/rows.js';
 import { RowSender } from './import/send-rows.js';
-import { count, number } from './import/words.js';
+import { count, number } from './words.js';
 
 export interface ImportFlags extends FileFlags {
   readonly dryRun?: true;

@@ -1,4 +1,5 @@
 import { createProducer } from '../src/index.js';
+import type { Outcome } from '../src/index.js';
 import { openStore } from '../src/layout/store.js';
 import { MAX_EXPIRED_AT_ONCE } from '../src/operations/reservations.js';
 import { checkHolds, isConsistent, stocksWithHolds } from '../src/readers/check-holds.js';
@@ -6,6 +7,7 @@ import type { CheckedHolds } from '../src/readers/check-holds.js';
 import { describeCell } from '../src/redis/cell.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
 import type { Context } from './context.js';
+import { count } from './words.js';
 
 export interface CheckFlags {
   readonly mend?: true;
@@ -38,7 +40,7 @@ export async function checkInventory(flags: CheckFlags): Promise<void> {
     store.close();
   }
   console.error(
-    `Checked ${checked} ${checked === 1 ? 'stock' : 'stocks'} with reservations: ${wrong.length} not right.`,
+    `Checked ${count(checked, 'stock')} with reservations: ${wrong.length} not right${mend && wrong.length > 0 ? ', mended' : ''}.`,
   );
   process.exitCode = wrong.length === 0 || mend ? 0 : 1;
 }
@@ -46,11 +48,17 @@ export async function checkInventory(flags: CheckFlags): Promise<void> {
 function lineOf({ stock, held, sum, withoutEnd, endsWithoutReservation, over }: CheckedHolds, mend: boolean): string {
   const faults = [
     held !== sum && `${held} held in all, but ${sum} by its reservations`,
-    withoutEnd > 0 && `${withoutEnd} reservations without an end`,
-    endsWithoutReservation > 0 && `${endsWithoutReservation} ends without a reservation`,
-    over.length > 0 && `${over.length} reservations over and not given back`,
+    withoutEnd > 0 && `${count(withoutEnd, 'reservation')} without an end`,
+    endsWithoutReservation > 0 && `${count(endsWithoutReservation, 'end')} without a reservation`,
+    over.length > 0 && `${count(over.length, 'reservation')} over and not given back`,
   ].filter((fault) => fault !== false);
   return `${describeCell(stock)}: ${faults.join('; ')}${mend ? ': mended' : ''}`;
+}
+
+function wordsOf(ended: PromiseSettledResult<Outcome<{ released: number; available: number }>> | undefined): string {
+  return ended?.status === 'fulfilled' && ended.value.status === 'applied'
+    ? `gave back ${ended.value.result.released}; ${ended.value.result.available} available`
+    : 'what is over is given back as soon as a worker takes it';
 }
 
 /** As workers do it: by a job, which decides by Redis' time once more. */
@@ -69,7 +77,11 @@ async function giveBack(wrong: readonly CheckedHolds[], context: Context): Promi
     ...producerOptions(context),
   });
   try {
-    await Promise.all(updates.map((params) => producer.inventory.expire(params)));
+    const sent = await Promise.all(updates.map((params) => producer.inventory.expire(params)));
+    const outcomes = await Promise.allSettled(sent.map((update) => update.outcome({ timeoutMs: TIMEOUT_MS })));
+    for (const [place, { key, field, member }] of updates.entries()) {
+      console.error(`${describeCell({ key, field, member })}: ${wordsOf(outcomes[place])}`);
+    }
   } finally {
     await producer.close();
   }

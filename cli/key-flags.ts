@@ -3,6 +3,7 @@ import { ConfigurationError } from '../src/errors.js';
 import { inWords } from '../src/lib/schema-words.js';
 import { settingsShape } from '../src/api/access/api-key.js';
 import type { ApiKeySettings } from '../src/api/access/api-key.js';
+import { distinctIssues } from '../src/lib/distinct-issues.js';
 
 export interface CreateKeyFlags {
   readonly name?: string;
@@ -64,7 +65,9 @@ export function keySettings(flags: CreateKeyFlags, replaced?: ApiKeySettings): A
   };
   const parsed = z.strictObject(settingsShape).safeParse(settings, { error: inWords });
   if (!parsed.success) {
-    const messages = parsed.error.issues.map(({ path, message }) => `${FLAGS[String(path[0])] ?? ''} ${message}`);
+    const messages = distinctIssues(parsed.error).map(
+      ({ path, message }) => `${FLAGS[String(path[0])] ?? ''} ${message}`,
+    );
     throw new ConfigurationError(messages.join('; '));
   }
   return parsed.data;

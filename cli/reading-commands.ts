@@ -26,6 +26,9 @@ export function addReadingCommands(program: Command): void {
     .option('--ranking <ranking>', 'equal scores share a rank, or with ordinal all are numbered through')
     .option('--member <member>', 'print where this one stands')
     .option('--around <members>', 'how many to print on each side of the member')
+    .option('--bucket <bucket>', 'of updates with a bucket, that of this hour, day, week, month or year')
+    .option('--time-zone <name>', 'that of the updates, for example Europe/Berlin (default: UTC)')
+    .option('--at <time>', 'in the bucket, for example 2026-11-27T12:00:00Z (default: now)')
     .option('--json', 'print JSON')
     .action(async (key: string, flags: TopFlags) => (await import('./top.js')).top(key, flags));
 

@@ -10,6 +10,9 @@ export interface TopFlags {
   readonly ranking?: string;
   readonly member?: string;
   readonly around?: string;
+  readonly bucket?: string;
+  readonly timeZone?: string;
+  readonly at?: string;
   readonly json?: true;
 }
 
@@ -39,11 +42,14 @@ function print({ rank, member, score }: RankedMember): void {
 }
 
 /** As the reader takes them, which checks them: numbers where the text is one. */
-function optionsOf({ limit, offset, around, order, ranking }: Omit<TopFlags, 'json' | 'member'>) {
+function optionsOf({ limit, offset, around, order, ranking, bucket, timeZone, at }: Omit<TopFlags, 'json' | 'member'>) {
   const rules = {
     ...(order !== undefined && { order }),
     ...(ranking !== undefined && { ranking }),
-  } as Pick<TopOptions, 'order' | 'ranking'>;
+    ...(bucket !== undefined && { bucket }),
+    ...(timeZone !== undefined && { timeZone }),
+    ...(at !== undefined && { at }),
+  } as Omit<TopOptions, 'limit' | 'offset'>;
   return {
     ...rules,
     limit: numberOf<TopOptions>('limit', limit),

@@ -21,7 +21,8 @@ export async function run({ producer, reader, key }: ExampleContext): Promise<Le
     at: '2025-10-31T23:30:00Z', // in Berlin it is November
   });
   await match.outcome();
-  const november = await reader.top(`${season}:2025-11`, { limit: 3 });
+  const november = await reader.top(season, { ...monthly, at: '2025-11-15T12:00:00Z', limit: 3 });
+  const current = await reader.top(season, monthly);
 
   for (const ms of [61_250, 62_000, 60_900]) {
     const lap = await producer.scores.best({ key: laps, member: 'ann', value: ms, keep: 'lowest' });
@@ -35,6 +36,7 @@ export async function run({ producer, reader, key }: ExampleContext): Promise<Le
       { did: 'xp.award xp:ann amount 120', answer: wonOutcome },
       { did: 'xp.take xp:ann amount 50', answer: finedOutcome },
       { did: 'the leaderboard of November', answer: shown(november.entries) },
+      { did: 'players of this month', answer: String(current.total) },
       { did: 'the fastest lap', answer: shown(fastest.entries) },
     ],
   };

@@ -12,7 +12,7 @@ import { parseTemplate, RowFault, RowReader } from './params-of-row.js';
 import type { ParamSchema } from './params-of-row.js';
 import { readRows } from './rows.js';
 import type { FileForm } from './rows.js';
-import { count, number } from './words.js';
+import { count, number } from '../words.js';
 
 const SHOWN_FAULTS = 20;
 

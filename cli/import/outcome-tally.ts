@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import type { Outcome } from '../../src/index.js';
-import { number } from './words.js';
+import { number } from '../words.js';
 
 const SHOWN = 20;
 

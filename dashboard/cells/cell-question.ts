@@ -3,6 +3,7 @@ import { cellObject } from '../../src/operations/cell-schema.js';
 import { cellName } from '../../src/redis/cell.js';
 import type { Cell } from '../../src/redis/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
+import { distinctIssues } from '../../src/lib/distinct-issues.js';
 
 /** What was typed into the form, to stand in it again. */
 export interface CellFields {
@@ -37,7 +38,13 @@ function questionOf({ key, field, member }: CellFields, isReserved: Keys['isRese
   }
   const parsed = cellSchema.safeParse({ key, ...(field !== '' && { field }), ...(member !== '' && { member }) });
   if (!parsed.success) {
-    return { is: 'refused', status: 400, reason: parsed.error.issues.map(({ message }) => message).join('; ') };
+    return {
+      is: 'refused',
+      status: 400,
+      reason: distinctIssues(parsed.error)
+        .map(({ message }) => message)
+        .join('; '),
+    };
   }
   if (isReserved(key)) {
     return { is: 'refused', status: 403, reason: `"${key}" belongs to Tally or BullMQ, and is not shown here` };

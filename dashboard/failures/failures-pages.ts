@@ -25,6 +25,7 @@ import { countWords } from '../words.js';
 import { failuresContent, removeContent } from './failures-page.js';
 import type { ShownFailure } from './latest-table.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';
+import { distinctIssues } from '../../src/lib/distinct-issues.js';
 
 /** Told of one by one. */
 const LATEST = 20;
@@ -185,7 +186,9 @@ function filterOf(fields: unknown, response: Response): FailureFilter | undefine
     const { reason, operation, key } = parsed.data;
     return { reason, operation, key };
   }
-  const words = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ');
+  const words = distinctIssues(parsed.error)
+    .map(({ path, message }) => `${path.join('.')} ${message}`)
+    .join('; ');
   const content = html`<p class="error">${words}</p>
     <p><a href="${FAILURES_PATH}">All failures</a></p>`;
   sendPage(response.status(400), { title: 'Failures', user: signedInOf(response), content });

@@ -5,6 +5,7 @@ import { isJsonType, mediaTypeOf } from './json-body.js';
 import { parseStrictJson } from './strict-json.js';
 import { Problem, problemOfErrors } from '../web/problems.js';
 import type { ProblemError } from '../web/problems.js';
+import { distinctIssues } from '../lib/distinct-issues.js';
 
 /** The type of an event is this and the operation's name. */
 const TYPE_PREFIX = 'tally.';
@@ -105,7 +106,7 @@ export function checkEvents(events: readonly unknown[], places: (index: number) 
   const checked = events.flatMap((event, index) => {
     const read = readData(withoutUnset(event));
     const parsed = eventSchema.safeParse(read.event);
-    const issues = parsed.error?.issues ?? [];
+    const issues = parsed.success ? [] : distinctIssues(parsed.error);
     for (const issue of read.issue === undefined ? issues : [read.issue]) {
       const path = [places(index), pathText(issue.path)].filter((part) => part !== '').join('.');
       errors.push({ path, code: codeOf(issue), message: issue.message });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireBucket } from '../operations/bucket-params.js';
 import { around, boardShape, limit, offset } from '../readers/reader.js';
 import { describeCell } from '../redis/cell.js';
 import { given, queryOf, wholeNumberText } from '../web/endpoint.js';
@@ -8,9 +9,13 @@ import { requireReadable } from './access/readable.js';
 import { READ_PROBLEMS } from './cells.js';
 import type { ReadingDeps } from './many-cells.js';
 
-const boardQuery = z
-  .strictObject({
+const boardQuery = requireBucket(
+  z.strictObject({
     ...boardShape,
+    bucket: boardShape.bucket.meta({
+      description: 'Of updates with `bucket`: tells the leaderboard of this size that holds `at`.',
+    }),
+    at: boardShape.at.meta({ description: 'A time within the bucket. Default now.' }),
     limit: wholeNumberText(limit.unwrap()).optional().meta({ description: 'How many to tell. Default 10.' }),
     offset: wholeNumberText(offset.unwrap())
       .optional()
@@ -19,7 +24,8 @@ const boardQuery = z
     around: wholeNumberText(around.unwrap())
       .optional()
       .meta({ description: 'How many neighbours to tell on each side of `member`. Default 0.' }),
-  })
+  }),
+)
   .refine(({ member, around }) => member !== undefined || around === undefined, {
     path: ['around'],
     error: 'is for a member: name it with member',
@@ -53,7 +59,8 @@ export function leaderboardsEndpoints({ reader, keys }: ReadingDeps): Endpoint[]
       problems: [...READ_PROBLEMS, 'CELL_NOT_FOUND', 'WRONG_TYPE', 'NOT_AN_INTEGER'],
       handlers: [
         async (request, response) => {
-          const { key, member, limit, offset, around, ...rules } = queryOf(boardQuery, request);
+          const { key, member, limit, offset, around, order, ranking, ...bucket } = queryOf(boardQuery, request);
+          const rules = { order, ranking, ...given(bucket) };
           requireReadable(response, keys, [{ path: 'key', key }]);
           if (member === undefined) {
             response.json(await reader.top(key, { ...rules, ...given({ limit, offset }) }));

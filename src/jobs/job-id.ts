@@ -9,6 +9,12 @@ export function halvesOfIds(jobId: string): { head: string; tailAt: (index: numb
   return isRequeued(jobId) ? { head: jobId, tailAt: () => '' } : { head: `${jobId}.`, tailAt: (index) => index };
 }
 
+/** The words where no update has an id: histories and the board name jobs. */
+export function noUpdate(id: string): string {
+  const hint = isRequeued(id) ? '' : `; if it is that of a job, its updates are ${id}.0 and on`;
+  return `no update has the id ${id}${hint}`;
+}
+
 /** The job and the place in it that an update id names; undefined when it is none. */
 export function parseUpdateId(id: string): { jobId: string; index: number } | undefined {
   const match = /^([0-9a-f-]{36})\.(\d{1,5})$/.exec(id);

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.js';
 import { nearest } from './nearest.js';
 import { parseWithFastPath, fastPathOf } from './schema-fast-path.js';
 import type { FastPath } from './schema-fast-path.js';
+import { distinctIssues } from './distinct-issues.js';
 
 /** By schema: those of a call are checked again and again. */
 const acceptances = new WeakMap<z.ZodType, FastPath<unknown>>();
@@ -30,7 +31,7 @@ export function checkOptions<Shape extends z.core.$ZodShape>(
   if (parsed.success) {
     return parsed.data;
   }
-  const messages = parsed.error.issues.flatMap((issue) =>
+  const messages = distinctIssues(parsed.error).flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => unknownName(key, Object.keys(schema.shape)))
       : [`${issue.path.join('.')}: ${issue.message}`],

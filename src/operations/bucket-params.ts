@@ -81,7 +81,7 @@ export const bucketShape = {
   at: instant().optional(),
   /** For how many buckets a bucket is kept. @defaultValue it stays */
   keepBuckets: seconds('buckets', 1).optional(),
-  /** Rejected with `TOO_LATE` when its bucket ended more than so many seconds ago. @defaultValue taken however late */
+  /** How long after `at` it may be sent: later it is rejected, `TOO_LATE`. @defaultValue taken however late */
   lateBySeconds: seconds('seconds', 0).optional(),
   /** A caller does not give it: see {@link placeInBucket}. */
   placed: derived(placed) as unknown as z.ZodOptional<z.ZodType<Placed, never>>,
@@ -96,17 +96,21 @@ const FITS_BUCKET = {
   placed: (params) => params.placed === undefined || params.bucket !== undefined,
 } as const satisfies Partial<Record<keyof BucketParams, (params: BucketParams) => boolean>>;
 
-/** Refuses params of a bucket where none is named, and a life that can't be. By predicates, as those of each update are checked. */
+/** Refuses what is said of a bucket where none is named. By predicates, as the params of each update are checked. */
+export function requireBucket<Schema extends z.ZodObject>(schema: Schema): Schema {
+  return Object.entries(FITS_BUCKET).reduce(
+    (checked, [name, fits]) =>
+      checked.refine(fits as (params: unknown) => boolean, {
+        path: [name],
+        error: 'needs bucket: hour, day, week, month or year',
+      }),
+    schema,
+  );
+}
+
+/** Refuses params of a bucket where none is named, and a life that can't be. */
 export function checkBucketParams<Schema extends z.ZodObject>(schema: Schema): Schema {
-  return Object.entries(FITS_BUCKET)
-    .reduce(
-      (checked, [name, fits]) =>
-        checked.refine(fits as (params: unknown) => boolean, {
-          path: [name],
-          error: 'needs bucket: hour, day, week, month or year',
-        }),
-      schema,
-    )
+  return requireBucket(schema)
     .refine(({ keepBuckets, ttlSeconds }) => keepBuckets === undefined || ttlSeconds === undefined, {
       path: ['keepBuckets'],
       error: 'is the life of a bucket: leave out ttlSeconds',
@@ -143,9 +147,13 @@ export function sameBucket({ bucket, timeZone: zone, at, keepBuckets, placed }: 
 }
 
 /** The words for what came too late. */
-export const TOO_LATE = () => ({
-  message: 'it came later than its bucket takes anything: see lateBySeconds and keepBuckets',
-});
+export const TOO_LATE = (_details: readonly number[], { at, lateBySeconds, keepBuckets }: BucketParams) => {
+  const limits = [
+    lateBySeconds === undefined ? [] : `more than ${lateBySeconds} seconds after that (lateBySeconds)`,
+    keepBuckets === undefined ? [] : `when the life of its bucket was over (keepBuckets is ${keepBuckets})`,
+  ];
+  return { message: `it belongs to ${at ?? 'an earlier time'}, and was sent ${limits.flat().join(', or ')}` };
+};
 
 /** Params that say in which bucket they count, and whether that depends on when they are sent; or what is wrong with them. */
 export type Placement<Params> = { readonly params: Params; readonly byNow: boolean } | { readonly fault: PlaceFault };

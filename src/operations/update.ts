@@ -15,6 +15,7 @@ import { failedOutcome } from './outcome.js';
 import { idempotencyKeySchema } from './idempotency-key.js';
 import { timingShape } from './timing.js';
 import type { Timing } from './timing.js';
+import { distinctIssues } from '../lib/distinct-issues.js';
 
 /** One requested change. */
 export interface Update<Name extends string = string, Params = unknown> extends Timing {
@@ -167,7 +168,7 @@ function refuse(issues: readonly ValidationIssue[]): never {
 function tryUpdate(update: unknown, context: CheckContext): Checked {
   const parsed = parseWithFastPath(updateSchema, acceptUpdate, update);
   if (!parsed.success) {
-    return { issues: toIssues(parsed.error.issues, 'INVALID_UPDATE') };
+    return { issues: distinctIssues(parsed.error).map((issue) => toIssue(issue, 'INVALID_UPDATE')) };
   }
   const operation = findOperation(parsed.data.operation, context);
   if ('issues' in operation) {
@@ -218,8 +219,8 @@ function tryParams(
 ): Checked {
   const parsed = parseWithFastPath(operation.params, operation.accept, params);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
-    return { issues: toIssues(issues, 'INVALID_PARAMS') };
+    const issues = distinctIssues(parsed.error).map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
+    return { issues: issues.map((issue) => toIssue(issue, 'INVALID_PARAMS')) };
   }
   const placement = operation.place?.(parsed.data, sentAt);
   if (placement !== undefined && 'fault' in placement) {
@@ -282,13 +283,12 @@ export function fingerprint(operation: Operation, params: unknown): string {
   return crypto.hash('sha256', text, 'base64url').slice(0, FINGERPRINT_LENGTH);
 }
 
-/** Each once: a value that fails several checks of a schema may get the same words from each. */
-function toIssues(found: readonly z.core.$ZodIssue[], code: ValidationCode): ValidationIssue[] {
-  const issues = found.map((issue): ValidationIssue => {
-    const message = issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message;
-    return { path: pathText(issue.path), code, message };
-  });
-  return [...new Map(issues.map((issue) => [`${issue.path} ${issue.message}`, issue])).values()];
+function toIssue(issue: z.core.$ZodIssue, code: ValidationCode): ValidationIssue {
+  return {
+    path: pathText(issue.path),
+    code,
+    message: issue.code === 'unrecognized_keys' ? unknownProperties(issue.keys) : issue.message,
+  };
 }
 
 function unknownProperties(names: readonly string[]): string {

@@ -7,6 +7,7 @@ import type { ValidationCode, ValidationIssue } from '../errors.js';
 import { checkUpdate, pathText } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { namesBucket } from './unchecked-update.js';
+import { distinctIssues } from '../lib/distinct-issues.js';
 
 /** A schedule as it is asked for: with `cron`, in a time zone, or `everyMs`. */
 export interface ScheduleRequest<OneUpdate = unknown> {
@@ -79,7 +80,7 @@ const requestSchema = z
 /** @throws ValidationError with every issue found */
 export function checkSchedule(request: unknown, context: CheckContext): CheckedSchedule {
   const parsed = requestSchema.safeParse(request, { error: inWords });
-  const issues = (parsed.error?.issues ?? []).map(({ path, message }) =>
+  const issues = (parsed.success ? [] : distinctIssues(parsed.error)).map(({ path, message }) =>
     issue(pathText(path), 'INVALID_SCHEDULE', message),
   );
   const { update } = (request ?? {}) as { update?: unknown };

@@ -2,7 +2,7 @@ import { TallyError, ValidationError } from '../errors.js';
 import { decodeKeyReceipt } from '../jobs/key-receipt.js';
 import { parseJobData } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
-import { parseUpdateId, updateId } from '../jobs/job-id.js';
+import { noUpdate, parseUpdateId, updateId } from '../jobs/job-id.js';
 import { inverseOf } from '../operations/inverse.js';
 import type { Inverse, Step } from '../operations/operation.js';
 import { TRANSACTION } from '../operations/transaction.js';
@@ -83,7 +83,7 @@ export class Reverting {
     if (place === undefined || found === undefined || job === undefined) {
       throw found !== undefined || (await wasForgotten(this.deps, id))
         ? new NotRevertibleError('what became of it is kept no more')
-        : new TallyError('UPDATE_NOT_FOUND', `there is no update ${id}`);
+        : new TallyError('UPDATE_NOT_FOUND', noUpdate(id));
     }
     if (found.outcome?.status !== 'applied') {
       throw notApplied(found.outcome);

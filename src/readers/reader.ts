@@ -2,12 +2,15 @@ import { z } from 'zod';
 import { checkOptions } from '../lib/check-options.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
+import { bucketShape, msOf, requireBucket } from '../operations/bucket-params.js';
+import { bucketAt, keyInBucket } from '../operations/buckets.js';
 import type { BucketSize } from '../operations/buckets.js';
 import { cellObject, heldCellObject, wholeNumber } from '../operations/cell-schema.js';
 import { commonShape, milliseconds } from '../options.js';
 import type { CommonOptions } from '../options.js';
 import { askRedis } from '../redis/ask-redis.js';
 import type { Cell } from '../redis/cell.js';
+import { toMs } from '../redis/server-time.js';
 import { readPlaces, readRank } from './leaderboard.js';
 import type { Leaderboard, MemberRank, Order, Ranking } from './leaderboard.js';
 import { sumBuckets, sumSchema } from './sum-buckets.js';
@@ -40,6 +43,7 @@ export const cellsSchema = z
 
 const cellSchema = cellObject({});
 const { key, member } = cellSchema.shape;
+const { bucket, timeZone, at } = bucketShape;
 
 /** What can be asked of a leaderboard, with the ranges of its numbers. */
 export const boardShape = {
@@ -48,13 +52,15 @@ export const boardShape = {
   ranking: z
     .enum(['shared', 'ordinal'], { error: 'must be "shared" (1, 2, 2, 4) or "ordinal" (1, 2, 3, 4)' })
     .default('shared'),
+  ...{ bucket, timeZone, at },
 };
 export const limit = wholeNumber({ min: 1, max: 1_000 }).default(10);
 export const offset = wholeNumber({ min: 0, max: 1_000_000_000 }).default(0);
 export const around = wholeNumber({ min: 0, max: 500 }).default(0);
 
-const topSchema = z.strictObject({ ...boardShape, limit, offset });
-const rankSchema = z.strictObject({ ...boardShape, member: member.unwrap(), around });
+const topSchema = requireBucket(z.strictObject({ ...boardShape, limit, offset }));
+const rankSchema = requireBucket(z.strictObject({ ...boardShape, member: member.unwrap(), around }));
+type BoardQuestion = Pick<z.output<typeof topSchema>, 'key' | keyof Pick<BoardOptions, 'bucket' | 'timeZone' | 'at'>>;
 const reservationsSchema = heldCellObject({ limit: limit.unwrap().default(100), offset });
 const manySchema = z.strictObject({ cells: cellsSchema });
 
@@ -63,6 +69,12 @@ interface BoardOptions {
   order?: Order;
   /** Whether equal scores share a rank (1, 2, 2, 4), or all are numbered through (`ordinal`). @defaultValue `shared` */
   ranking?: Ranking;
+  /** Reads the leaderboard of an hour, day, week, month or year, as updates with this `bucket` fill it. @defaultValue that of the key itself */
+  bucket?: BucketSize;
+  /** That of the updates. @defaultValue `UTC` */
+  timeZone?: string;
+  /** A time within the bucket: RFC 3339 or ms since 1970. @defaultValue now, by Redis' clock */
+  at?: string | number;
 }
 
 export interface TopOptions extends BoardOptions {
@@ -138,8 +150,10 @@ export class Reader {
    * @throws TallyError `WRONG_TYPE` when the key is no sorted set, `NOT_AN_INTEGER` when a score that was read is none
    */
   async top(key: string, options: TopOptions = {}): Promise<Leaderboard> {
-    const { key: ofBoard, ...question } = checkOptions('top', topSchema, { key, ...options });
-    return await this.#ask(readPlaces(this.store.redis, ofBoard, question));
+    const question = checkOptions('top', topSchema, { key, ...options });
+    return await this.#ask(
+      this.#keyOfBoard(question).then((ofBoard) => readPlaces(this.store.redis, ofBoard, question)),
+    );
   }
 
   /**
@@ -149,8 +163,10 @@ export class Reader {
    * @throws TallyError `WRONG_TYPE` when the key is no sorted set, `NOT_AN_INTEGER` when a score that was read is none
    */
   async rank(key: string, member: string, options: RankOptions = {}): Promise<MemberRank | undefined> {
-    const { key: ofBoard, member: wanted, ...question } = checkOptions('rank', rankSchema, { key, member, ...options });
-    return await this.#ask(readRank(this.store.redis, ofBoard, wanted, question));
+    const question = checkOptions('rank', rankSchema, { key, member, ...options });
+    return await this.#ask(
+      this.#keyOfBoard(question).then((ofBoard) => readRank(this.store.redis, ofBoard, question.member, question)),
+    );
   }
 
   /**
@@ -182,6 +198,15 @@ export class Reader {
   /** Ends its connection. */
   close(): void {
     this.store.close();
+  }
+
+  /** The key of the leaderboard that is asked for: that of its bucket, if it names one. */
+  async #keyOfBoard({ key, bucket: size, timeZone: zone = 'UTC', at: time }: BoardQuestion): Promise<string> {
+    if (size === undefined) {
+      return key;
+    }
+    const atMs = time === undefined ? toMs(await this.store.redis.time()) : msOf(time);
+    return keyInBucket(key, bucketAt(atMs, size, zone).name);
   }
 
   #ask<T>(reading: Promise<T>): Promise<T> {

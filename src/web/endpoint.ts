@@ -5,6 +5,7 @@ import { inWords, inWordsOfQuery } from '../lib/schema-words.js';
 import { pathText } from '../operations/update.js';
 import { Problem, problemOfErrors } from './problems.js';
 import type { ProblemCode, ProblemError } from './problems.js';
+import { distinctIssues } from '../lib/distinct-issues.js';
 
 /** A JSON Schema as it stands in the OpenAPI document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -75,7 +76,7 @@ export function checkQuestion<Schema extends z.ZodObject>(
   if (parsed.success) {
     return parsed.data;
   }
-  const errors = parsed.error.issues.flatMap(({ path, message, ...issue }) =>
+  const errors = distinctIssues(parsed.error).flatMap(({ path, message, ...issue }) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((name) => ({ path: name, code: 'INVALID_QUERY', message: 'is not a parameter of this path' }))
       : [{ path: pathText(path), code: 'INVALID_QUERY', message }],
@@ -93,7 +94,7 @@ export function checkBody<Schema extends z.ZodObject>(
   if (parsed.success) {
     return parsed.data;
   }
-  const errors = parsed.error.issues.map(({ path, message }) => ({ path: pathText(path), code, message }));
+  const errors = distinctIssues(parsed.error).map(({ path, message }) => ({ path: pathText(path), code, message }));
   throw problemOfErrors(code, errors as [ProblemError, ...ProblemError[]]);
 }
 

@@ -42,8 +42,13 @@ test('tally top prints a leaderboard, or where one member stands', async () => {
   expect(await top('--member', 'di', '--around', '1')).toMatchObject({ code: 0, stdout: '2 bo 40\n4 di 30\n' });
   expect(JSON.parse((await top('--member', 'bo', '--json')).stdout)).toMatchObject({ rank: 2, score: 40, total: 4 });
   expect(await top('--member', 'none')).toMatchObject({ code: 1, stdout: '' });
+  await here.client.zadd(`${here.key('board')}:2025-W01`, 7, 'eve');
+  const inBerlin = ['--bucket', 'week', '--time-zone', 'Europe/Berlin', '--at', '2024-12-29T23:30:00Z']; // Monday there
+  expect(await top(...inBerlin)).toMatchObject({ code: 0, stdout: '1 eve 7\n' });
+  expect(await top('--bucket', 'week')).toMatchObject({ code: 0, stdout: '' });
   for (const [flag, value, words] of [
     ['--limit', 'ten', 'limit: must be a whole number from 1 to 1000'],
+    ['--at', '2024-12-29T23:30:00Z', 'at: needs bucket'],
     ['--order', 'up', 'order: must be "desc"'],
     ['--around', '2', 'name it with --member'],
   ] as const) {
@@ -176,7 +181,7 @@ test('tally find says what it does not take', async () => {
     [['--operation', 'inventory.tak', '--idempotency-key', 'a'], 2, 'did you mean "inventory.take"?'],
     [['--operation', 'inventory.take', '--idempotency-key', ''], 2, 'idempotencyKey: '],
     [['--operation', 'inventory.take', '--idempotency-key', 'a', '--owner', ''], 2, '--owner'],
-    [['x'], 1, 'no update has the id x'],
+    [['x'], 1, 'no update has the id x; if it is that of a job, its updates are x.0 and on'],
   ] as const) {
     const answer = await tally(environment, 'find', ...flags);
     expect({ flags, code: answer.code, stdout: answer.stdout }).toEqual({ flags, code, stdout: '' });

@@ -4,6 +4,7 @@ import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
 import { place } from '../support/tally.js';
 import { withHistory } from '../../src/index.js';
+import { toMs } from '../../src/redis/server-time.js';
 
 test('many cells are read with one request, in their order', async () => {
   const here = place();
@@ -101,8 +102,27 @@ test('a leaderboard is told by pages and around a member', async () => {
   expect((await get(`/v1/leaderboards?key=${here.key('none')}`)).body).toMatchObject({ total: 0, entries: [] });
 });
 
+test('the leaderboard of a bucket is told by a time within it, by itself that of now', async () => {
+  const here = place();
+  const { get } = await startApi(here);
+  const key = here.key('season');
+  const month = new Date(toMs(await here.client.time())).toISOString().slice(0, 7);
+  await here.client.zadd(`${key}:${month}`, 1, 'now');
+  await here.client.zadd(`${key}:2025-11`, 2, 'then');
+  const path = `/v1/leaderboards?key=${key}&bucket=month`;
+  expect((await get(path)).body).toMatchObject({ key: `${key}:${month}`, entries: [{ member: 'now' }] });
+  const inBerlin = `${path}&timeZone=Europe/Berlin&at=2025-10-31T23:30:00Z`;
+  expect((await get(inBerlin)).body).toMatchObject({ key: `${key}:2025-11`, entries: [{ member: 'then' }] });
+  expect((await get(`${inBerlin}&member=then`)).body).toMatchObject({ key: `${key}:2025-11`, rank: 1 });
+});
+
 test.each([
   ['limit=0', 'limit'],
+  ['bucket=decade', 'bucket'],
+  ['bucket=month&at=today', 'at'],
+  ['bucket=month&timeZone=Berlin', 'timeZone'],
+  ['at=2025-10-31T23:30:00Z', 'at'],
+  ['timeZone=Europe/Berlin', 'timeZone'],
   ['limit=1001', 'limit'],
   ['limit=ten', 'limit'],
   ['offset=-1', 'offset'],

@@ -36,12 +36,14 @@ test('tally inventory check finds what does not fit, and mends it', async () => 
   expect(right.stderr).toContain('Checked 1 stock with reservations: 0 not right.');
   expect(wrong.code).toBe(1);
   expect(wrong.stdout).toBe(
-    `"${stock.key}" field "lamp": 11 held in all, but 6 by its reservations; 1 reservations without an end; ` +
-      '1 ends without a reservation; 1 reservations over and not given back\n',
+    `"${stock.key}" field "lamp": 11 held in all, but 6 by its reservations; 1 reservation without an end; ` +
+      '1 end without a reservation; 1 reservation over and not given back\n',
   );
   expect(JSON.parse(asJson.stdout)).toMatchObject({ stock, held: 11, sum: 6, over: ['over'] });
   expect(held).toBe('11');
   expect(mended).toMatchObject({ code: 0, stdout: expect.stringContaining(': mended') as string });
+  expect(mended.stderr).toContain('field "lamp": gave back 4; 8 available\n');
+  expect(mended.stderr).toContain('1 not right, mended.');
   await until('what is over is back', async () => (await client.hget(stock.key, stock.field)) === '8');
   expect(await client.hgetall(keyOf('quantity'))).toEqual({ open: '2' });
   expect(await client.get(keyOf('total'))).toBe('2');
