@@ -11,7 +11,6 @@ import { accessOf } from './access/access.js';
 import type { Access } from './access/access.js';
 import { maySee } from './access/forbidden.js';
 import type { SubmitDeps } from './submit.js';
-import { noUpdate } from '../jobs/job-id.js';
 
 export interface UpdatesDeps extends SubmitDeps {
   readonly registry: Registry;
@@ -48,7 +47,7 @@ export async function findVisible(
   if (found === undefined || !maySeeFound(accessOf(response), found, context)) {
     throw (await producer.wasForgotten(id)) // also of one that it may not know of, so that the two look alike
       ? new Problem(forgotten, FORGOTTEN)
-      : new Problem('UPDATE_NOT_FOUND', noUpdate(id));
+      : new Problem('UPDATE_NOT_FOUND', 'no update has this id');
   }
   return found;
 }

@@ -94,12 +94,15 @@ test('what comes too late is rejected and writes nothing, in a transaction too',
   expect(await (await producer.counters.increment(late)).outcome()).toEqual({
     status: 'rejected',
     reason: 'TOO_LATE',
-    message: expect.stringContaining('later than its bucket') as string,
+    message: expect.stringContaining('more than 60 seconds after that (lateBySeconds)') as string,
   });
   const expired = { key: here.key('views'), bucket: 'day', at: Date.now() - 72 * HOUR_MS, keepBuckets: 1 } as const;
   const entries = [{ key: here.key('board'), member: 'ann', by: 1 }];
   const { key: _, ...ofBoard } = expired;
-  expect(await (await producer.scores.add({ entries, ...ofBoard })).outcome()).toMatchObject({ reason: 'TOO_LATE' });
+  expect(await (await producer.scores.add({ entries, ...ofBoard })).outcome()).toMatchObject({
+    reason: 'TOO_LATE',
+    message: expect.stringContaining('when the life of its bucket was over (keepBuckets is 1)') as string,
+  });
   const updates = [
     { operation: 'counter.increment' as const, params: { key: here.key('all') } },
     { operation: 'counter.increment' as const, params: expired },
