@@ -116,7 +116,8 @@ function report(change: PlannedChange | DoneChange, word: 'retried' | 'removed',
   if ('done' in change) {
     const { done, left } = change;
     console.error(
-      `${word} ${done.updates} of ${matched.updates} failed updates, in ${done.jobs} jobs; ${left.updates} of them have failed now.`,
+      `${word} ${done.updates} of ${matched.updates} failed updates, in ${done.jobs} jobs; ` +
+        (word === 'retried' ? `${left.updates} of them have failed again by now.` : `${left.updates} are left.`),
     );
   } else {
     console.error(`${matched.updates} failed updates in ${matched.jobs} jobs would be ${word}.`);

@@ -212,6 +212,7 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   th, .nowrap { white-space: normal; }
   td { overflow-wrap: break-word; }
   td .code { display: inline-block; max-width: 5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
+  .stacks td .code { display: inline; max-width: none; white-space: normal; }
   .side { align-items: flex-start; }
 }
 `;

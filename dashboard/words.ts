@@ -17,6 +17,12 @@ export function countWords(count: number, what: string, many = `${what}s`): stri
   return `${count.toLocaleString('en')} ${count === 1 ? what : many}`;
 }
 
+/** `a, b and c`. */
+export function listWords(names: readonly string[]): string {
+  const [last = '', ...others] = [...names].reverse();
+  return others.length === 0 ? last : `${others.reverse().join(', ')} and ${last}`;
+}
+
 /** Memory for people. */
 export function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 1024 / 1024).toLocaleString('en')} MiB`;

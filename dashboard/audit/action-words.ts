@@ -7,6 +7,14 @@ export interface ActionWords {
   readonly job?: string;
 }
 
+/** By the path of the page that does it. */
+const OF_PAGES: Readonly<Record<string, string>> = {
+  '/ops/failures/retry': 'retry failed updates',
+  '/ops/failures/remove': 'remove failed updates',
+  '/ops/remove-waiting': 'remove waiting updates',
+  '/ops/workers': 'tell a worker',
+};
+
 const REVERT = /^\/ops\/updates\/([^/]+)\/revert$/;
 
 const BOARD_API = /^\/ops\/queues\/api\/queues\/(.+)$/;
@@ -24,6 +32,10 @@ const LONGEST_WORDS = 200;
 export function describeAction(method: string, path: string): ActionWords {
   if (path === SIGN_IN_PATH || path === SIGN_OUT_PATH) {
     return { action: path === SIGN_IN_PATH ? 'sign in' : 'sign out' };
+  }
+  const ofPage = Object.hasOwn(OF_PAGES, path) && method === 'POST' ? OF_PAGES[path] : undefined;
+  if (ofPage !== undefined) {
+    return { action: ofPage };
   }
   const [, reverted] = REVERT.exec(path) ?? [];
   if (reverted !== undefined) {

@@ -31,7 +31,7 @@ function table(entries: readonly AuditEntry[]): Html {
     return html`<p class="card muted">Nothing so far.</p>`;
   }
   return html`<div class="scroll" tabindex="0">
-    <table>
+    <table class="stacks">
       <thead>
         <tr>
           <th>Time</th>
@@ -52,16 +52,18 @@ function table(entries: readonly AuditEntry[]): Html {
 
 function row({ at, who, role, action, queue, job, detail, jobs, result, status, from }: AuditEntry): Html {
   return html`<tr>
-    <td class="nowrap">${timeAt(at)}</td>
-    <td>${who ?? 'someone'} ${role !== undefined && html`<span class="tag">${role}</span>`}</td>
-    <td>
+    <td class="nowrap" data-label="Time">${timeAt(at)}</td>
+    <td data-label="Who">${who ?? 'someone'} ${role !== undefined && html`<span class="tag">${role}</span>`}</td>
+    <td data-label="What">
       <span>${action}</span> ${detail !== undefined && html`<br /><span class="muted">${detail}</span>`}
       ${jobs !== undefined && html`<br /><a href="${CHANGED_JOBS_PATH}/${jobs}">which jobs</a>`}
     </td>
-    <td>${queue}</td>
-    <td class="code">${job !== undefined && jobLink(queue ?? '', job)}</td>
-    <td class="nowrap">${result === 'done' ? result : html`<span class="error">${result}</span>`} ${status}</td>
-    <td class="code">${from}</td>
+    <td data-label="Queue">${queue}</td>
+    <td class="code" data-label="Job">${job !== undefined && jobLink(queue ?? '', job)}</td>
+    <td class="nowrap" data-label="Result">
+      ${result === 'done' ? result : html`<span class="error">${result}</span>`} ${status}
+    </td>
+    <td class="code" data-label="From">${from}</td>
   </tr> `;
 }
 

@@ -6,8 +6,9 @@ import { REMOVE_WAITING_PATH } from './remove-pages.js';
 
 export const BOARD_SCRIPT_PATH = '/ops/board.js';
 
-/** Hides buttons of the board that can not work: Tally refuses to add, duplicate and edit jobs, and to obliterate queues. */
+/** Hides buttons of the board that can not work: Tally refuses to add, duplicate and edit jobs, to obliterate queues, and to change schedules. */
 export const BOARD_STYLE = `
+td[class*="actionsCell-"] { display: none }
 ul[class*="jobActions-"] > li:has(.lucide-files, .lucide-pencil) { display: none }
 [role="menu"]:has([class*="danger-"]) > [role="menuitem"]:is(:has(.lucide-plus), [class*="danger-"]) { display: none }
 .tally-sections { display: flex; flex-direction: column; padding: .5rem 0 .75rem; border-bottom: 1px solid var(--sidebar-border, var(--border)) }

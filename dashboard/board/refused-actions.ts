@@ -22,6 +22,11 @@ const OBLITERATED = refusal(
   405,
   'a queue can not be obliterated: what waits and what failed is removed on the pages that say how much it is, and the rest by its age',
 );
+const OF_SCHEDULE = refusal(
+  405,
+  'schedules are put, paused, resumed and removed by `tally schedules`, the library or the API, which keep what runs and what /ops/schedules ' +
+    'shows the same',
+);
 const COMPLETED = refusal(
   409,
   'a job that Tally completed has taken effect, and running it again would change nothing; those that another program ' +
@@ -38,6 +43,9 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
     case '/api/queues/:queueName/add':
     case '/api/queues/:queueName/job-schedulers/:schedulerId/run':
       return ADDED_BY_HAND;
+    case '/api/queues/:queueName/job-schedulers/:schedulerId':
+    case '/api/queues/:queueName/job-schedulers/:schedulerId/remove':
+      return OF_SCHEDULE;
     case '/api/queues/:queueName/:jobId/update-data':
       return EDITED;
     case '/api/queues/:queueName/clean/:queueStatus':

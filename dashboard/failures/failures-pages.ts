@@ -201,6 +201,7 @@ function doneWords({ retried, removed, of, left }: z.output<typeof doneSchema>):
     return undefined;
   }
   const word = retried === undefined ? 'Removed' : 'Retried';
-  const still = left === undefined || left === 0 ? '' : ` ${left.toLocaleString('en')} of them have failed now.`;
+  const fate = retried === undefined ? 'are left' : 'have failed again by now';
+  const still = left === undefined || left === 0 ? '' : ` ${left.toLocaleString('en')} of them ${fate}.`;
   return `${word} ${done.toLocaleString('en')} of ${countWords(of, 'failed update')}.${still}`;
 }

@@ -1,4 +1,3 @@
-import type { QueueReport } from '../../src/metrics/queue-report.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { keyLink } from '../cells/links.js';
@@ -8,7 +7,7 @@ import { countWords, durationWords, mebibytes } from '../words.js';
 import { boardQueueLink } from './links.js';
 import { listenersSection } from './listeners-section.js';
 import { ratesSection } from './rates.js';
-import type { Overview } from './read-overview.js';
+import type { Overview, QueueFlow } from './read-overview.js';
 import { RUNBOOK_PATH } from './runbook.js';
 import type { Trouble } from './trouble.js';
 import { workersSection } from './workers-section.js';
@@ -60,16 +59,49 @@ function numbers({ queues, failures }: Overview): Html {
   const waiting = known.reduce((sum, each) => sum + each, 0);
   const oldest = Math.max(0, ...queues.map(({ oldestWaitingSeconds }) => oldestWaitingSeconds ?? 0));
   const delayed = queues.reduce((sum, { jobs }) => sum + (jobs?.delayed ?? 0), 0);
-  const drains = queues.filter(({ jobs }) => (jobs?.waiting ?? 0) > 0).map(({ drainSeconds }) => drainSeconds);
-  const drain = drains.includes(null) ? undefined : Math.max(0, ...drains.map((each) => each ?? 0));
   const isKnown = known.length === queues.length;
   return html`<dl class="tiles">
     ${tile('Updates waiting', `${isKnown ? '' : 'at least '}${waiting.toLocaleString('en')}`)}
     ${tile('Oldest of them', waiting === 0 ? 'none' : durationWords(oldest * 1000))}
-    ${tile('Time to drain', waiting === 0 ? 'none' : drain === undefined ? 'does not end' : durationWords(drain * 1000))}
+    ${tile('Time to drain', waiting === 0 ? 'none' : drainWordsOfAll(queues))}
     ${tile('Jobs for later', delayed.toLocaleString('en'))}
     ${tile('Failed updates', `${failures.isWhole ? '' : 'more than '}${failures.updates.toLocaleString('en')}`)}
   </dl>`;
+}
+
+/** Updates a second below which a backlog neither grows nor shrinks. */
+const STANDS = 0.05;
+
+/** How long what waits will take: by how it shrinks, or else at the pace of the last minute. Undefined when it does not end. */
+function secondsLeft({ updatesWaiting, growthPerSecond, drainSeconds, isStill }: QueueFlow): number | undefined {
+  if (isStill) {
+    return undefined;
+  }
+  return growthPerSecond === undefined
+    ? (drainSeconds ?? undefined)
+    : growthPerSecond < -STANDS
+      ? (updatesWaiting ?? 0) / -growthPerSecond
+      : undefined;
+}
+
+function drainWords(flow: QueueFlow): string {
+  const seconds = secondsLeft(flow);
+  if (seconds !== undefined) {
+    return durationWords(seconds * 1000);
+  }
+  const growth = flow.growthPerSecond ?? 0;
+  return growth > STANDS ? `grows by ${growth.toFixed(1)} / s` : 'does not';
+}
+
+/** Of the one that takes longest. */
+function drainWordsOfAll(queues: readonly QueueFlow[]): string {
+  const waiting = queues.filter(({ jobs }) => (jobs?.waiting ?? 0) > 0);
+  const seconds = waiting.map(secondsLeft);
+  if (!seconds.includes(undefined)) {
+    return durationWords(Math.max(0, ...seconds.map((each) => each ?? 0)) * 1000);
+  }
+  const growth = waiting.reduce((sum, { growthPerSecond }) => sum + (growthPerSecond ?? 0), 0);
+  return growth > STANDS ? `grows by ${growth.toFixed(1)} / s` : 'does not end';
 }
 
 function tile(name: string, value: string): Html {
@@ -107,10 +139,10 @@ function failuresSection({ failures }: Overview): Html {
     }`;
 }
 
-function queuesSection(queues: readonly QueueReport[]): Html {
+function queuesSection(queues: readonly QueueFlow[]): Html {
   return html`<h2>Queues</h2>
     <div class="scroll" tabindex="0" role="region" aria-label="Queues">
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th>Queue</th>
@@ -130,25 +162,25 @@ function queuesSection(queues: readonly QueueReport[]): Html {
     </div>`;
 }
 
-function queueRow(report: QueueReport): Html {
-  const { queue, updatesWaiting, jobs, oldestWaitingSeconds, updatesPerSecond, drainSeconds, workers } = report;
+function queueRow(report: QueueFlow): Html {
+  const { queue, updatesWaiting, jobs, oldestWaitingSeconds, updatesPerSecond, workers } = report;
   const { paused, rateLimit, concurrencyLimit } = report;
   const isWaiting = (jobs?.waiting ?? 0) > 0;
   return html`<tr>
-    <td>
+    <td data-label="Queue">
       ${boardQueueLink(queue)} ${paused === true && html`<span class="tag bad">paused</span>`}
-      ${rateLimit !== null && html`<span class="tag warn">${rateLimit.jobs} jobs / ${rateLimit.perMs} ms</span>`}
+      ${rateLimit !== null && html`<span class="tag warn">${rateLimit.jobs} jobs / ${durationWords(rateLimit.perMs)}</span>`}
       ${concurrencyLimit !== null && html`<span class="tag warn">${concurrencyLimit} at a time</span>`}
     </td>
-    <td class="number">${number(updatesWaiting)}</td>
-    <td class="number">${number(jobs?.waiting)}</td>
-    <td class="number nowrap">${isWaiting && durationWords((oldestWaitingSeconds ?? 0) * 1000)}</td>
-    <td class="number">${number(updatesPerSecond === null ? null : Math.round(updatesPerSecond * 10) / 10)}</td>
-    <td class="number nowrap">
-      ${isWaiting && (drainSeconds === null ? 'does not' : durationWords(drainSeconds * 1000))}
+    <td class="number" data-label="Updates waiting">${number(updatesWaiting)}</td>
+    <td class="number" data-label="Jobs">${number(jobs?.waiting)}</td>
+    <td class="number nowrap" data-label="Oldest">${isWaiting && durationWords((oldestWaitingSeconds ?? 0) * 1000)}</td>
+    <td class="number" data-label="Updates / s">
+      ${number(updatesPerSecond === null ? null : Math.round(updatesPerSecond * 10) / 10)}
     </td>
-    <td class="number">${number(jobs?.active)}</td>
-    <td class="number">${number(workers)}</td>
+    <td class="number nowrap" data-label="Drains in">${isWaiting && drainWords(report)}</td>
+    <td class="number" data-label="Running">${number(jobs?.active)}</td>
+    <td class="number" data-label="Workers">${number(workers)}</td>
   </tr> `;
 }
 

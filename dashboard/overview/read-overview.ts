@@ -29,15 +29,24 @@ import { toMs } from '../../src/redis/server-time.js';
 import { tryWrite } from '../../src/redis/try-write.js';
 import { valueWithin, withDeadline } from '../../src/lib/timeouts.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
-import { judge } from './verdict.js';
+import { Trends } from './trends.js';
+import { isStill, judge } from './verdict.js';
 import type { Trouble } from './trouble.js';
 import type { Refused } from './verdict.js';
 import type { Finding } from '../../src/redis/requirements.js';
 
+/** A queue, and where its backlog goes. */
+export interface QueueFlow extends QueueReport {
+  /** By how many updates a second it grows, below 0 when it shrinks; undefined until somebody has looked for some seconds. */
+  readonly growthPerSecond: number | undefined;
+  /** Whether nothing of it is taken: no worker, paused, or all workers quiet. */
+  readonly isStill: boolean;
+}
+
 export interface Overview {
   readonly nowMs: number;
   readonly troubles: readonly Trouble[];
-  readonly queues: readonly QueueReport[];
+  readonly queues: readonly QueueFlow[];
   readonly failures: GroupedFailures;
   readonly processes: readonly ConnectedProcess[];
   /** The last hour by minutes, the current one last. */
@@ -83,6 +92,7 @@ export class OverviewReader {
   readonly #overview = new Remembered(EVERY_MS.overview, () => this.#read());
   readonly #failures: Remembered<GroupedFailures>;
   readonly #findings: Remembered<readonly Finding[]>;
+  readonly #trends = new Trends();
 
   constructor(private readonly source: OverviewSource) {
     this.#failures = new Remembered(EVERY_MS.failures, () => groupFailures(source, { filter: {} }, 0, FAILURES_LOOKED));
@@ -106,7 +116,7 @@ export class OverviewReader {
     const orElse = <T>(reading: Promise<T>, otherwise: T) =>
       faults.length === 0 ? reading : valueWithin(reading, READ_TIMEOUT_MS, otherwise);
     void this.#findings.read().catch(() => undefined); // it takes seconds: the next who look will have it
-    const [queues, failures, processes, groups, webhooks, refusals, minutes, hours, hotKeys, schedules, ...servers] =
+    const [reports, failures, processes, groups, webhooks, refusals, minutes, hours, hotKeys, schedules, ...servers] =
       await Promise.all([
         reportQueues({ ...source, queues: registry.queues }),
         this.#failures.read(),
@@ -122,8 +132,8 @@ export class OverviewReader {
       ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];
     const findings = this.#findings.latest;
-    const troubles = judge({
-      queues,
+    const state = {
+      queues: reports,
       faults,
       servers,
       refusals,
@@ -133,12 +143,27 @@ export class OverviewReader {
       failedUpdates: failures.updates,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
       quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
+      quietQueues: quietQueuesOf(processes),
+      schedules,
       webhooks,
       findings: findings ?? [],
+    };
+    const troubles = judge(state);
+    const queues = reports.map((report): QueueFlow => {
+      const { queue, updatesWaiting } = report;
+      const growthPerSecond = updatesWaiting === null ? undefined : this.#trends.note(queue, updatesWaiting, nowMs);
+      return { ...report, growthPerSecond, isStill: isStill(report, state) };
     });
     const seen = { queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, groups, webhooks };
     return { nowMs, troubles, ...seen, findings };
   }
+}
+
+/** Queues whose workers have all been told to take no jobs. */
+function quietQueuesOf(processes: readonly ConnectedProcess[]): string[] {
+  const workers = processes.flatMap((each) => workerFactsOf(each) ?? []);
+  const busy = new Set(workers.flatMap(({ isQuiet, queues }) => (isQuiet ? [] : queues)));
+  return [...new Set(workers.flatMap(({ queues }) => queues))].filter((queue) => !busy.has(queue));
 }
 
 /** None for a Redis user of before, who has no right to them yet: what is missing, doctor says. */

@@ -1,7 +1,7 @@
 import type { Finding } from '../../src/redis/requirements.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
 import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
-import { countWords, durationWords } from '../words.js';
+import { countWords, durationWords, listWords } from '../words.js';
 import { judgeWebhooks } from './judge-webhooks.js';
 import type { Trouble } from './trouble.js';
 
@@ -34,6 +34,9 @@ export interface JudgedState {
   readonly failedInHour: number;
   /** Workers that an operator has told to take no jobs. */
   readonly quietWorkers: number;
+  /** Queues of which all workers are told so. */
+  readonly quietQueues: readonly string[];
+  readonly schedules: readonly { readonly id: string; readonly paused: boolean; readonly nextRunAt?: Date }[];
   /** Undefined where there are none. */
   readonly webhooks: WebhooksReading | undefined;
   readonly findings: readonly Finding[];
@@ -66,7 +69,8 @@ export function judge(state: JudgedState): Trouble[] {
     ...findings.flatMap(({ level, subject, message }): Trouble[] =>
       level === 'error' ? [{ level, words: `${subject}: ${message}` }] : [],
     ),
-    ...state.queues.flatMap(judgeQueue),
+    ...judgeStill(state),
+    ...state.queues.flatMap((report) => judgeQueue(report, state)),
     ...servers.flatMap(({ usedMemoryBytes, maxmemoryBytes }): Trouble[] => {
       const share = maxmemoryBytes === 0 ? 0 : usedMemoryBytes / maxmemoryBytes;
       const words = `Redis uses ${Math.round(share * 100)} % of the memory that it may: at 100 % it refuses updates`;
@@ -75,7 +79,8 @@ export function judge(state: JudgedState): Trouble[] {
   ];
   troubles.push(...judgeFailures(state), ...judgeClocks(state.processes), ...state.groups.flatMap(judgeGroup));
   troubles.push(...judgeWebhooks(state.webhooks));
-  if (quietWorkers > 0) {
+  troubles.push(...judgeSchedules(state.schedules));
+  if (quietWorkers > 0 && state.quietQueues.length === 0) {
     const words = `${countWords(quietWorkers, 'worker')} told to take no jobs`;
     troubles.push({ level: 'warning', words });
   }
@@ -113,46 +118,65 @@ function judgeGroup({ name, behindMs, lag }: JudgedState['groups'][number]): Tro
   return behindMs > BEHIND_MS ? [trouble('warning', words, 'TallySubscribersBehind')] : [];
 }
 
-function judgeQueue(report: QueueReport): Trouble[] {
-  const { queue, workers, foreignWorkers, paused, rateLimit, concurrencyLimit, jobs } = report;
-  const waiting = jobs?.waiting ?? 0;
+/** Someone has removed the scheduler that makes its runs: Tally removes both. */
+function judgeSchedules(schedules: JudgedState['schedules']): Trouble[] {
+  const ids = schedules.filter(({ paused, nextRunAt }) => !paused && nextRunAt === undefined).map(({ id }) => id);
+  const words = `what makes the runs of the ${ids.length === 1 ? 'schedule' : 'schedules'} ${listWords(ids)} was removed by something else than Tally: put ${ids.length === 1 ? 'it' : 'them'} again`;
+  return ids.length === 0 ? [] : [{ level: 'warning', words }];
+}
+
+/** Why nothing of a queue is taken, those queues together for which it is the same. */
+const STILL: readonly {
+  readonly runbook: string;
+  readonly holds: (report: QueueReport, state: JudgedState) => boolean;
+  readonly words: (queues: readonly string[]) => string;
+}[] = [
+  {
+    runbook: 'TallyNoWorkers',
+    holds: ({ workers }) => workers === 0,
+    words: (queues) => `no worker serves ${listWords(queues)}`,
+  },
+  {
+    runbook: 'TallyQueuePaused',
+    holds: ({ paused }) => paused === true,
+    words: (queues) => `${listWords(queues)} ${queues.length === 1 ? 'is' : 'are'} paused`,
+  },
+  {
+    runbook: 'TallyNoWorkers',
+    holds: ({ queue }, { quietQueues }) => quietQueues.includes(queue),
+    words: (queues) => `all workers of ${listWords(queues)} were told to take no jobs`,
+  },
+];
+
+export function isStill(report: QueueReport, state: JudgedState): boolean {
+  return STILL.some(({ holds }) => holds(report, state));
+}
+
+function judgeStill(state: JudgedState): Trouble[] {
+  return STILL.flatMap(({ runbook, holds, words }): Trouble[] => {
+    const meant = state.queues.filter((report) => holds(report, state));
+    const waiting = meant.reduce((sum, { updatesWaiting, jobs }) => sum + (updatesWaiting ?? jobs?.waiting ?? 0), 0);
+    const what = waiting === 0 ? '' : `, and ${countWords(waiting, 'update')} wait`;
+    return meant.length === 0
+      ? []
+      : [trouble(waiting > 0 ? 'error' : 'warning', `${words(meant.map(({ queue }) => queue))}${what}`, runbook)];
+  });
+}
+
+function judgeQueue(report: QueueReport, state: JudgedState): Trouble[] {
+  const { queue, foreignWorkers, rateLimit, concurrencyLimit, jobs } = report;
   const waits = report.oldestWaitingSeconds ?? 0;
-  const isStill = workers === 0 || paused === true;
-  const what = waiting === 0 ? '' : `, and ${countWords(report.updatesWaiting ?? waiting, 'update')} wait`;
+  const isLate = !isStill(report, state) && waits > LONG_WAIT_SECONDS;
+  const limits = [
+    rateLimit === null ? [] : `${countWords(rateLimit.jobs, 'job')} in ${durationWords(rateLimit.perMs)}`,
+    concurrencyLimit === null ? [] : `${countWords(concurrencyLimit, 'job')} at a time`,
+  ].flat();
+  const limited = limits.length === 0 ? '' : `: it is limited to ${limits.join(' and ')}`;
+  const late = `the oldest update of ${queue} has waited for ${durationWords(waits * 1000)}, and ${countWords(report.updatesWaiting ?? jobs?.waiting ?? 0, 'update')} wait`;
   return [
-    ...(workers === 0
-      ? [trouble(waiting > 0 ? 'error' : 'warning', `no worker serves ${queue}${what}`, 'TallyNoWorkers')]
-      : []),
-    ...(paused === true
-      ? [trouble(waiting > 0 ? 'error' : 'warning', `${queue} is paused${what}`, 'TallyQueuePaused')]
-      : []),
-    ...(!isStill && waits > LONG_WAIT_SECONDS
-      ? [
-          trouble(
-            'error',
-            `the oldest update of ${queue} has waited for ${durationWords(waits * 1000)}${what}`,
-            'TallyJobsWaitTooLong',
-          ),
-        ]
-      : []),
-    ...(rateLimit === null
-      ? []
-      : [
-          trouble(
-            'warning',
-            `${queue} is limited to ${countWords(rateLimit.jobs, 'job')} in ${rateLimit.perMs} ms`,
-            'TallyQueueLimited',
-          ),
-        ]),
-    ...(concurrencyLimit === null
-      ? []
-      : [
-          trouble(
-            'warning',
-            `${queue} is limited to ${countWords(concurrencyLimit, 'job')} at a time`,
-            'TallyQueueLimited',
-          ),
-        ]),
+    ...(isLate
+      ? [trouble('error', `${late}${limited}`, limits.length === 0 ? 'TallyJobsWaitTooLong' : 'TallyQueueLimited')]
+      : limits.map((limit) => trouble('warning', `${queue} is limited to ${limit}`, 'TallyQueueLimited'))),
     ...((foreignWorkers ?? 0) > 0
       ? [
           trouble(

@@ -13,7 +13,7 @@ export function workersSection({ processes, nowMs }: Overview, isOperator: boole
       processes.length === 0
         ? html`<p class="card muted">None has said within a minute that it is there.</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="Processes">
-            <table>
+            <table class="stacks">
               <thead>
                 <tr>
                   <th>What</th>
@@ -39,15 +39,17 @@ function row(process: ConnectedProcess, nowMs: number, isOperator: boolean): Htm
   const { role, host, pid, version, memoryBytes, startedAtMs, clockOffsetMs } = process;
   const facts = workerFactsOf(process);
   return html`<tr>
-    <td>${role} ${facts?.isQuiet === true && html`<span class="tag warn">quiet</span>`}</td>
-    <td>${host}</td>
-    <td class="number">${pid}</td>
-    <td>${version}</td>
-    <td>${facts?.queues.join(', ')}</td>
-    <td class="number">${facts && html`${facts.running} of ${facts.concurrency * facts.queues.length}`}</td>
-    <td class="number nowrap">${mebibytes(memoryBytes)}</td>
-    <td class="nowrap">${durationWords(Math.max(0, nowMs - clockOffsetMs - startedAtMs))}</td>
-    ${isOperator && html`<td>${facts && orders(`${host}:${pid}:${role}`, facts.isQuiet)}</td>`}
+    <td data-label="What">${role} ${facts?.isQuiet === true && html`<span class="tag warn">quiet</span>`}</td>
+    <td data-label="Host">${host}</td>
+    <td class="number" data-label="Process">${pid}</td>
+    <td data-label="Version">${version}</td>
+    <td data-label="Queues">${facts?.queues.join(', ')}</td>
+    <td class="number" data-label="Jobs running">
+      ${facts && html`${facts.running} of ${facts.concurrency * facts.queues.length}`}
+    </td>
+    <td class="number nowrap" data-label="Memory">${mebibytes(memoryBytes)}</td>
+    <td class="nowrap" data-label="Up">${durationWords(Math.max(0, nowMs - clockOffsetMs - startedAtMs))}</td>
+    ${isOperator && html`<td data-label="Actions">${facts && orders(`${host}:${pid}:${role}`, facts.isQuiet)}</td>`}
   </tr> `;
 }
 

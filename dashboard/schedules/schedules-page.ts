@@ -51,11 +51,15 @@ function table(schedules: readonly Schedule[]): Html {
   </div>`;
 }
 
+function everyWords(ms: number): string {
+  return ms % 1_000 === 0 ? `every ${(ms / 1_000).toLocaleString('en')} s` : `every ${ms} ms`;
+}
+
 function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
     <td data-label="Schedule">${id}</td>
     <td class="nowrap" data-label="When">
-      ${cron === undefined ? `every ${everyMs ?? 0} ms` : `${cron} (${timeZone ?? 'UTC'})`}
+      ${cron === undefined ? everyWords(everyMs ?? 0) : `${cron} (${timeZone ?? 'UTC'})`}
     </td>
     <td data-label="Update"><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
     <td class="nowrap" data-label="Next run">

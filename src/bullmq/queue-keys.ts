@@ -37,6 +37,11 @@ export function jobKey(place: QueuePlace, jobId: string): string {
   return keyIn(place, jobId);
 }
 
+/** The hash of a scheduler. */
+export function schedulerKey(place: QueuePlace, scheduler: string): string {
+  return keyIn(place, `repeat:${scheduler}`);
+}
+
 /** There as long as a worker has the job. */
 export function jobLockKey(place: QueuePlace, jobId: string): string {
   return `${jobKey(place, jobId)}:lock`;

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import type { RedisClient } from '../redis/connection.js';
 import { bullmq } from './bullmq.js';
-import { jobSetKey } from './queue-keys.js';
+import { jobSetKey, schedulerKey } from './queue-keys.js';
 import type { QueuePlace } from './queue-keys.js';
 
 /** When a scheduler of BullMQ's makes its jobs. */
@@ -39,6 +39,18 @@ export function repeatOptionsOf({ cron, timeZone, everyMs }: Recurrence) {
  */
 export function nextOfCron(cron: string, timeZone: string, afterMs: number): number | undefined {
   return bullmq().getNextMillis(afterMs, { pattern: cron, tz: timeZone });
+}
+
+/** Whether a scheduler makes its jobs at these times: others can edit it. False when there is none. */
+export async function hasRecurrence(
+  redis: RedisClient,
+  place: QueuePlace,
+  scheduler: string,
+  { cron, timeZone, everyMs }: Recurrence,
+): Promise<boolean> {
+  const [pattern, tz, every] = await redis.hmget(schedulerKey(place, scheduler), 'pattern', 'tz', 'every');
+  const expected = cron === undefined ? [null, null, String(everyMs)] : [cron, timeZone ?? null, null];
+  return [pattern, tz, every].every((value, index) => value === expected[index]);
 }
 
 /** When a scheduler makes its next job; undefined when there is no such scheduler. */

@@ -25,6 +25,9 @@ export async function checkProcesses(masters: Masters, names: Namespace): Promis
   const worst = Math.max(0, ...processes.map(({ clockOffsetMs }) => Math.abs(clockOffsetMs)));
   const roles = [...new Set(processes.map(({ role }) => role))].sort();
   return [
+    ...(roles.length > 0 && !roles.includes('worker')
+      ? [warning(SUBJECT, 'no worker is connected: updates are accepted, and wait; start one with tally worker')]
+      : []),
     ok(
       SUBJECT,
       processes.length === 0

@@ -1,4 +1,4 @@
-import { repeatOptionsOf } from '../bullmq/ticks.js';
+import { hasRecurrence, repeatOptionsOf } from '../bullmq/ticks.js';
 import { TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
 import { decodeSchedule, encodeSchedule } from '../jobs/schedule.js';
@@ -120,8 +120,7 @@ export class Schedules<OneUpdate = unknown> {
     const text = encodeSchedule(stored);
     const before = await redis.hget(keys.schedules, id);
     const old = decodeSchedule(before);
-    const running = await readSchedule(this.deps, id);
-    const isSame = before === text && (stored.paused || running?.nextRunAt !== undefined);
+    const isSame = before === text && (stored.paused || (await hasRecurrence(redis, stored, id, stored)));
     await this.#confirmed([stored.prefix, old?.prefix ?? stored.prefix], () =>
       isSame ? Promise.resolve() : this.#replace(id, old, stored, update),
     );

@@ -17,6 +17,10 @@ export function isNoMaster({ message }: Error): boolean {
   return NO_MASTER.test(message);
 }
 
+function isReplica(replication: string): boolean {
+  return /^role:(slave|replica)/m.test(replication);
+}
+
 /** Told of a search. */
 interface Listener {
   /** The server is no master. It may be said again and again. */
@@ -56,6 +60,9 @@ export class MasterSearch {
   /** Includes a copy of the connection. */
   add(connection: Redis): void {
     this.#connections.push(connection);
+    if (connection !== this.main) {
+      connection.on('connect', () => void this.#lookAtCopy(connection));
+    }
   }
 
   /**
@@ -80,14 +87,33 @@ export class MasterSearch {
     return 0;
   }
 
+  /**
+   * It may have found the old server, and the connection that it is of, a moment later, the new one: nothing else would tell where it
+   * only waits. Asked before what it waits for is sent, as that may take for ever.
+   */
+  async #lookAtCopy(copy: Redis): Promise<void> {
+    const { stream } = copy;
+    try {
+      if (isReplica(await copy.info('replication'))) {
+        const timer = setTimeout(() => {
+          if (copy.stream === stream && copy.status === 'ready' && !stream.writableEnded) {
+            copy.disconnect(true);
+          }
+        }, PAUSE_MS);
+        timer.unref();
+      }
+    } catch {
+      // As below.
+    }
+  }
+
   async #look(): Promise<void> {
     if (this.#isLooking || this.main.status !== 'ready') {
       return;
     }
     this.#isLooking = true;
     try {
-      const isReplica = /^role:(slave|replica)/m.test(await this.main.info('replication'));
-      if (isReplica) {
+      if (isReplica(await this.main.info('replication'))) {
         this.leave(new Error('READONLY this server is a replica'));
       } else if (this.#isSearching) {
         this.#isSearching = false;

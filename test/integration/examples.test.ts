@@ -208,6 +208,7 @@ test('XP has levels, a season its own leaderboard, and the best lap is kept', as
     applied({ xp: 120, level: 1, leveledUp: true }),
     applied({ xp: 70, taken: 50, level: 0, leveledDown: true }),
     '1 ann 3, 2 bob 1',
+    '0',
     '1 ann 60900',
   ]);
 });

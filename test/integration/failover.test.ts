@@ -153,6 +153,25 @@ test('a connection that only reads, and its copies that only wait, follow the ma
   expect(await waiting).toMatchObject([['events', [[expect.any(String), ['name', 'added']]]]]);
 }, 180_000);
 
+test('a copy that came back to the old server, and its connection to the new one, follows as well', async () => {
+  const pair = await startPair();
+  const connection = open(connectPatiently, patientTarget(pair), pino({ level: 'silent' }));
+  const copy = (connection.forSlot(0) as Redis).duplicate();
+  await Promise.all([connection.ping(), copy.ping()]);
+  await pair.second.replicaof('127.0.0.1', pair.first.options.port ?? 0);
+  const connections = pair.connections();
+  pair.leadTo(pair.second); // a replica
+  copy.disconnect(true);
+  const waiting = copy.xread('BLOCK', 0, 'STREAMS', 'events', '$'); // as soon as it is connected
+  await until('it connects', () => pair.connections() > connections);
+  pair.leadTo(pair.first);
+
+  const waits = async () => (await pair.first.info('clients')).includes('blocked_clients:1');
+  await until('it waits at the master', waits);
+  await pair.first.xadd('events', '*', 'name', 'added');
+  expect(await waiting).toMatchObject([['events', [[expect.any(String), ['name', 'added']]]]]);
+}, 180_000);
+
 test('what was refused is sent once more, and once only; a transaction is not torn apart', async () => {
   const pair = await startPair();
   const connection = open(connectPatiently, pair.url, pino({ level: 'silent' }));

@@ -89,6 +89,15 @@ test('all that a filter means is retried and applied once, and nothing else is t
   expect((await planChange(source, { filter: {} })).matched.updates).toBe(1);
 });
 
+test('of what is retried and fails again at once, who asked is told', async () => {
+  const here = place();
+  await here.worker();
+  await failing(here, ['a', 'a', 'b']);
+  await mend(here, 'b');
+  const done = await retryFailures(sourceOf(here), { filter: {} });
+  expect(done).toMatchObject({ done: { updates: 3, jobs: 3 }, left: { updates: 2, jobs: 2 } });
+});
+
 test('what fails after it was counted is not removed, nor what was retried meanwhile', async () => {
   const here = place();
   const worker = await here.worker();

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { judge } from '../../dashboard/overview/verdict.js';
+import { Trends } from '../../dashboard/overview/trends.js';
 import type { JudgedState } from '../../dashboard/overview/verdict.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
 
@@ -30,6 +31,8 @@ const WELL: JudgedState = {
   failedUpdates: 0,
   failedInHour: 7,
   quietWorkers: 0,
+  quietQueues: [],
+  schedules: [{ id: 'nightly', paused: false, nextRunAt: new Date() }],
   webhooks: undefined,
   findings: [],
 };
@@ -51,7 +54,7 @@ test.each<[what: string, queue: Partial<QueueReport>, words: RegExp, runbook: st
 });
 
 test.each<[what: string, queue: Partial<QueueReport>, words: RegExp]>([
-  ['a rate limit', { rateLimit: { jobs: 1, perMs: 60_000 } }, /limited to 1 job in 60000 ms/],
+  ['a rate limit', { rateLimit: { jobs: 1, perMs: 60_000 } }, /limited to 1 job in 60 s/],
   ['a limit of jobs at a time', { concurrencyLimit: 3 }, /limited to 3 jobs at a time/],
   ['a paused queue in which nothing waits', { paused: true }, /counters is paused$/],
   ['a queue that nobody serves and in which nothing waits', { workers: 0 }, /no worker serves counters$/],
@@ -59,6 +62,45 @@ test.each<[what: string, queue: Partial<QueueReport>, words: RegExp]>([
   expect(judge({ ...WELL, queues: [{ ...QUEUE, ...queue }] })).toMatchObject([
     { level: 'warning', words: expect.stringMatching(words) as string },
   ]);
+});
+
+test('queues of which nothing is taken for the same reason are told together; a limit is told as what makes updates wait', () => {
+  const late = { ...WAITING, oldestWaitingSeconds: 150 };
+  const queues = [
+    { ...QUEUE, workers: 0 },
+    { ...QUEUE, ...WAITING, queue: 'xp', workers: 0 },
+    { ...QUEUE, ...late, queue: 'scores' },
+    { ...QUEUE, ...late, queue: 'inventory', rateLimit: { jobs: 60, perMs: 60_000 } },
+  ];
+  const schedules = [
+    { id: 'tick', paused: false },
+    { id: 'stands', paused: true },
+  ];
+  expect(judge({ ...WELL, queues, quietWorkers: 2, quietQueues: ['scores'], schedules })).toEqual([
+    { level: 'error', words: 'no worker serves counters and xp, and 892,000 updates wait', runbook: 'TallyNoWorkers' },
+    {
+      level: 'error',
+      words: 'all workers of scores were told to take no jobs, and 892,000 updates wait',
+      runbook: 'TallyNoWorkers',
+    },
+    {
+      level: 'error',
+      words:
+        'the oldest update of inventory has waited for 3 min, and 892,000 updates wait: it is limited to 60 jobs in 60 s',
+      runbook: 'TallyQueueLimited',
+    },
+    {
+      level: 'warning',
+      words: 'what makes the runs of the schedule tick was removed by something else than Tally: put it again',
+    },
+  ]);
+});
+
+test('where a backlog goes is known when it was looked at for eight seconds, by the last minute', () => {
+  const trends = new Trends();
+  const growth = [0, 4_000, 8_000, 12_000, 80_000].map((atMs) => trends.note('counters', 100 + atMs / 100, atMs));
+  expect(growth).toEqual([undefined, undefined, 10, 10, undefined]);
+  expect(trends.note('counters', 0, 90_000)).toBeCloseTo(-90);
 });
 
 test('what is worst is said first: masters, what doctor calls an error, then warnings', () => {

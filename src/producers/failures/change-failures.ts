@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { removeEnded } from '../../bullmq/scripts.js';
 import { openQueue } from '../../jobs/queues.js';
 import type { TallyQueue } from '../../jobs/queues.js';
@@ -25,7 +26,7 @@ export interface PlannedChange {
 
 export interface DoneChange extends PlannedChange {
   readonly done: FailureCount;
-  /** Counted afterwards: what another program has taken up meanwhile, or could not be changed. */
+  /** Of what was meant, what has failed a moment later: again, or still, as it could not be changed. */
   readonly left: FailureCount;
   /** What it was done to. */
   readonly changed: readonly ChangedJob[];
@@ -39,6 +40,9 @@ export interface ChangedJob {
   readonly updates: number;
 }
 
+/** How long those that are tried again get: what fails at once is told of. */
+const TRIED_FOR_MS = 1_000;
+
 /** Removed by one call of a script. */
 const REMOVED_AT_ONCE = 200;
 
@@ -49,15 +53,15 @@ export async function planChange(source: FailureSource, question: FailureQuestio
 
 /** Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most. */
 export function retryFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
-  return change(source, question, ({ redis, logger }, { queue: name, prefix, state }, jobs) =>
+  const retry: ChangeJobs = ({ redis, logger }, { queue: name, prefix, state }, jobs) =>
     withQueue(openQueue(name, prefix, redis, logger), (queue) =>
       retryJobs(
         queue,
         state,
         jobs.map(({ jobId }) => jobId),
       ),
-    ),
-  );
+    );
+  return change(source, question, retry, TRIED_FOR_MS);
 }
 
 /** Removes all failed jobs that are meant. Nothing knows of their updates any more. */
@@ -87,15 +91,32 @@ interface MeantPlace {
 /** Does something to jobs of one place. @returns whether it is done to each; false for one that has gone on meanwhile */
 type ChangeJobs = (source: FailureSource, place: MeantPlace, jobs: readonly MeantJob[]) => Promise<boolean[]>;
 
-async function change(source: FailureSource, question: FailureQuestion, act: ChangeJobs): Promise<DoneChange> {
+async function change(
+  source: FailureSource,
+  question: FailureQuestion,
+  act: ChangeJobs,
+  waitMs = 0,
+): Promise<DoneChange> {
   const { planned, places } = await plan(source, question);
   const changed: ChangedJob[] = [];
   for (const { place, jobs } of places) {
     const done = await act(source, place, jobs);
     changed.push(...jobs.filter((_, index) => done[index]));
   }
-  const left = await plan(source, { ...question, untilMs: planned.untilMs });
-  return { ...planned, done: countOf(changed), left: left.planned.matched, changed };
+  await setTimeout(changed.length === 0 ? 0 : waitMs);
+  const meant = new Set(jobsOf(places).map(nameOf));
+  const { untilMs: _, ...anytime } = question;
+  const { places: now } = await plan(source, { ...anytime, filter: {} }); // the reason may be another one now
+  const left = countOf(jobsOf(now).filter((job) => meant.has(nameOf(job))));
+  return { ...planned, done: countOf(changed), left, changed };
+}
+
+function jobsOf(places: readonly { readonly jobs: readonly MeantJob[] }[]): MeantJob[] {
+  return places.flatMap(({ jobs }) => jobs);
+}
+
+function nameOf({ queue, jobId }: MeantJob): string {
+  return `${queue} ${jobId}`;
 }
 
 async function plan(source: FailureSource, question: FailureQuestion) {
@@ -112,7 +133,7 @@ async function plan(source: FailureSource, question: FailureQuestion) {
   const untilMs = question.untilMs ?? Math.max(nowMs, look.latestMs);
   const all = [...places.values()];
   const planned: PlannedChange = {
-    matched: countOf(all.flatMap(({ jobs }) => jobs)),
+    matched: countOf(jobsOf(all)),
     untilMs,
     faults: [...look.faults],
   };

@@ -6,7 +6,7 @@ const QUEUE = 'counters';
 export const rateLimit: Scenario = {
   name: 'rate limit',
   alert: 'TallyQueueLimited',
-  says: /counters is limited to 1 job in 60000 ms/,
+  says: /limited to 1 job in 60 s/,
   strike: ({ dashboard }) => dashboard.press(QUEUE, 'rate-limit', { max: 1, duration: 60_000 }),
   mend: async ({ dashboard }) => {
     follow('TallyQueueLimited', 'Remove it from the board, in the menu of the queue: _Set rate limit_');
