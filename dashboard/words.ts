@@ -12,6 +12,11 @@ export function durationWords(ms: number): string {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }
 
+/** A time that somebody has set, exactly: `60 s`, `1,500 ms`. */
+export function exactWords(ms: number): string {
+  return ms % 1_000 === 0 ? `${(ms / 1_000).toLocaleString('en')} s` : `${ms.toLocaleString('en')} ms`;
+}
+
 /** A count for people, with commas. */
 export function countWords(count: number, what: string, many = `${what}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? what : many}`;

@@ -3,7 +3,7 @@ import type { Html } from '../../src/web/html.js';
 import { keyLink } from '../cells/links.js';
 import { FAILURES_PATH, failuresLink } from '../failures/links.js';
 import { timeAt, ZONE } from '../time.js';
-import { countWords, durationWords, mebibytes } from '../words.js';
+import { countWords, durationWords, exactWords, mebibytes } from '../words.js';
 import { boardQueueLink } from './links.js';
 import { listenersSection } from './listeners-section.js';
 import { ratesSection } from './rates.js';
@@ -169,7 +169,7 @@ function queueRow(report: QueueFlow): Html {
   return html`<tr>
     <td data-label="Queue">
       ${boardQueueLink(queue)} ${paused === true && html`<span class="tag bad">paused</span>`}
-      ${rateLimit !== null && html`<span class="tag warn">${rateLimit.jobs} jobs / ${durationWords(rateLimit.perMs)}</span>`}
+      ${rateLimit !== null && html`<span class="tag warn">${rateLimit.jobs} jobs / ${exactWords(rateLimit.perMs)}</span>`}
       ${concurrencyLimit !== null && html`<span class="tag warn">${concurrencyLimit} at a time</span>`}
     </td>
     <td class="number" data-label="Updates waiting">${number(updatesWaiting)}</td>

@@ -1,7 +1,7 @@
 import type { Finding } from '../../src/redis/requirements.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
 import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
-import { countWords, durationWords, listWords } from '../words.js';
+import { countWords, durationWords, exactWords, listWords } from '../words.js';
 import { judgeWebhooks } from './judge-webhooks.js';
 import type { Trouble } from './trouble.js';
 
@@ -168,7 +168,7 @@ function judgeQueue(report: QueueReport, state: JudgedState): Trouble[] {
   const waits = report.oldestWaitingSeconds ?? 0;
   const isLate = !isStill(report, state) && waits > LONG_WAIT_SECONDS;
   const limits = [
-    rateLimit === null ? [] : `${countWords(rateLimit.jobs, 'job')} in ${durationWords(rateLimit.perMs)}`,
+    rateLimit === null ? [] : `${countWords(rateLimit.jobs, 'job')} in ${exactWords(rateLimit.perMs)}`,
     concurrencyLimit === null ? [] : `${countWords(concurrencyLimit, 'job')} at a time`,
   ].flat();
   const limited = limits.length === 0 ? '' : `: it is limited to ${limits.join(' and ')}`;

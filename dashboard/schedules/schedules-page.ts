@@ -7,6 +7,7 @@ import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { signedInOf } from '../access/signed-in.js';
 import { outcomeWords } from '../board/words.js';
+import { exactWords } from '../words.js';
 import { askMasterOf } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
 import { PAGE_ASSETS } from '../page-script.js';
@@ -51,15 +52,11 @@ function table(schedules: readonly Schedule[]): Html {
   </div>`;
 }
 
-function everyWords(ms: number): string {
-  return ms % 1_000 === 0 ? `every ${(ms / 1_000).toLocaleString('en')} s` : `every ${ms} ms`;
-}
-
 function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
     <td data-label="Schedule">${id}</td>
     <td class="nowrap" data-label="When">
-      ${cron === undefined ? everyWords(everyMs ?? 0) : `${cron} (${timeZone ?? 'UTC'})`}
+      ${cron === undefined ? `every ${exactWords(everyMs ?? 0)}` : `${cron} (${timeZone ?? 'UTC'})`}
     </td>
     <td data-label="Update"><span class="code">${update.operation} ${JSON.stringify(update.params)}</span></td>
     <td class="nowrap" data-label="Next run">

@@ -156,7 +156,7 @@ test('the page of a key leads to its jobs in their partition, where they can be 
   await until('it is applied', async () => (await here.client.get(keys[0]!)) === '1');
   await until('it is noted', async () => (await here.client.llen(`${here.namespace}:audit`)) === 1);
   const audit = await (await dashboard.request('/ops/audit')).text();
-  expect(audit).toContain(`<td>${names[0]!}</td>`);
+  expect(audit).toContain(`data-label="Queue">${names[0]!}</td>`);
   expect(audit).toContain(boardLink(names[0]!, jobIds[0]!));
 });
 

@@ -7,7 +7,7 @@ import type { Scenario } from './scenario.js';
 export const noWorker: Scenario = {
   name: 'no worker',
   alert: 'TallyNoWorkers',
-  says: /no worker serves counters, and [\d,]+ updates? wait/,
+  says: /no worker serves counters[^.]*, and [\d,]+ updates? wait/,
   strike: (setUp) => setUp.stopProcess('worker'),
   mend: async (setUp) => {
     follow('TallyNoWorkers', 'start a worker: `tally worker`');
