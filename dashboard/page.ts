@@ -205,6 +205,7 @@ svg text { fill: var(--muted-foreground); font: .75rem var(--font-sans); }
   .stacks tr:last-child { border-bottom: 0; }
   .stacks td { display: block; padding: .125rem .75rem; border: 0; white-space: normal; overflow-wrap: anywhere; }
   .stacks td::before { content: attr(data-label) ': '; color: var(--muted-foreground); }
+  .stacks td.number { display: inline-block; text-align: start; }
   .stacks td:empty { display: none; }
   .tiles dd { margin: 0; font-size: 1.25rem; }
   table { font-size: .8125rem; }

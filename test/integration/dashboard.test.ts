@@ -189,6 +189,28 @@ test('jobs can be neither added nor edited from the board', async () => {
   expect(JSON.parse((await here.client.hget(`${here.partition.prefix}:counters:${jobId}`, 'data'))!)).toEqual(data);
 });
 
+test('schedules can be neither edited nor removed from the board, behind the back of what lists them', async () => {
+  const here = place();
+  const { request } = await board(here);
+  const { schedules } = here.producer();
+  await schedules.put({
+    id: 'daily',
+    cron: '0 0 * * *',
+    update: { operation: 'counter.increment', params: { key: here.key('n') } },
+  });
+  const path = `/ops/queues/api/queues/${boardPath(here, 'counters')}/job-schedulers/daily`;
+  const edited = await request(path, {
+    method: 'PATCH',
+    headers: jsonHeaders,
+    body: JSON.stringify({ pattern: '0 3 * * *' }),
+  });
+  const removed = await request(`${path}/remove`, { method: 'PUT', headers: jsonHeaders });
+  expect([edited.status, removed.status]).toEqual([405, 405]);
+  expect(await removed.json()).toMatchObject({ message: expect.stringContaining('tally schedules') as string });
+  const queue = openQueue('counters', here.partition.prefix, here.client, here.logger);
+  expect((await queue.getJobSchedulers()).map(({ pattern }) => pattern)).toEqual(['0 0 * * *']);
+});
+
 test('a change that another site asks for is refused, and one from the dashboard itself is not', async () => {
   const here = place();
   const { request } = await board(here);

@@ -72,6 +72,19 @@ describe('a schedule', () => {
     expect(listed!.nextRunAt!.getTime()).toBeGreaterThan(Date.now());
   });
 
+  test('that another program has edited is what it was when it is put again', async () => {
+    const here = place();
+    const { schedules } = here.producer();
+    const schedule = { id: 'daily', cron: '0 0 * * *', timeZone: 'Asia/Tokyo', update: increment(here.key('n')) };
+    await schedules.put(schedule);
+    const queue = openQueue(here);
+    const patterns = async () => (await queue.getJobSchedulers()).map(({ pattern, tz }) => [pattern, tz]);
+    await queue.upsertJobScheduler('daily', { pattern: '0 3 * * *' }, { name: 'counter.increment', data: {} });
+    expect(await patterns()).toEqual([['0 3 * * *', undefined]]);
+    await schedules.put(schedule);
+    expect(await patterns()).toEqual([['0 0 * * *', 'Asia/Tokyo']]);
+  });
+
   test('is changed, also to another queue, and stands still and goes on', async () => {
     const here = place();
     const { schedules } = here.producer();
