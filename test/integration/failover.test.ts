@@ -252,7 +252,9 @@ test('of updates sent through several failovers each takes effect once', async (
   const sending = Promise.all(Array.from({ length: 20 }, sendAll));
   let [master, replica] = [pair.first, pair.second];
   for (let round = 0; round < 4; round += 1) {
+    const before = sent;
     await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await until('updates are sent', () => sent > before + 30);
     await pair.failOver(master, replica);
     pair.leadTo(replica);
     [master, replica] = [replica, master];

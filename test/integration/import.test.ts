@@ -147,8 +147,8 @@ test('without a worker it breaks off, and says so; after the window of its keys 
   const { client, environment, file } = await prepare();
   const path = file('rows.csv', 'sku,count\nmug,3\n');
   const short = { ...environment, TALLY_IDEMPOTENCY_WINDOW_MS: '2000' };
-  const since = performance.now();
   const broken = await tally(short, 'import', path, ...COUNT, '--timeout', '300');
+  const since = performance.now();
   expect(broken.code).toBe(1);
   expect(broken.stderr).toContain('does a worker run?');
   await until('the window is over', () => Promise.resolve(performance.now() > since + 2_500));

@@ -14,7 +14,7 @@ const UPDATES_A_JOB = 256;
 const UPDATES = JOBS * UPDATES_A_JOB;
 
 /** Of what a slow client takes of the process, beside what the system keeps for its connection. */
-const MIB_A_CLIENT = 2;
+const MIB_A_CLIENT = 5;
 
 /** For the one reader that all share, and for garbage. */
 const MIB_FOR_ALL = 100;
