@@ -7,6 +7,7 @@ function withFilter(command: Command): Command {
     .option('--reason <code>', 'that failed for this reason, for example WRONG_TYPE')
     .option('--operation <name>', 'of this operation; * stands for any text')
     .option('--key <pattern>', 'that change this key; * stands for any text')
+    .option('--group <id>', 'of the group that has this id in `tally failures list --json`')
     .option('--json', 'print JSON');
 }
 

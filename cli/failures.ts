@@ -17,6 +17,7 @@ interface FilterFlags {
   readonly reason?: string;
   readonly operation?: string;
   readonly key?: string;
+  readonly group?: string;
   readonly json?: true;
 }
 
@@ -132,8 +133,8 @@ function warnOf(faults: readonly string[]): void {
   }
 }
 
-function filterOf({ reason, operation, key }: FilterFlags): FailureFilter {
-  const parsed = filterSchema.safeParse({ reason, operation, key }, { error: inWords });
+function filterOf({ reason, operation, key, group }: FilterFlags): FailureFilter {
+  const parsed = filterSchema.safeParse({ reason, operation, key, group }, { error: inWords });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new ConfigurationError(`--${String(issue?.path[0])} ${issue?.message ?? ''}`);

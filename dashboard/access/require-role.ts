@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { HttpError } from '../errors.js';
 import { SIGN_IN_PATH } from './paths.js';
 import { signedInOf } from './signed-in.js';
@@ -19,8 +19,16 @@ export const requireRole: RequestHandler = (request, response, next) => {
   if (user === undefined) {
     throw new HttpError(401, 'SIGN_IN_NEEDED', `sign in first, at ${SIGN_IN_PATH}`);
   }
-  if (!isRead && user.role !== 'operator') {
-    throw new HttpError(403, 'VIEWER', `${user.name} is a viewer, and only an operator may change anything`);
+  if (!isRead) {
+    requireOperator(response);
   }
   next();
 };
+
+/** Refuses a viewer, also on a page whose form a viewer could not send. @throws HttpError */
+export function requireOperator(response: Response): void {
+  const user = signedInOf(response);
+  if (user?.role !== 'operator') {
+    throw new HttpError(403, 'VIEWER', `${user?.name} is a viewer, and only an operator may change anything`);
+  }
+}

@@ -9,6 +9,7 @@ import type { WaitingState } from '../../src/producers/remove-waiting.js';
 import type { Store } from '../../src/layout/store.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
+import { requireOperator } from '../access/require-role.js';
 import { signedInOf } from '../access/signed-in.js';
 import type { ChangedJobs } from '../audit/changed-jobs.js';
 import { noteDetail } from '../audit/entry.js';
@@ -47,6 +48,7 @@ export function removePages(deps: RemovePagesDeps): Router {
   const router = Router({ caseSensitive: true });
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 10 });
   router.get(REMOVE_WAITING_PATH, async (request, response) => {
+    requireOperator(response);
     answer(response, await find(deps, questionSchema.safeParse(request.query).data));
   });
   router.post(REMOVE_WAITING_PATH, form, removeFound(deps));

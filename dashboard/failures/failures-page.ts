@@ -26,6 +26,7 @@ export function failuresContent({ filter, found, latest, isOperator, done, until
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   return html`<div class="stack">
     ${done !== undefined && html`<p class="card" role="status">${done}</p>`} ${filterForm(filter)}
+    ${filter.group !== undefined && html`<p>One group of them. <a href="${failuresLink(FAILURES_PATH, { ...filter, group: undefined })}">All groups</a></p>`}
     ${faults.map((fault) => html`<p class="error">${fault}: its failures are not among these.</p>`)}
     ${
       updates === 0
@@ -98,8 +99,8 @@ function groupsTable(
 }
 
 function groupRow(group: FailureGroup, isOperator: boolean, filter: FailureFilter, untilMs: number): Html {
-  const { reason, status, message, operation, keyPattern, isForeign, updates, jobs, firstAtMs, lastAtMs } = group;
-  const narrowed = { reason, operation, key: keyPattern ?? filter.key };
+  const { id, reason, status, message, operation, keyPattern, isForeign, updates, jobs, firstAtMs, lastAtMs } = group;
+  const narrowed = { ...filter, group: id };
   return html`<li class="card row">
     <div class="grow">
       <p class="words">${message}</p>

@@ -15,6 +15,7 @@ import { logChanged } from '../../src/producers/failures/log-changed.js';
 import type { FailureSource } from '../../src/producers/failures/read-failures.js';
 import { toMs } from '../../src/redis/server-time.js';
 import { html } from '../../src/web/html.js';
+import { requireOperator } from '../access/require-role.js';
 import { signedInOf } from '../access/signed-in.js';
 import { noteDetail } from '../audit/entry.js';
 import type { ChangedJobs } from '../audit/changed-jobs.js';
@@ -41,6 +42,7 @@ const filterSchema = z.object({
   reason: z.preprocess(emptyIsNone, failureFilterShape.reason),
   operation: z.preprocess(emptyIsNone, failureFilterShape.operation),
   key: z.preprocess(emptyIsNone, failureFilterShape.key),
+  group: z.preprocess(emptyIsNone, failureFilterShape.group),
 });
 
 const doneShape = z.coerce.number().int().min(0).optional();
@@ -116,6 +118,7 @@ async function askBeforeRemoval(
   fields: unknown,
   wrong?: string,
 ): Promise<void> {
+  requireOperator(response);
   const filter = filterOf(fields, response);
   if (filter !== undefined) {
     const content = removeContent({ filter, ...(await look(deps, filter)) }, wrong);
@@ -183,8 +186,8 @@ async function note(
 function filterOf(fields: unknown, response: Response): FailureFilter | undefined {
   const parsed = filterSchema.safeParse(fields ?? {});
   if (parsed.success) {
-    const { reason, operation, key } = parsed.data;
-    return { reason, operation, key };
+    const { reason, operation, key, group } = parsed.data;
+    return { reason, operation, key, group };
   }
   const words = distinctIssues(parsed.error)
     .map(({ path, message }) => `${path.join('.')} ${message}`)

@@ -4,7 +4,7 @@ import { keyLink } from '../cells/links.js';
 import { FAILURES_PATH, failuresLink } from '../failures/links.js';
 import { timeAt, ZONE } from '../time.js';
 import { countWords, durationWords, exactWords, mebibytes } from '../words.js';
-import { boardQueueLink } from './links.js';
+import { boardQueueLink, runningLink } from './links.js';
 import { listenersSection } from './listeners-section.js';
 import { ratesSection } from './rates.js';
 import type { Overview, QueueFlow } from './read-overview.js';
@@ -14,12 +14,12 @@ import { workersSection } from './workers-section.js';
 
 /** All that stands on the overview, anew each time. */
 export function overviewContent(overview: Overview, isOperator: boolean): Html {
-  return html`${verdict(overview.troubles)} ${numbers(overview)}
+  return html`${verdict(overview.troubles)} ${numbers(overview)} ${queuesSection(overview.queues)}
     <div class="columns">
       <section>${ratesSection(overview)}</section>
       <section>${failuresSection(overview)}</section>
     </div>
-    ${queuesSection(overview.queues)} ${workersSection(overview, isOperator)} ${listenersSection(overview)}
+    ${workersSection(overview, isOperator)} ${listenersSection(overview)}
     <div class="columns">
       <section>${hotSection(overview)}</section>
       <section>${redisSection(overview)}</section>
@@ -119,13 +119,11 @@ function failuresSection({ failures }: Overview): Html {
         ? html`<p class="card muted">None.</p>`
         : html`<ul class="rows">
             ${groups.slice(0, 5).map(
-              ({ reason, operation, keyPattern, updates, message, lastAtMs }) =>
+              ({ id, reason, operation, keyPattern, updates, message, lastAtMs }) =>
                 html`<li class="card">
                   <p class="words">${message}</p>
                   <p class="muted">
-                    <a href="${failuresLink(FAILURES_PATH, { reason, operation, key: keyPattern })}"
-                      >${countWords(updates, 'update')}</a
-                    >
+                    <a href="${failuresLink(FAILURES_PATH, { group: id })}">${countWords(updates, 'update')}</a>
                     · ${reason} · <span class="code">${operation}</span> on
                     <span class="code">${keyPattern ?? 'unknown keys'}</span> · last ${timeAt(lastAtMs)}
                   </p>
@@ -179,7 +177,7 @@ function queueRow(report: QueueFlow): Html {
       ${number(updatesPerSecond === null ? null : Math.round(updatesPerSecond * 10) / 10)}
     </td>
     <td class="number nowrap" data-label="Drains in">${isWaiting && drainWords(report)}</td>
-    <td class="number" data-label="Running">${number(jobs?.active)}</td>
+    <td class="number" data-label="Running">${jobs === null ? number(null) : runningLink(queue, jobs.active)}</td>
     <td class="number" data-label="Workers">${number(workers)}</td>
   </tr> `;
 }

@@ -1,4 +1,4 @@
-import { endedIn, latencyAt } from '../../src/readers/read-pulse.js';
+import { endedIn, latencyAt, sumOf } from '../../src/readers/read-pulse.js';
 import type { Rates } from '../../src/readers/read-pulse.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
@@ -14,13 +14,33 @@ const KIND_WORDS: Readonly<Record<keyof Rates['outcomes'], string>> = {
   duplicate: 'sent again',
 };
 
-/** What went in and out, and how long it took, in the last hour and day. */
-export function ratesSection({ minutes, hour, day, queues }: Overview): Html {
+/** What is shown of a time. */
+interface Column {
+  readonly name: string;
+  readonly rates: Rates;
+  readonly seconds: number;
+  /** Whether all that waits was added in this time. */
+  readonly hasAllWaiting: boolean;
+}
+
+/** Whole minutes and the current one, which has only begun. */
+const LATELY = 5;
+
+/** What went in and out, and how long it took, lately and in the last hour and day. */
+export function ratesSection({ nowMs, minutes, hour, day, queues }: Overview): Html {
+  const lately = sumOf(minutes.slice(-LATELY));
   if (minutes.length === 0) {
     return html`<h2>In and out</h2>
       <p class="card muted">Not known: a Redis master that holds a part of it does not answer.</p>`;
   }
   const waiting = queues.reduce((sum, { updatesWaiting }) => sum + (updatesWaiting ?? 0), 0);
+  const oldestSeconds = Math.max(0, ...queues.map(({ oldestWaitingSeconds }) => oldestWaitingSeconds ?? 0));
+  const latelySeconds = Math.max(1, (nowMs - lately.fromMs) / 1_000);
+  const columns: Column[] = [
+    { name: 'Last 5 min', rates: lately, seconds: latelySeconds, hasAllWaiting: oldestSeconds <= latelySeconds },
+    { name: 'Last hour', rates: hour, seconds: 3_600, hasAllWaiting: true },
+    { name: 'Last day', rates: day, seconds: 86_400, hasAllWaiting: true },
+  ];
   return html`<h2>In and out</h2>
     <div class="card stack">
       ${chart(minutes)}
@@ -29,16 +49,15 @@ export function ratesSection({ minutes, hour, day, queues }: Overview): Html {
           <thead>
             <tr>
               <td></td>
-              <th class="number">Last hour</th>
-              <th class="number">Last day</th>
+              ${columns.map(({ name }) => html`<th class="number">${name}</th> `)}
             </tr>
           </thead>
           <tbody>
-            ${row('Updates in / s', perSecond(hour.added + waiting, 3600), perSecond(day.added + waiting, 86_400))}
-            ${row('Updates out / s', perSecond(endedIn(hour), 3600), perSecond(endedIn(day), 86_400))}
-            ${[0.5, 0.95, 0.99].map((share) => row(`Latency, ${share * 100} % within`, latencyWords(hour, share), latencyWords(day, share)))}
+            ${row('Updates in / s', columns, ({ rates, seconds, hasAllWaiting }) => (hasAllWaiting ? perSecond(rates.added + waiting, seconds) : '–'))}
+            ${row('Updates out / s', columns, ({ rates, seconds }) => perSecond(endedIn(rates), seconds))}
+            ${[0.5, 0.95, 0.99].map((share) => row(`Latency, ${share * 100} % within`, columns, ({ rates }) => latencyWords(rates, share)))}
             ${(Object.keys(KIND_WORDS) as (keyof Rates['outcomes'])[]).map((kind) =>
-              row(KIND_WORDS[kind], hour.outcomes[kind].toLocaleString('en'), day.outcomes[kind].toLocaleString('en')),
+              row(KIND_WORDS[kind], columns, ({ rates }) => rates.outcomes[kind].toLocaleString('en')),
             )}
           </tbody>
         </table>
@@ -47,11 +66,10 @@ export function ratesSection({ minutes, hour, day, queues }: Overview): Html {
     </div>`;
 }
 
-function row(name: string, hour: string, day: string): Html {
+function row(name: string, columns: readonly Column[], cell: (column: Column) => string): Html {
   return html`<tr>
     <th scope="row">${name}</th>
-    <td class="number">${hour}</td>
-    <td class="number">${day}</td>
+    ${columns.map((column) => html`<td class="number">${cell(column)}</td> `)}
   </tr> `;
 }
 

@@ -11,6 +11,8 @@ import type { RoleTask, RunningRole } from './roles.js';
 type LatencyTask = Extract<RoleTask, { role: 'plain-latency' | 'tally-latency' }>;
 
 const TICK_MS = 1;
+/** Added, waiting, active, completed: all are kept, or a listener that falls behind would wait for one that is gone. */
+const EVENTS_OF_A_JOB = 4;
 /** Both sides stumble while their code is young: at 1,000/s it takes them seconds to be compiled. Not counted. */
 const WARM_UP_MS = 5_000;
 
@@ -54,7 +56,7 @@ function randomKey(keys: number): string {
 /** Plain BullMQ: add a job, and hear of its completion from one listener for all. */
 export async function runPlainLatency(task: LatencyTask): Promise<RunningRole> {
   const connection = connectPlainly(task.redisUrl, { maxRetriesPerRequest: null });
-  const queue = openPlainQueue(connection);
+  const queue = openPlainQueue(connection, { keptEvents: EVENTS_OF_A_JOB * task.updates });
   const ends = new JobEnds(task.redisUrl);
   await Promise.all([queue.waitUntilReady(), ends.ready()]);
   let sent = 0;

@@ -8,10 +8,11 @@ export const PLAIN_QUEUE = 'plain';
 export const PATIENT = { attempts: 20, backoff: { type: 'exponential', delay: 100 } } as const;
 
 /** A queue as a service without Tally has it. It connects by itself, also when Redis is away at first. */
-export function openPlainQueue(connection: Redis, { name = PLAIN_QUEUE, prefix }: QueuePlace = {}): Queue {
+export function openPlainQueue(connection: Redis, { name = PLAIN_QUEUE, prefix, keptEvents }: PlainQueue = {}): Queue {
   const queue = new Queue(name, {
     connection,
     ...(prefix !== undefined && { prefix }),
+    ...(keptEvents !== undefined && { streams: { events: { maxLen: keptEvents } } }),
     skipVersionCheck: true,
     skipWaitingForReady: true,
   });
@@ -23,4 +24,9 @@ export function openPlainQueue(connection: Redis, { name = PLAIN_QUEUE, prefix }
 export interface QueuePlace {
   readonly name?: string;
   readonly prefix?: string;
+}
+
+interface PlainQueue extends QueuePlace {
+  /** How far whoever listens for the ends of jobs may fall behind and miss none. @defaultValue BullMQ's 10,000, four of a job */
+  readonly keptEvents?: number;
 }

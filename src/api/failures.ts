@@ -39,6 +39,7 @@ export interface FailuresDeps extends FailureSource {
 const count = z.object({ updates: z.int().min(0), jobs: z.int().min(0) });
 
 const groupAnswer = z.object({
+  id: z.string().meta({ description: 'For the filter `group`, which means the updates of this group and no others.' }),
   status: z.enum(['failed', 'unknown']),
   reason: z.string(),
   message: z.string().meta({ description: 'That of the latest, in words.' }),

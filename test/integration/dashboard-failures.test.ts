@@ -71,7 +71,29 @@ test('a viewer, and another site, can retry and remove nothing', async () => {
     const elsewhere = { cookie: operator, 'sec-fetch-site': 'cross-site' };
     expect((await post(dashboard, path, fields, elsewhere)).status, path).toBe(403);
   }
+  for (const path of ['/ops/failures/remove', '/ops/remove-waiting']) {
+    expect((await dashboard.raw({ path, headers: { cookie: viewer } })).status, path).toBe(403);
+  }
   expect(await openQueue(here).getJobCounts('failed')).toEqual({ failed: 1 });
+});
+
+test('the buttons of a group mean that group, also where its pattern fits others', async () => {
+  const here = place();
+  await here.worker();
+  await failing(here, ['stock:1', 'stock:2', 'stock:lamp:7', 'stock:lamp:8']);
+  const { dashboard, operator } = await signedIn(here);
+  const cookie = { cookie: operator };
+  const { body } = await dashboard.raw({ path: '/ops/failures', headers: cookie });
+  const [row] = body.split('<li ').filter((text) => text.includes('>{*}:stock:*<'));
+  const [, group] = /name="group" value="([^"]+)"/.exec(row!)!;
+  const [, look] = /href="([^"]*group=[^"]+)"/.exec(row!)!;
+  const looked = (await dashboard.raw({ path: look!, headers: cookie })).body;
+  expect(looked).toContain('<strong>2 failed updates</strong>');
+  expect(looked).toContain('All groups');
+  await here.client.del(...['stock:1', 'stock:lamp:7'].map((name) => here.key(name)));
+  await post(dashboard, '/ops/failures/retry', { group: group! }, cookie);
+  await until('its own is applied', async () => (await here.client.get(here.key('stock:1'))) === '1');
+  expect(await here.client.exists(here.key('stock:lamp:7'))).toBe(0);
 });
 
 test('an operator retries all that a filter means, and removes others once their number is typed; the audit has the jobs', async () => {

@@ -73,6 +73,55 @@ test('failed updates are grouped by reason, operation and shape of the key, with
   expect(await count({ key: 'elsewhere' })).toBe(0);
 });
 
+test('a group means its own updates, and no others that its pattern fits: over the library, HTTP and the command', async () => {
+  const here = place();
+  await here.worker();
+  const names = ['stock:1', 'stock:2', 'stock:lamp:7', 'stock:lamp:8', 'stock:lamp:9'];
+  await failing(here, names);
+  const updates = ['list:1', 'stock:3'].map((name) => ({
+    operation: 'xp.award' as const,
+    params: { key: here.key(name), amount: 1 },
+  }));
+  await here.client.rpush(here.key('list:1'), 'x');
+  await (await here.producer().submit({ operation: 'transaction', params: { updates } })).outcome();
+  const source = sourceOf(here);
+  const { groups } = await groupFailures(source, { filter: {} }, 0);
+  const idOf = (keyPattern: string) => groups.find((group) => group.keyPattern === keyPattern)!.id;
+  const countOf = async (group: string) => (await planChange(source, { filter: { group } })).matched.updates;
+  for (const group of groups) {
+    expect(await countOf(group.id), group.id).toBe(group.updates);
+  }
+  expect(groups.map(({ updates }) => updates).sort()).toEqual([1, 2, 3]);
+  expect(await countOf('no such group')).toBe(0);
+
+  await mend(here, ...names);
+  const { get, post } = await startApi(here);
+  const listed = (await get<{ updates: number; groups: { id: string }[] }>('/v1/failures')).body;
+  expect(listed.groups.map(({ id }) => id)).toEqual(groups.map(({ id }) => id));
+  const group = idOf('{*}:stock:*');
+  expect(await post('/v1/failures/retry', { group })).toMatchObject({ body: { done: { updates: 2 } } });
+  await until('both are applied', async () => (await here.client.get(here.key('stock:2'))) === '1');
+  expect(await here.client.exists(here.key('stock:lamp:7'))).toBe(0);
+  const retried = await tally(environmentOf(here), 'failures', 'retry', '--group', idOf('{*}:stock:lamp:*'));
+  expect(retried.stderr).toContain('retried 3 of 3 failed updates');
+  await until('they are applied', async () => (await here.client.get(here.key('stock:lamp:9'))) === '1');
+  expect((await planChange(source, { filter: {} })).matched.updates).toBe(1);
+});
+
+test.each([
+  [Array.from({ length: 20 }, (_, index) => `kind${'abcdefghijklmnopqrst'[index]}:x`), 20],
+  [Array.from({ length: 21 }, (_, index) => `kind:${'abcdefghijklmnopqrstu'[index]}`), 1],
+])('groups that would be too many tell less of a key apart: %#', async (names, count) => {
+  const here = place();
+  await here.worker();
+  await failing(here, names);
+  const source = sourceOf(here);
+  const { groups } = await groupFailures(source, { filter: {} }, 0);
+  expect(groups).toHaveLength(count);
+  const [{ id, updates }] = groups as [(typeof groups)[0]];
+  expect((await planChange(source, { filter: { group: id } })).matched.updates).toBe(updates);
+});
+
 test('all that a filter means is retried and applied once, and nothing else is touched', async () => {
   const here = place();
   await here.worker();

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { matchesPattern } from '../../lib/pattern.js';
+import { possibleGroups } from './group-id.js';
+import type { Grouped } from './group-id.js';
 
 /** No key is longer, in bytes; in a pattern it is as good a bound in characters. */
 const LONGEST_KEY = 512;
+
+/** The id of a group holds a key, and names of state, status, reason and operation. */
+const LONGEST_GROUP = LONGEST_KEY + 300;
 
 /** Which failed updates are meant. What is left out is any. */
 export const failureFilterShape = {
@@ -23,22 +28,23 @@ export const failureFilterShape = {
     .refine((text) => text.isWellFormed(), 'must be valid Unicode, without lone surrogates')
     .optional()
     .meta({ description: 'A key that the update changes; `*` stands for any text.' }),
+  group: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(LONGEST_GROUP, 'must be the id of a group')
+    .refine((text) => text.isWellFormed(), 'must be valid Unicode, without lone surrogates')
+    .optional()
+    .meta({ description: 'The `id` of a group: its updates, and no others that its pattern fits too.' }),
 };
 
 export type FailureFilter = z.output<z.ZodObject<typeof failureFilterShape>>;
 
-/** What a filter looks at. */
-interface Filtered {
-  readonly reason: string;
-  readonly operation: string;
-  readonly keys: readonly string[];
-}
-
 /** Whether a filter means this. Of a job of several updates one that fits is enough: they failed, and are retried, together. */
-export function matchesFilter({ reason, operation, key }: FailureFilter, failed: Filtered): boolean {
+export function matchesFilter({ reason, operation, key, group }: FailureFilter, failed: Grouped): boolean {
   return (
     (reason === undefined || failed.reason === reason) &&
     (operation === undefined || matchesPattern(operation, failed.operation)) &&
-    (key === undefined || failed.keys.some((its) => matchesPattern(key, its)))
+    (key === undefined || failed.keys.some((its) => matchesPattern(key, its))) &&
+    (group === undefined || possibleGroups(failed).some(({ id }) => id === group))
   );
 }

@@ -2,12 +2,14 @@ import type { JobFailure } from '../../jobs/form.js';
 import { updateId } from '../../jobs/job-id.js';
 import { updatesIn } from './failed-job.js';
 import type { FailedJob } from './failed-job.js';
-import { patternsOf } from './key-pattern.js';
+import { kindOf, possibleGroups } from './group-id.js';
 import { newLook, readFailures } from './read-failures.js';
 import type { FailureQuestion, FailureSource } from './read-failures.js';
 
 /** Failed updates that have reason, operation and the shape of their key in common. */
 export interface FailureGroup extends JobFailure {
+  /** Names it in a filter, which then means these updates and no others. */
+  readonly id: string;
   readonly operation: string;
   /** In which `*` stands for any text; undefined where the keys can't be told. */
   readonly keyPattern: string | undefined;
@@ -35,9 +37,6 @@ export interface GroupedFailures {
 /** Looked at for one page: reading them takes a few seconds. */
 const MOST_GROUPED = 100_000;
 
-/** Kept of each combination of reason and operation, to find the patterns of its keys. */
-const MOST_KEYS = 5_000;
-
 /** Groups the failures that are asked for, and finds the latest of them. @param latest how many of these */
 export async function groupFailures(
   source: FailureSource,
@@ -56,9 +55,8 @@ export async function groupFailures(
     if (last.length >= 2 * latest + 100) {
       last = latestOf(last, latest);
     }
-    const id = `${job.state} ${job.status} ${job.reason} ${job.operation}`;
-    const kind = kinds.get(id) ?? new Kind(job);
-    kinds.set(id, kind);
+    const kind = kinds.get(kindOf(job)) ?? new Kind();
+    kinds.set(kindOf(job), kind);
     kind.add(job);
   }
   const groups = [...kinds.values()].flatMap((kind) => kind.groups());
@@ -70,47 +68,51 @@ function latestOf(jobs: readonly FailedJob[], count: number): FailedJob[] {
   return [...jobs].sort((one, other) => other.endedAtMs - one.endedAtMs).slice(0, count);
 }
 
-type Sum = Pick<FailureGroup, 'updates' | 'jobs' | 'firstAtMs' | 'lastAtMs' | 'message'>;
-
 /** What failed for one reason, of one operation. */
 class Kind {
-  /** By key. */
-  readonly #sums = new Map<string | undefined, Sum>();
-
-  constructor(private readonly first: FailedJob) {}
+  /** By id, at each level at which they are still few enough; the narrowest first. */
+  #levels: (Map<string, FailureGroup> | undefined)[] = [];
 
   add(job: FailedJob): void {
-    const [first] = job.keys;
-    const key = this.#sums.has(first) || this.#sums.size < MOST_KEYS ? first : '*';
-    this.#sums.set(key, add(this.#sums.get(key), { ...job, ...ofOne(job) }));
+    this.#levels = possibleGroups(job).map(({ id, keyPattern, most }, level) => {
+      const groups = this.#levels.length === 0 ? new Map<string, FailureGroup>() : this.#levels[level];
+      groups?.set(id, extended(groups.get(id), { ...groupOf(job), id, keyPattern }));
+      return groups !== undefined && groups.size <= most ? groups : undefined;
+    });
   }
 
   groups(): FailureGroup[] {
-    const { status, reason, operation, state } = this.first;
-    const patternOf = patternsOf([...this.#sums.keys()].flatMap((key) => key ?? []));
-    const byPattern = new Map<string | undefined, Sum>();
-    for (const [key, sum] of this.#sums) {
-      const pattern = key === undefined ? undefined : patternOf(key);
-      byPattern.set(pattern, add(byPattern.get(pattern), sum));
-    }
-    return [...byPattern].map(([keyPattern, sum]) => {
-      return { status, reason, operation, keyPattern, isForeign: state === 'completed', ...sum };
-    });
+    const groups = this.#levels.find((level) => level !== undefined);
+    return [...(groups?.values() ?? [])];
   }
 }
 
-function ofOne(job: FailedJob): Omit<Sum, 'message'> {
-  return { updates: updatesIn(job), jobs: 1, firstAtMs: job.endedAtMs, lastAtMs: job.endedAtMs };
+function groupOf(job: FailedJob): Omit<FailureGroup, 'id' | 'keyPattern'> {
+  const { status, reason, message, operation, state, endedAtMs } = job;
+  return {
+    status,
+    reason,
+    message,
+    operation,
+    isForeign: state === 'completed',
+    updates: updatesIn(job),
+    jobs: 1,
+    firstAtMs: endedAtMs,
+    lastAtMs: endedAtMs,
+  };
 }
 
-function add(sum: Sum | undefined, { updates, jobs, firstAtMs, lastAtMs, message }: Sum): Sum {
-  return {
-    updates: updates + (sum?.updates ?? 0),
-    jobs: jobs + (sum?.jobs ?? 0),
-    firstAtMs: Math.min(firstAtMs, sum?.firstAtMs ?? Infinity),
-    lastAtMs: Math.max(lastAtMs, sum?.lastAtMs ?? 0),
-    message: sum === undefined || lastAtMs > sum.lastAtMs ? message : sum.message,
-  };
+function extended(group: FailureGroup | undefined, one: FailureGroup): FailureGroup {
+  return group === undefined
+    ? one
+    : {
+        ...group,
+        message: one.lastAtMs > group.lastAtMs ? one.message : group.message,
+        updates: group.updates + one.updates,
+        jobs: group.jobs + one.jobs,
+        firstAtMs: Math.min(group.firstAtMs, one.firstAtMs),
+        lastAtMs: Math.max(group.lastAtMs, one.lastAtMs),
+      };
 }
 
 /** The id of an update that a failed job carries, by its place. */
