@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { VERSION } from '../../src/lib/version.js';
 import { tally } from '../support/command.js';
 import { foreignWorker, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
@@ -114,4 +115,17 @@ test('doctor says that jobs of a newer form wait', async () => {
   const { stdout } = await doctor(here);
 
   expect(stdout.replace(/\s+/g, ' ')).toMatch(/jobs of form 99 wait in counters, .* update the workers first/);
+});
+
+test('doctor says that updates are accepted, and that nothing applies them', async () => {
+  const here = place();
+  const api = { role: 'api', host: 'a', pid: 1, version: VERSION, startedAtMs: 0, memoryBytes: 0, clockOffsetMs: 0 };
+  await here.client.hset(`${here.namespace}:processes`, 'a:1:api', JSON.stringify({ ...api, atMs: Date.now() }));
+  expect((await doctor(here)).stdout).toMatch(
+    /WARN +processes +no worker is connected: updates are accepted, and wait/,
+  );
+
+  await here.worker();
+  await until('the worker is known', async () => (await here.client.hlen(`${here.namespace}:processes`)) === 2);
+  expect((await doctor(here)).stdout).not.toContain('no worker is connected');
 });
