@@ -74,13 +74,20 @@ export class ReadableQueue extends BullMQAdapter {
 
   override async getJobs(...range: Parameters<BullMQAdapter['getJobs']>): Promise<Job[]> {
     const jobs = await super.getJobs(...range);
-    return jobs.map((job) => this.#readable(job));
+    return jobs.map((job) => this.#readable(job, reasonsOf));
   }
 
-  #readable(job: Job): Job {
+  #readable(job: Job, stacksShown = (stacks: readonly string[]) => stacks): Job {
     const toJSON = job.toJSON.bind(job);
-    return Object.defineProperty(job, 'toJSON', {
-      value: () => ({ ...toJSON(), ...describeJob(job, this.registry) }),
-    });
+    const described = () => {
+      const { stacktrace, ...rest } = describeJob(job, this.registry);
+      return { ...toJSON(), ...rest, stacktrace: stacksShown(stacktrace) };
+    };
+    return Object.defineProperty(job, 'toJSON', { value: described });
   }
+}
+
+/** In a list of jobs, what each attempt says, once: the stacks, of Tally's own files, stand on the page of the job. */
+function reasonsOf(stacks: readonly string[]): string[] {
+  return [...new Set(stacks.map((stack) => stack.split('\n', 1)[0] ?? ''))];
 }

@@ -2,8 +2,9 @@ import type { FailureFilter } from '../../src/producers/failures/failure-filter.
 import type { FailureGroup, GroupedFailures } from '../../src/producers/failures/group-failures.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
-import { timeAt, ZONE } from '../time.js';
+import { ZONE } from '../time.js';
 import { countWords } from '../words.js';
+import { filterFields, groupRow } from './group-row.js';
 import { FAILURES_PATH, failuresLink, REMOVE_PATH, RETRY_PATH } from './links.js';
 import { latestTable } from './latest-table.js';
 import type { ShownFailure } from './latest-table.js';
@@ -68,13 +69,6 @@ function filterForm({ reason, operation, key }: FailureFilter): Html {
   </form>`;
 }
 
-/** What stands in each form that means a filter. */
-function filterFields(filter: FailureFilter, untilMs: number): Html {
-  const fields = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return html`${fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
-    <input type="hidden" name="untilMs" value="${untilMs}" />`;
-}
-
 function changeButtons(filter: FailureFilter, updates: number, untilMs: number): Html {
   return html`<div class="buttons">
     <form method="post" action="${RETRY_PATH}">
@@ -96,37 +90,6 @@ function groupsTable(
       ${groups.map((group) => groupRow(group, isOperator, filter, untilMs))}
     </ul>
     <p class="muted">Times are those of ${ZONE}. In a pattern, * stands for any text.</p>`;
-}
-
-function groupRow(group: FailureGroup, isOperator: boolean, filter: FailureFilter, untilMs: number): Html {
-  const { id, reason, status, message, operation, keyPattern, isForeign, updates, jobs, firstAtMs, lastAtMs } = group;
-  const narrowed = { ...filter, group: id };
-  return html`<li class="card row">
-    <div class="grow">
-      <p class="words">${message}</p>
-      <p class="muted">
-        <span class="tag ${status === 'failed' ? 'bad' : 'warn'}">${status} ${reason}</span>
-        ${isForeign && html`<span class="tag warn">completed by another program</span>`}
-        <span class="code">${operation}</span> on
-        ${keyPattern === undefined ? 'keys that can not be told' : html`<span class="code">${keyPattern}</span>`}
-      </p>
-      <p class="muted">
-        ${firstAtMs === lastAtMs ? timeAt(lastAtMs) : html`${timeAt(firstAtMs)} to ${timeAt(lastAtMs)}`}
-      </p>
-    </div>
-    <div class="side">
-      <strong title="${countWords(jobs, 'job')}">${countWords(updates, 'update')}</strong>
-      <span class="buttons">
-        <a class="button quiet" href="${failuresLink(FAILURES_PATH, narrowed)}">Look</a>
-        ${
-          isOperator &&
-          html`<form method="post" action="${RETRY_PATH}">
-            ${filterFields(narrowed, untilMs)} <button class="quiet" type="submit">Retry</button>
-          </form>`
-        }
-      </span>
-    </div>
-  </li> `;
 }
 
 /** Asks to type how many they are, before they are removed. */

@@ -1,7 +1,8 @@
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { keyLink } from '../cells/links.js';
-import { FAILURES_PATH, failuresLink } from '../failures/links.js';
+import { groupRow } from '../failures/group-row.js';
+import { FAILURES_PATH } from '../failures/links.js';
 import { timeAt, ZONE } from '../time.js';
 import { countWords, durationWords, exactWords, mebibytes } from '../words.js';
 import { boardQueueLink, runningLink } from './links.js';
@@ -17,7 +18,7 @@ export function overviewContent(overview: Overview, isOperator: boolean): Html {
   return html`${verdict(overview.troubles)} ${numbers(overview)} ${queuesSection(overview.queues)}
     <div class="columns">
       <section>${ratesSection(overview)}</section>
-      <section>${failuresSection(overview)}</section>
+      <section>${failuresSection(overview, isOperator)}</section>
     </div>
     ${workersSection(overview, isOperator)} ${listenersSection(overview)}
     <div class="columns">
@@ -111,24 +112,15 @@ function tile(name: string, value: string): Html {
   </div> `;
 }
 
-function failuresSection({ failures }: Overview): Html {
+function failuresSection({ failures, nowMs }: Overview, isOperator: boolean): Html {
   const { groups, isWhole } = failures;
+  const untilMs = Math.max(nowMs, ...groups.map(({ lastAtMs }) => lastAtMs));
   return html`<h2>Failed updates</h2>
     ${
       groups.length === 0
         ? html`<p class="card muted">None.</p>`
         : html`<ul class="rows">
-            ${groups.slice(0, 5).map(
-              ({ id, reason, operation, keyPattern, updates, message, lastAtMs }) =>
-                html`<li class="card">
-                  <p class="words">${message}</p>
-                  <p class="muted">
-                    <a href="${failuresLink(FAILURES_PATH, { group: id })}">${countWords(updates, 'update')}</a>
-                    · ${reason} · <span class="code">${operation}</span> on
-                    <span class="code">${keyPattern ?? 'unknown keys'}</span> · last ${timeAt(lastAtMs)}
-                  </p>
-                </li> `,
-            )}
+            ${groups.slice(0, 5).map((group) => groupRow(group, isOperator, {}, untilMs))}
           </ul>`
     }
     ${

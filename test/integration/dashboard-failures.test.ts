@@ -58,6 +58,22 @@ test('the page says why in words, escapes what keys hold, and folds the stack', 
   expect(body, 'to a viewer').not.toMatch(/<button[^>]*>\s*Retry/);
 });
 
+test('the board lists failed jobs with their reasons, and shows the stack of one on its own page', async () => {
+  const here = place();
+  await here.worker();
+  await failing(here, ['a']);
+  const { raw } = await startDashboard(here);
+  const queue = boardPath(here, 'counters');
+  const list = await raw({ path: `/ops/queues/api/queues?activeQueue=${queue}&status=failed&page=1` });
+  const { queues } = JSON.parse(list.body) as {
+    queues: { name: string; jobs: { id: string; stacktrace: string[] }[] }[];
+  };
+  const [listed] = queues.flatMap(({ jobs }) => jobs);
+  expect(listed!.stacktrace).toEqual([expect.stringMatching(/^\w+: failed NOT_AN_INTEGER: .*; nothing was applied$/)]);
+  const one = await raw({ path: `/ops/queues/api/queues/${queue}/${listed!.id}` });
+  expect((JSON.parse(one.body) as { job: { stacktrace: string[] } }).job.stacktrace[0]).toContain('\n    at ');
+});
+
 test('a viewer, and another site, can retry and remove nothing', async () => {
   const here = place();
   await here.worker();

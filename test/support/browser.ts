@@ -14,6 +14,8 @@ export interface Visitor {
 export interface VisitorOptions {
   readonly colorScheme?: 'light' | 'dark';
   readonly viewport?: { readonly width: number; readonly height: number };
+  /** Whose time is on the clock of who looks. @defaultValue that of this machine */
+  readonly timezoneId?: string;
 }
 
 export const LAPTOP = { width: 1280, height: 800 };
@@ -24,8 +26,8 @@ export async function startBrowser(): Promise<{ visit(options?: VisitorOptions):
   const browser = await launchBrowser();
   onTestFinished(() => browser.close());
   return {
-    visit: async ({ colorScheme = 'light', viewport = LAPTOP } = {}) =>
-      watch(await browser.newContext({ colorScheme, viewport })),
+    visit: async ({ colorScheme = 'light', viewport = LAPTOP, timezoneId } = {}) =>
+      watch(await browser.newContext({ colorScheme, viewport, ...(timezoneId !== undefined && { timezoneId }) })),
   };
 }
 
