@@ -5,3 +5,7 @@ export interface Trouble {
   /** The heading in docs/runbook.md; undefined where the words say it all. */
   readonly runbook?: string;
 }
+
+export function trouble(level: Trouble['level'], words: string, runbook: string): Trouble {
+  return { level, words, runbook };
+}

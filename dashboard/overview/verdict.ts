@@ -1,8 +1,12 @@
 import type { Finding } from '../../src/redis/requirements.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
+import type { ServerFacts } from '../../src/redis/server-facts.js';
 import type { WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import { countWords, durationWords, exactWords, listWords } from '../words.js';
 import { judgeWebhooks } from './judge-webhooks.js';
+import { judgeProcesses } from './judge-processes.js';
+import type { JudgedProcess } from './judge-processes.js';
+import { trouble } from './trouble.js';
 import type { Trouble } from './trouble.js';
 
 /** A master that refuses writes, with Redis' own code. */
@@ -11,23 +15,23 @@ export interface Refused {
   readonly code: string;
 }
 
+type JudgedServer = Pick<
+  ServerFacts,
+  'usedMemoryBytes' | 'maxmemoryBytes' | 'appendOnlyFails' | 'rewriteFails' | 'snapshotFails'
+> & { readonly node: string };
+
 export interface JudgedState {
   readonly queues: readonly QueueReport[];
   /** What is wrong with masters of a Cluster, in words. */
   readonly faults: readonly string[];
-  readonly servers: readonly { readonly usedMemoryBytes: number; readonly maxmemoryBytes: number }[];
+  readonly servers: readonly JudgedServer[];
   /** With what masters refuse writes. */
   readonly refusals: readonly Refused[];
   /** Whether Redis has lost what Tally kept in it. */
   readonly isLost: boolean;
   /** Of subscribers, and how far they are behind. */
   readonly groups: readonly { readonly name: string; readonly behindMs: number; readonly lag: number }[];
-  readonly processes: readonly {
-    readonly role: string;
-    readonly host: string;
-    readonly pid: number;
-    readonly clockOffsetMs: number;
-  }[];
+  readonly processes: readonly JudgedProcess[];
   /** Updates that have failed and were neither retried nor removed. */
   readonly failedUpdates: number;
   /** Updates that failed within the last hour, whatever became of them since. */
@@ -47,7 +51,7 @@ const LONG_WAIT_SECONDS = 60;
 
 /** As the alerts have them. */
 const FULL_SHARE = 0.8;
-const CLOCK_OFF_MS = 5_000;
+const WINDOW_OVER = 0.5;
 const BEHIND_MS = 60_000;
 
 const LOST =
@@ -71,13 +75,9 @@ export function judge(state: JudgedState): Trouble[] {
     ),
     ...judgeStill(state),
     ...state.queues.flatMap((report) => judgeQueue(report, state)),
-    ...servers.flatMap(({ usedMemoryBytes, maxmemoryBytes }): Trouble[] => {
-      const share = maxmemoryBytes === 0 ? 0 : usedMemoryBytes / maxmemoryBytes;
-      const words = `Redis uses ${Math.round(share * 100)} % of the memory that it may: at 100 % it refuses updates`;
-      return share < FULL_SHARE ? [] : [{ level: share < 1 ? 'warning' : 'error', words, runbook: 'TallyRedisMemory' }];
-    }),
+    ...servers.flatMap(judgeServer),
   ];
-  troubles.push(...judgeFailures(state), ...judgeClocks(state.processes), ...state.groups.flatMap(judgeGroup));
+  troubles.push(...judgeFailures(state), ...judgeProcesses(state.processes), ...state.groups.flatMap(judgeGroup));
   troubles.push(...judgeWebhooks(state.webhooks));
   troubles.push(...judgeSchedules(state.schedules));
   if (quietWorkers > 0 && state.quietQueues.length === 0) {
@@ -85,6 +85,35 @@ export function judge(state: JudgedState): Trouble[] {
     troubles.push({ level: 'warning', words });
   }
   return [...troubles.filter(({ level }) => level === 'error'), ...troubles.filter(({ level }) => level === 'warning')];
+}
+
+function judgeServer(server: JudgedServer): Trouble[] {
+  const { node, usedMemoryBytes, maxmemoryBytes, appendOnlyFails, rewriteFails, snapshotFails } = server;
+  const share = maxmemoryBytes === 0 ? 0 : usedMemoryBytes / maxmemoryBytes;
+  const unwritten = [
+    appendOnlyFails || rewriteFails ? ['its append-only file'] : [],
+    snapshotFails ? ['its last snapshot'] : [],
+  ].flat();
+  return [
+    ...(unwritten.length === 0
+      ? []
+      : [
+          trouble(
+            'error',
+            `Redis at ${node} could not write ${listWords(unwritten)}: if it stops now, it comes back with old data`,
+            'TallyPersistenceFails',
+          ),
+        ]),
+    ...(share < FULL_SHARE
+      ? []
+      : [
+          trouble(
+            share < 1 ? 'warning' : 'error',
+            `Redis uses ${Math.round(share * 100)} % of the memory that it may: at 100 % it refuses updates`,
+            'TallyRedisMemory',
+          ),
+        ]),
+  ];
 }
 
 /** What was retried since, and applied, is no trouble any more. */
@@ -95,22 +124,6 @@ function judgeFailures({ failedUpdates, failedInHour }: JudgedState): Trouble[] 
   const lately = failedInHour === 0 ? '' : `, ${failedInHour.toLocaleString('en')} failed within the last hour`;
   const words = `${countWords(failedUpdates, 'failed update')} wait${failedUpdates === 1 ? 's' : ''} for a decision${lately}`;
   return [trouble('warning', words, failedInHour === 0 ? 'TallyFailedJobs' : 'TallyUpdatesFail')];
-}
-
-function judgeClocks(processes: JudgedState['processes']): Trouble[] {
-  const off = processes.filter(({ clockOffsetMs }) => Math.abs(clockOffsetMs) > CLOCK_OFF_MS);
-  const [worst] = [...off].sort((one, other) => Math.abs(other.clockOffsetMs) - Math.abs(one.clockOffsetMs));
-  if (worst === undefined) {
-    return [];
-  }
-  const { role, host, pid, clockOffsetMs } = worst;
-  const relation = clockOffsetMs > 0 ? 'behind' : 'ahead of';
-  const others =
-    off.length === 1
-      ? ''
-      : `, and those of ${countWords(off.length - 1, 'other process', 'other processes')} are off too`;
-  const words = `the clock of ${role} ${pid} on ${host} is ${durationWords(Math.abs(clockOffsetMs))} ${relation} that of Redis${others}`;
-  return [trouble('warning', words, 'TallyClockOff')];
 }
 
 function judgeGroup({ name, behindMs, lag }: JudgedState['groups'][number]): Trouble[] {
@@ -172,11 +185,21 @@ function judgeQueue(report: QueueReport, state: JudgedState): Trouble[] {
     concurrencyLimit === null ? [] : `${countWords(concurrencyLimit, 'job')} at a time`,
   ].flat();
   const limited = limits.length === 0 ? '' : `: it is limited to ${limits.join(' and ')}`;
+  const windowOver = report.oldestKeyedWindowRatio ?? 0;
   const late = `the oldest update of ${queue} has waited for ${durationWords(waits * 1000)}, and ${countWords(report.updatesWaiting ?? jobs?.waiting ?? 0, 'update')} wait`;
   return [
     ...(isLate
       ? [trouble('error', `${late}${limited}`, limits.length === 0 ? 'TallyJobsWaitTooLong' : 'TallyQueueLimited')]
       : limits.map((limit) => trouble('warning', `${queue} is limited to ${limit}`, 'TallyQueueLimited'))),
+    ...(windowOver > WINDOW_OVER
+      ? [
+          trouble(
+            'error',
+            `the oldest keyed update of ${queue} has waited for ${Math.round(100 * windowOver)} % of the time that its key is remembered: past 100 % it is not applied`,
+            'TallyKeyedUpdatesGrowOld',
+          ),
+        ]
+      : []),
     ...((foreignWorkers ?? 0) > 0
       ? [
           trouble(
@@ -187,8 +210,4 @@ function judgeQueue(report: QueueReport, state: JudgedState): Trouble[] {
         ]
       : []),
   ];
-}
-
-function trouble(level: Trouble['level'], words: string, runbook: string): Trouble {
-  return { level, words, runbook };
 }

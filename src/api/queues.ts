@@ -21,6 +21,10 @@ const queueAnswer = z.object({
     description: 'How long what waits will take at that pace; null when nothing was completed in the last minute.',
   }),
   oldestFailedSeconds: amount.nullable(),
+  oldestKeyedWindowRatio: amount.nullable().meta({
+    description:
+      'How much is over of the time within which the oldest keyed update that waits has to be applied: past 1 it is not.',
+  }),
   failedFor: z
     .array(z.object({ status: z.string(), reason: z.string(), jobs: count }))
     .meta({ description: 'Reasons of the latest 200 failed jobs of each partition, the most frequent first.' }),

@@ -1,5 +1,6 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import { newCounter, newHistogram } from './prom-client.js';
+import { RecentRequests } from './recent-requests.js';
 
 /** From an update that is queued at once to a request that waits for its outcome, for 30 s at most. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -15,6 +16,7 @@ export interface AnsweredRequest {
 
 /** Counts the requests to the API of a process. */
 export class HttpMetrics {
+  readonly recent = new RecentRequests();
   readonly #requests: Counter<'method' | 'route' | 'status'>;
   readonly #seconds: Histogram<'method' | 'route'>;
   readonly #refused: Counter<'reason'>;
@@ -52,6 +54,7 @@ export class HttpMetrics {
   /** @param seconds undefined for a stream, which is answered for as long as its client listens */
   answered({ method, route, status }: AnsweredRequest, seconds: number | undefined): void {
     this.#requests.inc({ method, route, status });
+    this.recent.count(route, status);
     if (seconds !== undefined) {
       this.#seconds.observe({ method, route }, seconds);
     }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { z } from 'zod';
 import type { Store } from '../layout/store.js';
 import { VERSION } from '../lib/version.js';
@@ -8,6 +9,9 @@ import { readClockOffset } from '../redis/server-time.js';
 
 /** How often a process says that it is there. */
 const EVERY_MS = 15_000;
+
+/** How often it looks whether its event loop is held up; that much of each delay is none. */
+const LOOP_RESOLUTION_MS = 50;
 
 /** One that has not said so for longer is gone. */
 const GONE_MS = 60_000;
@@ -26,6 +30,10 @@ const processSchema = z.looseObject({
   memoryBytes: z.number(),
   /** How far Redis' clock is ahead of that of its machine. */
   clockOffsetMs: z.number(),
+  /** For how long its event loop was held up, in ms: 99 % of the times since it said so before were shorter. Absent in what older versions say. */
+  eventLoopDelayMs: z.number().optional(),
+  /** Of an API, requests within the last five minutes. */
+  answered: z.object({ requests: z.int(), failed: z.int(), turnedAway: z.int() }).optional().catch(undefined),
   /** When it said so, in ms of Redis' time. */
   atMs: z.number(),
 });
@@ -39,6 +47,7 @@ export class Announcement {
   readonly field: string;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAtMs = Date.now() - performance.now();
+  readonly #eventLoop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   #isFirst = true;
   #isUnderWay = false;
 
@@ -48,6 +57,7 @@ export class Announcement {
     /** What it says of itself beside what all say. */
     private readonly more: () => object = () => ({}),
   ) {
+    this.#eventLoop.enable();
     this.field = `${hostname()}:${process.pid}:${role}`;
     this.#timer = setInterval(() => {
       this.say();
@@ -78,9 +88,11 @@ export class Announcement {
         version: VERSION,
         startedAtMs: this.#startedAtMs,
         memoryBytes: process.memoryUsage.rss(),
+        eventLoopDelayMs: Math.max(0, this.#eventLoop.percentile(99) / 1e6 - LOOP_RESOLUTION_MS),
         clockOffsetMs,
         atMs: Date.now() + clockOffsetMs,
       };
+      this.#eventLoop.reset();
       await redis.hset(keys.processes, this.field, JSON.stringify(described));
       if (this.#isFirst) {
         this.#isFirst = false;
@@ -94,6 +106,7 @@ export class Announcement {
   /** Whoever is killed is gone after a minute. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#eventLoop.disable();
     const { redis, keys } = this.store;
     if (redis.status === 'ready') {
       await redis.hdel(keys.processes, this.field).catch(() => undefined);

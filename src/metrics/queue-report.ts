@@ -27,6 +27,8 @@ export interface QueueReport {
   /** At that pace; null also when nothing was completed, and something waits. */
   readonly drainSeconds: number | null;
   readonly oldestFailedSeconds: number | null;
+  /** How much is over of the time within which the oldest keyed update that waits has to be applied: past 1 it is not. */
+  readonly oldestKeyedWindowRatio: number | null;
   /** Of the latest 200 failed jobs of each partition. */
   readonly failedFor: readonly FailedFor[];
   readonly paused: boolean | null;
@@ -49,6 +51,7 @@ export async function reportQueues(source: ReadFrom): Promise<QueueReport[]> {
       updatesPerSecond: rounded(read.updatesPerSecond),
       drainSeconds: rounded(drainSeconds(read)),
       oldestFailedSeconds: seconds(read.oldestFailedAgeMs),
+      oldestKeyedWindowRatio: rounded(read.windowRatio),
       failedFor: jobs?.failed === 0 ? [] : await readReasons(source, queue),
       paused: read.isPaused ?? null,
       rateLimit: read.rateLimit ?? null,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { judge } from '../../dashboard/overview/verdict.js';
 import { Trends } from '../../dashboard/overview/trends.js';
@@ -12,6 +13,7 @@ const QUEUE: QueueReport = {
   updatesPerSecond: 0,
   drainSeconds: 0,
   oldestFailedSeconds: null,
+  oldestKeyedWindowRatio: 0.5,
   failedFor: [],
   paused: false,
   rateLimit: null,
@@ -20,14 +22,25 @@ const QUEUE: QueueReport = {
   foreignWorkers: 0,
 };
 
+const SERVER = {
+  node: 'a:1',
+  usedMemoryBytes: 79,
+  maxmemoryBytes: 100,
+  appendOnlyFails: false,
+  rewriteFails: false,
+  snapshotFails: false,
+};
+
+const API = { role: 'api', host: 'a', pid: 1, clockOffsetMs: -5_000 };
+
 const WELL: JudgedState = {
   queues: [QUEUE],
   faults: [],
-  servers: [],
+  servers: [SERVER],
   refusals: [],
   isLost: false,
   groups: [{ name: 'mails', behindMs: 60_000, lag: 3 }],
-  processes: [{ role: 'api', host: 'a', pid: 1, clockOffsetMs: -5_000 }],
+  processes: [{ ...API, eventLoopDelayMs: 500, answered: { requests: 1_000, failed: 20, turnedAway: 50 } }],
   failedUpdates: 0,
   failedInHour: 7,
   quietWorkers: 0,
@@ -47,6 +60,12 @@ test.each<[what: string, queue: Partial<QueueReport>, words: RegExp, runbook: st
   ['no worker', { ...WAITING, workers: 0 }, /no worker serves counters, and 892,000 updates wait/, 'TallyNoWorkers'],
   ['paused', { ...WAITING, paused: true }, /counters is paused, and 892,000 updates wait/, 'TallyQueuePaused'],
   ['waits', { ...WAITING, oldestWaitingSeconds: 7200 }, /has waited for 2 h/, 'TallyJobsWaitTooLong'],
+  [
+    'keys that are forgotten',
+    { oldestKeyedWindowRatio: 0.633 },
+    /waited for 63 % of the time/,
+    'TallyKeyedUpdatesGrowOld',
+  ],
   ['foreign', { foreignWorkers: 2 }, /2 workers of another program take jobs of counters/, 'TallyForeignWorkers'],
 ])('%s is said in words, with its part of the runbook, as an error', (_what, queue, words, runbook) => {
   const [first] = judge({ ...WELL, queues: [{ ...QUEUE, ...queue }] });
@@ -108,7 +127,7 @@ test('what is worst is said first: masters, what doctor calls an error, then war
     ...WELL,
     queues: [{ ...QUEUE, rateLimit: { jobs: 1, perMs: 1_000 } }],
     faults: ['Redis master a:1 does not answer'],
-    servers: [{ usedMemoryBytes: 90, maxmemoryBytes: 100 }],
+    servers: [{ ...SERVER, usedMemoryBytes: 90, maxmemoryBytes: 100 }],
     failedUpdates: 9,
     quietWorkers: 1,
     webhooks: undefined,
@@ -154,6 +173,41 @@ test.each<[what: string, state: Partial<JudgedState>, level: 'error' | 'warning'
     'TallyClockOff',
   ],
   [
+    'an append-only file',
+    { servers: [{ ...SERVER, rewriteFails: true }, SERVER] },
+    'error',
+    /^Redis at a:1 could not write its append-only file:/,
+    'TallyPersistenceFails',
+  ],
+  [
+    'a snapshot',
+    { servers: [{ ...SERVER, appendOnlyFails: true, snapshotFails: true }] },
+    'error',
+    /could not write its append-only file and its last snapshot:/,
+    'TallyPersistenceFails',
+  ],
+  [
+    'answers of 5xx, of all APIs together',
+    { processes: [3, 4].map((failed) => ({ ...API, answered: { requests: 50, failed, turnedAway: 0 } })) },
+    'error',
+    /^7\.0 % of the requests to the API were answered with 5xx within 5 minutes/,
+    'TallyRequestsFail',
+  ],
+  [
+    'answers of 429',
+    { processes: [{ ...API, answered: { requests: 500, failed: 6, turnedAway: 31 } }] },
+    'warning',
+    /^6\.2 % of the requests to the API were turned away with 429/,
+    'TallyRequestsTurnedAway',
+  ],
+  [
+    'an event loop',
+    { processes: [{ ...API, eventLoopDelayMs: 1_500 }] },
+    'warning',
+    /^api 1 on a is held up for 1,500 ms at a time/,
+    'TallyEventLoopDelay',
+  ],
+  [
     'subscribers',
     { groups: [{ name: 'mails', behindMs: 300_000, lag: 1_234 }] },
     'warning',
@@ -183,4 +237,29 @@ test('webhooks that are not served, not taken or disabled are said in words, wit
   expect(said({ webhooks: [{ ...well.webhooks[0]!, disabled: 'GONE' }] })).toEqual([
     { level: 'warning', words: 'Tally has disabled 1 webhook: wh_1', runbook: 'TallyWebhookDisabled' },
   ]);
+});
+
+/** What only counters of processes tell, or Prometheus itself. */
+const ONLY_METRICS = [
+  'TallyNoMetrics',
+  'TallyNotScraped',
+  'TallyJobsRetry',
+  'TallyJobsStall',
+  'TallyScriptsReloaded',
+  'TallyOutcomesMissed',
+  'TallyRelayBehind',
+  'TallyRelaySetsAside',
+];
+
+/** What the overview says in other ways: `Drains in`, and what doctor says. */
+const ELSEWHERE = ['TallyBacklogGrows', 'TallyJobsNewerForm'];
+
+test('what alerts tell, the verdict tells as well, but for what it can not know', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const alerts = new Set([...read('deploy/prometheus/rules.yml').matchAll(/alert: (\w+)/g)].map(([, name]) => name!));
+  const told = ['verdict', 'judge-processes', 'judge-webhooks'].flatMap((file) =>
+    [...read(`dashboard/overview/${file}.ts`).matchAll(/'(Tally[A-Z]\w+)'/g)].map(([, name]) => name!),
+  );
+  expect([...new Set([...told, ...ONLY_METRICS, ...ELSEWHERE])].sort()).toEqual([...alerts].sort());
+  expect(told.filter((name) => [...ONLY_METRICS, ...ELSEWHERE].includes(name))).toEqual([]);
 });
