@@ -45,6 +45,7 @@ import { overviewPages } from './overview/overview-pages.js';
 import { underAnyPath } from './under-any-path.js';
 import { removePages } from './board/remove-pages.js';
 import { ShownQueues } from './board/shown-queues.js';
+import { WEBHOOKS_PATH, webhooksPage } from './webhooks/webhooks-page.js';
 
 /** Give it the user's own operations too: their queues are shown, and their outcomes in words. */
 export interface DashboardOptions extends CommonOptions, MetricsOption, DurabilityOptions {
@@ -106,7 +107,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const { redis, masters, logger } = store;
   const queues = new ShownQueues(store, registry.queues);
   const deliveries = new Deliveries(store);
-  const { redis: target, namespace, prefix, operations } = checked;
+  const { redis: target, namespace, prefix, partitions, operations } = checked;
   const metrics = checked.metrics ?? createMetrics({ redis: target, namespace, prefix, operations, logger });
   redis.onRefusal = (code) => {
     metrics.refusals.count(code);
@@ -133,13 +134,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get('/', (_request, response) => {
     response.redirect(OVERVIEW_PATH);
   });
-  const { partitions } = checked;
   app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, metrics }));
   app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.use(pagesOfChanges({ ...store, registry, queues }));
   app.get(SCHEDULES_PATH, schedulesPage({ ...store, registry }));
+  app.get(WEBHOOKS_PATH, webhooksPage(store));
   app.use(keysPages({ ...store, registry, queues }));
   app.use(revertAction(reverter.revert));
   app.get(METRICS_PATH, answerMetrics(metrics));

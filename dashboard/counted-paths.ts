@@ -12,13 +12,15 @@ import { RUNBOOK_PATH } from './overview/runbook.js';
 import { PAGE_SCRIPT_PATH } from './page-script.js';
 import { ICON_PATH, STYLESHEET_PATH } from './page.js';
 import { SCHEDULES_PATH } from './schedules/schedules-page.js';
+import { WEBHOOKS_PATH } from './webhooks/webhooks-page.js';
 
 /** By which requests are counted: all others are `other`. One that ends in `/` stands for all below it, the first that fits counts. */
 export const COUNTED_PATHS: readonly string[] = [
   ...['/healthz', '/readyz', METRICS_PATH],
   ...[OVERVIEW_PATH, OVERVIEW_PART_PATH, WORKER_ORDER_PATH, `${RUNBOOK_PATH}/{part}`],
   ...[FAILURES_PATH, RETRY_PATH, REMOVE_PATH, `${FAILURES_PATH}/of-queue`, REMOVE_WAITING_PATH],
-  ...[KEYS_PATH, FIND_PATH, revertPath('{id}'), SCHEDULES_PATH, AUDIT_PATH, `${CHANGED_JOBS_PATH}/{id}`],
+  ...[KEYS_PATH, FIND_PATH, revertPath('{id}'), SCHEDULES_PATH, WEBHOOKS_PATH],
+  ...[AUDIT_PATH, `${CHANGED_JOBS_PATH}/{id}`],
   ...[SIGN_IN_PATH, SIGN_OUT_PATH, STYLESHEET_PATH, ICON_PATH, PAGE_SCRIPT_PATH, BOARD_SCRIPT_PATH, `${ASSETS_PATH}/`],
   ...[`${BOARD_PATH}/api/`, `${BOARD_PATH}/`, BOARD_PATH],
 ];

@@ -14,6 +14,7 @@ export const SECTIONS = [
   { name: 'Queues', path: '/ops/queues' },
   { name: 'Keys', path: '/ops/keys' },
   { name: 'Schedules', path: '/ops/schedules' },
+  { name: 'Webhooks', path: '/ops/webhooks' },
   { name: 'Audit', path: '/ops/audit' },
 ] as const;
 

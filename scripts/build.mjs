@@ -1,11 +1,17 @@
 // Compiles into dist/, which mirrors the repository: a relative path to lua/ holds in both.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { bundleLibrary } from './bundle.mjs';
 
 // Aside, and then put in its place at once: whoever runs what was built before never finds half of it.
+// And gone however this ends: by a signal, when the compiler has ended.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => process.exit(1));
+}
 const aside = mkdtempSync('dist-');
+process.on('exit', () => rmSync(aside, { recursive: true, force: true }));
+
 const built = join(aside, 'dist');
 const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', built];
 const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
@@ -15,8 +21,9 @@ if (status === 0) {
   cpSync('docs/runbook.md', join(built, 'docs/runbook.md')); // the dashboard shows it
   cpSync('src/testing/clock-shim.c', join(built, 'src/testing/clock-shim.c'));
   chmodSync(join(built, 'cli/main.js'), 0o755); // it is the `tally` command
-  rmSync('dist', { recursive: true, force: true });
+  if (existsSync('dist')) {
+    renameSync('dist', join(aside, 'before')); // at once: to remove it takes so long that another build may end meanwhile
+  }
   renameSync(built, 'dist');
 }
-rmSync(aside, { recursive: true });
 process.exitCode = status ?? 1;

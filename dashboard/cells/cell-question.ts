@@ -4,6 +4,7 @@ import { cellName } from '../../src/redis/cell.js';
 import type { Cell } from '../../src/redis/cell.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { distinctIssues } from '../../src/lib/distinct-issues.js';
+import { isPattern } from './links.js';
 
 /** What was typed into the form, to stand in it again. */
 export interface CellFields {
@@ -12,9 +13,10 @@ export interface CellFields {
   readonly member: string;
 }
 
-/** What the form asks for: nothing yet, a cell, or something that can't be shown, for this reason. */
+/** What the form asks for: nothing yet, a cell, the keys that fit a pattern, or something that can't be shown, for this reason. */
 export type CellQuestion =
   | { readonly is: 'empty' }
+  | { readonly is: 'pattern'; readonly pattern: string }
   | { readonly is: 'cell'; readonly cell: Cell }
   | { readonly is: 'refused'; readonly status: 400 | 403; readonly reason: string };
 
@@ -22,6 +24,8 @@ const fieldsSchema = z.object({
   key: z.string().default(''),
   field: z.string().default(''),
   member: z.string().default(''),
+  /** Of a link to a key that looks like a pattern. */
+  exact: z.literal('true').optional(),
 });
 
 const cellSchema = cellObject({});
@@ -32,7 +36,10 @@ export function readCellQuestion(query: unknown, { isReserved }: Keys): { fields
   return { fields, question: questionOf(fields, isReserved) };
 }
 
-function questionOf({ key, field, member }: CellFields, isReserved: Keys['isReserved']): CellQuestion {
+function questionOf(
+  { key, field, member, exact }: z.output<typeof fieldsSchema>,
+  isReserved: Keys['isReserved'],
+): CellQuestion {
   if (key === '' && field === '' && member === '') {
     return { is: 'empty' };
   }
@@ -45,6 +52,9 @@ function questionOf({ key, field, member }: CellFields, isReserved: Keys['isRese
         .map(({ message }) => message)
         .join('; '),
     };
+  }
+  if (isPattern(key) && field === '' && member === '' && exact === undefined) {
+    return { is: 'pattern', pattern: key };
   }
   if (isReserved(key)) {
     return { is: 'refused', status: 403, reason: `"${key}" belongs to Tally or BullMQ, and is not shown here` };

@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import type { Response } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { signedInOf } from '../access/signed-in.js';
 import type { Cell } from '../../src/redis/cell.js';
@@ -16,10 +16,12 @@ import { cellContent } from './cell-page.js';
 import type { KnownOfCell } from './cell-page.js';
 import { readCellQuestion } from './cell-question.js';
 import { findContent } from './find-page.js';
+import { findKeys } from './find-keys.js';
 import { findUpdates } from './find-updates.js';
 import type { FindDeps } from './find-updates.js';
 import { cellForm, findForm } from './forms.js';
 import type { FindFields } from './forms.js';
+import { foundKeys } from './found-keys.js';
 import { inspectCell } from './inspect-cell.js';
 import { FIND_PATH, KEYS_PATH } from './links.js';
 import { findWaiting, touches } from './waiting-jobs.js';
@@ -47,6 +49,18 @@ export function keysPages(deps: FindDeps): Router {
         sendPage(response.status(question.status), { ...page, content });
         return;
       }
+      case 'pattern': {
+        const found = await orWhyNot(findKeys(deps, question.pattern));
+        if (found instanceof MasterUnreachableError) {
+          sendUnreachable(response, found, page, cellForm(fields));
+          return;
+        }
+        sendPage(response, {
+          ...page,
+          content: html`<div class="stack">${cellForm(fields)} ${foundKeys(found)}</div>`,
+        });
+        return;
+      }
       case 'cell': {
         const { cell } = question;
         const known = await orWhyNot(askMasterOf(masters, cell.key, `"${cell.key}"`, () => readAll(deps, cell)));
@@ -61,7 +75,13 @@ export function keysPages(deps: FindDeps): Router {
       }
     }
   });
-  router.get(FIND_PATH, async (request, response) => {
+  router.get(FIND_PATH, findPage(deps, asksForKey));
+  router.use(chartAssets());
+  return router;
+}
+
+function findPage(deps: FindDeps, asksForKey: boolean): RequestHandler {
+  return async (request, response) => {
     const fields = findSchema.safeParse(request.query).data ?? NO_FIELDS;
     const form = findForm(fields, asksForKey);
     const page = { title: 'Find an update', user: signedInOf(response) };
@@ -71,11 +91,9 @@ export function keysPages(deps: FindDeps): Router {
       return;
     }
     const mayRevert = page.user?.role === 'operator';
-    const content = html`<div class="stack">${form} ${found && findContent(found, registry, mayRevert)}</div>`;
+    const content = html`<div class="stack">${form} ${found && findContent(found, deps.registry, mayRevert)}</div>`;
     sendPage(response, { ...page, content });
-  });
-  router.use(chartAssets());
-  return router;
+  };
 }
 
 const NO_FIELDS: FindFields = { update: '', owner: '', key: '' };

@@ -5,7 +5,17 @@ import { FIND_PATH, KEYS_PATH } from './links.js';
 
 export function cellForm({ key, field, member }: CellFields): Html {
   return html`<form class="card fields" method="get" action="${KEYS_PATH}">
-    <label>Key <input name="key" value="${key}" required autocomplete="off" spellcheck="false" /></label>
+    <label>
+      Key
+      <input
+        name="key"
+        value="${key}"
+        required
+        placeholder="stock:lamp, or stock:* for all"
+        autocomplete="off"
+        spellcheck="false"
+      />
+    </label>
     <label>Field of a hash <input name="field" value="${field}" autocomplete="off" spellcheck="false" /></label>
     <label>
       Member of a sorted set <input name="member" value="${member}" autocomplete="off" spellcheck="false" />

@@ -20,20 +20,29 @@ export function revertPath(updateId: string): string {
 /** Where scripts and styles of the chart are served. */
 export const ASSETS_PATH = '/ops/assets';
 
+/** Whether it stands for all keys that fit it. */
+export function isPattern(key: string): boolean {
+  return key.includes('*');
+}
+
 /** A link to the page of a cell. */
 export function cellLink(cell: Cell): Html {
-  const { key, field, member } = cell;
-  const query = new URLSearchParams({
-    key,
-    ...(field !== undefined && { field }),
-    ...(member !== undefined && { member }),
-  });
-  return html`<a class="code" href="${KEYS_PATH}?${query.toString()}">${describeCell(cell)}</a>`;
+  return linkTo(cell, describeCell(cell));
 }
 
 /** A link to the page of a key. */
 export function keyLink(key: string): Html {
-  return html`<a class="code" href="${KEYS_PATH}?${new URLSearchParams({ key }).toString()}">${key}</a>`;
+  return linkTo({ key }, key);
+}
+
+function linkTo({ key, field, member }: Cell, words: string): Html {
+  const query = new URLSearchParams({
+    key,
+    ...(field !== undefined && { field }),
+    ...(member !== undefined && { member }),
+    ...(isPattern(key) && { exact: 'true' }), // it is a key all the same
+  });
+  return html`<a class="code" href="${KEYS_PATH}?${query.toString()}">${words}</a>`;
 }
 
 /** A link to a job on the board; its id alone where the board does not have it. */

@@ -12,7 +12,8 @@ export function judgeWebhooks(reading: WebhooksReading | undefined): Trouble[] {
   if (reading === undefined) {
     return [];
   }
-  const { webhooks, deliveries, oldestMs, behindMs = 0 } = reading;
+  const { webhooks, deliveries, oldestMs, oldestOf, behindMs = 0 } = reading;
+  const { host } = webhooks.find(({ id }) => id === oldestOf) ?? {};
   const disabled = webhooks.filter(({ disabled = '' }) => DISABLED_BY_TALLY.includes(disabled));
   const warning = (applies: boolean, words: string, runbook: string): Trouble[] =>
     applies ? [{ level: 'warning', words, runbook }] : [];
@@ -24,7 +25,7 @@ export function judgeWebhooks(reading: WebhooksReading | undefined): Trouble[] {
     ),
     ...warning(
       oldestMs > NOT_TAKEN_MS,
-      `a delivery to a webhook has waited for ${durationWords(oldestMs)}, and ${countWords(deliveries.retrying, 'delivery', 'deliveries')} are tried again`,
+      `a delivery to the webhook ${oldestOf ?? ''}${host === undefined ? '' : ` (${host})`} has waited for ${durationWords(oldestMs)}, and ${countWords(deliveries.retrying, 'delivery', 'deliveries')} are tried again`,
       'TallyWebhookNotTaken',
     ),
     ...warning(

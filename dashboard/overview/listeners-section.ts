@@ -2,6 +2,7 @@ import type { GroupReading } from '../../src/jobs/told-groups.js';
 import type { WebhookReading, WebhooksReading } from '../../src/jobs/webhook-reading.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
+import { WEBHOOKS_PATH } from '../webhooks/webhooks-page.js';
 import { countWords, durationWords } from '../words.js';
 
 /** Webhooks shown at most, the worst first. */
@@ -18,7 +19,7 @@ export function listenersSection({ groups, webhooks }: Listeners): Html | undefi
   if (groups.length === 0 && webhooks === undefined) {
     return undefined;
   }
-  return html`<h2>Subscribers and webhooks</h2>
+  return html`<h2>Subscribers and <a href="${WEBHOOKS_PATH}">webhooks</a></h2>
     ${groups.length > 0 && groupsTable(groups)} ${webhooks && webhooksTable(webhooks)}`;
 }
 

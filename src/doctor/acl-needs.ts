@@ -195,7 +195,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   ],
   dashboard: [
     ...SUBMIT, // to revert
-    { commands: ['CLIENT|LIST', 'MULTI', 'EXEC'], keys: [] },
+    { commands: ['CLIENT|LIST', 'MULTI', 'EXEC', 'SCAN'], keys: [] },
     { commands: LOOK_AND_MEND, keys: QUEUES },
     LOOK_AT_QUEUES,
     { commands: words('HGET HGETALL HLEN'), keys: ['%R~tally:users'] },

@@ -9,6 +9,11 @@ import { toMs } from '../redis/server-time.js';
 /** The queue of deliveries. No operation can have one of this name, since names of operations hold no dash. */
 export const DELIVERIES = 'webhook-deliveries';
 
+/** The id of the webhook that a delivery is for: that of its job begins with it. */
+export function webhookOf(deliveryId: string): string {
+  return deliveryId.slice(0, deliveryId.indexOf('-'));
+}
+
 /** What on-call has to know of a webhook. */
 export interface WebhookReading {
   readonly id: string;
@@ -30,6 +35,8 @@ export interface WebhooksReading {
    * looked at whose turn comes first and last.
    */
   readonly oldestMs: number;
+  /** The id of the webhook that it is for; undefined when none waits. */
+  readonly oldestOf: string | undefined;
   /** How long ago, in ms, an outcome was told that is not handed out yet; 0 when all are. Undefined on a Cluster. */
   readonly behindMs: number | undefined;
 }
@@ -63,7 +70,7 @@ export async function readWebhooks(
       return { id, host, disabled, pending: Math.max(0, Number(pending[id] ?? 0)) };
     }),
     deliveries: { waiting: waiting + active + prioritized, retrying: delayed, failed },
-    oldestMs: await readOldestMs(redis, place, nowMs),
+    ...(await readOldest(redis, place, nowMs)),
     behindMs: isCluster ? undefined : await readBehindMs(redis, keys, served, nowMs),
   };
 }
@@ -79,7 +86,11 @@ function readStored(text: string): Omit<WebhookReading, 'id' | 'pending'> & { re
   return { host, disabled: disabled && String(disabled.why), createdAtMs: createdAtMs ?? 0 };
 }
 
-async function readOldestMs(redis: RedisClient, place: QueuePlace, nowMs: number): Promise<number> {
+async function readOldest(
+  redis: RedisClient,
+  place: QueuePlace,
+  nowMs: number,
+): Promise<Pick<WebhooksReading, 'oldestMs' | 'oldestOf'>> {
   const delayed = jobSetKey(place, 'delayed');
   const looks = await Promise.all([
     redis.lrange(jobSetKey(place, 'waiting'), -1, -1),
@@ -89,7 +100,10 @@ async function readOldestMs(redis: RedisClient, place: QueuePlace, nowMs: number
   ]);
   const ids = [...new Set(looks.flat())];
   const jobs = await Promise.all(ids.map((id) => readStoredJob(redis, jobKey(place, id), ['addedAtMs'])));
-  return Math.max(0, ...jobs.flatMap(({ addedAtMs }) => (addedAtMs === null ? [] : nowMs - Number(addedAtMs))));
+  const ages = jobs.map(({ addedAtMs }) => (addedAtMs === null ? 0 : nowMs - Number(addedAtMs)));
+  const oldestMs = Math.max(0, ...ages);
+  const oldestId = ids[ages.indexOf(oldestMs)];
+  return { oldestMs, oldestOf: oldestId && webhookOf(oldestId) };
 }
 
 /** Since when the first outcome waits that comes after the cursor of the process that hands them out. */

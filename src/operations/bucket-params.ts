@@ -21,6 +21,12 @@ const SECONDS: Readonly<Record<BucketSize, number>> = {
 /** The last ms of the year 9999. */
 const LATEST_MS = 253_402_300_799_999;
 
+/** In March of 1973. What is less is most likely seconds, in which it is the year 5138; an earlier time can be given as a text. */
+const LEAST_MS = 100_000_000_000;
+
+/** As long as an update may be delayed, and a day: a time further ahead of when it is sent is a wrong clock or a wrong unit. */
+const MOST_AHEAD_MS = 366 * 24 * 3600 * 1000;
+
 /** Where an update counts: the producer says so when it is sent, so that no attempt, and no worker, can say anything else. */
 export interface Placed {
   /** The name of the bucket, e.g. `2026-11-27`. */
@@ -42,12 +48,18 @@ export interface BucketParams {
 }
 
 const timeError = 'must be a time with its offset from UTC, "2026-11-27T14:05:00Z", or ms since 1970';
+const secondsError = 'looks like seconds: give ms since 1970, or the time as a text, "2026-11-27T14:05:00Z"';
 
-/** An instant: ms since 1970, or a text of ISO 8601 with an offset from UTC; from 1970 to 9999. */
+/** An instant: ms since 1970, or a text of ISO 8601 with an offset from UTC, which a Date becomes; from 1970 to 9999. */
 export function instant() {
-  const ms = z.int({ error: timeError }).min(0, timeError).max(LATEST_MS, timeError);
+  const ms = z.int({ error: timeError }).min(LEAST_MS, secondsError).max(LATEST_MS, timeError);
   const text = z.iso.datetime({ offset: true, error: timeError }).refine((it) => msOf(it) >= 0, timeError);
-  return z.union([ms, text], { error: timeError });
+  const textOrDate = z
+    .custom<string | Date>((it) => typeof it === 'string' || it instanceof Date)
+    .meta({ type: 'string', format: 'date-time' }) // in JSON a Date is one
+    .transform((it) => (it instanceof Date ? it.toJSON() : it))
+    .pipe(text);
+  return z.union([ms, textOrDate], { error: timeError });
 }
 
 /** The time that {@link instant} tells, in ms. */
@@ -77,7 +89,7 @@ export const bucketShape = {
   bucket: bucketSize.optional(),
   /** In which its days begin, for example `Europe/Berlin`. @defaultValue `UTC` */
   timeZone: unlessGiven(timeZone, 'UTC'),
-  /** The time to which it belongs: RFC 3339 or ms since 1970. @defaultValue when it was sent, by Redis' clock */
+  /** The time to which it belongs, a year ahead at most: a Date, RFC 3339 or ms since 1970. @defaultValue when it was sent, by Redis' clock */
   at: instant().optional(),
   /** For how many buckets a bucket is kept. @defaultValue it stays */
   keepBuckets: seconds('buckets', 1).optional(),
@@ -183,13 +195,19 @@ export function placeInBucket<Params extends BucketParams>(
     return undefined;
   }
   if (sentAt === undefined) {
-    return fault('does not say in which bucket it counts: submit it through a producer of Tally');
+    return fault('placed', 'does not say in which bucket it counts: submit it through a producer of Tally');
   }
   if (params.placed !== undefined) {
-    return fault('is said by Tally: leave it out');
+    return fault('placed', 'is said by Tally: leave it out');
   }
   const sentAtMs = sentAt();
   const atMs = at === undefined ? sentAtMs : msOf(at);
+  if (atMs - sentAtMs > MOST_AHEAD_MS) {
+    return fault(
+      'at',
+      "must not be more than 366 days ahead of Redis' clock: give ms since 1970, of a clock that is right",
+    );
+  }
   const bucket = bucketAt(atMs, size, zone);
   const endMs = keepBuckets === undefined ? Infinity : endAfter(bucket, keepBuckets, size, zone);
   const isLate = sentAtMs - atMs > lateBySeconds * 1_000 || endMs <= sentAtMs;
@@ -206,6 +224,6 @@ function lifeUntil(endMs: number, sentAtMs: number): number {
   return Math.min(MAX_SECONDS, Math.ceil((endMs - sentAtMs) / 60_000) * 60);
 }
 
-function fault(message: string): { readonly fault: PlaceFault } {
-  return { fault: { path: 'placed', message } };
+function fault(path: string, message: string): { readonly fault: PlaceFault } {
+  return { fault: { path, message } };
 }

@@ -6,6 +6,9 @@ import { placeInBucket } from './bucket-params.js';
 import type { BucketParams, Placement, SentAt } from './bucket-params.js';
 import { defaultsRemover } from './without-defaults.js';
 
+/** The name of an operation, in whatever asks for one. */
+export const operationName = z.string({ error: 'name the operation, e.g. "counter.increment"' });
+
 /** A value handed to a Lua plan: an integer or a flag. */
 export type Argument = number | boolean;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import { listOf } from './cell-schema.js';
 import type { Placement, SentAt } from './bucket-params.js';
+import { operationName } from './operation.js';
 import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
@@ -83,7 +84,7 @@ function innerUpdate(find: (name: string) => Operation | undefined) {
   return z
     .strictObject(
       {
-        operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
+        operation: operationName,
         params: z.unknown().optional(),
       },
       {

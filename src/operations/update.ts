@@ -6,6 +6,7 @@ import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { SentAt } from './bucket-params.js';
 import { keyOfBucket } from './buckets.js';
+import { operationName } from './operation.js';
 import type { Operation, Step } from './operation.js';
 import { faultOf } from './step.js';
 import type { CrossSlot } from './step.js';
@@ -52,7 +53,7 @@ type IsReservedKey = (key: string) => boolean;
 
 const updateSchema = z.strictObject(
   {
-    operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
+    operation: operationName,
     params: z.unknown().optional(), // checked by the operation, also when it is missing
     idempotencyKey: idempotencyKeySchema.optional(),
     ...timingShape,

@@ -4,6 +4,7 @@ import { checkOptions } from '../lib/check-options.js';
 import { decodeKeyReceipt } from '../jobs/key-receipt.js';
 import { FORM } from '../jobs/form.js';
 import { cellObject } from '../operations/cell-schema.js';
+import { operationName } from '../operations/operation.js';
 import { kindOf } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import { heldOwnerSchema, idempotencyKeySchema } from '../operations/idempotency-key.js';
@@ -22,7 +23,7 @@ export interface KeyQuestion {
 }
 
 export const keyQuestionSchema = z.strictObject({
-  operation: z.string({ error: 'name the operation, e.g. "counter.increment"' }),
+  operation: operationName,
   idempotencyKey: idempotencyKeySchema,
   idempotencyOwner: heldOwnerSchema.optional(), // those of reverts may be asked for
   key: cellObject({}).shape.key.optional(),

@@ -73,8 +73,8 @@ interface BoardOptions {
   bucket?: BucketSize;
   /** That of the updates. @defaultValue `UTC` */
   timeZone?: string;
-  /** A time within the bucket: RFC 3339 or ms since 1970. @defaultValue now, by Redis' clock */
-  at?: string | number;
+  /** A time within the bucket: a Date, RFC 3339 or ms since 1970. @defaultValue now, by Redis' clock */
+  at?: Date | string | number;
 }
 
 export interface TopOptions extends BoardOptions {
@@ -102,10 +102,10 @@ export interface ReservationsOptions {
 
 export interface SumOptions {
   bucket: BucketSize;
-  /** The first bucket is the one that holds this: a day, `2026-11-01`, which begins in the time zone; a time, `2026-11-01T12:00:00Z`; or ms. */
-  from: string | number;
+  /** The first bucket is the one that holds this: a day, `2026-11-01`, which begins in the time zone; a time, `2026-11-01T12:00:00Z`; a Date; or ms. */
+  from: Date | string | number;
   /** The last bucket is the one that holds this; up to 1,000 buckets. */
-  to: string | number;
+  to: Date | string | number;
   /** That of the updates. @defaultValue `UTC` */
   timeZone?: string;
   /** Of a hash. */

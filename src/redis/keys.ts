@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { cellId } from './cell.js';
 import type { Cell, HoldCell } from './cell.js';
+import { escapeGlob } from './glob.js';
 import { NO_SLOT, tagBeside, tagOf } from './slots.js';
 import type { Slot } from './slots.js';
 
@@ -155,7 +156,7 @@ export function createKeys(names: Namespace): Keys {
           return { key: `${within}:hold-closed:${reservation.length}:${reservation}:${id}` };
       }
     },
-    holdsPattern: `${namespace.replace(/[*?[\]\\]/g, '\\$&')}:{*}:h[eo]l*`,
+    holdsPattern: `${escapeGlob(namespace)}:{*}:h[eo]l*`,
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,

@@ -109,6 +109,17 @@ test('a cell shows its changes from queues of several numbers of partitions, wit
   ]);
 });
 
+test('the keys that fit a pattern are found on all masters', async () => {
+  const { here, cellPage } = await begin();
+  const keys = keysOf(here, 12);
+  await Promise.all(keys.map((key) => here.client.set(key, 7)));
+  const { text } = await cellPage(keys[0]!.replace('0-', '*'));
+  expect(text).toContain(' 12 keys. ');
+  for (const key of keys) {
+    expect(text).toContain(` ${key} string 7 `);
+  }
+});
+
 test('an update is found by its id, and by its idempotency key together with the key that it changed', async () => {
   const { here, findPage } = await begin();
   await here.worker();

@@ -220,7 +220,14 @@ async function useDashboard(as: As): Promise<void> {
   const cookie = signIn.headers.get('set-cookie')?.split(';')[0] ?? '';
   const call = (path: string, method = 'GET') =>
     fetch(`${origin}${path}`, { method, redirect: 'manual', headers: { cookie, origin } });
-  const pages = ['/ops/keys?key=stock:1', '/ops/find?idempotencyKey=once', '/ops/audit', '/readyz'];
+  const pages = [
+    '/ops/keys?key=stock:1',
+    '/ops/keys?key=stock:*',
+    '/ops/webhooks',
+    '/ops/find?idempotencyKey=once',
+    '/ops/audit',
+    '/readyz',
+  ];
   const statuses = await Promise.all(pages.map(async (path) => (await call(path)).status));
   expect(statuses).toEqual(pages.map(() => 200));
 

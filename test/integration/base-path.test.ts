@@ -36,7 +36,7 @@ test.each(WAYS)(
       fetch(site + path, { redirect: 'manual', headers: { accept: 'text/html', ...ANN, ...headers } });
 
     expect((await get(`${BASE}/`)).headers.get('location')).toBe(`${BASE}/ops`);
-    for (const path of ['/ops/audit', '/ops/keys', '/ops/keys?key=a', '/ops/schedules', '/ops/find']) {
+    for (const path of ['/ops/audit', '/ops/keys', '/ops/keys?key=a', '/ops/schedules', '/ops/webhooks', '/ops/find']) {
       const answer = await get(BASE + path);
       const paths = pathsIn(await answer.text());
       expect({ path, status: answer.status }).toEqual({ path, status: 200 });

@@ -42,6 +42,29 @@ test('counters, XP and scores count in the buckets of their time, of all three k
   expect(await client.ttl(key('board:2026-11'))).toBe(-1);
 });
 
+test('in the library a time is also a Date: of an update, of a leaderboard, of a sum', async () => {
+  const here = place();
+  await here.worker();
+  const { counters, scores } = here.producer();
+  const reader = here.reader();
+  const at = new Date('2026-11-27T23:30:00Z');
+  const [views, board] = [here.key('views'), here.key('board')];
+  const submissions = [
+    await counters.increment({ key: views, by: 3, bucket: 'day', at, timeZone: 'Europe/Berlin' }),
+    await scores.add({ entries: [{ key: board, member: 'ann', by: 7 }], bucket: 'month', at }),
+  ];
+  expect(await Promise.all(submissions.map((each) => each.outcome()))).toMatchObject(
+    Array(2).fill({ status: 'applied' }),
+  );
+  expect(await reader.sum(views, { bucket: 'day', from: at, to: at, timeZone: 'Europe/Berlin' })).toMatchObject({
+    sum: 3,
+    series: [{ bucket: '2026-11-28' }],
+  });
+  expect(await reader.top(board, { bucket: 'month', at })).toMatchObject({ key: `${board}:2026-11`, total: 1 });
+  const inSeconds = reader.top(board, { bucket: 'month', at: at.getTime() / 1_000 });
+  await expect(inSeconds).rejects.toThrow(/at: looks like seconds: give ms since 1970/);
+});
+
 test('without a time, an update counts when it is sent, by the clock of Redis', async () => {
   const here = place();
   await here.worker();

@@ -7,7 +7,7 @@ import { place, until } from '../support/tally.js';
 /** Pages, and what they load, each by the path that it is counted under. */
 const PATHS: readonly (readonly [path: string, counted: string])[] = [
   ...['/ops', '/ops/overview-part', '/ops/failures', '/ops/keys', '/ops/find'].map((path) => [path, path] as const),
-  ...['/ops/schedules', '/ops/audit', '/ops/page.js', '/ops/pages.css', '/ops/queues'].map(
+  ...['/ops/schedules', '/ops/webhooks', '/ops/audit', '/ops/page.js', '/ops/pages.css', '/ops/queues'].map(
     (path) => [path, path] as const,
   ),
   ...['/ops/sign-in', '/ops/sign-out', '/healthz', '/metrics'].map((path) => [path, path] as const),

@@ -47,7 +47,15 @@ test('under a path of somebody’s app, all that a page leads to is under that p
   const { get, logged } = await startMounted(place());
   expect((await get(`${MOUNT}/`)).headers.get('location')).toBe(`${MOUNT}/ops`);
   expect(logged).toContain(`${MOUNT}/`);
-  for (const page of ['/ops', '/ops/failures', '/ops/keys', '/ops/audit', '/ops/schedules', '/ops/queues']) {
+  for (const page of [
+    '/ops',
+    '/ops/failures',
+    '/ops/keys',
+    '/ops/audit',
+    '/ops/schedules',
+    '/ops/webhooks',
+    '/ops/queues',
+  ]) {
     const answer = await get(MOUNT + page);
     expect(answer.status).toBe(200);
     const paths = pathsOf(await answer.text());

@@ -22,6 +22,7 @@ import { run as schedules, typicalSchedules } from '../../examples/13-schedules.
 import { run as undo } from '../../examples/21-undo.js';
 import { run as season } from '../../examples/22-season.js';
 import { run as pageViews } from '../../examples/23-page-views.js';
+import { run as xpFades } from '../../examples/27-xp-fades.js';
 import { QueueUnavailableError } from '../../src/index.js';
 import { openQueue } from '../support/queues.js';
 import { answersOf, applied } from '../support/run-example.js';
@@ -213,6 +214,12 @@ test('XP has levels, a season its own leaderboard, and the best lap is kept', as
   ]);
 });
 
+test('every week all players lose XP once, however often the week is told', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const taken = applied({ xp: 0, taken: 40 });
+  expect(await answersOf(place(), xpFades)).toEqual([{ ...taken, duplicate: true }, '0, 30, 70']);
+});
+
 test('a view counts once for its post, its day and its source, also when it is delivered twice', async () => {
   expect(await answersOf(place(), pageViews)).toEqual(['2, 1', '2', '2025-11-26 1, 2025-11-27 1']);
 });
@@ -278,7 +285,7 @@ test('every piece of code in the guide to custom operations is code of the examp
 
 test.each([
   ['shop', 3],
-  ['game', 7],
+  ['game', 10],
   ['analytics', 6],
 ])('every piece of code in docs/%s.md, the page of a role, is code of the examples', (page, atLeast) => {
   const sources = exampleFiles().map((file) => unindented(readFileSync(`${ROOT}examples/${file}`, 'utf8')));

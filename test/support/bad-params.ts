@@ -35,7 +35,10 @@ const life = { ttlSeconds: { kind: 'whole', more: ['0', '-1', '315360001'] }, re
 const bucket = {
   bucket: { kind: 'choice' },
   timeZone: { kind: 'text', more: ['"Berlin"', '"+25:00"', LONG] },
-  at: { kind: 'time', more: ['-1', '1.5', '"2026-11-27"', '"2026-11-27T14:05:00"', '"2026-02-30T00:00:00Z"', '"now"'] },
+  at: {
+    kind: 'time',
+    more: ['-1', '1.5', '1764237600', '"2026-11-27"', '"2026-11-27T14:05:00"', '"2026-02-30T00:00:00Z"', '"now"'],
+  },
   keepBuckets: { kind: 'whole', more: ['0', '-1', '4000'] },
   lateBySeconds: { kind: 'whole', more: ['-1'] },
 } as const;

@@ -114,12 +114,39 @@ test('a bucket lives until further ones are over; what comes later is too late, 
   expect(step({ lateBySeconds: 0 })).not.toHaveProperty('late', true);
 });
 
+test('a Date is the text of its time, in the job as in what tells two updates apart', () => {
+  const at = new Date('2026-11-26T23:59:59Z');
+  const given = checkUpdate(views({ at }), server());
+  expect(given.params).toMatchObject({ at: '2026-11-26T23:59:59.000Z', placed: { bucket: '2026-11-26' } });
+  const asText = checkUpdate(views({ at: at.toJSON() }), server());
+  expect(fingerprint(given.operation, given.params)).toBe(fingerprint(asText.operation, asText.params));
+});
+
+test('a time ahead counts ahead, as a delayed update may mean it, but for a year at most and of a producer alone', () => {
+  const [year, more] = [366 * 24 * 3_600_000, 366 * 24 * 3_600_000 + 1];
+  expect(cellsOf(views({ at: NOON + year }))).toMatchObject([{ key: 'views:2027-11-28' }]);
+  const wrong = expect.stringContaining("must not be more than 366 days ahead of Redis' clock") as string;
+  expect(issuesOf(views({ at: NOON + more }))).toEqual([{ path: 'params.at', code: 'INVALID_PARAMS', message: wrong }]);
+  const updates = [views(), views({ at: new Date(NOON + more) })];
+  expect(issuesOf({ operation: 'transaction', params: { updates } })).toMatchObject([
+    { path: 'params.updates[1].params.at', message: wrong },
+  ]);
+  const { operation, params } = checkUpdate(views({ at: NOON + year }), server());
+  const { sentAt: _, ...worker } = server(NOON - 24 * 3_600_000); // by a clock that was set back
+  const tags = () => ({ idempotencyKey: undefined, idempotencyOwner: '', slot: undefined });
+  expect(checkUpdatesOf(operation.name, [params], tags, worker)).toMatchObject([{ params }]);
+});
+
 const WRONG: readonly (readonly [more: object, path: string, message: string])[] = [
   [{ bucket: 'minute' }, 'params.bucket', 'must be one of hour, day, week, month, year'],
   [{ timeZone: 'Europe/Nowhere' }, 'params.timeZone', 'is not the name of a time zone'],
   [{ at: '2026-11-27' }, 'params.at', 'must be a time with its offset from UTC'],
   [{ at: '2026-11-27T10:00:00' }, 'params.at', 'must be a time with its offset from UTC'],
-  [{ at: -1 }, 'params.at', 'must be a time with its offset from UTC'],
+  [{ at: -1 }, 'params.at', 'looks like seconds: give ms since 1970'],
+  [{ at: NOON / 1_000 }, 'params.at', 'looks like seconds: give ms since 1970'],
+  [{ at: NOON * 1_000 }, 'params.at', 'must be a time with its offset from UTC'],
+  [{ at: new Date('no time') }, 'params.at', 'must be a time with its offset from UTC'],
+  [{ at: new Date(-1) }, 'params.at', 'must be a time with its offset from UTC'],
   [{ at: '1969-12-31T00:00:00Z' }, 'params.at', 'must be a time with its offset from UTC'],
   [{ keepBuckets: 0 }, 'params.keepBuckets', 'must be a whole number of buckets from 1'],
   [{ keepBuckets: 100_000 }, 'params.keepBuckets', 'must be ten years at most'],
@@ -129,7 +156,7 @@ const WRONG: readonly (readonly [more: object, path: string, message: string])[]
   ...['timeZone', 'at', 'keepBuckets', 'lateBySeconds'].map(
     (name) =>
       [
-        { bucket: undefined, [name]: name === 'timeZone' ? 'Europe/Berlin' : 1 },
+        { bucket: undefined, [name]: { timeZone: 'Europe/Berlin', at: NOON }[name] ?? 1 },
         `params.${name}`,
         'needs bucket: hour, day, week, month or year',
       ] as const,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { matchesPattern } from '../../src/lib/pattern.js';
+import { globFor } from '../../src/redis/glob.js';
 import { startStopwatch } from '../support/stopwatch.js';
 
 test.each([
@@ -48,4 +49,14 @@ test('a pattern of many stars is quick', () => {
   const elapsedMs = startStopwatch();
   expect(matchesPattern('*a'.repeat(250) + '*b', 'a'.repeat(512))).toBe(false);
   expect(elapsedMs()).toBeLessThan(50);
+});
+
+test.each([
+  ['stock:*', 'stock:*'],
+  ['*', '*'],
+  ['a[b]?\\c:*:d*', 'a\\[b\\]\\?\\\\c:*'],
+  ['*a'.repeat(250), '*'],
+  ['stock', 'stock'],
+])('Redis is asked for the beginning of the pattern %s', (pattern, glob) => {
+  expect(globFor(pattern)).toBe(glob);
 });
