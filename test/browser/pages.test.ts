@@ -45,6 +45,7 @@ async function filled(here: Place) {
   const own = [
     ...['/ops', '/ops/failures', '/ops/failures/remove', '/ops/audit', '/ops/schedules'],
     ...[`/ops/keys?key=${key}`, '/ops/find?update=x', '/ops/runbook/TallyNoWorkers'],
+    ...['/ops/runbook', '/ops/runbook/The-dashboard-while-a-master-is-unreachable', '/ops/docs/operations'],
     '/ops/remove-waiting?queue=counters&state=delayed',
   ];
   return { origin: dashboard.origin, own, board: ['/ops/queues', '/ops/queues/queue/counters?status=failed'] };
