@@ -31,6 +31,7 @@ import { BOARD_PATH } from './board/board-name.js';
 import { boardOfRole } from './board/board-of-role.js';
 import { Deliveries } from './board/deliveries.js';
 import { COUNTED_PATHS } from './counted-paths.js';
+import { documentsPages } from './documents/documents-pages.js';
 import { answerErrors } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { failuresPages } from './failures/failures-pages.js';
@@ -38,6 +39,7 @@ import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.js';
 import { keysPages } from './cells/cells-pages.js';
 import { revertAction } from './cells/revert.js';
 import { Reverter } from './cells/reverter.js';
+import { requireAnswer } from './redis-silence.js';
 import { securityHeaders } from './access/security-headers.js';
 import { SCHEDULES_PATH, schedulesPage } from './schedules/schedules-page.js';
 import { OVERVIEW_PATH } from './overview/links.js';
@@ -129,13 +131,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
-  app.use(access.handlers);
+  app.get(PAGE_SCRIPT_PATH, sendPageScript);
+  app.use(documentsPages(), requireAnswer(redis), access.handlers);
   // From here on, whoever asks has signed in, and may do what is asked.
   app.get('/', (_request, response) => {
     response.redirect(OVERVIEW_PATH);
   });
   app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, metrics }));
-  app.get(PAGE_SCRIPT_PATH, sendPageScript);
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.use(pagesOfChanges({ ...store, registry, queues }));

@@ -1,9 +1,14 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { signedInOf } from './access/signed-in.js';
+import { whatToDo } from './documents/links.js';
 import { html } from '../src/web/html.js';
+import type { Html } from '../src/web/html.js';
 import { MasterUnreachableError } from './master-unreachable.js';
+import { PAGE_ASSETS } from './page-script.js';
 import { sendPage } from './page.js';
+import { timeAt, ZONE } from './time.js';
+import { durationWords } from './words.js';
 import { publicErrorOf } from './public-error.js';
 import type { PublicError } from './public-error.js';
 
@@ -56,13 +61,39 @@ function answerPublicError({ status, ...answer }: PublicError, request: Request,
   if (status === 503) {
     response.set('Retry-After', '5');
     if (request.accepts(['json', 'html']) === 'html') {
-      const title = answer.error === 'REDIS_REFUSED' ? 'Redis refuses' : 'Redis does not answer';
-      const content = html`<p class="card error">${answer.message}.</p>`;
-      sendPage(response, { title, user: signedInOf(response), content });
+      const { error, redisCode = '', message, sinceMs } = answer;
+      const refuses = error === 'REDIS_REFUSED';
+      const words =
+        sinceMs === undefined
+          ? html`${message}.`
+          : html`Redis has not answered since ${timeAt(sinceMs)} (${ZONE}), for ${durationWords(Date.now() - sinceMs)}.
+            Updates are not accepted and not applied until it does; what was accepted is kept.`;
+      sendTrouble(response, {
+        title: refuses ? 'Redis refuses' : 'Redis does not answer',
+        words: html`${words}
+        ${NO_WRITES.has(redisCode) && html`Nothing can be changed and nobody can sign in until then: who has signed in can look.`}`,
+        runbook: refuses ? 'TallyRedisRefuses' : 'TallyRedisDown',
+      });
       return;
     }
   }
   response.json(answer);
+}
+
+/** Codes with which Redis takes no writes, of a session neither. */
+const NO_WRITES: ReadonlySet<string> = new Set(['OOM', 'READONLY', 'NOREPLICAS', 'MISCONF']);
+
+interface SaidTrouble {
+  readonly title: string;
+  readonly words: Html;
+  /** The part that says what to do. */
+  readonly runbook: string;
+}
+
+/** What stands in `.trouble`, a page that is open takes over. */
+function sendTrouble(response: Response, { title, words, runbook }: SaidTrouble): void {
+  const content = html`<p class="card error trouble">${words} ${whatToDo(runbook)}</p>`;
+  sendPage(response, { title, user: signedInOf(response), content, assets: PAGE_ASSETS });
 }
 
 /** A browser gets a page, the board and programs what they can read. */
@@ -73,12 +104,12 @@ function answerMasterUnreachable(
 ): void {
   response.status(status).set('Retry-After', '5');
   if (request.accepts(['json', 'html']) === 'html') {
-    const content = html`<p class="card error">${message}.</p>
-      <p class="muted">
-        What lies on other masters works. This does so again by itself, once that one is back or a replica has taken its
-        place.
-      </p>`;
-    sendPage(response, { title: 'A Redis master is unreachable', user: signedInOf(response), content });
+    sendTrouble(response, {
+      title: 'A Redis master is unreachable',
+      words: html`${message}. What lies on other masters works. This does so again by itself, once that one is back or a
+      replica has taken its place.`,
+      runbook: 'The dashboard while a master is unreachable',
+    });
   } else {
     response.json({ error: 'MASTER_AWAY', message });
   }

@@ -30,6 +30,7 @@ localTimes(document);
 
 for (const element of document.querySelectorAll('[data-live]')) {
   const stale = document.getElementById('stale');
+  const old = stale?.textContent;
   let isAsking = false;
   setInterval(async () => {
     if (document.hidden || isAsking || element.contains(document.activeElement?.closest('form, summary'))) {
@@ -39,15 +40,18 @@ for (const element of document.querySelectorAll('[data-live]')) {
     try {
       const answer = await fetch(element.dataset.live, { headers: { accept: 'text/html' }, signal: AbortSignal.timeout(20000) });
       if (!answer.ok || answer.redirected) {
-        throw new Error('answered with ' + answer.status);
+        throw new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('.trouble');
       }
       const open = [...element.querySelectorAll('details')].map((each) => each.open);
       element.innerHTML = await answer.text();
       [...element.querySelectorAll('details')].forEach((each, place) => { each.open = open[place] ?? false; });
       localTimes(element);
       if (stale !== null) stale.hidden = true;
-    } catch {
-      if (stale !== null) stale.hidden = false;
+    } catch (trouble) {
+      if (stale === null) return;
+      stale.replaceChildren(...(trouble instanceof Element ? ['These numbers are old. ', ...trouble.childNodes] : [old]));
+      localTimes(stale);
+      stale.hidden = false;
     } finally {
       isAsking = false;
     }

@@ -16,6 +16,7 @@ export const SECTIONS = [
   { name: 'Schedules', path: '/ops/schedules' },
   { name: 'Webhooks', path: '/ops/webhooks' },
   { name: 'Audit', path: '/ops/audit' },
+  { name: 'Runbook', path: '/ops/runbook' },
 ] as const;
 
 export interface Page {
@@ -62,7 +63,7 @@ export function renderPage({ title, user, content, assets }: Page): string {
       <body>
         <header class="bar">
           <a class="brand" href="/ops"><img src="${ICON_PATH}" alt="" width="24" height="24" />Tally</a>
-          ${user && sectionLinks(title)} ${user && userOf(user)}
+          ${sectionLinks(title)} ${user && userOf(user)}
         </header>
         <main>
           <h1>${title}</h1>
@@ -178,6 +179,12 @@ dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 
 .verdict a { color: inherit; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 0 1rem; }
 .columns > section { min-width: 0; }
+article :is(p, ul, ol) { max-width: 60rem; }
+article li { margin: .25rem 0; }
+article .scroll table { min-width: 40rem; }
+article td code { overflow-wrap: break-word; }
+article :is(pre, .scroll) { margin: 1rem 0; }
+h3 { margin: 1.5rem 0 .5rem; font-size: 1rem; font-weight: 600; }
 ol.keys { margin: 0; padding: .75rem 1rem .75rem 2.5rem; }
 .scroll.plain { border: 0; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }

@@ -1,5 +1,6 @@
 import { RedisRefusedError, QueueUnavailableError } from '../src/errors.js';
 import { isRedisError } from '../src/redis/is-redis-error.js';
+import { RedisSilentError } from './redis-silence.js';
 import { isRefusalCode, REFUSALS, refusalOf } from '../src/redis/refusal.js';
 
 /** What whoever looks at the dashboard is told of an error that is not his. */
@@ -9,10 +10,16 @@ export interface PublicError {
   /** Redis' own code, where it refused. */
   readonly redisCode?: string;
   readonly message: string;
+  /** Since when it has not answered, where that is known. */
+  readonly sinceMs?: number;
 }
 
 /** Tells what Redis refuses from its not answering, and both from faults of ours, of which only the log says more. */
 export function publicErrorOf(error: unknown): PublicError {
+  if (error instanceof RedisSilentError) {
+    const { message, sinceMs } = error;
+    return { status: 503, error: 'REDIS_AWAY', message, sinceMs };
+  }
   const code = error instanceof RedisRefusedError ? error.redisCode : refusalOf(error)?.code;
   if (code !== undefined && isRefusalCode(code)) {
     return {

@@ -1,6 +1,6 @@
 // Compiles into dist/, which mirrors the repository: a relative path to lua/ holds in both.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { bundleLibrary } from './bundle.mjs';
 
@@ -18,7 +18,9 @@ const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
 if (status === 0) {
   await bundleLibrary(resolve(built));
   cpSync('lua', join(built, 'lua'), { recursive: true });
-  cpSync('docs/runbook.md', join(built, 'docs/runbook.md')); // the dashboard shows it
+  for (const file of readdirSync('docs').filter((name) => name.endsWith('.md'))) {
+    cpSync(join('docs', file), join(built, 'docs', file)); // the dashboard shows the runbook, and where it leads to
+  }
   cpSync('src/testing/clock-shim.c', join(built, 'src/testing/clock-shim.c'));
   chmodSync(join(built, 'cli/main.js'), 0o755); // it is the `tally` command
   if (existsSync('dist')) {

@@ -52,6 +52,9 @@ function stage({ name, description, entries, exports, bin, alsoNeeds, peers = {}
     cpSync(file, join(folder, relative(ROOT, file)));
   }
   cpSync(join(ROOT, 'dist/lua'), join(folder, 'dist/lua'), { recursive: true });
+  if (name === service.name) {
+    cpSync(join(ROOT, 'dist/docs'), join(folder, 'dist/docs'), { recursive: true }); // the dashboard shows them
+  }
   for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md']) {
     cpSync(join(ROOT, file), join(folder, file));
   }

@@ -88,6 +88,10 @@ export class Sessions {
   async #sharedSecret(): Promise<string> {
     const { sessionSecret } = this.keys;
     return askMasterOf(this.masters, sessionSecret, 'what sessions are signed with', async () => {
+      const known = await this.redis.get(sessionSecret); // also where Redis takes no writes
+      if (known !== null) {
+        return known;
+      }
       const made = randomBytes(SECRET_BYTES).toString('hex');
       await this.redis.set(sessionSecret, made, 'NX');
       return (await this.redis.get(sessionSecret)) ?? made;

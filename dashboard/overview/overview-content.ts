@@ -1,6 +1,7 @@
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
 import { keyLink } from '../cells/links.js';
+import { whatToDo } from '../documents/links.js';
 import { groupRow } from '../failures/group-row.js';
 import { FAILURES_PATH } from '../failures/links.js';
 import { timeAt, ZONE } from '../time.js';
@@ -9,7 +10,6 @@ import { boardQueueLink, runningLink } from './links.js';
 import { listenersSection } from './listeners-section.js';
 import { ratesSection } from './rates.js';
 import type { Overview, QueueFlow } from './read-overview.js';
-import { RUNBOOK_PATH } from './runbook.js';
 import type { Trouble } from './trouble.js';
 import { workersSection } from './workers-section.js';
 
@@ -39,19 +39,15 @@ function verdict(troubles: readonly Trouble[]): Html {
   }
   const head = worst.level === 'error' ? 'Not healthy' : 'Needs a look';
   return html`<div class="verdict ${worst.level === 'error' ? 'bad' : 'warn'}" role="status">
-    <p><strong>${head}:</strong> ${worst.words}. ${runbookLink(worst)}</p>
+    <p><strong>${head}:</strong> ${worst.words}. ${whatToDo(worst.runbook)}</p>
     ${
       others.length > 0 &&
       html`<ul>
-        ${others.slice(0, 9).map((each) => html`<li>${each.words}. ${runbookLink(each)}</li> `)}
+        ${others.slice(0, 9).map((each) => html`<li>${each.words}. ${whatToDo(each.runbook)}</li> `)}
         ${others.length > 9 && html`<li>and ${others.length - 9} more</li>`}
       </ul>`
     }
   </div>`;
-}
-
-function runbookLink({ runbook }: Trouble): Html | undefined {
-  return runbook === undefined ? undefined : html`<a href="${RUNBOOK_PATH}/${runbook}">What to do</a>`;
 }
 
 /** The numbers that are asked for first. */

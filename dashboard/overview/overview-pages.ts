@@ -14,7 +14,6 @@ import { OVERVIEW_PART_PATH, OVERVIEW_PATH, WORKER_ORDER_PATH } from './links.js
 import { overviewContent } from './overview-content.js';
 import { OverviewReader } from './read-overview.js';
 import type { OverviewSource } from './read-overview.js';
-import { RUNBOOK_PATH, sendRunbook } from './runbook.js';
 
 const EVERY_MS = 5_000;
 
@@ -37,7 +36,6 @@ export function overviewPages(source: OverviewSource): Router {
     const isOperator = signedInOf(response)?.role === 'operator';
     response.type('html').send(overviewContent(await reader.read(), isOperator).toString());
   });
-  router.get(`${RUNBOOK_PATH}/:part`, sendRunbook);
   router.post(WORKER_ORDER_PATH, form, orderWorker(source));
   return router;
 }

@@ -49,6 +49,8 @@ export interface Overview {
   readonly queues: readonly QueueFlow[];
   readonly failures: GroupedFailures;
   readonly processes: readonly ConnectedProcess[];
+  /** Whether a master refuses writes: then processes can't say that they are there. */
+  readonly takesNoWrites: boolean;
   /** The last hour by minutes, the current one last. */
   readonly minutes: readonly Rates[];
   readonly hour: Rates;
@@ -131,7 +133,9 @@ export class OverviewReader {
         ...answering.map(async (master) => ({ node: nodeName(master), ...(await readServerFacts(master)) })),
       ]);
     const [hour, day] = [sumOf(minutes), sumOf(hours)];
-    const findings = this.#findings.latest;
+    const takesNoWrites = refusals.length > 0;
+    // Which processes are there, none can say then.
+    const findings = this.#findings.latest?.filter(({ subject }) => !takesNoWrites || subject !== 'processes');
     const state = {
       queues: reports,
       faults,
@@ -155,7 +159,7 @@ export class OverviewReader {
       return { ...report, growthPerSecond, isStill: isStill(report, state) };
     });
     const seen = { queues, failures, processes, minutes, hour, day, hotKeys, servers, schedules, groups, webhooks };
-    return { nowMs, troubles, ...seen, findings };
+    return { nowMs, troubles, takesNoWrites, ...seen, findings };
   }
 }
 

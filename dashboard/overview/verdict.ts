@@ -58,8 +58,9 @@ const LOST =
   'Redis has lost what Tally kept in it: updates that waited, receipts, users and API keys, most likely values too';
 
 /** Why Tally is not healthy, the worst first; none when it is. */
-export function judge(state: JudgedState): Trouble[] {
-  const { faults, servers, quietWorkers, findings } = state;
+export function judge(seen: JudgedState): Trouble[] {
+  const state = seen.refusals.length === 0 ? seen : withoutEffects(seen);
+  const { faults, servers, groups, webhooks, quietWorkers, findings } = state;
   const troubles: Trouble[] = [
     ...faults.map((words) => trouble('error', words, 'TallyRedisDown')),
     ...(state.isLost ? [trouble('error', LOST, 'TallyDataLost')] : []),
@@ -77,8 +78,8 @@ export function judge(state: JudgedState): Trouble[] {
     ...state.queues.flatMap((report) => judgeQueue(report, state)),
     ...servers.flatMap(judgeServer),
   ];
-  troubles.push(...judgeFailures(state), ...judgeProcesses(state.processes), ...state.groups.flatMap(judgeGroup));
-  troubles.push(...judgeWebhooks(state.webhooks));
+  troubles.push(...judgeFailures(state), ...judgeProcesses(state.processes), ...groups.flatMap(judgeGroup));
+  troubles.push(...judgeWebhooks(webhooks));
   troubles.push(...judgeSchedules(state.schedules));
   if (quietWorkers > 0 && state.quietQueues.length === 0) {
     const words = `${countWords(quietWorkers, 'worker')} told to take no jobs`;
@@ -114,6 +115,16 @@ function judgeServer(server: JudgedServer): Trouble[] {
           ),
         ]),
   ];
+}
+
+/** While Redis takes no writes, nothing is taken, given or handed out, and no process says that it is there: that follows, and ends with it. */
+function withoutEffects(state: JudgedState): JudgedState {
+  return {
+    ...state,
+    queues: state.queues.map((report) => ({ ...report, workers: null, oldestWaitingSeconds: null })),
+    groups: [],
+    webhooks: state.webhooks && { ...state.webhooks, oldestMs: 0, behindMs: 0 },
+  };
 }
 
 /** What was retried since, and applied, is no trouble any more. */

@@ -7,11 +7,13 @@ import { WORKER_ORDER_PATH } from './links.js';
 import type { Overview } from './read-overview.js';
 
 /** The processes of Tally that are connected; operators tell workers to rest or to end. */
-export function workersSection({ processes, nowMs }: Overview, isOperator: boolean): Html {
+export function workersSection({ processes, takesNoWrites, nowMs }: Overview, isOperator: boolean): Html {
   return html`<h2>Processes</h2>
     ${
       processes.length === 0
-        ? html`<p class="card muted">None has said within a minute that it is there.</p>`
+        ? html`<p class="card muted">
+            ${takesNoWrites ? 'Not known: Redis takes no writes, so none can say that it is there.' : 'None has said within a minute that it is there.'}
+          </p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="Processes">
             <table class="stacks">
               <thead>

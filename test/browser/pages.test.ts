@@ -50,6 +50,7 @@ async function filled(here: Place) {
       '/ops/find?update=x',
       '/ops/runbook/TallyNoWorkers',
     ],
+    ...['/ops/runbook', '/ops/runbook/The-dashboard-while-a-master-is-unreachable', '/ops/docs/operations'],
     '/ops/remove-waiting?queue=counters&state=delayed',
   ];
   return { origin: dashboard.origin, own, board: ['/ops/queues', '/ops/queues/queue/counters?status=failed'] };

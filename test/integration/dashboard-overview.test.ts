@@ -127,7 +127,7 @@ test('strangers see nothing of it', async () => {
   const here = place();
   await addUser(here, 'vera', 'viewer');
   const dashboard = await startDashboard(here);
-  for (const path of ['/ops', '/ops/overview-part', '/ops/runbook/TallyNoWorkers', '/ops/failures', '/ops/page.js']) {
+  for (const path of ['/ops', '/ops/overview-part', '/ops/failures', '/ops/workers']) {
     expect((await dashboard.raw({ path })).status, path).toBe(401);
   }
 });

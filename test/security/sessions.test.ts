@@ -281,7 +281,7 @@ test('while Redis is unreachable nobody gets in, and who had signed in goes on a
   const dashboard = await startDashboard(here);
   const cookie = await dashboard.signIn('olaf');
   await redis.stop();
-  expect([await statusWith(dashboard, cookie), await statusWith(dashboard, '')]).toEqual([503, 401]);
+  expect([await statusWith(dashboard, cookie), await statusWith(dashboard, '')]).toEqual([503, 503]);
   expect((await dashboard.raw(signInRequest('olaf', PASSWORD))).status).toBe(503);
   await redis.start();
   await until('the session goes on', async () => (await statusWith(dashboard, cookie)) === 200);

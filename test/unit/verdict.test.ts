@@ -115,6 +115,26 @@ test('queues of which nothing is taken for the same reason are told together; a 
   ]);
 });
 
+test('what follows from refused writes is not told beside them', () => {
+  const queues = [
+    { ...QUEUE, ...WAITING, workers: 0 },
+    { ...QUEUE, ...WAITING, queue: 'xp', oldestWaitingSeconds: 300 },
+  ];
+  const groups = [{ name: 'mails', behindMs: 300_000, lag: 3 }];
+  const webhooks = {
+    webhooks: [],
+    deliveries: { waiting: 0, retrying: 0, failed: 1 },
+    oldestMs: 7_200_000,
+    behindMs: 300_000,
+  };
+  const state = { ...WELL, queues, groups, webhooks };
+  expect(judge(state)).toHaveLength(6);
+  expect(judge({ ...state, refusals: [{ node: 'a:1', code: 'NOREPLICAS' }] })).toMatchObject([
+    { level: 'error', runbook: 'TallyRedisRefuses' },
+    { level: 'warning', runbook: 'TallyWebhookDeliveriesFailed' },
+  ]);
+});
+
 test('where a backlog goes is known when it was looked at for eight seconds, by the last minute', () => {
   const trends = new Trends();
   const growth = [0, 4_000, 8_000, 12_000, 80_000].map((atMs) => trends.note('counters', 100 + atMs / 100, atMs));
