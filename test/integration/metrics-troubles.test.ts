@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import type { Metrics } from '../../src/index.js';
@@ -53,23 +50,6 @@ test('a user who may only look is told nothing of writes', async () => {
   const metrics = metricsOf({ ...here, redis: redis.url.replace('//', '//watcher:secret@') });
   expect(await gauge(metrics, 'redis_up')).toBe(1);
   expect(await gauge(metrics, 'redis_takes_writes')).toBeUndefined();
-});
-
-test('a snapshot that could not be written is told', async () => {
-  const redis = await ownRedis(['--enable-protected-configs', 'yes']);
-  const here = place(redis.url);
-  const metrics = metricsOf(here);
-  expect(await gauge(metrics, 'redis_snapshot_failing')).toBe(0);
-  expect(await gauge(metrics, 'redis_aof_failing')).toBe(0);
-  const [, usual = ''] = await here.client.config('GET', 'dir');
-  const folder = mkdtempSync(join(tmpdir(), 'tally-no-disk-'));
-  await here.client.config('SET', 'dir', folder);
-  rmSync(folder, { recursive: true });
-  await here.client.bgsave();
-  await until('it is told', async () => (await gauge(metrics, 'redis_snapshot_failing')) === 1);
-  await here.client.config('SET', 'dir', usual);
-  await here.client.bgsave();
-  await until('it is well again', async () => (await gauge(metrics, 'redis_snapshot_failing')) === 0);
 });
 
 test('limits that somebody has set on a queue are told as long as they hold', async () => {
