@@ -81,6 +81,23 @@ test('workers of another program are counted, and those of Tally are not among t
   expect(await gauge(metrics, 'foreign_workers', 'xp')).toBe(0);
 });
 
+test('the processes that are connected are counted by their roles, and those that are gone are not', async () => {
+  const here = place();
+  const metrics = metricsOf(here);
+  const lines = async () =>
+    (await wholeScrape(metrics)).split('\n').filter((line) => line.startsWith('tally_processes'));
+  expect(await lines()).toEqual([]);
+  await here.worker();
+  await until('the worker is there', async () => (await lines()).length > 0);
+  const processes = `${here.namespace}:processes`;
+  const [described = ''] = await here.client.hvals(processes);
+  const other = { ...(JSON.parse(described) as object), pid: 1 };
+  await here.client.hset(processes, 'other', JSON.stringify(other), 'gone', JSON.stringify({ ...other, atMs: 1 }));
+  await here.client.hset(processes, 'api', JSON.stringify({ ...other, role: 'api' }));
+  await until('all are counted', async () => (await lines()).length === 2);
+  expect((await lines()).sort()).toEqual(['tally_processes{role="api"} 1', 'tally_processes{role="worker"} 2']);
+});
+
 test('updates are counted that wait, whatever jobs hold them, and how long they will take', async () => {
   const here = place();
   const metrics = metricsOf(here);
