@@ -146,7 +146,7 @@ export class Metrics {
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
     const all = [this.#gauges, this.#outcomes, this.#webhooks, this.#processes];
-    await Promise.all(all.map((gauges) => gauges?.refresh()));
+    await Promise.all(all.flatMap((gauges) => gauges?.refresh() ?? []));
     return this.#register.metrics();
   }
 
