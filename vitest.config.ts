@@ -10,7 +10,7 @@ export const LONG = [
   'test/load/scenarios.test.ts',
   'test/load/report.test.ts',
   'test/load/command.test.ts',
-  'test/deploy/image.test.ts',
+  'test/deploy/image*.test.ts',
   'test/integration/bench.test.ts',
   'test/integration/cli-webhooks.test.ts',
   'test/integration/cli.test.ts',

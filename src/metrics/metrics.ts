@@ -12,6 +12,7 @@ import { OutcomeGauges } from './outcome-gauges.js';
 import { ClockOffsets } from './clock-offsets.js';
 import { HttpMetrics } from './http-metrics.js';
 import { RedisGauges } from './redis-gauges.js';
+import { ProcessGauge } from './process-gauge.js';
 import { RelayMetrics } from './relay-metrics.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { SubscriberMetrics } from './subscriber-metrics.js';
@@ -67,6 +68,7 @@ export class Metrics {
   readonly #gauges: RedisGauges | undefined;
   readonly #outcomes: OutcomeGauges | undefined;
   readonly #webhooks: WebhookGauges | undefined;
+  readonly #processes: ProcessGauge | undefined;
   readonly #lost: Gauge;
   #isLost = false;
   /** @internal what producers and workers count updates with */
@@ -112,6 +114,7 @@ export class Metrics {
       };
       this.#outcomes = new OutcomeGauges(this.#register, this.#store);
       this.#webhooks = new WebhookGauges(this.#register, this.#store);
+      this.#processes = new ProcessGauge(this.#register, this.#store);
       this.#gauges = new RedisGauges(this.#register, { ...this.#store, prefix, queues }, this.clocks);
     }
   }
@@ -142,7 +145,8 @@ export class Metrics {
 
   /** All metrics in the text format of Prometheus; within about two seconds, also while Redis is unreachable. */
   async text(): Promise<string> {
-    await Promise.all([this.#gauges?.refresh(), this.#outcomes?.refresh(), this.#webhooks?.refresh()]);
+    const all = [this.#gauges, this.#outcomes, this.#webhooks, this.#processes];
+    await Promise.all(all.flatMap((gauges) => gauges?.refresh() ?? []));
     return this.#register.metrics();
   }
 

@@ -33,7 +33,7 @@ export function judgeServer(facts: ServerFacts, wanted: ServerNeeds = {}): Findi
     judgeMode(facts, wanted),
     judgeRole(facts),
     judgePolicy(facts),
-    judgePersistence(facts),
+    ...judgePersistence(facts),
     ...(wanted.confirmOnDisk === true ? [judgeConfirmation(facts)] : []),
   ];
 }
@@ -123,20 +123,33 @@ function judgePolicy({ maxmemoryPolicy }: ServerFacts): Finding {
       };
 }
 
-function judgePersistence({ appendOnly, appendOnlyFails }: ServerFacts): Finding {
+/** All that is wrong with its files; well is the append-only file alone, when it is on. */
+function judgePersistence({ appendOnly, appendOnlyFails, rewriteFails, snapshotFails }: ServerFacts): Finding[] {
   const subject = 'persistence';
-  if (appendOnlyFails) {
-    const message = "the append-only file can't be written, so Redis refuses writes: make room on its disk";
-    return { level: 'error', subject, message };
-  }
-  return appendOnly
-    ? { level: 'ok', subject, message: 'the append-only file is on' }
-    : {
-        level: 'warning',
-        subject,
-        message:
-          'the append-only file is off, so a crash of Redis loses the latest updates: run CONFIG SET appendonly yes',
-      };
+  const faults = [
+    appendOnlyFails && {
+      level: 'error' as const,
+      message: "the append-only file can't be written, so Redis refuses writes: make room on its disk",
+    },
+    rewriteFails && {
+      level: 'warning' as const,
+      message:
+        "the append-only file could not be rewritten the last time, and grows: mend what Redis' log names, then run BGREWRITEAOF",
+    },
+    snapshotFails && {
+      level: 'warning' as const,
+      message:
+        'the last snapshot could not be written, for which Redis, as it is usually set, refuses writes: mend what its log names, then run BGSAVE',
+    },
+    !appendOnly && {
+      level: 'warning' as const,
+      message:
+        'the append-only file is off, so a crash of Redis loses the latest updates: run CONFIG SET appendonly yes',
+    },
+  ].filter((fault) => fault !== false);
+  return faults.length > 0
+    ? faults.map((fault) => ({ ...fault, subject }))
+    : [{ level: 'ok', subject, message: 'the append-only file is on' }];
 }
 
 function judgeConfirmation({ software, version, appendOnly }: ServerFacts): Finding {

@@ -1,6 +1,6 @@
 import { DCLinter } from 'dclint';
 import { expect, test } from 'vitest';
-import { documentsOf, pathOf } from './files.js';
+import { documentsOf, pathOf, textOf } from './files.js';
 import { expectGoodRedis } from './redis-command.js';
 import { longestStopSeconds } from './stop-time.js';
 
@@ -28,6 +28,7 @@ interface Service {
   readonly cap_drop?: string[];
   readonly networks: string[];
   readonly mem_limit?: string;
+  readonly logging: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
 }
 
 const [compose] = documentsOf<{ services: Record<string, Service> }>(COMPOSE);
@@ -63,6 +64,29 @@ test('nothing is open to other machines, and Redis to nobody but Tally', () => {
   expect(redis).not.toHaveProperty('ports');
   const beside = Object.entries(others).filter(([, { networks }]) => networks.includes('redis'));
   expect(beside).toEqual(tally);
+});
+
+test('behind a proxy, API and dashboard know the path and the callers', () => {
+  for (const [name, { environment = {} }] of tally) {
+    for (const variable of ['TALLY_DASHBOARD_PROXY_ADDRESSES', 'TALLY_BASE_PATH']) {
+      expect(environment[variable], name).toBe(`\${${variable}:-}`);
+    }
+  }
+});
+
+test('logs are rotated, and hold a day at the rate that the documents reckon with, as do the settings for Kubernetes', () => {
+  const reckoning = /(\d+) requests a second x 86,400 x (\d+) bytes = ([\d.]+) GB/;
+  const operations = textOf('docs/operations.md');
+  const [, perSecond, bytes, gigabytes] = (reckoning.exec(operations) ?? []).map(Number);
+  const day = perSecond! * 86_400 * bytes!;
+  expect(day / 1e9).toBeCloseTo(gigabytes!, 1);
+  for (const [name, { logging }] of Object.entries(compose!.services)) {
+    expect(logging.driver, name).toBe('local');
+    const [, megabytes] = /^(\d+)m$/.exec(logging.options['max-size'] ?? '') ?? [];
+    expect(Number(megabytes) * 1e6 * Number(logging.options['max-file']), name).toBeGreaterThan(day);
+  }
+  const [, mebibytes, files] = /containerLogMaxSize: (\d+)Mi` and `containerLogMaxFiles: (\d+)/.exec(operations) ?? [];
+  expect(Number(mebibytes) * 2 ** 20 * Number(files)).toBeGreaterThan(day);
 });
 
 test('Redis starts with the append-only file, without eviction and behind its password, and not as root', async () => {

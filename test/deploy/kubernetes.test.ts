@@ -34,7 +34,7 @@ test('kustomize applies every file but the one that needs KEDA', () => {
   expect([...(resources as string[]), 'keda.yaml'].sort()).toEqual(manifestFiles().sort());
 });
 
-test('every night a copy is taken and checked, by a job that may do no more than others', () => {
+test('every night a copy is taken by a job that may do no more than others', () => {
   const [job] = ofKind<CronJob>('CronJob');
   const { spec: template } = job!.spec!.jobTemplate;
   const pod = template!.template.spec!;
@@ -45,7 +45,6 @@ test('every night a copy is taken and checked, by a job that may do no more than
     readOnlyRootFilesystem: true,
     capabilities: { drop: ['ALL'] },
   });
-  expect(podOf(pod).args![0]).toMatch(/--rdb "\$file.part"\n.*redis-check-rdb "\$file.part"\n.*mv /s);
   const { labels = {} } = template!.template.metadata!;
   const policies = ofKind<NetworkPolicy>('NetworkPolicy').filter(({ spec }) =>
     JSON.stringify(spec).includes('"backup"'),
@@ -80,10 +79,12 @@ test('everything is probed, and asks for what it needs', () => {
 
 test('a stop has longer than Tally takes for it, and the settings are ones that Tally knows', () => {
   const [settings] = ofKind<ConfigMap>('ConfigMap');
-  for (const { pod, container } of workloads.filter(({ container: { image } }) => image === 'tally')) {
+  for (const { name, labels, pod, container } of workloads.filter(({ container: { image } }) => image === 'tally')) {
     const environment = { ...settings!.data, ...ownVariables(container) };
-    const beforeSeconds = Number(container.lifecycle?.preStop?.exec?.command?.[1] ?? 0);
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(beforeSeconds + longestStopSeconds(environment));
+    const [program, seconds = '0'] = container.lifecycle?.preStop?.exec?.command ?? [];
+    // Who is sent requests stops only when none is sent any more.
+    expect({ name, program }).toEqual({ name, program: isServed(labels) ? 'sleep' : undefined });
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + longestStopSeconds(environment));
   }
 });
 
@@ -94,15 +95,12 @@ test('no pod gets the variables of services, which Tally would refuse', () => {
   expect(workloads.map(({ pod }) => pod.enableServiceLinks)).toEqual(workloads.map(() => false));
 });
 
-test('services, budgets and policies mean pods and ports that there are', () => {
+test('services and policies mean pods and ports that there are', () => {
   for (const service of ofKind<Service>('Service')) {
     const [selected] = selectedBy(service.spec!.selector);
     for (const { targetPort } of service.spec!.ports ?? []) {
       expect(portNames(selected!.container)).toContain(targetPort);
     }
-  }
-  for (const { spec } of ofKind<PodDisruptionBudget>('PodDisruptionBudget')) {
-    expect(selectedBy(spec!.selector!.matchLabels)).toHaveLength(1);
   }
   for (const { spec } of ofKind<NetworkPolicy>('NetworkPolicy')) {
     for (const { container } of spec!.podSelector.matchLabels ? selectedBy(spec!.podSelector.matchLabels) : []) {
@@ -110,6 +108,34 @@ test('services, budgets and policies mean pods and ports that there are', () => 
       expect(ports.map(({ port }) => port)).toEqual(portNames(container));
     }
   }
+});
+
+test('no more than one API or worker is taken away at a time, and Redis never', () => {
+  const budgets = ofKind<PodDisruptionBudget>('PodDisruptionBudget').map(({ spec }) => {
+    const selected = selectedBy(spec!.selector!.matchLabels);
+    return [selected.map(({ name }) => name).join(), spec!.maxUnavailable];
+  });
+  expect(Object.fromEntries(budgets)).toEqual({ 'tally-api': 1, 'tally-worker': 1, 'tally-redis': 0 });
+});
+
+test('behind an ingress, API and dashboard know the path and the callers', () => {
+  const [settings] = ofKind<ConfigMap>('ConfigMap');
+  expect(settings!.data).toHaveProperty('TALLY_BASE_PATH');
+  const served = workloads.filter(({ labels, container: { image } }) => image === 'tally' && isServed(labels));
+  expect(served.map(({ name }) => name)).toEqual(['tally-api', 'tally-dashboard']);
+  for (const { name, container } of served) {
+    expect(container.envFrom, name).toEqual([{ configMapRef: { name: settings!.metadata!.name } }]);
+    const { TALLY_DASHBOARD_PROXY_ADDRESSES: addresses } = readConfig(ownVariables(container));
+    expect(addresses, name).toEqual(['10.0.0.0/8']);
+  }
+});
+
+test('a Redis outside of the cluster is reached once its network is named', () => {
+  const policies = ofKind<NetworkPolicy>('NetworkPolicy').flatMap(({ spec }) => spec!.egress ?? []);
+  const outside = policies.filter(({ to }) => to?.some(({ ipBlock }) => ipBlock !== undefined));
+  expect(outside).toEqual([
+    { to: [{ ipBlock: { cidr: '192.0.2.0/24' } }], ports: [{ port: 6379, protocol: 'TCP' }] }, // to be replaced
+  ]);
 });
 
 test('what is not allowed is refused: all traffic but that of a policy', () => {
@@ -141,11 +167,18 @@ test('the scaler has bounds, scales the workers, and does not take silence of Pr
     pollingInterval: z.int().min(5),
     fallback: z.strictObject({ failureThreshold: z.int(), replicas: z.int().min(1) }),
     advanced: z.object({ horizontalPodAutoscalerConfig: z.object({}) }),
-    triggers: z.array(trigger).min(1).max(2), // the backlog, and how late it is
+    triggers: z.tuple([trigger, trigger, trigger]),
   });
   const [scaler] = ofKind<{ apiVersion: string; spec: unknown }>('ScaledObject');
   expect(scaler?.apiVersion).toBe('keda.sh/v1alpha1');
-  expect(spec.parse(scaler?.spec).scaleTargetRef.name).toBe('tally-worker');
+  const { scaleTargetRef, triggers } = spec.parse(scaler?.spec);
+  expect(scaleTargetRef.name).toBe('tally-worker');
+  // The backlog, how late it is, and how long it will take; that Tally has these metrics, `queries.test.ts` says.
+  expect(triggers.map(({ metadata }) => /tally_\w+/.exec(metadata.query)?.[0])).toEqual([
+    'tally_updates_waiting',
+    'tally_oldest_waiting_job_age_seconds',
+    'tally_queue_drain_seconds',
+  ]);
   // Applying the deployment again must not undo what the scaler did.
   const [worker] = deployments.filter(({ metadata }) => metadata!.name === 'tally-worker');
   expect(worker!.spec).not.toHaveProperty('replicas');
@@ -162,6 +195,13 @@ function portNames({ ports = [] }: Container): (string | undefined)[] {
 /** The variables that the manifest itself gives; that of a secret is a Redis. */
 function ownVariables({ env = [] }: Container): Record<string, string> {
   return Object.fromEntries(env.map(({ name, value }) => [name, value ?? 'redis://:secret@tally-redis:6379']));
+}
+
+/** Whether a service sends it requests. */
+function isServed(labels: Readonly<Record<string, string>>): boolean {
+  return ofKind<Service>('Service').some(({ spec }) =>
+    Object.entries(spec!.selector ?? {}).every(([label, value]) => labels[label] === value),
+  );
 }
 
 function selectedBy(selector: Readonly<Record<string, string>> = {}) {

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createSubscriber } from '../../src/index.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
 import { startApi } from '../support/http-api.js';
+import { scrapeWith } from '../support/scrape.js';
 import { place, until } from '../support/tally.js';
 import { alertRules } from './alert-rules.js';
 import { grafanaExpressions } from './dashboard-panels.js';
@@ -17,7 +18,12 @@ const PROMETHEUS_METRICS = ['up'];
 /** The metrics of a Tally that has applied an update, and told a subscriber: names, and labels. */
 async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string> }> {
   const here = place();
-  const metrics = createMetrics({ redis: here.redis, prefix: here.prefix, logger: here.logger });
+  const metrics = createMetrics({
+    redis: here.redis,
+    namespace: here.namespace,
+    prefix: here.prefix,
+    logger: here.logger,
+  });
   await here.worker({ metrics, outcomes: true });
   let told = 0;
   const subscriber = createSubscriber({
@@ -39,7 +45,7 @@ async function servedMetrics(): Promise<{ names: Set<string>; labels: Set<string
   metrics.relay.ended('outbox', 'applied'); // what a relay counts with is what `tally relay` is tested for
   metrics.relay.active('outbox', true);
   metrics.relay.lag('outbox', { waiting: 1, oldestSeconds: 1 });
-  const text = await metrics.text();
+  const text = await scrapeWith(metrics, 'tally_processes{role="worker"} 1'); // it has said so by then
   await metrics.close();
   const names = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
     type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import type { Metrics } from '../../src/index.js';
@@ -55,23 +52,6 @@ test('a user who may only look is told nothing of writes', async () => {
   expect(await gauge(metrics, 'redis_takes_writes')).toBeUndefined();
 });
 
-test('a snapshot that could not be written is told', async () => {
-  const redis = await ownRedis(['--enable-protected-configs', 'yes']);
-  const here = place(redis.url);
-  const metrics = metricsOf(here);
-  expect(await gauge(metrics, 'redis_snapshot_failing')).toBe(0);
-  expect(await gauge(metrics, 'redis_aof_failing')).toBe(0);
-  const [, usual = ''] = await here.client.config('GET', 'dir');
-  const folder = mkdtempSync(join(tmpdir(), 'tally-no-disk-'));
-  await here.client.config('SET', 'dir', folder);
-  rmSync(folder, { recursive: true });
-  await here.client.bgsave();
-  await until('it is told', async () => (await gauge(metrics, 'redis_snapshot_failing')) === 1);
-  await here.client.config('SET', 'dir', usual);
-  await here.client.bgsave();
-  await until('it is well again', async () => (await gauge(metrics, 'redis_snapshot_failing')) === 0);
-});
-
 test('limits that somebody has set on a queue are told as long as they hold', async () => {
   const here = place();
   const metrics = metricsOf(here);
@@ -99,6 +79,23 @@ test('workers of another program are counted, and those of Tally are not among t
   await until('it is counted', async () => (await gauge(metrics, 'foreign_workers', 'counters')) === 1);
   expect(await gauge(metrics, 'workers', 'counters')).toBe(2);
   expect(await gauge(metrics, 'foreign_workers', 'xp')).toBe(0);
+});
+
+test('the processes that are connected are counted by their roles, and those that are gone are not', async () => {
+  const here = place();
+  const metrics = metricsOf(here);
+  const lines = async () =>
+    (await wholeScrape(metrics)).split('\n').filter((line) => line.startsWith('tally_processes'));
+  expect(await lines()).toEqual([]);
+  await here.worker();
+  await until('the worker is there', async () => (await lines()).length > 0);
+  const processes = `${here.namespace}:processes`;
+  const [described = ''] = await here.client.hvals(processes);
+  const other = { ...(JSON.parse(described) as object), pid: 1 };
+  await here.client.hset(processes, 'other', JSON.stringify(other), 'gone', JSON.stringify({ ...other, atMs: 1 }));
+  await here.client.hset(processes, 'api', JSON.stringify({ ...other, role: 'api' }));
+  await until('all are counted', async () => (await lines()).length === 2);
+  expect((await lines()).sort()).toEqual(['tally_processes{role="api"} 1', 'tally_processes{role="worker"} 2']);
 });
 
 test('updates are counted that wait, whatever jobs hold them, and how long they will take', async () => {
