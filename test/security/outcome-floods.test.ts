@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { addKey } from '../support/api-keys.js';
 import { startApi } from '../support/http-api.js';
@@ -62,6 +63,53 @@ test('an owner whose targets never answer does not keep the deliveries of others
   await until('the other is told all', () => receiver.posts.length === 21);
   expect(performance.now() - begunAtMs).toBeLessThan(answerTimeoutMs); // none of those has ended yet
   expect(held).toBe(10);
+});
+
+test('an owner does not fill Redis by replays, neither with several webhooks and API keys nor by adding webhooks anew', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const webhooks = { sealingKeys: [randomBytes(32)], allowHttp: true, allowedNetworks: ['127.0.0.1'] };
+  const api = await startApi(here, { outcomes: true, webhooks });
+  const receiver = await startReceiver();
+  const callerOf = async (owner: string) => {
+    const { secret } = await addKey(here, { webhooks: true, owner });
+    const call = async (method: string, path: string, body?: object) => {
+      const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' };
+      const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+      return (await (await api.request(`/v1/webhooks${path}`, init)).json()) as { id: string; deliveries: number };
+    };
+    return {
+      add: async () => (await call('POST', '', { url: receiver.url })).id,
+      remove: (id: string) => call('DELETE', `/${id}`),
+      replay: (id: string) => call('POST', `/${id}/replay`, { since: '2026-01-01T00:00:00Z' }),
+    };
+  };
+  const [eve, alsoEve, bo] = [await callerOf('eve'), await callerOf('eve'), await callerOf('bo')];
+  await here.worker({ outcomes: true });
+  const producer = here.producer();
+  await (await producer.inventory.restock({ key: here.key('lamp'), quantity: 1 })).outcome({ timeoutMs: 60_000 });
+  const [first, second, last] = [await eve.add(), await eve.add(), await alsoEve.add()];
+  expect(await eve.replay(first)).toMatchObject({ deliveries: 1 });
+  const keys = createKeys(here);
+  await here.client.hset(keys.webhookPending, { [first]: 19_990, [second]: 19_990, [last]: 20 });
+  const cut = { deliveries: 0, cut: { by: 'OWNER', since: '2026-01-01T00:00:00.000Z' } };
+  for (const caller of [eve, alsoEve]) {
+    expect(await caller.replay(last)).toEqual(cut);
+  }
+  const another = await alsoEve.add();
+  expect(await alsoEve.replay(another)).toEqual(cut);
+  expect(await bo.replay(await bo.add())).toMatchObject({ deliveries: 1 });
+  const waiting = async () => (await here.client.keys(`${keys.deliveriesPrefix}:webhook-deliveries:wh_*`)).sort();
+  const before = await waiting();
+  expect(before).toHaveLength(2);
+  for (let round = 0; round < 3; round += 1) {
+    await eve.remove(first);
+    await eve.remove(second);
+    const added = await eve.add();
+    expect(await eve.replay(added)).toMatchObject({ deliveries: 1 });
+    await eve.remove(added);
+  }
+  expect(await waiting(), "only the other owner's").toEqual(before.filter((key) => !key.includes(first)));
 });
 
 test.for([
