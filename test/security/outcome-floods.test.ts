@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
@@ -111,6 +112,54 @@ test('an owner does not fill Redis by replays, neither with several webhooks and
   }
   expect(await waiting(), "only the other owner's").toEqual(before.filter((key) => !key.includes(first)));
 });
+
+test('one owner of API keys leaves as many places to follow outcomes as it takes, whatever keys and tokens it has', async () => {
+  const here = place();
+  const api = await startApi(here, { outcomes: true });
+  const rate = { requests: 1_000_000, windowSeconds: 1 } as const;
+  const [eve, alsoEve, bo] = await Promise.all([
+    addKey(here, { owner: 'eve', rate }),
+    addKey(here, { owner: 'eve', rate }),
+    addKey(here, { owner: 'bo' }),
+  ]);
+  const headersOf = ({ secret }: { secret: string }) => ({ authorization: `Bearer ${secret}` });
+  const tokenOf = async (key: { secret: string }) =>
+    (await api.post<{ token: string }>('/v1/outcomes/tokens', {}, headersOf(key))).body.token;
+  const { port } = new URL(api.origin);
+  const sockets: Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+  });
+  const follow = async (key: { secret: string }, query = '') => {
+    const authorization = query === '' ? `\r\nAuthorization: Bearer ${key.secret}` : '';
+    const socket = connect(Number(port), '127.0.0.1');
+    sockets.push(socket);
+    socket.write(`GET /v1/outcomes${query} HTTP/1.1\r\nHost: localhost${authorization}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    return answer.toString();
+  };
+  for (let n = 0; n < 2_500; n += 1) {
+    const answer = await follow(n % 2 === 0 ? eve : alsoEve, n % 100 === 0 ? `?token=${await tokenOf(eve)}` : '');
+    expect(answer.slice(0, 15), `follower ${n}`).toBe('HTTP/1.1 200 OK');
+  }
+  for (const answer of [
+    await follow(eve),
+    await follow(alsoEve),
+    await follow(eve, `?token=${await tokenOf(alsoEve)}`),
+  ]) {
+    expect(answer).toMatch(/^HTTP\/1.1 429 /);
+    expect(answer).toMatch(/Retry-After: 10\r\n/);
+    expect(answer).toContain('"code":"RATE_LIMITED"');
+    expect(answer).toContain('2500 clients of the API keys\' owner \\"eve\\" follow outcomes here');
+  }
+  expect(await follow(bo)).toMatch(/^HTTP\/1.1 200 /);
+  for (const socket of sockets.splice(0, 3)) {
+    socket.destroy();
+  }
+  await until('their places are free', async () => (await follow(eve)).startsWith('HTTP/1.1 200 '));
+}, 240_000);
 
 test.for([
   `key=${'*a'.repeat(17)}`,
