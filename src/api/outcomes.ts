@@ -75,6 +75,9 @@ export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
         const told = await requireOutcomes(deps);
         requireKnown(query, deps.registry);
         const cursor = await cursorOf(request, query, told.reader, deps);
+        if (response.destroyed) {
+          return; // nobody would hear of its end any more
+        }
         const access = accessOf(response);
         const leave = places.take(access?.owner);
         try {

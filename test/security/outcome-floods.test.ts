@@ -4,9 +4,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { restrictAccess } from '../../src/api/api.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { addKey } from '../support/api-keys.js';
+import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
@@ -159,6 +161,32 @@ test('one owner of API keys leaves as many places to follow outcomes as it takes
     socket.destroy();
   }
   await until('their places are free', async () => (await follow(eve)).startsWith('HTTP/1.1 200 '));
+}, 240_000);
+
+test('who has left before he was let in takes no place', async () => {
+  const here = place();
+  const api = await startApi(here, {
+    outcomes: true,
+    authorize: async ({ headers }, response, next) => {
+      restrictAccess(response, { operations: ['*'], keys: ['*'], owner: 'eve' });
+      if (headers['x-leave'] !== undefined) {
+        await once(response, 'close');
+      }
+      next();
+    },
+  });
+  const port = Number(new URL(api.origin).port);
+  const leave = async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /v1/outcomes HTTP/1.1\r\nHost: localhost\r\nX-Leave: 1\r\n\r\n', () => {
+      setTimeout(() => socket.destroy(), 20);
+    });
+    await once(socket, 'close');
+  };
+  for (let n = 0; n < 2_600; n += 100) {
+    await Promise.all(Array.from({ length: 100 }, leave));
+  }
+  expect((await followAt(`${api.origin}/v1/outcomes`)).status).toBe(200);
 }, 240_000);
 
 test.for([
