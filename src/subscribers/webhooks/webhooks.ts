@@ -51,7 +51,7 @@ export type ShownWebhook = Omit<Webhook, 'signing' | 'token' | 'scope' | 'create
 };
 
 /** Where a replay ended before its time. */
-export interface Cut {
+interface Cut {
   /** Whose deliveries wait: those of the webhook, {@link MOST_OF_WEBHOOK}, or of all that its owner has, {@link MOST_OF_OWNER}. */
   readonly by: TooManyOf;
   /** The time to go on from. */
