@@ -4,6 +4,7 @@ import { createRegistry } from '../src/operations/registry.js';
 import { describeCrossing } from '../src/subscribers/filter.js';
 import { createOutcomeReader } from '../src/subscribers/outcome-reader.js';
 import { openWebhooks } from '../src/subscribers/webhooks/open-webhooks.js';
+import { MOST_OF_OWNER, MOST_OF_WEBHOOK } from '../src/subscribers/webhooks/pending-counts.js';
 import type { ShownWebhook, Webhooks } from '../src/subscribers/webhooks/webhooks.js';
 import { connectionOptions, createContext, findRedis, webhookOptions } from './context.js';
 import { filterOfFlags, timeOf } from './outcomes.js';
@@ -86,15 +87,19 @@ export async function replayWebhook(id: string, { since, until }: ReplayFlags): 
     sinceMs: requiredTime('--since', since),
     ...(until !== undefined && { untilMs: requiredTime('--until', until) }),
   };
-  const { deliveries, from, to, gap, isCut } = await withWebhooks((webhooks) => webhooks.replay(id, range));
-  console.log(deliveries === 0 ? 'nothing to send again' : `${deliveries} deliveries, of ${from ?? ''} to ${to ?? ''}`);
+  const { deliveries, from, to, gap, cut } = await withWebhooks((webhooks) => webhooks.replay(id, range));
+  const nothing = cut === undefined ? 'nothing to send again' : 'nothing was added';
+  console.log(deliveries === 0 ? nothing : `${deliveries} deliveries, of ${from ?? ''} to ${to ?? ''}`);
   if (gap !== undefined) {
     console.error(
       `tally: what lies between ${gap.from ?? 'the beginning'} and ${gap.to ?? 'now'} is not kept any more`,
     );
   }
-  if (isCut) {
-    console.error(`tally: too many deliveries wait; go on with --since ${to ?? since} when they are done`);
+  if (cut !== undefined) {
+    const [most, whose] = cut.by === 'WEBHOOK' ? [MOST_OF_WEBHOOK, 'it'] : [MOST_OF_OWNER, "its owner's webhooks"];
+    console.error(
+      `tally: ${most.toLocaleString('en')} deliveries to ${whose} wait; go on with --since ${cut.since} when they are fewer`,
+    );
     process.exitCode = 1;
   }
 }

@@ -90,10 +90,11 @@ const subscriber = createSubscriber({
   },
 });
 
+const stopped = untilStopped(); // before it says that it is there
 console.log('bridging');
 const stopping = new AbortController();
 const consuming = Promise.all(Array.from({ length: AT_A_TIME }, () => consume(stopping.signal)));
-const end = await Promise.race([untilStopped(), nats.lost, consuming.catch((error: unknown) => error as Error)]);
+const end = await Promise.race([stopped, nats.lost, consuming.catch((error: unknown) => error as Error)]);
 stopping.abort();
 await Promise.race([subscriber.close(), nats.lost]);
 await producer.close();

@@ -32,6 +32,7 @@ function send(mail: Mail): void {
   }
 }
 
+const stopped = untilStopped(); // from now on: mails may go out before all groups are open
 const settings = { ...tallySettings(), start: 'beginning', takeOverAfterMs: 5_000 } as const;
 
 const placed = createSubscriber({
@@ -62,7 +63,7 @@ function fellLow({ key, before, after }: CellChange): boolean {
   return key.startsWith('stock:') && (before ?? 0) >= LOW && (after ?? 0) < LOW;
 }
 
-await Promise.all([placed.ready(), low.ready()]);
+await Promise.race([Promise.all([placed.ready(), low.ready()]), stopped]);
 console.log('listening');
-await untilStopped();
+await stopped;
 await Promise.all([placed.close(), low.close()]);

@@ -65,9 +65,10 @@ const server = createServer((request, response) => {
     });
 }).listen(Number(process.env['PORT'] ?? 0), '127.0.0.1');
 await once(server, 'listening');
+const stopped = untilStopped(); // before it says that it is there
 console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/orders`);
 
-await untilStopped();
+await stopped;
 server.close();
 await Promise.all([subscriber.close(), producer.close()]);
 process.exit(0); // an order may be waiting for Redis: the next start goes on with it

@@ -35,7 +35,9 @@ const tokenAnswer = z.object({
 /** What a token stands for: all that its maker may know of. */
 const tokenSchema = z.strictObject({
   apiKey: z.string().optional(),
-  access: z.strictObject({ operations: z.array(z.string()), keys: z.array(z.string()) }).optional(),
+  access: z
+    .strictObject({ operations: z.array(z.string()), keys: z.array(z.string()), owner: z.string().optional() })
+    .optional(),
   origin: z.string().optional(),
 });
 
@@ -66,7 +68,9 @@ export function outcomesTokensEndpoint({ redis, keys, timeoutMs }: TokenDeps): E
         const token = randomBytes(24).toString('base64url');
         const held = {
           ...(apiKey !== undefined && { apiKey }),
-          ...(access && { access: { operations: [...access.operations], keys: [...access.keys] } }),
+          ...(access && {
+            access: { operations: [...access.operations], keys: [...access.keys], owner: access.owner },
+          }),
           ...(origin !== undefined && { origin }),
         } satisfies z.input<typeof tokenSchema>;
         const key = keys.outcomesToken(digestOf(token));

@@ -18,11 +18,9 @@ import { Problem, problemAt } from '../web/problems.js';
 import { accessOf } from './access/access.js';
 import type { Access } from './access/access.js';
 import { EventStream, eventText } from './event-stream.js';
+import { FollowerPlaces } from './follower-places.js';
 import { filterOf, outcomesQuery } from './outcomes-query.js';
 import type { OutcomesQuery } from './outcomes-query.js';
-
-/** Followers of one process: each takes some 30 KB while it keeps up. */
-const MAX_FOLLOWERS = 5_000;
 
 /** A client, and whatever stands between, hears from the server at least so often; and so often it is looked whether it still may. */
 const HEARTBEAT_MS = 15_000;
@@ -47,6 +45,7 @@ export interface OutcomesDeps extends Pick<Store, 'redis'> {
 }
 
 export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
+  const places = new FollowerPlaces();
   return {
     method: 'get',
     path: '/v1/outcomes',
@@ -76,15 +75,21 @@ export function outcomesEndpoint(deps: OutcomesDeps): Endpoint {
         const told = await requireOutcomes(deps);
         requireKnown(query, deps.registry);
         const cursor = await cursorOf(request, query, told.reader, deps);
-        if (told.feed.clients >= MAX_FOLLOWERS) {
-          throw new Problem('TOO_MANY_FOLLOWERS', `${MAX_FOLLOWERS} clients follow outcomes here: ask another server`);
+        if (response.destroyed) {
+          return; // nobody would hear of its end any more
         }
-        const stream = new EventStream(response);
-        stream.begin(cursor);
-        if (request.method !== 'HEAD') {
-          await follow(deps, told, { cursor, filter: filterOf(query), access: accessOf(response) }, stream, response);
+        const access = accessOf(response);
+        const leave = places.take(access?.owner);
+        try {
+          const stream = new EventStream(response);
+          stream.begin(cursor);
+          if (request.method !== 'HEAD') {
+            await follow(deps, told, { cursor, filter: filterOf(query), access }, stream, response);
+          }
+          response.end();
+        } finally {
+          leave();
         }
-        response.end();
       },
     ],
   };

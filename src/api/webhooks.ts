@@ -5,6 +5,7 @@ import { askRedis } from '../redis/ask-redis.js';
 import type { Connection } from '../redis/connection.js';
 import { describeCrossing, parseCrossing } from '../subscribers/filter.js';
 import { STATUSES } from '../subscribers/event.js';
+import { MOST_OF_OWNER, MOST_OF_WEBHOOK } from '../subscribers/webhooks/pending-counts.js';
 import type { ShownWebhook, Webhooks, WebhookOwner } from '../subscribers/webhooks/webhooks.js';
 import { checkBody } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
@@ -75,7 +76,15 @@ const replayAnswer = z.object({
     .object({ from: z.string().optional(), to: z.string().optional(), lost: z.int().optional() })
     .optional()
     .meta({ description: 'What is not kept any more.' }),
-  isCut: z.literal(true).optional().meta({ description: 'Too many deliveries wait: go on from `to` later.' }),
+  cut: z
+    .object({
+      by: z.enum(['WEBHOOK', 'OWNER']).meta({
+        description: `Whose deliveries wait: ${MOST_OF_WEBHOOK} of the webhook, or ${MOST_OF_OWNER} of all that its owner has.`,
+      }),
+      since: z.iso.datetime().meta({ description: 'The time to go on from.' }),
+    })
+    .optional()
+    .meta({ description: 'Too many deliveries wait to add more: replay from `since` on when they are fewer.' }),
 });
 
 const ID = {
@@ -164,13 +173,13 @@ function removeWebhook(deps: WebhooksDeps): Endpoint {
     path: '/v1/webhooks/{id}',
     operationId: 'removeWebhook',
     summary: 'Remove a webhook.',
-    description: 'What waits to be delivered to it is not sent any more, within 2 seconds.',
+    description: 'What waits to be delivered to it is removed with it, and not sent any more, within 2 seconds.',
     parameters: [ID],
     answers: { 200: { description: 'It is removed.', schema: removedAnswer } },
     problems: ONE_PROBLEMS,
     handlers: [
       async (request, response) => {
-        await ask(deps, response, (webhooks, by) => webhooks.remove(idOf(request), by));
+        await ask(deps, response, (webhooks, by) => webhooks.remove(idOf(request), by), MANY_JOBS_MS);
         response.json({ status: 'removed' });
       },
     ],
@@ -224,7 +233,7 @@ function changes(deps: WebhooksDeps): Endpoint[] {
           const { since, until } = checkBody('INVALID_WEBHOOK', replayQuestion, request.body);
           const range = { sinceMs: Date.parse(since), ...(until !== undefined && { untilMs: Date.parse(until) }) };
           response.json(
-            await ask(deps, response, (webhooks, by) => webhooks.replay(idOf(request), range, by), REPLAY_MS),
+            await ask(deps, response, (webhooks, by) => webhooks.replay(idOf(request), range, by), MANY_JOBS_MS),
           );
         },
       ],
@@ -232,8 +241,8 @@ function changes(deps: WebhooksDeps): Endpoint[] {
   ];
 }
 
-/** Thousands of jobs may be added. */
-const REPLAY_MS = 30_000;
+/** Thousands of jobs may be added or removed. */
+const MANY_JOBS_MS = 30_000;
 
 /** Does something with webhooks, as far as the caller may. */
 async function ask<Answer>(

@@ -88,7 +88,7 @@ const READ_WEBHOOKS: Need = {
 const ADD_WEBHOOKS: readonly Need[] = [
   { commands: words('HDEL HGET HGETALL HLEN HSET'), keys: ['~tally:webhooks'] },
   { commands: ['HSET'], keys: ['~tally:webhook-fan-out'] },
-  { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+  { commands: words('DEL HDEL HINCRBY HMGET'), keys: ['~tally:webhook-pending'] },
 ];
 
 /** To cancel an update is to write them. */
@@ -186,7 +186,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('ZADD ZRANGE'), keys: ['~tally:outcomes:streams'] },
     { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
     { commands: words('HMGET HSET'), keys: ['~tally:webhook-fan-out'] },
-    { commands: words('DEL HINCRBY'), keys: ['~tally:webhook-pending'] },
+    { commands: words('DEL HINCRBY HMGET'), keys: ['~tally:webhook-pending'] },
     { commands: words('HMGET HSET PEXPIRE'), keys: ['~tally:webhook-turns:*'] },
     INSTALLATION,
     ANNOUNCE,

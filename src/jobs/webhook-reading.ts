@@ -21,7 +21,7 @@ export interface WebhookReading {
   readonly host: string;
   /** Why nothing is sent to it; undefined while something is. */
   readonly disabled: string | undefined;
-  /** Deliveries that are not done, about. */
+  /** Deliveries that are not done, about: one of a large event counts as several. */
   readonly pending: number;
 }
 

@@ -37,14 +37,14 @@ export async function readWaiting(
   return jobs;
 }
 
-/** Removes jobs that wait in one way: their updates are not applied. @returns those that were removed; others run, or have run */
-export async function removeThoseWaiting(
+/** Removes jobs that wait in one way: they do not run any more. @returns those that were removed; others run, or have run */
+export async function removeThoseWaiting<Job extends { readonly jobId: string }>(
   redis: RedisClient,
   place: QueuePlace,
   state: WaitingState,
-  jobs: readonly ChangedJob[],
-): Promise<ChangedJob[]> {
-  const removed: ChangedJob[] = [];
+  jobs: readonly Job[],
+): Promise<Job[]> {
+  const removed: Job[] = [];
   for (let start = 0; start < jobs.length; start += AT_ONCE) {
     const page = jobs.slice(start, start + AT_ONCE);
     const done = await removeWaiting(

@@ -34,10 +34,6 @@ export class LiveFeed {
     private readonly logger: Logger,
   ) {}
 
-  get clients(): number {
-    return this.#clients;
-  }
-
   /**
    * Tells all that lies behind a cursor, and then what comes, until the signal is given. While Redis is away nothing comes, and no
    * error either.

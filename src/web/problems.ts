@@ -43,7 +43,10 @@ export const PROBLEMS = {
   HANDSHAKE_FAILED: { status: 422, title: 'The target does not allow it' },
   INVALID_QUERY: { status: 422, title: 'The query is not valid' },
   BACKPRESSURE: { status: 429, title: 'Too many updates wait', retryAfterSeconds: 1 },
-  RATE_LIMITED: { status: 429, title: 'The API key has made too many requests, or submitted too many updates' },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'The API key has made too many requests, submitted too much, or follows too often',
+  },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   UNEXPECTED: { status: 500, title: 'Something went wrong in Tally' },
   OUTCOMES_OFF: { status: 501, title: 'Outcomes are not told here' },

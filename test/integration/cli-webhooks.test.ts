@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
+import { createKeys } from '../../src/redis/keys.js';
 import { start, tally } from '../support/command.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { place, until } from '../support/tally.js';
 import { startReceiver } from '../support/webhook-receiver.js';
+import { setUp } from '../support/webhooks.js';
 
 test('webhooks are added, listed, rotated, replayed and removed by command; tally outcomes follows the stream', async () => {
   skipUnlessOneServer('outcomes are told on one server');
@@ -77,4 +79,36 @@ test('webhooks are added, listed, rotated, replayed and removed by command; tall
   expect(bad.stderr).not.toContain('c2VjcmV0');
   following.child.kill('SIGTERM');
   expect((await following.ended).code).toBe(0);
+}, 240_000);
+
+test('a replay that is cut says whose deliveries wait and where to go on', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const { here, receiver, webhooks, queue, options, restock } = await setUp();
+  const ids = await Promise.all(
+    [1, 2, 3].map(async () => (await webhooks.add({ url: receiver.url }, { owner: 'ann' })).webhook.id),
+  );
+  const [first, second, third] = ids as [string, string, string];
+  await restock(here.key('lamp'));
+  await queue.add('x', { webhook: first, event: {} as never }, { delay: 600_000 }); // else counting would begin anew
+  const environment = {
+    REDIS_URL: here.redis,
+    TALLY_NAMESPACE: here.namespace,
+    TALLY_PREFIX: here.prefix,
+    TALLY_WEBHOOK_KEY: options.sealingKeys[0]!.toString('base64'),
+    LOG_LEVEL: 'warn',
+  };
+  const replayed = async (counts: Record<string, number>) => {
+    await here.client.hset(createKeys(here).webhookPending, counts);
+    return tally(environment, 'webhooks', 'replay', third, '--since', '2020-01-01T00:00:00Z');
+  };
+  const goOn = 'go on with --since 2020-01-01T00:00:00.000Z when they are fewer';
+  expect(await replayed({ [first]: 20_000, [second]: 20_000 })).toMatchObject({
+    code: 1,
+    stdout: 'nothing was added\n',
+    stderr: expect.stringContaining(`40,000 deliveries to its owner's webhooks wait; ${goOn}`) as string,
+  });
+  expect(await replayed({ [third]: 20_000 })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`20,000 deliveries to it wait; ${goOn}`) as string,
+  });
 }, 240_000);

@@ -19,7 +19,7 @@ export interface Access {
    * Whose idempotency keys its updates have: the same key of another owner is another one. @defaultValue that of all who have
    * no name
    */
-  readonly owner?: string;
+  readonly owner?: string | undefined;
 }
 
 /** Limits a request to this. Called before its endpoint; a request for which it is not called may do everything. */

@@ -1,7 +1,9 @@
 import type { JobsOptions, Queue } from 'bullmq';
 import { bullmq } from '../../bullmq/bullmq.js';
 import { DELIVERIES } from '../../jobs/webhook-reading.js';
+import { jobsThatWait } from '../../bullmq/job-ids.js';
 import type { Store } from '../../layout/store.js';
+import { removeThoseWaiting, WAITING_STATES } from '../../producers/remove-waiting.js';
 import type { OutcomeEvent } from '../event.js';
 import type { GapEvent } from '../gap-event.js';
 import { messageId } from './message.js';
@@ -50,6 +52,25 @@ export function openDeliveries({ redis, keys, logger }: Pick<Store, 'redis' | 'k
  * @param replay names the replay that it belongs to, which delivers what was delivered before
  */
 export function deliveryJob(webhook: string, event: SentEvent, replay?: string) {
-  const jobId = [webhook, messageId(event), ...(replay === undefined ? [] : [replay])].join('-');
+  const jobId = startOfIds(webhook) + [messageId(event), ...(replay === undefined ? [] : [replay])].join('-');
   return { name: event.type, data: { webhook, event }, opts: { ...OPTIONS, jobId } };
+}
+
+function startOfIds(webhook: string): string {
+  return `${webhook}-`;
+}
+
+/** Removes all deliveries to a webhook that wait, for whatever; those that run end by themselves. */
+export async function removeDeliveries(webhook: string, { redis, keys }: Pick<Store, 'redis' | 'keys'>): Promise<void> {
+  const place = { prefix: keys.deliveriesPrefix, queue: DELIVERIES };
+  for (const state of WAITING_STATES) {
+    const ids = await jobsThatWait(redis, place, state);
+    const theirs = ids.filter((id) => id.startsWith(startOfIds(webhook)));
+    await removeThoseWaiting(
+      redis,
+      place,
+      state,
+      theirs.map((jobId) => ({ jobId })),
+    );
+  }
 }

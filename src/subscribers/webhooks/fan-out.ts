@@ -119,7 +119,7 @@ export class FanOut {
       if (events.length === 0) {
         continue;
       }
-      if (!(await pending.add(webhook.id, events.length))) {
+      if ((await pending.add(webhook.id, events)) !== undefined) {
         logger.error({ webhook: webhook.id }, 'too many deliveries wait: the webhook is disabled');
         await known.disable(webhook.id, 'BEHIND');
         continue;

@@ -15,7 +15,7 @@ import { createOutcomeReader } from '../outcome-reader.js';
 import type { OutcomeReader } from '../outcome-reader.js';
 import { deliver, DeliveryError } from './deliver.js';
 import { openDeliveries } from './delivery-queue.js';
-import type { DeliveryQueue } from './delivery-queue.js';
+import type { Delivery, DeliveryQueue } from './delivery-queue.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { FanOut } from './fan-out.js';
 import { InFlight } from './in-flight.js';
@@ -146,13 +146,13 @@ export class WebhookSender {
       },
     });
     worker.on('completed', ({ data }) => {
-      this.#done(data.webhook, logger);
+      this.#done(data, logger);
     });
     worker.on('failed', (job, error) => {
       const facts = { jobId: job?.id, webhook: job?.data.webhook, attempt: job?.attemptsMade };
       logger.warn(facts, `webhook: ${error.message}`);
       if (job?.finishedOn !== undefined) {
-        this.#done(job.data.webhook, logger);
+        this.#done(job.data, logger);
       }
     });
     worker.on('error', (error) => {
@@ -161,8 +161,8 @@ export class WebhookSender {
     return worker;
   }
 
-  #done(webhook: string, logger: Logger): void {
-    this.#pending.done(webhook).catch((error: unknown) => {
+  #done({ webhook, event }: Delivery, logger: Logger): void {
+    this.#pending.done(webhook, event).catch((error: unknown) => {
       logger.debug({ err: error }, 'could not count a delivery that is done');
     });
   }

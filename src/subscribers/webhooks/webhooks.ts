@@ -5,13 +5,14 @@ import type { Store } from '../../layout/store.js';
 import type { Registry } from '../../operations/registry.js';
 import { toMs } from '../../redis/server-time.js';
 import { boundedPattern, MAX_NAMES } from '../filter.js';
+import type { OutcomeEvent } from '../event.js';
 import type { Gap } from '../gap.js';
 import type { OutcomeReader } from '../outcome-reader.js';
 import type { Scope } from '../scope.js';
-import { deliveryJob } from './delivery-queue.js';
+import { deliveryJob, removeDeliveries } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 import { askTarget } from './handshake.js';
-import type { PendingCounts } from './pending-counts.js';
+import type { PendingCounts, TooManyOf } from './pending-counts.js';
 import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
 import { checkTarget, createTargetAgent } from './target.js';
@@ -49,6 +50,14 @@ export type ShownWebhook = Omit<Webhook, 'signing' | 'token' | 'scope' | 'create
   readonly disabled?: { readonly why: string; readonly at: string };
 };
 
+/** Where a replay ended before its time. */
+interface Cut {
+  /** Whose deliveries wait: those of the webhook, {@link MOST_OF_WEBHOOK}, or of all that its owner has, {@link MOST_OF_OWNER}. */
+  readonly by: TooManyOf;
+  /** The time to go on from. */
+  readonly since: string;
+}
+
 /** What became of a replay. */
 export interface Replayed {
   readonly deliveries: number;
@@ -57,8 +66,8 @@ export interface Replayed {
   readonly to?: string;
   /** What the stream did not hold any more. */
   readonly gap?: Gap;
-  /** Too many deliveries wait to add more: replay from `to` on when they are done. */
-  readonly isCut?: true;
+  /** Too many deliveries wait to add more: replay from `since` on when they are fewer. */
+  readonly cut?: Cut;
 }
 
 interface Deps extends Pick<Store, 'redis' | 'keys'> {
@@ -130,10 +139,13 @@ export class Webhooks {
     return shown(await this.#find(id, by));
   }
 
-  /** Deliveries that wait are not sent any more. @throws WebhookNotFoundError */
+  /** Deliveries that wait are removed with it: else whoever adds and removes webhooks would fill Redis. @throws WebhookNotFoundError */
   async remove(id: string, by: WebhookOwner = {}): Promise<void> {
+    const { redis, keys, store, pending } = this.deps;
     await this.#find(id, by);
-    await this.deps.store.remove(id);
+    await store.remove(id);
+    await removeDeliveries(id, { redis, keys });
+    await pending.forget(id);
   }
 
   /** Stops all deliveries, or lets them go on. What came meanwhile is not sent: replay it. @throws WebhookNotFoundError */
@@ -173,7 +185,7 @@ export class Webhooks {
     if (webhook.disabled !== undefined) {
       throw new TallyError('WEBHOOK_DISABLED', `the webhook is disabled (${webhook.disabled.why}): enable it first`);
     }
-    const { reader, queue, pending } = this.deps;
+    const { reader, queue } = this.deps;
     const nowMs = await this.#now();
     const { sinceMs, untilMs = nowMs } = range;
     const name = `r${nowMs.toString(36)}`;
@@ -184,8 +196,9 @@ export class Webhooks {
       const inTime = page.events.filter(({ event }) => Date.parse(event.time) <= untilMs).map(({ event }) => event);
       const events = inTime.filter((event) => isFor(event, webhook));
       replayed = { ...replayed, ...(page.gap && { gap: page.gap }) };
-      if (events.length > 0 && !(await pending.add(id, events.length))) {
-        return { ...replayed, isCut: true };
+      const by = events.length === 0 ? undefined : await this.#tooManyWith(webhook, events);
+      if (by !== undefined) {
+        return { ...replayed, cut: { by, since: replayed.to ?? new Date(sinceMs).toISOString() } };
       }
       await queue.addBulk(events.map((event) => deliveryJob(id, event, name)));
       replayed = extended(replayed, events);
@@ -198,6 +211,18 @@ export class Webhooks {
       }
       cursor = page.cursor;
     }
+  }
+
+  /** Only replays are stopped by what the owner's other webhooks have waiting: what happens anew is handed out all the same. */
+  async #tooManyWith({ id, owner }: Webhook, events: readonly OutcomeEvent[]): Promise<TooManyOf | undefined> {
+    const { store, pending } = this.deps;
+    const { webhooks } = await store.read();
+    const ofOwner = webhooks.filter((other) => other.id === id || (owner !== undefined && other.owner === owner));
+    const ids = ofOwner.map((webhook) => webhook.id);
+    if (!ids.includes(id)) {
+      throw new WebhookNotFoundError(id); // it was removed meanwhile
+    }
+    return await pending.add(id, events, ids);
   }
 
   async #find(id: string, { owner }: WebhookOwner): Promise<Webhook> {
