@@ -125,6 +125,7 @@ test('what follows from refused writes is not told beside them', () => {
     webhooks: [],
     deliveries: { waiting: 0, retrying: 0, failed: 1 },
     oldestMs: 7_200_000,
+    oldestOf: undefined,
     behindMs: 300_000,
   };
   const state = { ...WELL, queues, groups, webhooks };
