@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Copy, DockerfileParser } from 'dockerfile-ast';
 import type { Instruction } from 'dockerfile-ast';
+import { matchesPattern } from '../../src/lib/pattern.js';
 import { pathOf, textOf } from './files.js';
 
 export const DOCKERFILE = 'deploy/docker/Dockerfile';
@@ -103,8 +104,18 @@ function copy(
     const path = from === undefined || from === null ? contextPath(source) : join(rootOf(from) ?? '', source);
     const isOnlyFolder = sources.length === 1 && !basename(source).includes('.');
     // As Docker does: a folder's content goes into the target, a file by its name.
-    cpSync(path, isOnlyFolder ? target : join(target, basename(source)), { recursive: true });
+    for (const each of matching(path)) {
+      cpSync(each, isOnlyFolder ? target : join(target, basename(each)), { recursive: true });
+    }
   }
+}
+
+/** The files that a path means whose name may hold `*`. */
+function matching(path: string): string[] {
+  const [folder, pattern] = [dirname(path), basename(path)];
+  return pattern.includes('*')
+    ? readdirSync(folder).flatMap((name) => (matchesPattern(pattern, name) ? join(folder, name) : []))
+    : [path];
 }
 
 /** @throws when the file is kept out of what Docker is given */
