@@ -6,6 +6,9 @@ import type { Slot } from '../redis/slots.js';
 const UUID_LENGTH = 36;
 const SLOT_DIGITS = 4;
 
+/** Of the latest id: its time in ms, and its place among those of that time. */
+const latest = { ms: 0, place: 0 };
+
 /**
  * A job's id, made before its first send, so that a resent `add` is the same job. UUIDv7: sorts by time.
  * BullMQ's own counter would start again after an obliterate.
@@ -13,7 +16,10 @@ const SLOT_DIGITS = 4;
  * @param slot that of its first update: it stands in the last four digits, so that the id tells the partition
  */
 export function newJobId(slot: Slot): string {
-  const id = v7();
+  const ms = Date.now(); // by itself uuid would go on from its latest time, also when the clock was ahead and has been set right
+  latest.place = ms === latest.ms ? latest.place + 1 : crypto.randomInt(2 ** 31);
+  latest.ms = ms;
+  const id = v7({ msecs: ms, seq: latest.place });
   return slot === NO_SLOT ? id : withSlot(id, slot);
 }
 

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { isRequeued, parseUpdateId, requeuedJobId, updateId } from '../../src/jobs/job-id.js';
-import { newJobId } from '../../src/layout/new-job-id.js';
+import { newJobId, timeOfJobId } from '../../src/layout/new-job-id.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 
 test('job ids are new each time, sort by time and hold no colon, which BullMQ refuses', () => {
@@ -47,4 +47,11 @@ test('the job that a batch put back has the id of the update that it carries', (
   expect(isRequeued(batchId)).toBe(false);
   expect(updateId(jobId, 0)).toBe(jobId);
   expect(parseUpdateId(jobId)).toEqual({ jobId: batchId, index: 3 });
+});
+
+test('an id tells the time by the clock as it is, also after the clock was ahead and has been set right', () => {
+  const ahead = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 5 * 3_600_000);
+  newJobId(NO_SLOT);
+  ahead.mockRestore();
+  expect(Math.abs(timeOfJobId(newJobId(NO_SLOT))! - Date.now())).toBeLessThan(60_000);
 });
