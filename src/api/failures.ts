@@ -23,6 +23,7 @@ import { accessOf } from './access/access.js';
 import type { Access } from './access/access.js';
 import { maySee } from './access/forbidden.js';
 import { questionBody } from './json-body.js';
+import { unknownEffect } from './unknown-effect.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -233,7 +234,7 @@ async function planned(deps: FailuresDeps, question: FailureQuestion) {
 }
 
 async function retried(deps: FailuresDeps, question: FailureQuestion, request: Request) {
-  const done = await ask(deps, retryFailures(deps, question));
+  const done = await ask(deps, retryFailures(deps, question)).catch(throwUnknownEffect);
   logChanged(deps.logger, 'retried', done.changed, { requestId: requestIdOf(request) });
   return shownChange(done);
 }
@@ -247,7 +248,7 @@ async function removed(deps: FailuresDeps, question: FailureQuestion, updates: n
       `${plan.matched.updates} updates would be removed, but ${wanted}: nothing was; look at them, and name their number`,
     );
   }
-  const done = await ask(deps, removeFailures(deps, { ...question, untilMs: plan.untilMs }));
+  const done = await ask(deps, removeFailures(deps, { ...question, untilMs: plan.untilMs })).catch(throwUnknownEffect);
   logChanged(deps.logger, 'removed', done.changed, { requestId: requestIdOf(request) });
   return shownChange(done);
 }
@@ -291,6 +292,10 @@ function requireMayChange(response: Response): void {
 
 function ask<Answer>({ redis }: FailuresDeps, looking: Promise<Answer>): Promise<Answer> {
   return askRedis(redis, LOOK_TIMEOUT_MS, looking);
+}
+
+function throwUnknownEffect(error: unknown): never {
+  throw unknownEffect(error);
 }
 
 function schemaOf(schema: z.ZodType) {

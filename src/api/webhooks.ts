@@ -13,6 +13,7 @@ import { Problem } from '../web/problems.js';
 import type { ProblemCode } from '../web/problems.js';
 import { accessOf } from './access/access.js';
 import { questionBody } from './json-body.js';
+import { unknownEffect } from './unknown-effect.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -262,7 +263,7 @@ async function ask<Answer>(
   try {
     return await askRedis(redis, timeoutMs + moreMs, question(webhooks, by));
   } catch (error) {
-    throw problemOf(error);
+    throw problemOf(response.req.method === 'GET' ? error : unknownEffect(error));
   }
 }
 

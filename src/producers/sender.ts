@@ -1,10 +1,12 @@
 import type { JobsOptions, Telemetry } from 'bullmq';
-import { IdempotencyConflictError, QueueUnavailableError, RedisRefusedError, TallyError } from '../errors.js';
+import { IdempotencyConflictError, TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
+import type { Stamp } from '../jobs/job-data.js';
 import { parseUpdateId } from '../jobs/job-id.js';
 import { bullmq } from '../bullmq/bullmq.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
+import type { Layouts } from '../layout/layouts.js';
 import { newJobId } from '../layout/new-job-id.js';
 import type { Partition } from '../layout/partitions.js';
 import type { Store } from '../layout/store.js';
@@ -15,14 +17,13 @@ import type { Operation } from '../operations/operation.js';
 import { decodeOutcome } from '../operations/outcome.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { Connection } from '../redis/connection.js';
-import { isRedisError } from '../redis/is-redis-error.js';
-import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { NO_SLOT } from '../redis/slots.js';
-import { askRedis, reasonOf, refusalBehind } from '../redis/ask-redis.js';
+import { askRedis } from '../redis/ask-redis.js';
 import { Backlog } from './backlog.js';
 import type { KeyLookUp, Recorded } from './idempotency.js';
 import type { PendingUpdate } from './pending-update.js';
+import { sendFailure } from './send-failure.js';
 import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
@@ -37,6 +38,16 @@ export interface KeyTerms {
 }
 
 const ANNOUNCE_EVERY_MS = 60_000;
+
+/** One call of `send`. */
+interface Call {
+  readonly options: JobsOptions;
+  readonly terms: KeyTerms | undefined;
+  /** Whether Redis may have a job of it. */
+  isSent: boolean;
+  /** Its caller was told that it failed: what was not sent by then must not be. */
+  isGivenUp: boolean;
+}
 
 interface SenderOptions {
   /** Its connection is a prompt one. */
@@ -80,14 +91,15 @@ export class Sender {
   ): Promise<Submission[]> {
     const { timeoutMs, maxBatch } = this.options;
     const { redis } = this.options.store;
-    const { disconnects, readies, status } = redis;
+    const { disconnects } = redis;
     const leftMs = (items[0]?.sinceMs ?? 0) + timeoutMs - performance.now();
+    const call: Call = { options, terms, isSent: false, isGivenUp: false };
     try {
-      return await withDeadline(this.#enqueue(operation, items, options, terms), Math.max(1, leftMs));
+      return await withDeadline(this.#enqueue(operation, items, call), Math.max(1, leftMs));
     } catch (error) {
-      const neverSent = status !== 'ready' && redis.readies === readies;
+      call.isGivenUp = true;
       const sentOnce = redis.disconnects === disconnects && items.length <= maxBatch; // of several jobs some may be in
-      throw unavailable(error as Error, redis, neverSent || sentOnce);
+      throw sendFailure(error as Error, redis, call.isSent ? (sentOnce ? 'once' : 'more often') : 'not sent');
     }
   }
 
@@ -129,17 +141,13 @@ export class Sender {
   }
 
   /** Adds jobs with all updates that are not recorded under their idempotency keys already. */
-  async #enqueue(
-    operation: Operation,
-    updates: readonly PendingUpdate[],
-    options: JobsOptions,
-    terms: KeyTerms | undefined,
-  ): Promise<Submission[]> {
+  async #enqueue(operation: Operation, updates: readonly PendingUpdate[], call: Call): Promise<Submission[]> {
+    const { options, terms } = call;
     const { store, keyLookUp, maxBatch, follow, confirmation, updateCounters, telemetry } = this.options;
     const { layouts } = store;
     const { recorded, failures, sentAtMs = await this.#now() } = await keyLookUp.look(updates, () => operation);
     if (failures.size > 0) {
-      return this.#enqueueAllBut(refuseFailed(updates, failures, store.redis), operation, updates, options, terms);
+      return this.#enqueueAllBut(refuseFailed(updates, failures, store.redis), operation, updates, call);
     }
     const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
@@ -149,13 +157,9 @@ export class Sender {
     const late = fresh.filter(({ sendBeforeMs = Infinity }) => sentAtMs > sendBeforeMs);
     if (late.length > 0) {
       refuseLate(late);
-      return await this.#enqueueAllBut(late, operation, updates, options, terms);
+      return await this.#enqueueAllBut(late, operation, updates, call);
     }
-    const jobs = chunks(fresh, maxBatch).map((ofJob) => {
-      const [{ slot }] = ofJob;
-      const data = toJobData(ofJob, stamp, layouts.receipts);
-      return { updates: ofJob, data, sent: new SentJob(newJobId(slot), data, layouts.receipts.slotFor(slot)) };
-    });
+    const jobs = chunks(fresh, maxBatch).map((ofJob) => jobOf(ofJob, stamp, layouts));
     const submissions: Submission[] = [];
     for (const { updates: ofJob, sent: job } of jobs) {
       for (let place = 0; place < ofJob.length; place += 1) {
@@ -174,6 +178,10 @@ export class Sender {
     const queue = this.queue(operation.queue, partition);
     await this.#announce();
     const before = confirmation.isNeeded && confirmation.before([partition.slot]);
+    if (call.isGivenUp) {
+      throw new Error('its caller was told that it was not sent');
+    }
+    call.isSent = true;
     if (telemetry === undefined) {
       await this.#add(queue, bulk);
     } else {
@@ -195,18 +203,20 @@ export class Sender {
     refused: readonly PendingUpdate[],
     operation: Operation,
     updates: readonly PendingUpdate[],
-    options: JobsOptions,
-    terms: KeyTerms | undefined,
+    call: Call,
   ): Promise<Submission[]> {
     const others = updates.filter((update) => !refused.includes(update));
-    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, options, terms);
+    const sent = others.length === 0 ? [] : await this.#enqueue(operation, others, call);
     return updates.map((update) => (refused.includes(update) ? undefined : sent.shift()) as unknown as Submission);
   }
 
-  /** Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. */
+  /**
+   * Redis' time, for jobs without a key, where a few minutes in 400 days make no difference. While there is no connection it waits
+   * for one, so that a job is not left to ioredis, which may send it after its caller was told that it was not.
+   */
   async #now(): Promise<number> {
-    const { clock } = this.options.store;
-    if (!clock.isKnown) {
+    const { clock, redis } = this.options.store;
+    if (!clock.isKnown || redis.status !== 'ready') {
       await clock.sample();
     }
     return clock.latestAt(performance.now());
@@ -260,6 +270,12 @@ export class Sender {
   }
 }
 
+function jobOf(updates: NonEmpty<PendingUpdate>, stamp: Stamp, { receipts }: Layouts) {
+  const [{ slot }] = updates;
+  const data = toJobData(updates, stamp, receipts);
+  return { updates, data, sent: new SentJob(newJobId(slot), data, receipts.slotFor(slot)) };
+}
+
 type NonEmpty<Item> = readonly [Item, ...Item[]];
 
 function chunks<Item>(items: readonly Item[], length: number): NonEmpty<Item>[] {
@@ -280,7 +296,7 @@ function refuseFailed(
 ): PendingUpdate[] {
   const refused = updates.filter((_, index) => failures.has(index));
   for (const [index, failure] of failures) {
-    updates[index]?.reject(unavailable(failure, redis, true));
+    updates[index]?.reject(sendFailure(failure, redis, 'not sent'));
   }
   return refused;
 }
@@ -298,38 +314,3 @@ function recordedSubmission(operation: Operation, params: unknown, { updateId: i
   const follow = () => Promise.resolve().then(() => decodeOutcome(outcome, operation, params));
   return new Submission(new SentJob(jobId, undefined, undefined), index, operation, params, follow, true);
 }
-
-/**
- * What callers are told of a failure. An answer of Redis such as OOM means that nothing was accepted, if the job was sent
- * once. After a lost connection it may have been sent twice and accepted the first time. A fault of ours stays what it is.
- */
-function unavailable(error: Error, redis: Connection, sentOnceAtMost: boolean): Error {
-  if (error instanceof QueueUnavailableError) {
-    return error;
-  }
-  if (error instanceof NotReplicatedError) {
-    const message = `${error.message}, and a failover may lose the update: ${RESEND}`;
-    return new QueueUnavailableError(message, { cause: error });
-  }
-  const refusal = refusalBehind(error, redis);
-  if (refusal !== undefined) {
-    const { code, words, cause, isOpen } = refusal;
-    return sentOnceAtMost && !isOpen
-      ? new RedisRefusedError(code, `Redis refused the job: ${words}; the update was not accepted`, {
-          cause,
-          accepted: 'none',
-        })
-      : new RedisRefusedError(code, `Redis refused the job (${redis.address}: ${words}); ${NOT_KNOWN}: ${RESEND}`, {
-          cause,
-        });
-  }
-  if (!isRedisError(error)) {
-    return error;
-  }
-  return new QueueUnavailableError(`Redis did not take the job (${reasonOf(error, redis)}); ${NOT_KNOWN}: ${RESEND}`, {
-    cause: redis.lastError ?? error,
-  });
-}
-
-const NOT_KNOWN = 'the update may or may not have been accepted';
-const RESEND = 'send it again with the same idempotency key, and it takes effect once';

@@ -55,8 +55,6 @@ function unavailable(error: Error, redis: Connection, { accepted, words }: Said)
 interface RefusalBehind extends Refusal {
   readonly cause: Error;
   readonly words: string;
-  /** Whether the command was under way again when its caller gave up: a Cluster that came back may have taken it. */
-  readonly isOpen: boolean;
 }
 
 /** What Redis refused a command with, or the connection over which it was to be sent; undefined when it did neither. */
@@ -66,7 +64,7 @@ export function refusalBehind(error: Error, { lastError, down }: Connection): Re
     if (cause !== undefined && refusal !== undefined) {
       // What keeps a connection from being made has been explained already.
       const words = cause === lastError ? cause.message : explainFault(cause);
-      return { ...refusal, cause, words, isOpen: cause === down };
+      return { ...refusal, cause, words };
     }
   }
   return undefined;

@@ -246,3 +246,21 @@ test('the users of docs/redis-acl.md are refused nothing on the way of webhooks 
   expect(await as()('DELETE', one)).toMatchObject({ status: 200 });
   expect(await here.client.call('ACL', 'LOG')).toEqual([]);
 });
+
+test('a secret that is changed while Redis hangs is not said to be the old one', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const receiver = await startReceiver();
+  const api = await startApi(here, { outcomes: true, webhooks: options(), submitTimeoutMs: 500 });
+  const post = (path: string, body?: unknown) => api.post<Shown & ShownProblem>(path, body);
+  const { id } = (await post('/v1/webhooks', { url: receiver.url })).body;
+  const stored = async () => JSON.stringify(await here.client.hgetall(createKeys(here).webhooks));
+  const before = await stored();
+  await here.client.call('CLIENT', 'PAUSE', '1500', 'WRITE');
+
+  const { status, body } = await post(`/v1/webhooks/${id}/secret`);
+
+  expect({ status, accepted: body.accepted }).toEqual({ status: 503, accepted: 'unknown' });
+  expect(body.detail).toMatch(/not known whether the request took effect: look before you send it again/);
+  await until('it took effect', async () => (await stored()) !== before);
+});

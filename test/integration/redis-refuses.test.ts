@@ -158,6 +158,24 @@ describe.each(REFUSALS)('a Redis that refuses with $code', ({ code, readsToo, re
   });
 });
 
+test('a job that has no answer is not told to be refused because something else was', async () => {
+  const { here, url, operator } = await refusing();
+  const producer = here.producer({ redis: url, submitTimeoutMs: 400 });
+  const key = here.key('n');
+  await producer.counters.increment({ key });
+  await operator.replicaof('127.0.0.1', 1);
+  await expect(producer.counters.increment({ key })).rejects.toMatchObject({ redisCode: 'READONLY' });
+  await until('the producer is connected again', async () =>
+    String(await operator.client('LIST')).includes('tally-producer'),
+  );
+  await operator.replicaof('NO', 'ONE');
+  await operator.call('CLIENT', 'PAUSE', '1000', 'WRITE');
+
+  await expect(producer.counters.increment({ key })).rejects.toMatchObject({ accepted: 'unknown' });
+
+  await until('Redis has taken it', async () => (await here.client.llen(`${here.prefix}:counters:wait`)) === 2);
+});
+
 test('a dashboard whose user lost its rights says so, and is at fault for nothing', async () => {
   const { here, url, operator } = await refusing();
   const log = logOf();
