@@ -32,7 +32,7 @@ import { boardOfRole } from './board/board-of-role.js';
 import { Deliveries } from './board/deliveries.js';
 import { COUNTED_PATHS } from './counted-paths.js';
 import { documentsPages } from './documents/documents-pages.js';
-import { answerErrors } from './errors.js';
+import { answerErrors, answerNotFound } from './errors.js';
 import { ICON_PATH, sendIcon, STYLESHEET_PATH, sendStylesheet } from './page.js';
 import { failuresPages } from './failures/failures-pages.js';
 import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.js';
@@ -147,7 +147,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use(revertAction(reverter.revert));
   app.get(METRICS_PATH, answerMetrics(metrics));
   app.use(BOARD_PATH, changeBoardPage, boardOfRole({ ...store, queues, deliveries, registry }));
-  app.use(answerErrors(logger));
+  app.use(answerNotFound, answerErrors(logger));
 
   return {
     app,

@@ -1,7 +1,9 @@
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { signedInOf } from './access/signed-in.js';
 import { whatToDo } from './documents/links.js';
+import { OnceAWhile } from '../src/lib/once-a-while.js';
+import { OVERVIEW_PATH } from './overview/links.js';
 import { html } from '../src/web/html.js';
 import type { Html } from '../src/web/html.js';
 import { MasterUnreachableError } from './master-unreachable.js';
@@ -37,7 +39,8 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
     }
     const { status = 500, message = '' } = error as { status?: number; message?: string };
     if (status < 500) {
-      response.status(status).json({ error: error instanceof HttpError ? error.code : 'BAD_REQUEST', message });
+      const code = error instanceof HttpError ? error.code : 'BAD_REQUEST';
+      answerRefused({ status, code, message }, request, response);
       return;
     }
     const answer = publicErrorOf(error);
@@ -46,14 +49,50 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** What is no fault of whoever asked stands in the log, with its cause. */
+/** There is no such page, or nothing that takes such a request. */
+export const answerNotFound: RequestHandler = (request, response) => {
+  const message = `there is nothing at ${request.path}`;
+  answerRefused({ status: 404, code: 'NOT_FOUND', message }, request, response);
+};
+
+const REFUSED_TITLES: Readonly<Record<number, string>> = { 401: 'Sign in first', 403: 'Not allowed', 404: 'Not found' };
+
+/** A browser gets a page with the way back, programs and the board what they can read. */
+function answerRefused(
+  { status, code, message }: { readonly status: number; readonly code: string; readonly message: string },
+  request: Request,
+  response: Response,
+): void {
+  response.status(status);
+  if (request.accepts(['json', 'html']) !== 'html') {
+    response.json({ error: code, message });
+    return;
+  }
+  const content = html`<p class="card warning">${message}.</p>
+    <p><a href="${OVERVIEW_PATH}">To the overview</a></p>`;
+  sendPage(response, { title: REFUSED_TITLES[status] ?? 'Not possible', user: signedInOf(response), content });
+}
+
+/** By logger, as each dashboard has one of its own. */
+const repeated = new WeakMap<Logger, OnceAWhile>();
+
+/**
+ * What is no fault of whoever asked stands in the log, with its cause. That Redis fails, an open page meets every few seconds: that is
+ * said once a minute.
+ */
 export function logPublicError(logger: Logger, answer: PublicError, error: unknown, request?: Request): void {
-  const { error: code, redisCode } = answer;
-  const where = { method: request?.method, path: request?.path };
-  logger[answer.status === 503 ? 'warn' : 'error'](
-    { err: error, code, ...(redisCode && { redisCode }), ...where },
-    'the dashboard could not answer',
-  );
+  const { status, error: code, redisCode } = answer;
+  const facts = { err: error, code, ...(redisCode && { redisCode }), method: request?.method, path: request?.path };
+  const message = 'the dashboard could not answer';
+  if (status !== 503) {
+    logger.error(facts, message);
+    return;
+  }
+  const said = repeated.get(logger) ?? new OnceAWhile();
+  repeated.set(logger, said);
+  said.came(redisCode ?? code, (times) => {
+    logger.warn({ ...facts, times }, message);
+  });
 }
 
 function answerPublicError({ status, ...answer }: PublicError, request: Request, response: Response): void {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
-import { LAPTOP, PHONE, startBrowser } from '../support/browser.js';
+import { LAPTOP, PHONE, signIn, startBrowser } from '../support/browser.js';
 import type { Visitor } from '../support/browser.js';
-import { addUser, PASSWORD, startDashboard } from '../support/dashboard.js';
+import { addUser, startDashboard } from '../support/dashboard.js';
 import { ended, foreignWorker, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -182,14 +182,6 @@ async function oneOfEach(here: Place) {
   const failed = await producer.counters.increment({ key: here.key('text') });
   await Promise.all([applied.outcome(), failed.outcome()]);
   return { applied, failed };
-}
-
-async function signIn(page: Page, origin: string, name: string): Promise<void> {
-  await page.goto(`${origin}/ops`);
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Password').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL('**/ops');
 }
 
 function expectQuiet({ errors, outside }: Visitor): void {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
-import { startBrowser } from '../support/browser.js';
-import { startDashboard } from '../support/dashboard.js';
+import { signIn, startBrowser } from '../support/browser.js';
+import { addUser, startDashboard } from '../support/dashboard.js';
 import { subscribe } from '../support/subscribers.js';
 import { place } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -56,21 +57,80 @@ async function filled(here: Place) {
   return { origin: dashboard.origin, own, board: ['/ops/queues', '/ops/queues/queue/counters?status=failed'] };
 }
 
+const WIDTHS = [390, 1024, 1400];
+const COLOR_SCHEMES = ['light', 'dark'] as const;
+
+/** How far the page that is shown reaches beyond its window, in px. */
+async function overOf(page: Page): Promise<number> {
+  await page.locator('h1').first().waitFor({ state: 'attached' });
+  return page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+}
+
+/** What axe finds on the page that is shown. */
+async function violationsOn(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>('axe.run()');
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200) ?? ''}`);
+}
+
 test('every page fits its window, from a phone to a wide screen, in light and dark', async () => {
   const { origin, own, board } = await filled(place());
   const browser = await startBrowser();
-  for (const width of [390, 1024, 1400]) {
-    for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of WIDTHS) {
+    for (const colorScheme of COLOR_SCHEMES) {
       const { page, errors, outside } = await browser.visit({ colorScheme, viewport: { width, height: 844 } });
       for (const path of [...own, ...board]) {
         await page.goto(origin + path);
-        await page.locator('h1').first().waitFor({ state: 'attached' });
-        const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-        expect({ path, width, colorScheme, over }).toEqual({ path, width, colorScheme, over: 0 });
+        expect({ path, width, colorScheme, over: await overOf(page) }).toEqual({ path, width, colorScheme, over: 0 });
       }
       expect({ errors, outside }).toEqual({ errors: [], outside: [] });
     }
   }
+});
+
+test('so do sign-in, what a viewer sees, and what is refused or not there; and axe finds nothing on them', async () => {
+  const here = place();
+  const { origin, board } = await filled(here);
+  await addUser(here, 'victor', 'viewer');
+  const browser = await startBrowser();
+  for (const width of [390, 1400]) {
+    for (const colorScheme of COLOR_SCHEMES) {
+      const { page, outside } = await browser.visit({ colorScheme, viewport: { width, height: 844 } });
+      const look = async (path: string) => {
+        const shown = { path, width, colorScheme, over: await overOf(page), violations: await violationsOn(page) };
+        expect(shown).toEqual({ path, width, colorScheme, over: 0, violations: [] });
+      };
+      await page.goto(`${origin}/ops`);
+      await look('/ops/sign-in');
+      await signIn(page, origin, 'victor');
+      for (const path of ['/ops', '/ops/failures', '/ops/failures/remove', '/ops/nothing-here']) {
+        await page.goto(origin + path);
+        await look(path);
+      }
+      await page.goto(origin + board[1]!);
+      expect(await overOf(page)).toBe(0);
+      expect(outside).toEqual([]);
+    }
+  }
+});
+
+test('a browser that is refused is told why, and the way back', async () => {
+  const here = place();
+  const { origin } = await startDashboard(here);
+  await addUser(here, 'victor', 'viewer');
+  const { page } = await (await startBrowser()).visit();
+  await signIn(page, origin, 'victor');
+
+  const refused = await page.goto(`${origin}/ops/failures/remove`);
+  expect(refused!.status()).toBe(403);
+  expect(await page.locator('main').innerText()).toContain(
+    'victor is a viewer, and only an operator may change anything',
+  );
+  const missing = await page.goto(`${origin}/ops/nothing-here`);
+  expect(missing!.status()).toBe(404);
+  expect(await page.locator('main').innerText()).toContain('there is nothing at /ops/nothing-here');
+  await page.getByRole('link', { name: 'To the overview' }).click();
+  await page.waitForURL(`${origin}/ops`);
 });
 
 test('on a phone a change of a key takes two lines', async () => {
@@ -84,16 +144,17 @@ test('on a phone a change of a key takes two lines', async () => {
 test('axe finds nothing to mend, on any page, in light and dark', async () => {
   const { origin, own, board } = await filled(place());
   const browser = await startBrowser();
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const colorScheme of COLOR_SCHEMES) {
     const { page } = await browser.visit({ colorScheme, viewport: { width: 1024, height: 844 } });
     for (const path of [...own, ...board]) {
       await page.goto(origin + path);
       await page.locator('h1').first().waitFor({ state: 'attached' });
       await page.waitForTimeout(board.includes(path) ? 1_500 : 0); // the board draws by and by
-      await page.evaluate(AXE);
-      const found = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>('axe.run()');
-      const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200) ?? ''}`);
-      expect({ path, colorScheme, violations }).toEqual({ path, colorScheme, violations: [] });
+      expect({ path, colorScheme, violations: await violationsOn(page) }).toEqual({
+        path,
+        colorScheme,
+        violations: [],
+      });
     }
   }
 });

@@ -1,3 +1,5 @@
+import { PassThrough } from 'node:stream';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { addUser, PASSWORD, signInRequest, startDashboard } from '../support/dashboard.js';
 import type { RunningDashboard } from '../support/dashboard.js';
@@ -41,14 +43,20 @@ test('every link of the runbook leads to a page and a place in it, for strangers
   expect(contents).toMatch(
     /TallyNoMetrics<\/a><\/p> <div class="muted"><p>For 5 minutes neither a <code>tally api<\/code>/,
   );
+  for (const [, words = ''] of contents.matchAll(/<div class="muted"><p>(.*?)<\/p>/g)) {
+    expect(words.split(' ').length, words).toBeGreaterThan(2);
+  }
   expect((await pageOf(dashboard, '/ops/docs/..%2fpackage')).status).toBe(404);
 });
 
-test('while Redis hangs, pages say so within seconds, since when and what to do; the runbook is there', async () => {
+test('while Redis hangs, pages say so within seconds, since when and what to do; the runbook is there, and the log says it once', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   await addUser(here, 'vera', 'viewer');
-  const dashboard = await startDashboard(here);
+  const stream = new PassThrough();
+  let log = '';
+  stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const dashboard = await startDashboard(here, { logger: pino(stream) });
   const cookie = await dashboard.signIn('vera');
   await until('it is there', async () => (await pageOf(dashboard, '/ops', cookie)).status === 200);
   const pid = redis.pid();
@@ -64,6 +72,7 @@ test('while Redis hangs, pages say so within seconds, since when and what to do;
   const program = await dashboard.raw({ path: '/ops/queues/api/queues', headers: { cookie } });
   expect(JSON.parse(program.body)).toMatchObject({ error: 'REDIS_AWAY' });
   expect((await pageOf(dashboard, '/ops/runbook/TallyRedisDown')).status).toBe(200);
+  expect(log.match(/the dashboard could not answer/g)).toHaveLength(1); // it could not three times
   process.kill(pid, 'SIGCONT');
   await until('it is back', async () => (await pageOf(dashboard, '/ops', cookie)).status === 200);
 });

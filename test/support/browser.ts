@@ -1,5 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
+import { PASSWORD } from './dashboard.js';
 import { launchBrowser } from './launch-browser.js';
 
 /** A person in front of a browser, and what went wrong there. */
@@ -49,4 +50,13 @@ async function watch(context: BrowserContext): Promise<Visitor> {
   });
   page.on('pageerror', (error) => errors.push(error.message));
   return { page, errors, outside };
+}
+
+/** As a user with the password of all in tests. */
+export async function signIn(page: Page, origin: string, name: string): Promise<void> {
+  await page.goto(`${origin}/ops`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL('**/ops');
 }
