@@ -112,8 +112,8 @@ export interface Keys {
   readonly webhookFanOut: string;
   /** A hash: how many deliveries of each webhook wait. */
   readonly webhookPending: string;
-  /** A hash, kept for some minutes: when a target may be sent to again, see `lua/take-turn.lua`. */
-  webhookTurns(id: string): string;
+  /** A hash, kept for some minutes: when a webhook, or all of an owner at a server, may be sent to again, see `lua/take-turn.lua`. */
+  webhookTurns(name: string): string;
   /** First part of BullMQ's keys of deliveries to webhooks. In one slot, however queues are split. */
   readonly deliveriesPrefix: string;
   /** Kept for a minute: what lets a browser follow outcomes once. By the digest of the token. */
@@ -183,7 +183,7 @@ export function createKeys(names: Namespace): Keys {
     webhooks: `${namespace}:webhooks`,
     webhookFanOut: `${namespace}:webhook-fan-out`,
     webhookPending: `${namespace}:webhook-pending`,
-    webhookTurns: (id) => `${namespace}:webhook-turns:${id}`,
+    webhookTurns: (name) => `${namespace}:webhook-turns:${name}`,
     deliveriesPrefix: `${prefix}:{webhooks}`,
     outcomesToken: (digest) => `${namespace}:outcomes-token:${digest}`,
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
