@@ -6,6 +6,7 @@ import { tolerateLostTerminal } from '../src/lib/lost-terminal.js';
 import { ConfigurationError, ValidationError } from '../src/errors.js';
 import { VERSION } from '../src/lib/version.js';
 import type { CancelFlags } from './cancel.js';
+import { withDeadLettersCommands } from './dead-letters-command.js';
 import type { DoctorFlags } from './doctor.js';
 import { withFailuresCommands } from './failures-command.js';
 import type { ImportFlags } from './import.js';
@@ -257,6 +258,7 @@ keys
   .argument('<id>', 'as tally keys list prints it')
   .action(async (id: string) => (await import('./keys.js')).revokeKey(id));
 
+withDeadLettersCommands(program.command('dead-letters'));
 addWebhookCommands(program);
 addRelayCommand(program);
 

@@ -1,8 +1,8 @@
--- How long a delivery to a target of webhooks has to wait: until its turn at the rate of that target, and until the end of a hold
--- that the target has asked for (Retry-After). A turn is taken even if it lies ahead: whoever waits for it comes back without
+-- How long a delivery has to wait: until its turn at the rate of its webhook, or until the end of a hold that its target has asked for
+-- (Retry-After). A turn is taken even if it lies ahead: whoever waits for it comes back without
 -- taking another.
 --
--- KEYS  1  hash: next-ms, when the next turn is free; held-ms, the end of the hold
+-- KEYS  1  hash of the webhook, or of the target: next-ms, when the next turn is free; held-ms, the end of the hold
 -- ARGV  1  ms between two turns; 0 takes none
 --       2  ms for which the target is to be held from now on; 0 for none
 -- Returns the wait in ms, 0 for none.

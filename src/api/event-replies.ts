@@ -1,15 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { shownOutcome } from './response-schemas.js';
+import type { OutcomeEvent } from '../subscribers/event.js';
 import type { Submitted } from './submit.js';
 
 const STRUCTURED = 'application/cloudevents+json';
 const BATCH = 'application/cloudevents-batch+json';
-
-/** What an event asked for. */
-interface Asked {
-  readonly operation: string;
-  readonly params: unknown;
-}
 
 /** Whether the sender wants outcomes as events, as Knative says it: https://www.rfc-editor.org/rfc/rfc7240. */
 export function wantsReply({ headers }: Request): boolean {
@@ -27,35 +21,8 @@ export function answerAccepted({ submissions }: Submitted, response: Response): 
   response.status(202).end();
 }
 
-/** Answers with the outcomes as events of the ids that they are told with; while one is not there, as without a wait. */
-export function reply(
-  submitted: Submitted,
-  asked: readonly Asked[],
-  isBatch: boolean,
-  namespace: string,
-  response: Response,
-) {
-  const { submissions, outcomes } = submitted;
-  const events = submissions.flatMap(({ id, jobId }, index) => {
-    const [outcome, { operation = '', params = {} } = {}] = [outcomes[index], asked[index]];
-    const { key } = params as { key?: unknown };
-    return outcome === undefined
-      ? []
-      : {
-          specversion: '1.0',
-          id: `${id}:${outcome.status}`,
-          source: `/tally/${namespace}`,
-          type: `tally.${operation}.${outcome.status}`,
-          ...(typeof key === 'string' && { subject: key }),
-          time: new Date().toISOString(),
-          datacontenttype: 'application/json',
-          data: { id, jobId, operation, ...shownOutcome(outcome) },
-        };
-  });
-  if (events.length < submissions.length) {
-    answerAccepted(submitted, response);
-    return;
-  }
+/** Answers with the events of a request: one, or those of a batch. */
+export function answerEvents(events: readonly OutcomeEvent[], isBatch: boolean, response: Response): void {
   response.status(200).type(isBatch ? BATCH : STRUCTURED);
   response.send(JSON.stringify(isBatch ? events : events[0]));
 }

@@ -1,4 +1,4 @@
-import type { Request } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { acceptedAnswer } from './response-schemas.js';
 import { queryOf } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
@@ -10,7 +10,10 @@ import { Problem, problemAt } from '../web/problems.js';
 import { MAX_UPDATES } from './admission/admission.js';
 import { answerSubmitted, submitAll, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
-import { answerAccepted, reply, wantsReply } from './event-replies.js';
+import { accessOf } from './access/access.js';
+import { answerAccepted, answerEvents, wantsReply } from './event-replies.js';
+import { replyEvents, toldFrom } from './told-replies.js';
+import type { ReplyDeps } from './told-replies.js';
 import { SUBMIT_PROBLEMS } from './updates.js';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -22,7 +25,7 @@ const NAMES = { operation: 'type', params: 'data', idempotencyKey: 'id' };
 const ONE: RequestForm = { placeOf: () => '', names: NAMES };
 const MANY: RequestForm = { placeOf: (index) => `[${index}]`, names: NAMES };
 
-export function eventsEndpoints(deps: SubmitDeps & { readonly namespace: string }): Endpoint[] {
+export function eventsEndpoints(deps: SubmitDeps & ReplyDeps): Endpoint[] {
   return [
     {
       method: 'post',
@@ -32,7 +35,7 @@ export function eventsEndpoints(deps: SubmitDeps & { readonly namespace: string 
       description:
         'In binary, structured or batched mode. The type is `tally.` and the name of an operation, the data are its ' +
         'params. An event that is delivered again, with the same source and id, takes effect once. A batch is ' +
-        'accepted whole or not at all. `OPTIONS` answers the handshake of CloudEvents webhooks 1.0.2.',
+        'accepted whole or not at all. An event carries no delay, time to run at or priority: `POST /v1/updates` takes them. `OPTIONS` answers the handshake of CloudEvents webhooks 1.0.2.',
       query: submitQuery,
       parameters: [
         ...['specversion', 'id', 'source', 'type'].map((name) => ({
@@ -44,7 +47,8 @@ export function eventsEndpoints(deps: SubmitDeps & { readonly namespace: string 
         {
           in: 'header',
           name: 'Prefer',
-          description: 'With `wait`: `reply` has the outcome answered as a CloudEvent, in structured mode.',
+          description:
+            'With `wait`: `reply` is answered with the CloudEvent that is told of the outcome, in structured mode.',
           schema: { type: 'string' },
         },
       ],
@@ -61,24 +65,32 @@ export function eventsEndpoints(deps: SubmitDeps & { readonly namespace: string 
         202: { description: 'Redis has them. Without a body; `Location` is that of a single one.' },
       },
       problems: [...SUBMIT_PROBLEMS, 'INVALID_EVENT'],
-      handlers: [
-        ...jsonBody(deps.admission, [STRUCTURED, BATCH, BINARY], isBinary),
-        async (request, response) => {
-          const { wait: waitMs } = queryOf(submitQuery, request);
-          const { updates, form } = updatesOf(request);
-          const submitted = await submitAll(deps, { updates, form, waitMs }, request, response);
-          const isBatch = Array.isArray(updates);
-          if (waitMs === undefined) {
-            answerAccepted(submitted, response);
-          } else if (wantsReply(request) && submitted.submissions.length > 0) {
-            reply(submitted, isBatch ? updates : [updates], isBatch, deps.namespace, response);
-          } else {
-            answerSubmitted(submitted, waitMs, response);
-          }
-        },
-      ],
+      handlers: [...jsonBody(deps.admission, [STRUCTURED, BATCH, BINARY], isBinary), submitEvents(deps)],
     },
   ];
+}
+
+function submitEvents(deps: SubmitDeps & ReplyDeps): RequestHandler {
+  return async (request, response) => {
+    const { wait: waitMs } = queryOf(submitQuery, request);
+    const { updates, form } = updatesOf(request);
+    const [isBatch, wantsEvents] = [Array.isArray(updates), waitMs !== undefined && wantsReply(request)];
+    const from = wantsEvents ? await toldFrom(deps) : undefined;
+    const submitted = await submitAll(deps, { updates, form, waitMs }, request, response);
+    if (waitMs === undefined) {
+      answerAccepted(submitted, response);
+    } else if (!wantsEvents || submitted.submissions.length === 0) {
+      answerSubmitted(submitted, waitMs, response);
+    } else {
+      const { owner } = accessOf(response) ?? {};
+      const events = await replyEvents(deps, submitted, Array.isArray(updates) ? updates : [updates], { from, owner });
+      if (events === undefined) {
+        answerAccepted(submitted, response);
+      } else {
+        answerEvents(events, isBatch, response);
+      }
+    }
+  };
 }
 
 /** In binary mode the type is that of the data; what CloudEvents names for itself are other modes. */

@@ -9,7 +9,7 @@ export type Role =
 export const ROLES: Readonly<Record<Role, string>> = {
   producer: 'a service with a producer of its own; tally submit',
   reader: 'a service with a reader of its own; tally get; tally top',
-  subscriber: 'a service with a subscriber of its own',
+  subscriber: 'a service with a subscriber of its own; tally dead-letters',
   api: 'tally api',
   worker: 'tally worker',
   dashboard: 'tally dashboard; tally failures',
@@ -144,11 +144,15 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   subscriber: [
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },
     {
-      commands: words('XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XPENDING XRANGE XREAD XREADGROUP XREVRANGE'),
+      commands: words(
+        'XACK XCLAIM XGROUP|CREATE XGROUP|DELCONSUMER XINFO|GROUPS XPENDING XRANGE XREAD XREADGROUP XREVRANGE',
+      ),
       keys: ['~tally:outcomes', '~tally:{*}:outcomes'],
     },
     {
-      commands: words('DEL HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LLEN LPUSH LRANGE LTRIM ZRANGE'),
+      commands: words(
+        'DEL GET HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LINDEX LLEN LPUSH LRANGE LREM LTRIM RPOP SET ZRANGE',
+      ),
       keys: ['~tally:outcomes:*', '~tally:{*}:outcomes:*'],
     },
   ],

@@ -80,6 +80,8 @@ export interface Keys {
   outcomeGroup(group: string, slot?: Slot): string;
   /** A list of the events that a group has set aside since its handler failed, the latest first. */
   deadOutcomes(group: string): string;
+  /** A list of those of them that the group is to be told again, the first at its end; and who has them in hand. In the same slot. */
+  outcomesAgain(group: string): readonly [letters: string, holder: string];
   /** The namespace of all workers of BullMQ's queues under the prefix, see `src/workers/queues-namespace.ts`. */
   readonly queuesNamespace: string;
   /** A hash: the mark by which a Redis is known that holds what Tally remembers, see `src/redis/installation.ts`. */
@@ -110,8 +112,8 @@ export interface Keys {
   readonly webhookFanOut: string;
   /** A hash: how many deliveries of each webhook wait. */
   readonly webhookPending: string;
-  /** A hash, kept for some minutes: when a target may be sent to again, see `lua/take-turn.lua`. */
-  webhookTurns(id: string): string;
+  /** A hash, kept for some minutes: when a webhook, or all of an owner at a server, may be sent to again, see `lua/take-turn.lua`. */
+  webhookTurns(name: string): string;
   /** First part of BullMQ's keys of deliveries to webhooks. In one slot, however queues are split. */
   readonly deliveriesPrefix: string;
   /** Kept for a minute: what lets a browser follow outcomes once. By the digest of the token. */
@@ -165,6 +167,7 @@ export function createKeys(names: Namespace): Keys {
     outcomeStreams: `${namespace}:outcomes:streams`,
     outcomeGroup: (group, slot = NO_SLOT) => `${within(slot)}:outcomes:group:${group}`,
     deadOutcomes: (group) => `${namespace}:outcomes:dead:${group}`,
+    outcomesAgain: (group) => againOf(namespace, `{${namespace}:outcomes:dead:${group}}`),
     queuesNamespace: `${prefix}:namespace`,
     installation: `${namespace}:installation`,
     processes: `${namespace}:processes`,
@@ -180,7 +183,7 @@ export function createKeys(names: Namespace): Keys {
     webhooks: `${namespace}:webhooks`,
     webhookFanOut: `${namespace}:webhook-fan-out`,
     webhookPending: `${namespace}:webhook-pending`,
-    webhookTurns: (id) => `${namespace}:webhook-turns:${id}`,
+    webhookTurns: (name) => `${namespace}:webhook-turns:${name}`,
     deliveriesPrefix: `${prefix}:{webhooks}`,
     outcomesToken: (digest) => `${namespace}:outcomes-token:${digest}`,
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
@@ -203,4 +206,9 @@ function requireApart({ namespace, prefix }: Namespace): void {
 
 function isUnder(key: string, name: string): boolean {
   return key.startsWith(name) && (key.length === name.length || key[name.length] === ':');
+}
+
+/** In the slot of the key that stands in the braces. */
+function againOf(namespace: string, tag: string): readonly [string, string] {
+  return [`${namespace}:outcomes:again:${tag}`, `${namespace}:outcomes:again-holder:${tag}`];
 }

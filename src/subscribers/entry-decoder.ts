@@ -9,7 +9,8 @@ import type { Outcome } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { Keys } from '../redis/keys.js';
 import { CellChanges } from './cell-changes.js';
-import type { CellChange, OutcomeData, OutcomeEvent } from './event.js';
+import type { CellChange, OutcomeEvent } from './event.js';
+import { outcomeEvent } from './outcome-event.js';
 
 interface DecoderDeps {
   readonly registry: Registry;
@@ -110,26 +111,16 @@ export class EntryDecoder {
     cells: readonly CellChange[],
     key: string | readonly [owner: string, key: string] | undefined,
   ): OutcomeEvent {
-    const update = updateId(id, index);
-    const data: OutcomeData = {
-      id: update,
+    return outcomeEvent({
+      namespace: this.deps.namespace,
+      id: updateId(id, index),
       jobId: jobIdOfTold(id),
       operation,
-      ...outcome,
+      outcome,
       cells,
-      ...(key !== undefined && { idempotencyKey: typeof key === 'string' ? key : key[1] }),
-    };
-    const subject = cells[0]?.key;
-    return {
-      specversion: '1.0',
-      id: [update, outcome.status, ...(outcome.attempt === undefined ? [] : [outcome.attempt])].join(':'),
-      source: `/tally/${this.deps.namespace}`,
-      type: `tally.${operation}.${outcome.status}`,
-      ...(subject !== undefined && { subject }),
-      time: new Date(atMs).toISOString(),
-      datacontenttype: 'application/json',
-      data,
-    };
+      idempotencyKey: typeof key === 'string' ? key : key?.[1],
+      atMs,
+    });
   }
 }
 

@@ -128,6 +128,22 @@ export class OutcomeReader {
   }
 
   /**
+   * The events of some jobs behind a cursor, as far as they are told by now. See {@link StreamReader.eventsOf}.
+   *
+   * @throws TallyError `INVALID_CURSOR`, `NEWER_FORM`
+   */
+  async *eventsOf(
+    cursor: string,
+    toldIds: ReadonlySet<string>,
+    left: { entries: number },
+  ): AsyncGenerator<OutcomeEvent> {
+    const decoded = decodeCursor(cursor);
+    for (const stream of await this.#streamsOf(decoded)) {
+      yield* this.#readerOf(stream).eventsOf(decoded.positions.get(stream.slot) ?? decoded.elsewhere, toldIds, left);
+    }
+  }
+
+  /**
    * Waits until there is something behind a cursor. All who wait share one blocking connection, on a Cluster one for each stream.
    *
    * @returns false when nothing came within `waitMs`, or the signal was given; on a Cluster sooner, to look for new streams

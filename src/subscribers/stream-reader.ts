@@ -24,6 +24,9 @@ export interface StreamPage {
 /** Beyond so many no further job is read: a page stays in memory while it is told, one for each client that is slow. */
 const EVENTS_A_PAGE = 512;
 
+/** Entries to read at a time when some jobs are looked for: those of large jobs have some 15 KB. */
+const ENTRIES_A_LOOK = 64;
+
 /** Reads one stream of outcomes for any number of readers. */
 export class StreamReader {
   readonly #tail: StreamTail;
@@ -50,6 +53,35 @@ export class StreamReader {
     }
     const page = this.#pageOf(entries, from);
     return { ...page, isLast: page.isLast && entries.length < jobs };
+  }
+
+  /**
+   * The events of some jobs behind a position, as they come. Only entries of these are decoded.
+   *
+   * @param toldIds of the jobs, see `toldId`
+   * @param left how many entries may still be looked at: counted down
+   */
+  async *eventsOf(
+    from: Position,
+    toldIds: ReadonlySet<string>,
+    left: { entries: number },
+  ): AsyncGenerator<OutcomeEvent> {
+    let behind = from.entryId;
+    while (left.entries > 0) {
+      const count = Math.min(left.entries, ENTRIES_A_LOOK);
+      const entries = await this.redis.xrange(this.stream.key, `(${behind}`, '+', 'COUNT', count);
+      left.entries -= entries.length;
+      for (const [id, fields] of entries) {
+        const entry = readTold(fields);
+        behind = id;
+        if (entry !== undefined && toldIds.has(entry.id)) {
+          yield* this.decoder.eventsOf(entry).map(({ event }) => event);
+        }
+      }
+      if (entries.length < count) {
+        return;
+      }
+    }
   }
 
   /** @returns false when nothing came within `waitMs`, or the signal was given */

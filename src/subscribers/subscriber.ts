@@ -12,12 +12,14 @@ import { refusalOf } from '../redis/refusal.js';
 import { isClusterInMotion } from '../workers/failures.js';
 import { DeadLetters } from './dead-letters.js';
 import { EntryDecoder } from './entry-decoder.js';
+import type { OutcomeEvent } from './event.js';
 import { handleEvent } from './event-handler.js';
 import { isWanted } from './filter.js';
 import { Group } from './group.js';
 import type { Given } from './group.js';
 import type { Gap } from './gap.js';
 import { isoOf } from './stream-ids.js';
+import { AgainTeller } from './tell-again.js';
 import { subscriberSchema } from './subscriber-options.js';
 import type { SubscriberOptions } from './subscriber-options.js';
 
@@ -56,6 +58,8 @@ export class TallySubscriber {
   readonly #stopping = new AbortController();
   readonly #started: Promise<void>;
   readonly #running: Promise<void>;
+  readonly #tellingAgain: Promise<void>;
+  readonly #endAgain = new AbortController();
   readonly #keeping: NodeJS.Timeout;
   #lookedForDeadAtMs = -Infinity;
   #closing: Promise<void> | undefined;
@@ -66,7 +70,8 @@ export class TallySubscriber {
     this.#store = openStore({ ...options, connectionName: 'tally-subscriber' });
     const { keys, logger } = this.#store;
     this.deadLetters = new DeadLetters(this.#store, group);
-    this.#group = new Group(this.#store, group, randomUUID(), this.#stopping.signal);
+    const consumer = randomUUID();
+    this.#group = new Group(this.#store, group, consumer, this.#stopping.signal);
     this.#decoder = new EntryDecoder({ ...options, registry: createRegistry(options.operations), keys });
     this.#keeping = setInterval(() => void this.#keep(), takeOverAfterMs / 3);
     this.#started = this.#open();
@@ -77,6 +82,13 @@ export class TallySubscriber {
           logger.error({ err: error, group }, 'the subscriber did not start');
         }
       },
+    );
+    const handle = (event: OutcomeEvent, signal: AbortSignal) => this.#tell(event, signal);
+    const [store, stopping] = [this.#store, this.#stopping.signal];
+    const again = new AgainTeller({ store, group, consumer, takeOverAfterMs, stopping, handle });
+    this.#tellingAgain = this.#started.then(
+      () => again.run(this.#endAgain.signal),
+      () => undefined,
     );
   }
 
@@ -220,19 +232,22 @@ export class TallySubscriber {
   }
 
   async #handle({ id, entry, from }: Given, stopped: AbortSignal): Promise<void> {
-    const { filter, group, metrics } = this.options;
-    const { logger } = this.#store;
     const events = entry === undefined ? [] : this.#decoder.eventsOf(entry);
-    const counted = (how: 'handled' | 'failed' | 'set aside') => {
-      metrics?.subscribers.count(group, how);
-    };
-    for (const { event } of events.filter(({ event }) => isWanted(event, filter))) {
-      const deps = { ...this.options, deadLetters: this.deadLetters, logger, counted };
-      if (!(await handleEvent(event, stopped, deps))) {
+    for (const { event } of events.filter(({ event }) => isWanted(event, this.options.filter))) {
+      if (!(await this.#tell(event, stopped))) {
         return;
       }
     }
     await from.acknowledge(id);
+  }
+
+  #tell(event: OutcomeEvent, stopped: AbortSignal): Promise<boolean> {
+    const { group, metrics } = this.options;
+    const { logger } = this.#store;
+    const counted = (how: 'handled' | 'failed' | 'set aside') => {
+      metrics?.subscribers.count(group, how);
+    };
+    return handleEvent(event, stopped, { ...this.options, deadLetters: this.deadLetters, logger, counted });
   }
 
   /** Stops what others have taken over, while this process was held up. */
@@ -254,14 +269,15 @@ export class TallySubscriber {
   async #close(): Promise<void> {
     const { closeTimeoutMs } = this.options;
     this.#stopping.abort();
-    const handled = Promise.allSettled([...this.#inHand.values()].map(({ done }) => done));
-    await withinTime(handled, closeTimeoutMs);
+    const handled = [...this.#inHand.values()].map(({ done }) => done);
+    await withinTime(Promise.allSettled([...handled, this.#tellingAgain]), closeTimeoutMs);
+    this.#endAgain.abort();
     clearInterval(this.#keeping);
     const left = [...this.#inHand.values()].map(({ given }) => given);
     for (const { abort } of this.#inHand.values()) {
       abort();
     }
-    await withinTime(Promise.allSettled([this.#running, this.#group.leave(left)]), END_MS);
+    await withinTime(Promise.allSettled([this.#running, this.#tellingAgain, this.#group.leave(left)]), END_MS);
     this.#group.close();
     this.#store.close();
   }

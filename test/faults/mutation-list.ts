@@ -245,7 +245,7 @@ return slots and records_of_slots() or record
       {
         file: 'src/subscribers/subscriber.ts',
         from: 'const events = entry === undefined ?',
-        to: 'await this.#member.acknowledge(id);\n    const events = entry === undefined ?',
+        to: 'await from.acknowledge(id);\n    const events = entry === undefined ?',
       },
     ],
   },

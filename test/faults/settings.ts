@@ -4,8 +4,8 @@ export const NAMESPACE = 'tally';
 export const PREFIX = 'tally-queues';
 export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions', 'purse'] as const;
 
-/** Of the subscriber. */
-export const GROUP = 'faults';
+/** The groups of subscribers, and how many processes each has: those of one share its events, each group is told all of them. */
+export const GROUPS: Readonly<Record<string, number>> = { alone: 1, shared: 2 };
 
 /** Short, so that leases end, jobs stall and receipts go while faults last. */
 export const LOCK_DURATION_MS = 1_000;

@@ -46,7 +46,8 @@ export interface ProducerSettings {
 /** What the supervisor hands to a subscriber program. */
 export interface SubscriberSettings {
   readonly redis: Address;
-  /** The file in which it notes what it was told. */
+  readonly group: string;
+  /** The file in which its group notes what it was told. */
   readonly journal: string;
 }
 

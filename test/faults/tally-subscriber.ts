@@ -2,12 +2,12 @@ import { appendFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { createSubscriber } from '../../src/index.js';
 import { OPERATIONS } from './operations.js';
-import { GROUP, NAMESPACE, PREFIX } from './settings.js';
+import { NAMESPACE, PREFIX } from './settings.js';
 import type { SubscriberSettings } from './side.js';
 
 /** The subscriber program of a fault run. It notes the id of each event once it has taken it; now and then it throws. */
 
-const { redis, journal } = JSON.parse(process.argv[2] ?? '') as SubscriberSettings;
+const { redis, group, journal } = JSON.parse(process.argv[2] ?? '') as SubscriberSettings;
 const ONE_IN = 40;
 
 const subscriber = createSubscriber({
@@ -15,7 +15,7 @@ const subscriber = createSubscriber({
   namespace: NAMESPACE,
   prefix: PREFIX,
   operations: OPERATIONS,
-  group: GROUP,
+  group,
   start: 'beginning',
   concurrency: 4,
   takeOverAfterMs: 1_000,

@@ -18,7 +18,7 @@ import type { ProducerOrder, WorkerOrder } from './messages.js';
 import type { Random } from './random.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { Server } from './server.js';
-import { CLUSTER_PACE, PREFIX, QUEUES, SERVER_PACE } from './settings.js';
+import { GROUPS, CLUSTER_PACE, PREFIX, QUEUES, SERVER_PACE } from './settings.js';
 import type { ProducerSettings, Side, SubscriberSettings, WorkerSettings } from './side.js';
 
 type WorkerMember = Member<WorkerSettings, WorkerOrder>;
@@ -37,10 +37,10 @@ export interface World {
   readonly producers: readonly [ProducerMember, ProducerMember];
   /** Not where the side under test can't, nor where a failover may take an event and leave a change whose slot had moved on. */
   readonly tellsOutcomes: boolean;
-  /** One, or none where no outcomes are told, and in a Cluster. */
+  /** Those of all groups; none where no outcomes are told, and in a Cluster. */
   readonly subscribers: readonly SubscriberMember[];
-  /** What it notes. */
-  readonly subscriberJournal: string;
+  /** What each group notes. */
+  readonly heardBy: ReadonlyMap<string, string>;
   /** A connection straight to Redis, for what an operator does. It gives up soon when Redis is unreachable. */
   readonly operator: RedisClient;
   readonly shards: Shards;
@@ -122,15 +122,21 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         clockOffsetMs: clocks.get(`producer-${number + 1}`) ?? 0,
       }),
     });
-  const subscriberJournal = join(folder, 'subscriber.txt');
-  const startSubscriber = (program: URL): Promise<SubscriberMember> =>
+  const heardBy = new Map(Object.keys(GROUPS).map((group) => [group, join(folder, `subscriber-${group}.txt`)]));
+  const startSubscriber = (program: URL, group: string, journal: string, number: number): Promise<SubscriberMember> =>
     Member.start({
-      name: 'subscriber',
+      name: `subscriber-${group}-${number}`,
       program,
-      log: join(folder, 'subscriber.log'),
+      log: join(folder, `subscriber-${group}-${number}.log`),
       redisUrl,
-      settings: (redis) => ({ redis, journal: subscriberJournal }),
+      settings: (redis) => ({ redis, group, journal }),
     });
+  const startSubscribers = async (program: URL): Promise<SubscriberMember[]> =>
+    Promise.all(
+      [...heardBy].flatMap(([group, journal]) =>
+        Array.from({ length: GROUPS[group] ?? 0 }, (_, at) => startSubscriber(program, group, journal, at + 1)),
+      ),
+    );
   const split = partitions.flatMap((count) => (count === undefined ? [] : new Partitions(PREFIX, count).all));
   const whole = server instanceof FaultCluster ? [] : [PREFIX];
   const prefixes = [...new Set([...whole, ...split.map(({ prefix }) => prefix)])];
@@ -147,8 +153,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     subscribers:
       side.subscriberProgram === undefined || server instanceof FaultCluster
         ? []
-        : [await startSubscriber(side.subscriberProgram)],
-    subscriberJournal,
+        : await startSubscribers(side.subscriberProgram),
+    heardBy,
     clocks,
     producerMode,
     journals,

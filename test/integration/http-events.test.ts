@@ -94,7 +94,7 @@ test('with a wait and Prefer: reply the outcome is answered as an event, which t
   const batch = await reply([event, incrementEvent(key)]);
   expect(batch.headers.get('content-type')).toMatch(BATCH);
   expect(await batch.json()).toMatchObject([
-    { id: outcome.id, data: { duplicate: true } },
+    { id: outcome.id, data: { status: 'applied', result: { value: 10 } } },
     { data: { result: { value: 15 } } },
   ]);
 });

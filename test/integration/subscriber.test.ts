@@ -149,7 +149,7 @@ describe('a handler that throws', () => {
     const text = await scrapeWith(metrics, 'tally_outcomes_dead_letters{group="g"} 1');
     expect(text).toContain('tally_subscriber_events_total{group="g",result="set_aside"} 1');
     expect(text).toContain('tally_subscriber_events_total{group="g",result="failed"} 2');
-    expect(await subscriber.deadLetters.clear()).toBe(1);
+    expect(await subscriber.deadLetters.drop()).toBe(1);
     expect(await subscriber.deadLetters.count()).toBe(0);
   });
 

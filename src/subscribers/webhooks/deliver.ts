@@ -1,3 +1,4 @@
+import * as crypto from 'node:crypto';
 import type { Job } from 'bullmq';
 import { bullmq } from '../../bullmq/bullmq.js';
 import type { Connection } from '../../redis/connection.js';
@@ -18,7 +19,7 @@ export interface DeliverDeps {
   readonly takeTurn: Script;
   readonly known: KnownWebhooks;
   readonly seal: Seal;
-  /** Of each webhook. */
+  /** Of each target: what an owner has at a server. */
   readonly inFlight: InFlight;
   /** Of each owner of API keys: who has many webhooks does not keep others waiting with them. */
   readonly ofOwners: InFlight;
@@ -72,7 +73,7 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
         throw new (bullmq().UnrecoverableError)('the target answered 410: the webhook is disabled');
       case 'failed':
         if (attempted.holdMs !== undefined) {
-          await askForTurn(webhook, deps, 0, attempted.holdMs);
+          await askForTurn(targetOf(webhook), deps, 0, attempted.holdMs);
         }
         throw new DeliveryError(attempted.why, attempted.holdMs);
     }
@@ -93,7 +94,11 @@ async function waitForTurn(job: Job<Delivery, string>, token: string, webhook: W
   const { data, attemptsMade } = job;
   const { perMinute } = webhook;
   const hasTurn = perMinute === undefined || data.turnOf === attemptsMade;
-  const waitMs = await askForTurn(webhook, deps, hasTurn ? 0 : MINUTE_MS / perMinute, 0);
+  const waits = await Promise.all([
+    hasTurn ? 0 : askForTurn(webhook.id, deps, MINUTE_MS / perMinute, 0),
+    askForTurn(targetOf(webhook), deps, 0, 0),
+  ]);
+  const waitMs = Math.max(...waits);
   if (waitMs > 0) {
     if (!hasTurn) {
       await job.updateData({ ...data, turnOf: attemptsMade });
@@ -110,28 +115,39 @@ async function waitForTurn(job: Job<Delivery, string>, token: string, webhook: W
 }
 
 /** A place at the target, and one among those of its owner. @returns how long to wait in ms; 0 when both are taken */
-function enterPlaces({ id, owner }: Webhook, { inFlight, ofOwners }: DeliverDeps): number {
-  const waitMs = inFlight.enter(id);
+function enterPlaces(webhook: Webhook, { inFlight, ofOwners }: DeliverDeps): number {
+  const { owner } = webhook;
+  const waitMs = inFlight.enter(targetOf(webhook));
   if (waitMs > 0 || owner === undefined) {
     return waitMs;
   }
   const ofOwnerMs = ofOwners.enter(owner);
   if (ofOwnerMs > 0) {
-    inFlight.leave(id);
+    inFlight.leave(targetOf(webhook));
   }
   return ofOwnerMs;
 }
 
-function leavePlaces({ id, owner }: Webhook, { inFlight, ofOwners }: DeliverDeps, tookMs: number): void {
-  inFlight.leave(id, tookMs);
+function leavePlaces(webhook: Webhook, { inFlight, ofOwners }: DeliverDeps, tookMs: number): void {
+  const { owner } = webhook;
+  inFlight.leave(targetOf(webhook), tookMs);
   if (owner !== undefined) {
     ofOwners.leave(owner, tookMs);
   }
 }
 
-async function askForTurn({ id }: Webhook, deps: DeliverDeps, intervalMs: number, holdMs: number): Promise<number> {
+/**
+ * The server that a webhook leads to, as its owner's: he shares the places there among his webhooks, and what it answers him holds up
+ * nobody else. A digest, as it becomes part of a key.
+ */
+function targetOf({ owner, url }: Webhook): string {
+  return crypto.hash('sha256', JSON.stringify([owner ?? null, new URL(url).origin]), 'base64url');
+}
+
+/** @param name of a webhook, for its rate, or of a target, for what holds there @returns how long to wait in ms */
+async function askForTurn(name: string, deps: DeliverDeps, intervalMs: number, holdMs: number): Promise<number> {
   const { scripts, takeTurn, keys } = deps;
-  return Number(await scripts.run(takeTurn, [keys.webhookTurns(id)], [Math.ceil(intervalMs), Math.ceil(holdMs)]));
+  return Number(await scripts.run(takeTurn, [keys.webhookTurns(name)], [Math.ceil(intervalMs), Math.ceil(holdMs)]));
 }
 
 async function putOff(job: Job, token: string, ms: number): Promise<never> {

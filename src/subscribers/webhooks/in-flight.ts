@@ -22,7 +22,7 @@ export class InFlight {
   constructor(private readonly limit = MAX_IN_FLIGHT) {}
 
   /**
-   * @param name of the webhook, or of whoever has several
+   * @param name of the target, or of whoever has several
    * @returns how long to wait for a place in ms; 0 when there is one, which {@link leave} gives back
    */
   enter(name: string): number {

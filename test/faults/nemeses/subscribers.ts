@@ -1,13 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Random } from '../random.js';
+import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';
 
 /** Past the time after which its events are taken over. */
 const SILENCE_MS = [1_200, 3_000] as const;
 
+/** Of whatever group. */
+function oneOf([first, ...others]: World['subscribers'], random: Random): World['subscribers'][number] | undefined {
+  return first && random.pick([first, ...others]);
+}
+
 const killed: Nemesis = {
   name: 'subscriber: kill -9',
-  weight: 3,
-  act: ({ subscribers: [subscriber] }) => {
+  weight: 4,
+  act: ({ subscribers }, random) => {
+    const subscriber = oneOf(subscribers, random);
     const isHit = subscriber?.isReady === true;
     subscriber?.signal('SIGKILL');
     return Promise.resolve(isHit);
@@ -16,8 +24,9 @@ const killed: Nemesis = {
 
 const frozen: Nemesis = {
   name: 'subscriber: SIGSTOP until its events may be taken over, then SIGCONT',
-  weight: 2,
-  act: async ({ subscribers: [subscriber] }, random) => {
+  weight: 3,
+  act: async ({ subscribers }, random) => {
+    const subscriber = oneOf(subscribers, random);
     if (subscriber?.isReady !== true) {
       return false;
     }

@@ -23,15 +23,15 @@ export interface Evidence {
   readonly acts: Pick<Acts, 'retried' | 'retriedQueues' | 'removed' | 'foreignQueues' | 'clockMoved'>;
 }
 
-/** What stands in the stream of outcomes, and what of it a subscriber was told. */
+/** What stands in the stream of outcomes, and what of it each group of subscribers was told. */
 export interface Told {
   readonly events: readonly OutcomeEvent[];
   /** Where numbers are missing. */
   readonly gaps: readonly string[];
   /** Whether the events of a cell come in the order of its changes: in a Cluster not when its slot has moved. */
   readonly isOrdered: boolean;
-  /** The ids of events. Absent where nobody listened. */
-  readonly heard?: ReadonlySet<string> | undefined;
+  /** The ids of events that each group of subscribers took. Empty where nobody listened. */
+  readonly heard: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Idempotency keys are those of their operation. */

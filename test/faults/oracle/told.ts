@@ -8,7 +8,7 @@ import type { History, JobUpdate } from './history.js';
 
 /**
  * Every applied update is in the stream of outcomes once, none that was not; the events of a cell follow each other as its values did,
- * from its start to its end; and a subscriber was told of each.
+ * from its start to its end; and each group of subscribers was told of each.
  */
 export function* toldAsApplied(evidence: Evidence, history: History): Generator<string> {
   const { told } = evidence;
@@ -100,9 +100,11 @@ function* valuesAddUp({ events }: Told, { start, cells }: Evidence): Generator<s
 }
 
 function* allWereHeard({ events, heard }: Told): Generator<string> {
-  for (const { id } of events) {
-    if (heard?.has(id) === false) {
-      yield `event ${id} is in the stream, but the subscriber was not told`;
+  for (const [group, ids] of heard) {
+    for (const { id } of events) {
+      if (!ids.has(id)) {
+        yield `event ${id} is in the stream, but the group "${group}" of subscribers was not told`;
+      }
     }
   }
 }
