@@ -9,6 +9,7 @@ import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
+import { withExpiries } from '../operations/reservations.js';
 import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
@@ -277,7 +278,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         `no operation uses the queue "${unknown[0]}"; known: ${this.#registry.queues.join(', ')}`,
       );
     }
-    return queues;
+    return withExpiries(queues);
   }
 
   async #close(): Promise<void> {

@@ -2,7 +2,7 @@
 
 export const NAMESPACE = 'tally';
 export const PREFIX = 'tally-queues';
-export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions', 'purse'] as const;
+export const QUEUES = ['counters', 'inventory', 'expiries', 'xp', 'scores', 'transactions', 'purse'] as const;
 
 /** Of the subscriber. */
 export const GROUP = 'faults';
