@@ -1,4 +1,7 @@
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { HoldCell } from '../../src/redis/cell.js';
+import { createKeys } from '../../src/redis/keys.js';
 import { toMs } from '../../src/redis/server-time.js';
 import { boardPath } from '../support/board.js';
 import { tally } from '../support/command.js';
@@ -141,4 +144,20 @@ test('what failed to give stock back is not removed with other failures, and is 
   await here.client.set(key, 6);
   expect(await command('retry', '--operation', 'inventory.expire')).toMatchObject({ code: 0 });
   await until('it is back', async () => (await here.client.get(key)) === '10');
+});
+
+test('stock is given back whose job somebody has removed by BullMQ alone, once and by one job, and it is logged', async () => {
+  const here = place();
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  await Promise.all([1, 2].map(() => here.worker({ logger })));
+  const { key, job } = await holding(here, 1);
+  await job.remove();
+
+  await until('it is back', async () => (await here.client.get(key)) === '10');
+
+  const queue = openQueue(here, 'expiries');
+  await until('it is completed', async () => (await queue.getCompletedCount()) === 1);
+  expect(lines.filter((line) => line.includes('held for too long'))).toEqual([expect.stringContaining(key)]);
+  expect(await here.client.exists(createKeys(here).hold(new HoldCell({ key }, 'total')).key)).toBe(0);
 });
