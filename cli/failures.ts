@@ -3,7 +3,13 @@ import { ConfigurationError } from '../src/errors.js';
 import { inWords } from '../src/lib/schema-words.js';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
-import { planChange, removeFailures, retryFailures } from '../src/producers/failures/change-failures.js';
+import {
+  keptWords,
+  planRemoval,
+  planRetry,
+  removeFailures,
+  retryFailures,
+} from '../src/producers/failures/change-failures.js';
 import type { DoneChange, PlannedChange } from '../src/producers/failures/change-failures.js';
 import { failureFilterShape } from '../src/producers/failures/failure-filter.js';
 import type { FailureFilter } from '../src/producers/failures/failure-filter.js';
@@ -65,7 +71,7 @@ export async function listFailures({ limit, ...flags }: ListFailuresFlags): Prom
 export async function retryFailed(flags: ChangeFailuresFlags): Promise<void> {
   const filter = filterOf(flags);
   const isDry = flags.dryRun === true;
-  const change = await withFailures((source) => (isDry ? planChange : retryFailures)(source, { filter }));
+  const change = await withFailures((source) => (isDry ? planRetry : retryFailures)(source, { filter }));
   report(change, 'retried', flags);
 }
 
@@ -76,15 +82,17 @@ export async function removeFailed(flags: ChangeFailuresFlags): Promise<void> {
     flags.confirm === undefined ? undefined : wholeNumber('--confirm', flags.confirm, Number.MAX_SAFE_INTEGER);
   const isDry = flags.dryRun === true;
   const change = await withFailures(async (source) => {
-    const planned = await planChange(source, { filter });
+    const planned = await planRemoval(source, { filter });
     if (isDry) {
       return planned;
     }
     if (confirmed !== planned.matched.updates) {
       const { updates, jobs } = planned.matched;
+      const kept = keptWords(planned.kept);
       throw new ConfigurationError(
         `${updates} updates in ${jobs} jobs would be removed, and never be applied: look at them with tally failures list, ` +
-          `then say so with --confirm ${updates}; nothing was removed`,
+          `then say so with --confirm ${updates}; nothing was removed` +
+          (kept === undefined ? '' : `; ${kept}`),
       );
     }
     return removeFailures(source, { filter, untilMs: planned.untilMs });
@@ -122,6 +130,10 @@ function report(change: PlannedChange | DoneChange, word: 'retried' | 'removed',
     );
   } else {
     console.error(`${matched.updates} failed updates in ${matched.jobs} jobs would be ${word}.`);
+  }
+  const kept = keptWords(change.kept);
+  if (kept !== undefined) {
+    console.error(`${kept}.`);
   }
   warnOf(faults);
   process.exitCode = ('done' in change && change.done.jobs < matched.jobs) || faults.length > 0 ? 1 : 0;

@@ -1,5 +1,6 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import type { Job } from 'bullmq';
+import { GIVES_BACK, isUpkeep } from '../../src/operations/reservations.js';
 import { isEndedByTally } from './words.js';
 
 type BeforeHook = NonNullable<BoardHooks['before']>;
@@ -27,6 +28,7 @@ const OF_SCHEDULE = refusal(
   'schedules are put, paused, resumed and removed by `tally schedules`, the library or the API, which keep what runs and what /ops/schedules ' +
     'shows the same',
 );
+const UPKEEP = refusal(409, `it can be retried, but not removed, nor put off: ${GIVES_BACK}`);
 const COMPLETED = refusal(
   409,
   'a job that Tally completed has taken effect, and running it again would change nothing; those that another program ' +
@@ -39,6 +41,7 @@ const COMPLETED = refusal(
  */
 export const refuseAction: BeforeHook = async ({ route, request }) => {
   const { queueName, jobId, queueStatus } = request.params as Partial<Record<string, string>>;
+  const jobOf = async () => (await request.queues.get(queueName ?? '')?.getJob(jobId ?? '')) as Job | undefined;
   switch (route) {
     case '/api/queues/:queueName/add':
     case '/api/queues/:queueName/job-schedulers/:schedulerId/run':
@@ -56,8 +59,14 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
       return OBLITERATED;
     case '/api/queues/:queueName/retry/:queueStatus':
       return queueStatus === 'completed' ? COMPLETED : undefined;
+    case '/api/queues/:queueName/:jobId/clean':
+    case '/api/queues/:queueName/:jobId/delay':
+    case '/api/queues/:queueName/:jobId/priority': {
+      const job = await jobOf();
+      return job !== undefined && isUpkeep(job.name) ? UPKEEP : undefined;
+    }
     case '/api/queues/:queueName/:jobId/retry': {
-      const job = (await request.queues.get(queueName ?? '')?.getJob(jobId ?? '')) as Job | undefined;
+      const job = await jobOf();
       return job !== undefined && isEndedByTally(job) && (await job.getState()) === 'completed' ? COMPLETED : undefined;
     }
     default:

@@ -6,6 +6,7 @@ import type { ChangedJob } from '../../src/producers/failures/change-failures.js
 import { logChanged } from '../../src/producers/failures/log-changed.js';
 import { readWaiting, removeThoseWaiting, WAITING_STATES } from '../../src/producers/remove-waiting.js';
 import type { WaitingState } from '../../src/producers/remove-waiting.js';
+import { GIVES_BACK, inventoryExpire } from '../../src/operations/reservations.js';
 import type { Store } from '../../src/layout/store.js';
 import { html } from '../../src/web/html.js';
 import type { Html } from '../../src/web/html.js';
@@ -101,11 +102,12 @@ function answer(response: Response, found: Waiting | undefined, wrong?: string):
   sendPage(response.status(status), { title: 'Remove what waits', user: signedInOf(response), content });
 }
 
-function contentOf({ shown, state, jobs }: Waiting, wrong: string | undefined): Html {
+function contentOf(found: Waiting, wrong: string | undefined): Html {
+  const { shown, state, jobs } = found;
   const { boardName } = shown;
   const back = html`<a href="${BOARD_PATH}/queue/${encodeURIComponent(boardName)}">Back to the queue</a>`;
   if (jobs.length === 0) {
-    return html`<p class="card">No updates of ${boardName} ${STATE_WORDS[state]}. ${back}</p>`;
+    return html`<p class="card">${nothingWords(found)}. ${back}</p>`;
   }
   const updates = updatesOf(jobs);
   const operations = new Map<string, number>();
@@ -132,6 +134,12 @@ function contentOf({ shown, state, jobs }: Waiting, wrong: string | undefined): 
     </label>
     <div class="buttons"><button class="danger" type="submit">Remove them</button> ${back}</div>
   </form>`;
+}
+
+function nothingWords({ shown: { queue, boardName }, state }: Waiting): string {
+  return queue.name === inventoryExpire.queue
+    ? `Nothing that waits in ${boardName} can be removed: ${GIVES_BACK}`
+    : `No updates of ${boardName} ${STATE_WORDS[state]}`;
 }
 
 function updatesOf(jobs: readonly ChangedJob[]): number {

@@ -92,13 +92,18 @@ function groupsTable(
     <p class="muted">Times are those of ${ZONE}. In a pattern, * stands for any text.</p>`;
 }
 
+interface ShownRemoval extends Omit<ShownFailures, 'done' | 'isOperator'> {
+  /** What can't be removed, in words. */
+  readonly kept: string | undefined;
+}
+
 /** Asks to type how many they are, before they are removed. */
-export function removeContent(shown: Omit<ShownFailures, 'done' | 'isOperator'>, wrong?: string): Html {
-  const { filter, found, latest, untilMs } = shown;
+export function removeContent(shown: ShownRemoval, wrong?: string): Html {
+  const { filter, found, latest, untilMs, kept } = shown;
   const { updates, jobs, groups } = found;
   if (updates === 0) {
     return html`<p class="card">
-      No failed update is meant by this. <a href="${failuresLink(FAILURES_PATH, filter)}">Back</a>
+      ${kept ?? 'No failed update is meant by this'}. <a href="${failuresLink(FAILURES_PATH, filter)}">Back</a>
     </p>`;
   }
   return html`<div class="stack">
@@ -119,6 +124,7 @@ export function removeContent(shown: Omit<ShownFailures, 'done' | 'isOperator'>,
               </li> `,
           )}
       </ul>
+      ${kept !== undefined && html`<p>${kept}.</p>`}
       ${wrong !== undefined && html`<p class="error" role="alert">${wrong}</p>`} ${filterFields(filter, untilMs)}
       <label>
         Type how many updates they are

@@ -5,14 +5,21 @@ import { z } from 'zod';
 import { jobKey } from '../../src/bullmq/queue-keys.js';
 import { parseStored, readStoredJob } from '../../src/bullmq/stored-job.js';
 import { withoutForm } from '../../src/jobs/form.js';
-import { planChange, removeFailures, retryFailures } from '../../src/producers/failures/change-failures.js';
+import {
+  countOf,
+  keptWords,
+  planRemoval,
+  removable,
+  removeFailures,
+  retryFailures,
+} from '../../src/producers/failures/change-failures.js';
 import type { DoneChange } from '../../src/producers/failures/change-failures.js';
 import type { FailedJob } from '../../src/producers/failures/failed-job.js';
 import { failureFilterShape } from '../../src/producers/failures/failure-filter.js';
 import type { FailureFilter } from '../../src/producers/failures/failure-filter.js';
 import { groupFailures } from '../../src/producers/failures/group-failures.js';
 import { logChanged } from '../../src/producers/failures/log-changed.js';
-import type { FailureSource } from '../../src/producers/failures/read-failures.js';
+import type { FailureQuestion, FailureSource } from '../../src/producers/failures/read-failures.js';
 import { toMs } from '../../src/redis/server-time.js';
 import { html } from '../../src/web/html.js';
 import { requireOperator } from '../access/require-role.js';
@@ -77,7 +84,7 @@ async function showFailures(deps: FailuresPagesDeps, request: Request, response:
     return;
   }
   const user = signedInOf(response);
-  const shown = await look(deps, filter);
+  const shown = await look(deps, { filter });
   const done = doneWords(doneSchema.safeParse(request.query).data ?? {});
   const content = failuresContent({ filter, ...shown, done, isOperator: user?.role === 'operator' });
   sendPage(response, { title: 'Failures', user, content, assets: PAGE_ASSETS });
@@ -95,9 +102,9 @@ function operationsOf({ registry }: FailuresPagesDeps, queue: string): string | 
 }
 
 /** All that is meant by a filter, at this moment. */
-async function look(deps: FailuresPagesDeps, filter: FailureFilter) {
+async function look(deps: FailuresPagesDeps, question: FailureQuestion) {
   const untilMs = toMs(await deps.redis.time());
-  const found = await groupFailures(deps, { filter }, LATEST);
+  const found = await groupFailures(deps, question, LATEST);
   const latestMs = Math.max(untilMs, ...found.groups.map(({ lastAtMs }) => lastAtMs));
   return { found, untilMs: latestMs, latest: await Promise.all(found.latest.map((job) => withStack(deps, job))) };
 }
@@ -121,7 +128,9 @@ async function askBeforeRemoval(
   requireOperator(response);
   const filter = filterOf(fields, response);
   if (filter !== undefined) {
-    const content = removeContent({ filter, ...(await look(deps, filter)) }, wrong);
+    const { question, kept } = removable({ filter });
+    const looked = await look(deps, question);
+    const content = removeContent({ filter, ...looked, kept: keptWords(countOf([...kept.values()])) }, wrong);
     const status = wrong === undefined ? 200 : 409;
     const page = { title: 'Remove failed updates', user: signedInOf(response), content, assets: PAGE_ASSETS };
     sendPage(response.status(status), page);
@@ -150,7 +159,7 @@ async function remove(deps: FailuresPagesDeps, request: Request, response: Respo
     return;
   }
   const { untilMs, updates = '' } = formSchema.safeParse(request.body).data ?? {};
-  const { matched, untilMs: until } = await planChange(deps, { filter, untilMs });
+  const { matched, untilMs: until } = await planRemoval(deps, { filter, untilMs });
   if (updates.replaceAll(',', '').trim() !== String(matched.updates)) {
     const wrong = `Nothing was removed: you typed "${updates}", and they are ${matched.updates.toLocaleString('en')}.`;
     await askBeforeRemoval(deps, request, response, request.body, wrong);

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { wholeNumber } from '../operations/cell-schema.js';
 import { checkUpdate } from '../operations/update.js';
 import type { CheckContext } from '../operations/update.js';
-import { planChange, removeFailures, retryFailures } from '../producers/failures/change-failures.js';
+import {
+  keptWords,
+  planRemoval,
+  planRetry,
+  removeFailures,
+  retryFailures,
+} from '../producers/failures/change-failures.js';
 import type { DoneChange, PlannedChange } from '../producers/failures/change-failures.js';
 import { failureFilterShape } from '../producers/failures/failure-filter.js';
 import type { FailureFilter } from '../producers/failures/failure-filter.js';
@@ -82,6 +88,10 @@ const until = z.iso.datetime().meta({
 
 const changeAnswer = z.object({
   matched: count.meta({ description: 'How many there were.' }),
+  kept: count.meta({
+    description:
+      'How many of `inventory.expire` are not removed, and not among them: they give back what reservations hold.',
+  }),
   done: count.optional().meta({ description: 'How many were retried or removed. Absent after a dry run.' }),
   left: count
     .optional()
@@ -198,7 +208,9 @@ function retry(deps: FailuresDeps, inTurn: InTurn): Endpoint {
         requireMayChange(response);
         const { dryRun, until: untilText, ...filter } = checkQuestion(retryQuestion, request.body);
         const question = questionOf(deps, response, filter, untilText);
-        response.json(await inTurn(() => (dryRun ? planned(deps, question) : retried(deps, question, request))));
+        response.json(
+          await inTurn(() => (dryRun ? planned(deps, planRetry(deps, question)) : retried(deps, question, request))),
+        );
       },
     ],
   };
@@ -211,7 +223,7 @@ function remove(deps: FailuresDeps, inTurn: InTurn): Endpoint {
     operationId: 'removeFailures',
     summary: 'Remove failed updates: all that a filter means.',
     description:
-      'They are not applied, and nothing tells of them any more but the log, which has the ids. Ask with `dryRun` first, and then with ' +
+      'They are not applied, and nothing tells of them any more but the log, which has the ids. Those of `inventory.expire` stay. Ask with `dryRun` first, and then with ' +
       'the number that it counted in `updates`, and its `until`.',
     body: { [JSON_TYPE]: schemaOf(removeQuestion) },
     answers: { 200: { description: 'What was done.', schema: changeAnswer } },
@@ -222,15 +234,16 @@ function remove(deps: FailuresDeps, inTurn: InTurn): Endpoint {
         requireMayChange(response);
         const { dryRun, updates, until: untilText, ...filter } = checkQuestion(removeQuestion, request.body);
         const question = questionOf(deps, response, filter, untilText);
-        const act = () => (dryRun ? planned(deps, question) : removed(deps, question, updates, request));
+        const act = () =>
+          dryRun ? planned(deps, planRemoval(deps, question)) : removed(deps, question, updates, request);
         response.json(await inTurn(act));
       },
     ],
   };
 }
 
-async function planned(deps: FailuresDeps, question: FailureQuestion) {
-  return shownChange(await ask(deps, planChange(deps, question)));
+async function planned(deps: FailuresDeps, planning: Promise<PlannedChange>) {
+  return shownChange(await ask(deps, planning));
 }
 
 async function retried(deps: FailuresDeps, question: FailureQuestion, request: Request) {
@@ -240,12 +253,14 @@ async function retried(deps: FailuresDeps, question: FailureQuestion, request: R
 }
 
 async function removed(deps: FailuresDeps, question: FailureQuestion, updates: number | undefined, request: Request) {
-  const plan = await ask(deps, planChange(deps, question));
+  const plan = await ask(deps, planRemoval(deps, question));
   if (updates !== plan.matched.updates) {
+    const kept = keptWords(plan.kept);
     const wanted = updates === undefined ? '`updates` is missing' : `\`updates\` is ${updates}`;
     throw new Problem(
       'COUNT_DIFFERS',
-      `${plan.matched.updates} updates would be removed, but ${wanted}: nothing was; look at them, and name their number`,
+      `${plan.matched.updates} updates would be removed, but ${wanted}: nothing was; look at them, and name their number` +
+        (kept === undefined ? '' : `; ${kept}`),
     );
   }
   const done = await ask(deps, removeFailures(deps, { ...question, untilMs: plan.untilMs })).catch(throwUnknownEffect);
@@ -254,9 +269,9 @@ async function removed(deps: FailuresDeps, question: FailureQuestion, updates: n
 }
 
 function shownChange(change: PlannedChange | DoneChange): z.input<typeof changeAnswer> {
-  const { matched, untilMs, faults } = change;
+  const { matched, kept, untilMs, faults } = change;
   const done = 'done' in change ? { done: change.done, left: change.left } : {};
-  return { matched, ...done, until: iso(untilMs), unreachable: [...faults] };
+  return { matched, kept, ...done, until: iso(untilMs), unreachable: [...faults] };
 }
 
 /** Of a caller who may not see all updates of a job, none of them is meant. */

@@ -196,6 +196,9 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     ANNOUNCE,
     { commands: WRITE_CELLS, keys: ['~cells'] },
     { commands: WRITE_CELLS, keys: HOLDS },
+    { commands: ['SCAN'], keys: [] },
+    { commands: ['ZRANGEBYSCORE'], keys: ['~tally:{*}:hold-ends:*'] },
+    { commands: words('GET PEXPIRE SET'), keys: ['~tally:overdue-turn'] },
   ],
   dashboard: [
     ...SUBMIT, // to revert

@@ -24,14 +24,15 @@ export function newJobId(slot: Slot): string {
 }
 
 /**
- * The id of a job that follows from another one, the same whenever it is made. It is in the partition of that one.
+ * The id of a job that follows from something, the same whenever it is made.
  *
- * @param source tells that job from all others, and what follows from it from what else does
+ * @param source tells that from all else, and what follows from it from what else does
+ * @param slot tells the partition
  * @param dueMs when it is due: the time that the id tells
  */
-export function followingJobId(source: string, sourceId: string, dueMs: number): string {
+export function followingJobId(source: string, slot: number, dueMs: number): string {
   const random = crypto.hash('sha256', `${source} ${dueMs}`, 'buffer');
-  return withSlot(v7({ msecs: dueMs, random }), slotOfJobId(sourceId));
+  return withSlot(v7({ msecs: dueMs, random }), slot);
 }
 
 function withSlot(id: string, slot: number): string {

@@ -5,7 +5,7 @@ import { luaSource } from '../redis/lua-source.js';
 import { heldCellObject, listOf, name, wholeNumber } from './cell-schema.js';
 import { defineOperation } from './operation.js';
 import type { Step } from './operation.js';
-import { TRANSACTION } from './transaction.js';
+import { TRANSACTION, TRANSACTIONS } from './transaction.js';
 import type { TransactionParams } from './transaction.js';
 import { unlessGiven } from './without-defaults.js';
 
@@ -150,11 +150,11 @@ export const MAX_EXPIRED_AT_ONCE = 100;
 
 /**
  * Gives back what those of the reservations hold that are over by Redis' time, and leaves the others alone. Workers send it
- * themselves, when it is time.
+ * themselves, when it is time; in a queue of its own, so that no stock is given back late since other updates wait.
  */
 export const inventoryExpire = defineOperation({
   name: 'inventory.expire',
-  queue: 'inventory',
+  queue: 'expiries',
   description: 'Gives back what those of these reservations hold that are over; workers send it by themselves.',
   params: heldCellObject({
     reservations: listOf(reservation, 'reservations', { max: MAX_EXPIRED_AT_ONCE }).refine(
@@ -178,7 +178,21 @@ export const inventoryExpire = defineOperation({
   result: ([released = 0, available = 0]) => ({ released, available }),
 });
 
+/** Why operators can't remove, put off or cancel such jobs: they are Tally's own upkeep. */
+export const GIVES_BACK = `${inventoryExpire.name} gives back what reservations hold, and without it stock would stay held`;
+
+/** Whether a job is Tally's own upkeep, by the name of its operation. */
+export function isUpkeep(operation: string): boolean {
+  return operation === inventoryExpire.name;
+}
+
 const HOLDING: ReadonlySet<string> = new Set([inventoryReserve.name, inventoryExtend.name, inventoryExpire.name]);
+
+/** The queues to be served with these: whoever may hold stock gives it back. */
+export function withExpiries(queues: readonly string[]): readonly string[] {
+  const mayHold = queues.includes(inventoryReserve.queue) || queues.includes(TRANSACTIONS);
+  return mayHold ? [...new Set([...queues, inventoryExpire.queue])] : queues;
+}
 
 /** Whether a job may leave something held: told without a closer look, since most jobs do not. */
 export function mayHold(operation: string, data: unknown): boolean {

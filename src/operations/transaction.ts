@@ -7,6 +7,9 @@ import type { Operation, Step } from './operation.js';
 
 export const TRANSACTION = 'transaction';
 
+/** Their queue. */
+export const TRANSACTIONS = 'transactions';
+
 /** Updates that one may hold. */
 export const MAX_IN_TRANSACTION = 20;
 
@@ -38,7 +41,7 @@ export function transactionOf(
   return {
     name: TRANSACTION,
     codes: [],
-    queue: 'transactions',
+    queue: TRANSACTIONS,
     description: 'Several updates, all or nothing, in order.',
     history: false,
     params,

@@ -12,6 +12,7 @@ import type { Store } from '../layout/store.js';
 import type { UpdateGroup } from '../layout/update-group.js';
 import { CANCELLED, decodeOutcome } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
+import { GIVES_BACK, isUpkeep } from '../operations/reservations.js';
 import { fingerprint } from '../operations/update.js';
 import type { CheckedUpdate } from '../operations/update.js';
 import type { JobName, Keys } from '../redis/keys.js';
@@ -106,6 +107,9 @@ export class Canceller {
     }
     if (found.outcome !== undefined) {
       throw tooLate(found.outcome);
+    }
+    if (isUpkeep(job.name)) {
+      throw new NotCancellableError(GIVES_BACK);
     }
     if (job.updates.length > 1) {
       throw new NotCancellableError(

@@ -3,6 +3,7 @@ import { jobKey } from '../bullmq/queue-keys.js';
 import type { QueuePlace } from '../bullmq/queue-keys.js';
 import { removeWaiting } from '../bullmq/scripts.js';
 import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
+import { isUpkeep } from '../operations/reservations.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { ChangedJob } from './failures/change-failures.js';
 
@@ -16,7 +17,7 @@ const OF_SCHEDULER = 'repeat:';
 
 const AT_ONCE = 200;
 
-/** Reads the jobs that wait in one way, but for the next runs of schedules. @param most jobs to read */
+/** Reads the jobs that wait in one way, but for the next runs of schedules and what gives back reservations. @param most jobs to read */
 export async function readWaiting(
   redis: RedisClient,
   place: QueuePlace,
@@ -29,9 +30,13 @@ export async function readWaiting(
     const page = ids.slice(start, start + AT_ONCE);
     const read = await Promise.all(page.map((id) => readStoredJob(redis, jobKey(place, id), ['name', 'data'])));
     for (const [index, { name, data }] of read.entries()) {
+      const operation = name ?? 'unknown';
+      if (isUpkeep(operation)) {
+        continue;
+      }
       const { updates } = (parseStored(data) ?? {}) as { updates?: unknown };
       const count = Array.isArray(updates) ? Math.max(1, updates.length) : 1;
-      jobs.push({ queue: place.queue, jobId: page[index] ?? '', operation: name ?? 'unknown', updates: count });
+      jobs.push({ queue: place.queue, jobId: page[index] ?? '', operation, updates: count });
     }
   }
   return jobs;

@@ -1,4 +1,4 @@
-import { HoldCell, parseCellId } from '../redis/cell.js';
+import { cellId, HoldCell, parseCellId } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
@@ -17,22 +17,29 @@ export interface CheckedHolds {
   readonly over: readonly string[];
 }
 
-/** Workers give back within 2 s. */
-const GRACE_MS = 10_000;
+/** What is over for as long is over for too long, in ms: workers give back within 2 s. */
+export const GRACE_MS = 5_000;
 
 const script = luaSource('check-holds');
+
+/** The stock of a key of `Keys.hold`; undefined for another one. */
+export function stockOfHold(key: string): Cell | undefined {
+  const [, id = ''] = /^[^{]*\{[^}]*\}:(?:held|holds|hold-ends):(.*)$/s.exec(key) ?? [];
+  const stock = parseCellId(id);
+  return stock?.key === '' ? undefined : stock;
+}
 
 /** The stocks of which something is held, or was left behind. */
 export async function* stocksWithHolds(redis: Connection, keys: Pick<Keys, 'holdsPattern'>): AsyncGenerator<Cell> {
   const seen = new Set<string>();
   for (const master of redis.masters()) {
-    for await (const found of master.scanStream({ match: keys.holdsPattern, count: 1_000 }) as AsyncIterable<
+    for await (const found of master.scanStream({ match: keys.holdsPattern('all'), count: 1_000 }) as AsyncIterable<
       string[]
     >) {
       for (const key of found) {
-        const [, id = ''] = /^[^{]*\{[^}]*\}:(?:held|holds|hold-ends):(.*)$/s.exec(key) ?? [];
-        const stock = parseCellId(id);
-        if (stock !== undefined && stock.key !== '' && !seen.has(id)) {
+        const stock = stockOfHold(key);
+        const id = stock && cellId(stock);
+        if (stock !== undefined && id !== undefined && !seen.has(id)) {
           seen.add(id);
           yield stock;
         }

@@ -57,8 +57,10 @@ export interface Keys {
    * `lua/plans/reservations.lua`. Named alike on one server and in a Cluster, since it is state, which other services read.
    */
   hold(cell: HoldCell): Cell;
-  /** What fits all of them, and perhaps more. */
-  readonly holdsPattern: string;
+  /** Kept for half a minute: the worker whose turn it is to look for what is held for too long. */
+  readonly overdueTurn: string;
+  /** What fits all of them, and perhaps more; or their ends alone. */
+  holdsPattern(which: 'all' | 'ends'): string;
   /** A set of the numbers of partitions into which queues are or were split, see `src/layout/layouts.ts`. */
   readonly partitionCounts: string;
   /** A hash of the schedules: id to JSON, see `src/jobs/schedule.ts`. */
@@ -158,7 +160,8 @@ export function createKeys(names: Namespace): Keys {
           return { key: `${within}:hold-closed:${reservation.length}:${reservation}:${id}` };
       }
     },
-    holdsPattern: `${escapeGlob(namespace)}:{*}:h[eo]l*`,
+    overdueTurn: `${namespace}:overdue-turn`,
+    holdsPattern: (which) => `${escapeGlob(namespace)}:{*}:${which === 'ends' ? 'hold-ends:' : 'h[eo]l'}*`,
     partitionCounts: `${namespace}:partitions`,
     schedules: `${namespace}:schedules`,
     scheduleRuns: `${namespace}:schedule-runs`,

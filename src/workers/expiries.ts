@@ -2,7 +2,7 @@ import { decodeRecord } from '../jobs/form.js';
 import { toJobData } from '../jobs/job-data.js';
 import { JOB_OPTIONS } from '../jobs/job-options.js';
 import type { JobResult } from '../jobs/queues.js';
-import { followingJobId, timeOfJobId } from '../layout/new-job-id.js';
+import { followingJobId, slotOfJobId, timeOfJobId } from '../layout/new-job-id.js';
 import { kindOf, numbersOf } from '../operations/outcome.js';
 import { holdsOf, inventoryExpire, MAX_EXPIRED_AT_ONCE, mayHold } from '../operations/reservations.js';
 import type { Holds } from '../operations/reservations.js';
@@ -53,7 +53,7 @@ export async function addExpiries(attempt: Attempt, record: JobResult, deps: Exp
       const nowMs = deps.clock.at(performance.now(), some[0]?.slot ?? NO_SLOT);
       await place.expiries.add(inventoryExpire.name, toJobData(some, { sentAtMs: nowMs }, deps.layouts.receipts), {
         ...JOB_OPTIONS,
-        jobId: followingJobId(`${source} ${first}`, name.jobId, dueMs),
+        jobId: followingJobId(`${source} ${first}`, slotOfJobId(name.jobId), dueMs),
         delay: Math.max(0, dueMs - nowMs),
         ...(!isAgain && { timestamp: nowMs }),
       });

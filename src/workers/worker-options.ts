@@ -6,7 +6,7 @@ import type { TellOutcomes } from './tell-outcomes.js';
 
 /** What a worker may be told. */
 export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOption, DurabilityOptions {
-  /** The queues to serve. @defaultValue all */
+  /** The queues to serve; with `inventory` or `transactions` also `expiries`, which gives back what they hold. @defaultValue all */
   queues?: readonly string[];
   /** Which part of all partitions to serve, as `{ number: 1, of: 3 }`: others must serve the rest. @defaultValue all */
   partitionShare?: PartitionShare | undefined;

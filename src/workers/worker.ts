@@ -9,6 +9,7 @@ import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { createRegistry } from '../operations/registry.js';
 import type { Registry } from '../operations/registry.js';
+import { inventoryExpire, withExpiries } from '../operations/reservations.js';
 import { commonShape, durabilityShape, idempotencyWindow, milliseconds, telemetryShape } from '../options.js';
 import { checkOptions } from '../lib/check-options.js';
 import { metricsShape } from '../metrics/metrics.js';
@@ -25,6 +26,7 @@ import { ClockKeeper } from './clock-keeper.js';
 import { Janitor } from './janitor.js';
 import { keepOutcomesSchema } from './keep-outcomes.js';
 import { ForeignWorkers } from './foreign-workers.js';
+import { OverdueHolds } from './overdue-holds.js';
 import { shareSchema } from './partition-share.js';
 import { Pulse } from './pulse.js';
 import { requireReceiptsOutliveLeases } from './receipts-outlive-leases.js';
@@ -105,6 +107,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
   readonly #started: Promise<void>;
   #following: NodeJS.Timeout | undefined;
   #janitor: Janitor | undefined;
+  #overdue: OverdueHolds | undefined;
   #trimmer: { close(): void } | undefined;
   #closing: Promise<void> | undefined;
 
@@ -210,6 +213,9 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
       partitions: async () => distinctPartitions(await layouts.read()),
     });
     await this.#unlessAway(this.#janitor.clean());
+    if (this.#queueNames().includes(inventoryExpire.queue)) {
+      this.#overdue = new OverdueHolds(this.#store);
+    }
     if (!this.#isClosing()) {
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
@@ -277,7 +283,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         `no operation uses the queue "${unknown[0]}"; known: ${this.#registry.queues.join(', ')}`,
       );
     }
-    return queues;
+    return withExpiries(queues);
   }
 
   async #close(): Promise<void> {
@@ -298,6 +304,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     this.#served.end();
     closed.abort();
     this.#janitor?.close();
+    this.#overdue?.close();
     this.#trimmer?.close();
     this.#store.close();
   }

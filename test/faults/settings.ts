@@ -2,7 +2,7 @@
 
 export const NAMESPACE = 'tally';
 export const PREFIX = 'tally-queues';
-export const QUEUES = ['counters', 'inventory', 'xp', 'scores', 'transactions', 'purse'] as const;
+export const QUEUES = ['counters', 'inventory', 'expiries', 'xp', 'scores', 'transactions', 'purse'] as const;
 
 /** The groups of subscribers, and how many processes each has: those of one share its events, each group is told all of them. */
 export const GROUPS: Readonly<Record<string, number>> = { alone: 1, shared: 2 };

@@ -25,7 +25,9 @@ test('updates that wait without a worker are counted as updates, and the verdict
     return page.includes('300 updates wait');
   });
   expect(page).toContain('Not healthy:');
-  expect(page).toContain('no worker serves counters, inventory, xp, scores and transactions, and 300 updates wait');
+  expect(page).toContain(
+    'no worker serves counters, inventory, expiries, xp, scores and transactions, and 300 updates wait',
+  );
   const [, path] = /href="(\/ops\/runbook\/TallyNoWorkers)"/.exec(page)!;
   expect((await dashboard.raw({ path: path! })).body).toContain('Meaning');
   expect((await dashboard.raw({ path: '/ops/runbook/Nothing' })).status).toBe(404);
@@ -58,7 +60,7 @@ test('workers tell what they did: outcomes by kind, latency, hot keys; and who t
   expect(row('Latency, 50 % within')).toMatch(/ms|s$/);
   expect(page).toContain(here.key('hot'));
   expect(page).toContain(`data-label="Process">${process.pid}</td>`);
-  expect(page).toContain('counters, inventory, xp, scores, transactions');
+  expect(page).toContain('counters, inventory, expiries, xp, scores, transactions');
   await until('the failure is said', async () =>
     (await overviewOf(dashboard)).includes('1 failed update waits for a decision, 1 failed within the last hour'),
   );

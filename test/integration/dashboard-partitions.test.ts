@@ -58,10 +58,11 @@ async function addFailedJobs(here: Place, partitions: number, keys: readonly str
   return submissions.map(({ jobId }) => jobId);
 }
 
-test('the board lists the five queues and says in words what each carries', async () => {
+test('the board lists the six queues and says in words what each carries', async () => {
   const shown = await (await begin()).shown();
   expect(shown.map(({ name, displayName }) => `${name} ${displayName}`).sort()).toEqual([
     'counters Counters',
+    'expiries Expiries',
     'inventory Inventory',
     'scores Scores',
     'transactions Transactions',
@@ -79,16 +80,16 @@ test('queues that are not split look as ever, and partitions stand beside them a
   const { here, shown } = await begin();
   const before = await shown();
   expect(before.map(({ name, delimiter }) => name + delimiter)).toEqual([
-    ...['counters', 'inventory', 'xp', 'scores', 'transactions'],
+    ...['counters', 'inventory', 'expiries', 'xp', 'scores', 'transactions'],
   ]);
   await here.producer({ partitions: 3 }).counters.increment({ key: here.key('n') });
 
   const after = await shown();
 
-  expect(after.slice(0, 5).map(({ hasWorkers: _, ...queue }) => queue)).toEqual(
+  expect(after.slice(0, 6).map(({ hasWorkers: _, ...queue }) => queue)).toEqual(
     before.map(({ hasWorkers: _, ...queue }) => queue),
   );
-  expect(after).toHaveLength(5 + 3 * 5);
+  expect(after).toHaveLength(6 + 3 * 6);
   expect(after.filter(({ name }) => name.startsWith('xp-')).map(({ name }) => name)).toEqual([
     ...['xp-of-3:1', 'xp-of-3:2', 'xp-of-3:3'],
   ]);
@@ -111,13 +112,13 @@ test('partitions that a producer begins to use appear for viewers and operators 
   const { dashboard, shown } = await begin(here);
   const cookies = await Promise.all(['vera', 'olaf'].map((name) => dashboard.signIn(name)));
   const lengths = () => Promise.all(cookies.map(async (cookie) => (await shown({ cookie })).length));
-  expect(await lengths()).toEqual([5, 5]);
+  expect(await lengths()).toEqual([6, 6]);
   await here.producer({ partitions: 2 }).counters.increment({ key: here.key('n') });
-  expect(await lengths()).toEqual([15, 15]);
+  expect(await lengths()).toEqual([18, 18]);
   await here.producer({ partitions: 4 }).counters.increment({ key: here.key('n') });
-  expect(await lengths()).toEqual([35, 35]);
+  expect(await lengths()).toEqual([42, 42]);
   await here.client.srem(createKeys(here).partitionCounts, 4);
-  expect(await lengths()).toEqual([15, 15]);
+  expect(await lengths()).toEqual([18, 18]);
 });
 
 test('a partition is paused, and said to be without workers, by itself', async () => {

@@ -283,7 +283,7 @@ test('the root leads to the overview', async () => {
 test('while Redis is unreachable the board answers with an error rather than hang, and it works again afterwards', async () => {
   const redis = await ownRedis();
   const { request, queues } = await board(place(redis.url));
-  expect(await queues()).toHaveLength(5);
+  expect(await queues()).toHaveLength(6);
   await redis.stop();
   const answer = await request('/ops/queues/api/queues', { signal: AbortSignal.timeout(10_000) });
   expect(answer.status).toBe(503);

@@ -3,7 +3,7 @@ import { addKey, callerWith } from '../support/api-keys.js';
 import { tally } from '../support/command.js';
 import { startApi } from '../support/http-api.js';
 import { createRegistry } from '../../src/operations/registry.js';
-import { planChange, removeFailures, retryFailures } from '../../src/producers/failures/change-failures.js';
+import { planRetry, removeFailures, retryFailures } from '../../src/producers/failures/change-failures.js';
 import { groupFailures } from '../../src/producers/failures/group-failures.js';
 import type { FailureSource } from '../../src/producers/failures/read-failures.js';
 import { openStore } from '../../src/layout/store.js';
@@ -65,7 +65,7 @@ test('failed updates are grouped by reason, operation and shape of the key, with
   expect(largest!.firstAtMs).toBeLessThanOrEqual(largest!.lastAtMs);
   expect(Math.abs(largest!.lastAtMs - nowMs)).toBeLessThan(120_000);
   expect(found.latest).toHaveLength(2);
-  const count = async (filter: object) => (await planChange(source, { filter })).matched.updates;
+  const count = async (filter: object) => (await planRetry(source, { filter })).matched.updates;
   expect(await count({ reason: 'WRONG_TYPE' })).toBe(1);
   expect(await count({ operation: 'counter.*' })).toBe(4);
   expect(await count({ key: '*:stock:*' })).toBe(3);
@@ -87,7 +87,7 @@ test('a group means its own updates, and no others that its pattern fits: over t
   const source = sourceOf(here);
   const { groups } = await groupFailures(source, { filter: {} }, 0);
   const idOf = (keyPattern: string) => groups.find((group) => group.keyPattern === keyPattern)!.id;
-  const countOf = async (group: string) => (await planChange(source, { filter: { group } })).matched.updates;
+  const countOf = async (group: string) => (await planRetry(source, { filter: { group } })).matched.updates;
   for (const group of groups) {
     expect(await countOf(group.id), group.id).toBe(group.updates);
   }
@@ -105,7 +105,7 @@ test('a group means its own updates, and no others that its pattern fits: over t
   const retried = await tally(environmentOf(here), 'failures', 'retry', '--group', idOf('{*}:stock:lamp:*'));
   expect(retried.stderr).toContain('retried 3 of 3 failed updates');
   await until('they are applied', async () => (await here.client.get(here.key('stock:lamp:9'))) === '1');
-  expect((await planChange(source, { filter: {} })).matched.updates).toBe(1);
+  expect((await planRetry(source, { filter: {} })).matched.updates).toBe(1);
 });
 
 test.each([
@@ -119,7 +119,7 @@ test.each([
   const { groups } = await groupFailures(source, { filter: {} }, 0);
   expect(groups).toHaveLength(count);
   const [{ id, updates }] = groups as [(typeof groups)[0]];
-  expect((await planChange(source, { filter: { group: id } })).matched.updates).toBe(updates);
+  expect((await planRetry(source, { filter: { group: id } })).matched.updates).toBe(updates);
 });
 
 test('all that a filter means is retried and applied once, and nothing else is touched', async () => {
@@ -129,13 +129,13 @@ test('all that a filter means is retried and applied once, and nothing else is t
   await mend(here, 'a', 'b');
   const source = sourceOf(here);
   const filter = { key: here.key('a') };
-  expect((await planChange(source, { filter })).matched).toEqual({ updates: 2, jobs: 2 });
+  expect((await planRetry(source, { filter })).matched).toEqual({ updates: 2, jobs: 2 });
   expect(await here.client.exists(here.key('a')), 'a dry run').toBe(0);
   const done = await retryFailures(source, { filter });
   expect(done).toMatchObject({ matched: { updates: 2 }, done: { updates: 2, jobs: 2 }, left: { updates: 0 } });
   await until('both are applied', async () => (await here.client.get(here.key('a'))) === '2');
   expect(await here.client.exists(here.key('b'))).toBe(0);
-  expect((await planChange(source, { filter: {} })).matched.updates).toBe(1);
+  expect((await planRetry(source, { filter: {} })).matched.updates).toBe(1);
 });
 
 test('of what is retried and fails again at once, who asked is told', async () => {
@@ -156,7 +156,7 @@ test('what fails after it was counted is not removed, nor what was retried meanw
     return scores.length === 6 && scores.every((text, index) => index % 2 === 0 || Number(text) % 1 === 0.5);
   });
   const source = sourceOf(here);
-  const { untilMs } = await planChange(source, { filter: {} });
+  const { untilMs } = await planRetry(source, { filter: {} });
   await failing(here, ['b']);
   await worker.close();
   const queue = openQueue(here);
@@ -189,10 +189,7 @@ test('updates that a worker of another program completed are a group of their ow
   const done = await retryFailures(source, { filter: { reason: 'FOREIGN_WORKER' } });
   expect(done.done).toEqual({ updates: 1, jobs: 1 });
   await until('it is applied', async () => (await here.client.get(here.key('n'))) === '1');
-  await until(
-    'it is no failure any more',
-    async () => (await planChange(source, { filter: {} })).matched.updates === 0,
-  );
+  await until('it is no failure any more', async () => (await planRetry(source, { filter: {} })).matched.updates === 0);
   expect(await here.client.get(here.key('m'))).toBe('1');
 });
 

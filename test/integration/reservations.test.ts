@@ -1,6 +1,5 @@
-import { Queue } from 'bullmq';
 import { htmlUnescape } from 'escape-goat';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { HoldCell } from '../../src/redis/cell.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { addKey, callerWith } from '../support/api-keys.js';
@@ -8,6 +7,7 @@ import { startWorkerProcess } from '../support/child.js';
 import { startDashboard } from '../support/dashboard.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
+import { openQueue } from '../support/queues.js';
 import { raceReservations } from '../support/reservation-race.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -20,17 +20,11 @@ const stockOf = async (here: Place, units = 10) => {
 
 const totalOf = (here: Place, key: string) => createKeys(here).hold(new HoldCell({ key }, 'total')).key;
 
-function inventoryQueue(here: Place): Queue {
-  const queue = new Queue('inventory', { connection: here.client, prefix: here.partition.prefix });
-  onTestFinished(() => queue.close());
-  return queue;
-}
-
 test('what is not confirmed goes back by itself, from within a second after its end', async () => {
   const here = place();
   const key = await stockOf(here);
   const { inventory } = here.producer();
-  const queue = inventoryQueue(here);
+  const queue = openQueue(here, 'expiries');
   await here.worker();
 
   const submission = await inventory.reserve({ key, quantity: 4, reservation: 'cart-1', ttlSeconds: 3 });
@@ -54,7 +48,7 @@ test('all that a job holds until the same second goes back by one job', async ()
   const here = place();
   const key = await stockOf(here);
   const { inventory, submit } = bound(here);
-  const queue = inventoryQueue(here);
+  const queue = openQueue(here, 'expiries');
   const carts = Array.from({ length: 5 }, (_, number) =>
     inventory.reserve({ key, quantity: 1, reservation: `cart-${number}`, ttlSeconds: 600 }),
   );
@@ -93,7 +87,7 @@ test('a worker that dies between holding and adding the job that gives back leav
   const submission = await inventory.reserve({ key, quantity: 4, reservation: 'cart-1', ttlSeconds: 1 });
   expect(await dying.ended).toBe('SIGKILL');
   expect(await here.client.get(key)).toBe('6');
-  expect(await inventoryQueue(here).getDelayedCount()).toBe(0);
+  expect(await openQueue(here, 'expiries').getDelayedCount()).toBe(0);
   await here.worker(timing);
 
   expect(await submission.outcome({ timeoutMs: 60_000 })).toMatchObject({ result: { available: 6, held: 4 } });
@@ -104,7 +98,7 @@ test('an expiry that runs too early, by a clock that is ahead, is made again', a
   const here = place();
   const key = await stockOf(here);
   const { inventory } = here.producer();
-  const queue = inventoryQueue(here);
+  const queue = openQueue(here, 'expiries');
   await here.worker();
   await (await inventory.reserve({ key, quantity: 4, reservation: 'cart-1', ttlSeconds: 4 })).outcome();
 
@@ -120,7 +114,7 @@ test('what was extended stays held at the end that it had, and goes back at the 
   const here = place();
   const key = await stockOf(here);
   const { inventory } = here.producer();
-  const queue = inventoryQueue(here);
+  const queue = openQueue(here, 'expiries');
   await here.worker();
   await (await inventory.reserve({ key, quantity: 4, reservation: 'cart-1', ttlSeconds: 2 })).outcome();
   const [first] = await queue.getDelayed();

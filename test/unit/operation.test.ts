@@ -41,7 +41,15 @@ describe('the registry', () => {
   test('names each queue once: five, and one for each custom family', () => {
     const registry = createRegistry([define('energy.spend'), define('energy.gain'), define('mana.spend', 'energy')]);
 
-    expect([...registry.queues].sort()).toEqual(['counters', 'energy', 'inventory', 'scores', 'transactions', 'xp']);
+    expect([...registry.queues].sort()).toEqual([
+      'counters',
+      'energy',
+      'expiries',
+      'inventory',
+      'scores',
+      'transactions',
+      'xp',
+    ]);
   });
 
   test.each(['counter.increment', 'energy.spend'])('refuses a second operation called %s', (name) => {

@@ -6,6 +6,7 @@ import { toMs } from '../../redis/server-time.js';
 import { updatesIn } from './failed-job.js';
 import type { FailedJob } from './failed-job.js';
 import { newLook, readFailures } from './read-failures.js';
+import { GIVES_BACK, isUpkeep } from '../../operations/reservations.js';
 import type { FailureQuestion, FailureSource } from './read-failures.js';
 import { retryJobs } from './retry-all.js';
 
@@ -18,6 +19,8 @@ interface FailureCount {
 /** What would be done, and until when: given back as `untilMs`, what fails meanwhile is not done as well. */
 export interface PlannedChange {
   readonly matched: FailureCount;
+  /** What is not removed, see {@link removable}: none of it is among those matched. */
+  readonly kept: FailureCount;
   /** In ms, by Redis' clock. */
   readonly untilMs: number;
   /** What is wrong with masters that are left out, in words. */
@@ -46,9 +49,42 @@ const TRIED_FOR_MS = 1_000;
 /** Removed by one call of a script. */
 const REMOVED_AT_ONCE = 200;
 
-/** Counts what a question means, and does nothing. */
-export async function planChange(source: FailureSource, question: FailureQuestion): Promise<PlannedChange> {
+/** Counts what would be retried, and does nothing. */
+export async function planRetry(source: FailureSource, question: FailureQuestion): Promise<PlannedChange> {
   return (await plan(source, question)).planned;
+}
+
+/** Counts what would be removed, and does nothing. */
+export async function planRemoval(source: FailureSource, question: FailureQuestion): Promise<PlannedChange> {
+  const { question: meant, kept } = removable(question);
+  const { planned } = await plan(source, meant);
+  return { ...planned, kept: countOf([...kept.values()]) };
+}
+
+interface Removable {
+  readonly question: FailureQuestion;
+  readonly kept: Map<string, ChangedJob>;
+}
+
+/** What a question means but for what gives back reservations, which can be retried only: that is `kept` when it was read. */
+export function removable(question: FailureQuestion): Removable {
+  const kept: Removable['kept'] = new Map();
+  const isVisible = (job: FailedJob) => {
+    if (question.isVisible?.(job) === false) {
+      return false;
+    }
+    if (isUpkeep(job.operation)) {
+      kept.set(nameOf(job), { ...job, updates: updatesIn(job) });
+      return false;
+    }
+    return true;
+  };
+  return { question: { ...question, isVisible }, kept };
+}
+
+/** What is said of those that are kept; undefined when there are none. */
+export function keptWords({ updates }: FailureCount): string | undefined {
+  return updates === 0 ? undefined : `${updates} more can be retried, but not removed: ${GIVES_BACK}`;
 }
 
 /** Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most. */
@@ -65,8 +101,9 @@ export function retryFailures(source: FailureSource, question: FailureQuestion):
 }
 
 /** Removes all failed jobs that are meant. Nothing knows of their updates any more. */
-export function removeFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
-  return change(source, question, async ({ redis }, { queue, prefix, state }, jobs) => {
+export async function removeFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
+  const { question: meant, kept } = removable(question);
+  const done = await change(source, meant, async ({ redis }, { queue, prefix, state }, jobs) => {
     const removed: boolean[] = [];
     for (let start = 0; start < jobs.length; start += REMOVED_AT_ONCE) {
       const page = jobs.slice(start, start + REMOVED_AT_ONCE);
@@ -74,6 +111,7 @@ export function removeFailures(source: FailureSource, question: FailureQuestion)
     }
     return removed;
   });
+  return { ...done, kept: countOf([...kept.values()]) };
 }
 
 /** Of a job that is meant, what it takes to change it: there may be many. */
@@ -115,7 +153,7 @@ function jobsOf(places: readonly { readonly jobs: readonly MeantJob[] }[]): Mean
   return places.flatMap(({ jobs }) => jobs);
 }
 
-function nameOf({ queue, jobId }: MeantJob): string {
+function nameOf({ queue, jobId }: Pick<ChangedJob, 'queue' | 'jobId'>): string {
   return `${queue} ${jobId}`;
 }
 
@@ -134,13 +172,14 @@ async function plan(source: FailureSource, question: FailureQuestion) {
   const all = [...places.values()];
   const planned: PlannedChange = {
     matched: countOf(jobsOf(all)),
+    kept: { updates: 0, jobs: 0 },
     untilMs,
     faults: [...look.faults],
   };
   return { planned, places: all };
 }
 
-function countOf(jobs: readonly ChangedJob[]): FailureCount {
+export function countOf(jobs: readonly ChangedJob[]): FailureCount {
   return { updates: jobs.reduce((sum, { updates }) => sum + updates, 0), jobs: jobs.length };
 }
 
