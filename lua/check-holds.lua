@@ -5,8 +5,8 @@
 --         now; an end without a reservation is removed
 --       2 how long a reservation may be over before it is told of, in ms
 --
--- Answers with what is held in all, the sum of the reservations, how many of these have no end, and how many ends have no
--- reservation, all as it was found; then the names of the reservations that are over and still held.
+-- Answers with what is held in all, the sum of the reservations, how many of these have no end, how many ends have no
+-- reservation, and how many reservations are over and still held, all as it was found; and Redis' time, in ms.
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,7 +16,7 @@ local function text_of(number)
 end
 
 local total = tonumber(redis.call('GET', KEYS[1]) or 0)
-local sum, has_quantity, over, without_end = 0, {}, {}, {}
+local sum, has_quantity, over, without_end = 0, {}, 0, {}
 local quantities, ends = redis.call('HGETALL', KEYS[2]), redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
 for n = 1, #quantities, 2 do
   has_quantity[quantities[n]] = true
@@ -29,7 +29,7 @@ for n = 1, #ends, 2 do
   if not has_quantity[name] then
     without_quantity[#without_quantity + 1] = name
   elseif end_ms + tonumber(ARGV[2]) <= now_ms then
-    over[#over + 1] = name
+    over = over + 1
   end
 end
 for n = 1, #quantities, 2 do
@@ -41,7 +41,6 @@ end
 if ARGV[1] == 'mend' then
   for _, name in ipairs(without_end) do
     redis.call('ZADD', KEYS[3], text_of(now_ms), name)
-    over[#over + 1] = name
   end
   for _, name in ipairs(without_quantity) do
     redis.call('ZREM', KEYS[3], name)
@@ -53,4 +52,4 @@ if ARGV[1] == 'mend' then
   end
 end
 
-return { text_of(total), text_of(sum), text_of(#without_end), text_of(#without_quantity), unpack(over, 1, 4000) }
+return { text_of(total), text_of(sum), text_of(#without_end), text_of(#without_quantity), text_of(over), text_of(now_ms) }

@@ -237,7 +237,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   inventory: [
     ...PRODUCE,
     { commands: ['SCAN'], keys: [] },
-    { commands: words('GET HGETALL ZRANGE INCRBY DEL ZADD ZREM'), keys: HOLDS },
+    { commands: words('GET HGETALL ZRANGE ZSCAN INCRBY DEL ZADD ZREM'), keys: HOLDS },
   ],
   load: [
     ...PRODUCE,

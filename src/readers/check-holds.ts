@@ -13,12 +13,16 @@ export interface CheckedHolds {
   readonly sum: number;
   readonly withoutEnd: number;
   readonly endsWithoutReservation: number;
-  /** Those that are over for longer than workers need, and still held: up to 4,000. */
-  readonly over: readonly string[];
+  /** How many are over for longer than workers need, and still held. */
+  readonly over: number;
+  /** Redis' time, in ms. */
+  readonly atMs: number;
 }
 
 /** What is over for as long is over for too long, in ms: workers give back within 2 s. */
 export const GRACE_MS = 5_000;
+
+const READ_AT_ONCE = 500;
 
 const script = luaSource('check-holds');
 
@@ -57,18 +61,34 @@ export async function checkHolds(
 ): Promise<CheckedHolds> {
   const names = (['total', 'quantity', 'end'] as const).map((part) => keys.hold(new HoldCell(stock, part)).key);
   const answer = await redis.eval(script, names.length, ...names, mend ? 'mend' : 'look', GRACE_MS);
-  const [held, sum, withoutEnd, endsWithoutReservation, ...over] = answer as string[];
+  const [held, sum, withoutEnd, endsWithoutReservation, over, atMs] = answer as string[];
   return {
     stock,
     held: Number(held),
     sum: Number(sum),
     withoutEnd: Number(withoutEnd),
     endsWithoutReservation: Number(endsWithoutReservation),
-    over,
+    over: Number(over),
+    atMs: Number(atMs),
   };
 }
 
 /** Whether cell and reservations agree, and nothing is held for too long. */
 export function isConsistent({ held, sum, withoutEnd, endsWithoutReservation, over }: CheckedHolds): boolean {
-  return held === sum && withoutEnd === 0 && endsWithoutReservation === 0 && over.length === 0;
+  return held === sum && withoutEnd === 0 && endsWithoutReservation === 0 && over === 0;
+}
+
+/** The names of the reservations of a stock that are over at a time, in ms, some hundreds at a time. */
+export async function* overHolds(
+  redis: Connection,
+  keys: Pick<Keys, 'hold'>,
+  { stock, atMs }: Pick<CheckedHolds, 'stock' | 'atMs'>,
+): AsyncGenerator<string[]> {
+  const { key } = keys.hold(new HoldCell(stock, 'end'));
+  let cursor = '0';
+  do {
+    const [next, found] = await redis.zscan(key, cursor, 'COUNT', READ_AT_ONCE);
+    cursor = next;
+    yield found.filter((_, index) => index % 2 === 0 && Number(found[index + 1]) <= atMs);
+  } while (cursor !== '0');
 }
