@@ -51,7 +51,7 @@ async function startShop() {
     TALLY_WEBHOOK_KEY: randomBytes(32).toString('base64'),
     TALLY_WEBHOOK_ALLOW_HTTP: 'true',
     TALLY_WEBHOOK_ALLOW_NETWORKS: '127.0.0.1',
-    LOG_LEVEL: 'error',
+    LOG_LEVEL: 'info', // its first word tells that it is there
   };
   const added = await tally(ofWorkers, 'webhooks', 'add', receiver.url);
   expect(added).toMatchObject({ code: 0 });

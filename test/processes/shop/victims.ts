@@ -11,6 +11,8 @@ export interface Victim {
   readonly name: string;
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Resolves when it has said something since it was started: on a busy machine that takes many seconds. Or when it has ended. */
+  saidSomething(): Promise<void>;
 }
 
 export class ProcessVictim implements Victim {
@@ -44,9 +46,13 @@ export class ProcessVictim implements Victim {
     await this.#ended;
   }
 
+  async saidSomething(): Promise<void> {
+    await Promise.race([this.#ready, this.#ended]);
+  }
+
   /** Asks it to end, once it has said something. @returns its code */
   async stop(): Promise<unknown> {
-    await Promise.race([this.#ready, this.#ended]);
+    await this.saidSomething();
     this.#child?.kill('SIGTERM');
     await this.#ended;
     return this.#child?.exitCode;
@@ -60,7 +66,8 @@ export function redisVictim(redis: OwnRedis): Victim {
       process.kill(redis.pid(), 'SIGKILL');
       await wait(100);
     },
-    start: () => redis.start(),
+    start: () => redis.start(), // which waits until it answers
+    saidSomething: () => Promise.resolve(),
   };
 }
 
@@ -83,7 +90,7 @@ export async function strike(
     await wait(random.int(100, 1_200));
     const victim = first.shift() ?? random.pick(victims);
     const downMs = random.int(0, 1_500); // so that several are away at a time
-    const livesMs = random.int(2_000, 6_000); // else most would die before they have done anything
+    const livesMs = random.int(2_000, 6_000); // from its first word on: else most would die before they have done anything
     if (!striking.has(victim)) {
       striking.add(victim);
       kills.set(victim.name, (kills.get(victim.name) ?? 0) + 1);
@@ -92,7 +99,10 @@ export async function strike(
         .then(() => wait(downMs))
         .then(() => victim.start());
       down.add(back);
-      void back.then(() => wait(livesMs)).then(() => striking.delete(victim));
+      void back
+        .then(() => victim.saidSomething())
+        .then(() => wait(livesMs))
+        .then(() => striking.delete(victim));
     }
   }
   await Promise.all(down);
