@@ -48,6 +48,7 @@ test('other names take the place of those in the list, whatever they are', () =>
     ...[
       '~tally-queues:outcomes',
       '~tally-queues:outcomes:streams',
+      '~tally-queues:overdue-turn',
       '~tally-queues:partitions',
       '~tally-queues:processes',
       '~tally-queues:rates:*',

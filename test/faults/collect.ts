@@ -99,12 +99,17 @@ async function readCells(
   return new Map(found.filter((entry): entry is readonly [string, string] => entry[1] !== null));
 }
 
-async function readHeld(redis: RedisClient, shards: Shards): Promise<Map<string, { total: number; sum: number }>> {
+/** Workers find what is held for too long within some 10 s, also where its job was removed. */
+const OVERDUE_MS = 20_000;
+
+async function readHeld(redis: RedisClient, shards: Shards): Promise<Evidence['held']> {
   const keys = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
   const found = inAll(shards, STOCK).map(async (stock) => {
     const total = Number(await redis.get(keys.hold(new HoldCell(stock, 'total')).key));
     const quantities = await redis.hvals(keys.hold(new HoldCell(stock, 'quantity')).key);
-    return [nameOf(stock), { total, sum: quantities.reduce((sum, quantity) => sum + Number(quantity), 0) }] as const;
+    const sum = quantities.reduce((sum, quantity) => sum + Number(quantity), 0);
+    const over = await redis.zcount(keys.hold(new HoldCell(stock, 'end')).key, '-inf', Date.now() - OVERDUE_MS);
+    return [nameOf(stock), { total, sum, over }] as const;
   });
   return new Map(await Promise.all(found));
 }

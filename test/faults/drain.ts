@@ -1,12 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { HoldCell } from '../../src/redis/cell.js';
+import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { inAll, STOCK } from './cells.js';
 import { mendAll } from './nemeses/cells.js';
 import { agreeOnTime } from './nemeses/clocks.js';
 import { promoteDelayed } from './nemeses/operators.js';
 import { relieve } from './nemeses/redis.js';
 import { removeNewerJobs } from './nemeses/strangers.js';
-import { DRAIN_LIMIT_MS } from './settings.js';
+import { nameOf } from './oracle/evidence.js';
+import { DRAIN_LIMIT_MS, NAMESPACE } from './settings.js';
 import { connected, membersOf } from './world.js';
 import type { ProducerMember, World } from './world.js';
+
+const KEYS = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
 
 export interface Drained {
   /** What did not come to its end in time. */
@@ -51,7 +57,7 @@ export async function drain(world: World): Promise<Drained> {
       await promoteDelayed(world);
       promotedAt = performance.now();
     }
-    left = [...waiting, ...(await unfinishedJobs(world))];
+    left = [...waiting, ...(await unfinishedJobs(world)), ...(await overdueHolds(world))];
   } while (left.length > 0 && performance.now() < deadline);
   const complaints = left.map((words) => `${words}, ${DRAIN_LIMIT_MS} ms after all was healed`);
   return { complaints, ms: performance.now() - startedAt };
@@ -77,4 +83,13 @@ async function unfinishedJobs({ queues }: World): Promise<string[]> {
       .filter(([, count]) => count > 0)
       .map(([state, count]) => `the queue "${name}" has ${count} jobs in "${state}"`),
   );
+}
+
+/** What is over and held still: its job was removed, and workers have not found it yet. */
+async function overdueHolds({ operator, shards }: World): Promise<string[]> {
+  const ends = inAll(shards, STOCK).map(async (stock) => {
+    const over = await operator.zcount(KEYS.hold(new HoldCell(stock, 'end')).key, '-inf', Date.now());
+    return over > 0 ? [`${over} reservations of ${nameOf(stock)} are over and not given back`] : [];
+  });
+  return (await Promise.all(ends)).flat();
 }

@@ -227,6 +227,21 @@ return slots and records_of_slots() or record
     ],
   },
   {
+    name: 'what is held is not given back',
+    edits: [
+      {
+        file: 'src/workers/apply.ts',
+        from: '    await addExpiries(attempt, record, deps);\n',
+        to: '    void addExpiries;\n',
+      },
+      {
+        file: 'src/workers/worker.ts',
+        from: 'this.#overdue = new OverdueHolds(this.#store);',
+        to: 'void OverdueHolds;',
+      },
+    ],
+  },
+  {
     name: 'an outcome is told twice',
     edits: [
       {

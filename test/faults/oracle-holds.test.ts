@@ -15,7 +15,7 @@ const APPLIED: readonly [verb: string, params: object, outcome: string][] = [
 ];
 
 function complaints(
-  held: { total: number; sum: number },
+  { over = 0, ...sums }: { total: number; sum: number; over?: number },
   outcomes = APPLIED.map(([, , outcome]) => outcome),
 ): string[] {
   const jobs = APPLIED.map(([verb, params], index): JobRecord => {
@@ -25,7 +25,7 @@ function complaints(
     const returnvalue = `tally/2 AbCd1234 ${outcomes[index]!}`;
     return { ...place, operation: `inventory.${verb}`, updates, isFinished: true, returnvalue };
   });
-  const evidence = { held: new Map([['"stock:0"', held]]), jobs } as unknown as Evidence;
+  const evidence = { held: new Map([['"stock:0"', { ...sums, over }]]), jobs } as unknown as Evidence;
   return [...holdsAddUp(evidence, new History(evidence))];
 }
 
@@ -44,4 +44,10 @@ test('it shows when its reservations hold something else', () => {
 test('what was rejected holds nothing', () => {
   const outcomes = APPLIED.map(([, , outcome], place) => (place === 5 ? '!INSUFFICIENT_STOCK,2' : outcome));
   expect(complaints({ total: 0, sum: 0 }, outcomes)).toEqual([]);
+});
+
+test('it shows when something is held whose time is over', () => {
+  expect(complaints({ total: 3, sum: 3, over: 1 })).toEqual([
+    '1 reservations of "stock:0" are over, but what they hold was not given back',
+  ]);
 });

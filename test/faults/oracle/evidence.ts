@@ -10,8 +10,8 @@ export interface Evidence {
   readonly start: ReadonlyMap<string, number>;
   /** What the cells hold at the end; those that are missing are left out. */
   readonly cells: ReadonlyMap<string, string>;
-  /** What is held of each stock: in all, and by its reservations. */
-  readonly held: ReadonlyMap<string, { readonly total: number; readonly sum: number }>;
+  /** What is held of each stock: in all, and by its reservations; and how many of these are over, and should have been given back. */
+  readonly held: ReadonlyMap<string, { readonly total: number; readonly sum: number; readonly over: number }>;
   /** What the cells hold that no update can change. */
   readonly badCells: string;
   readonly submissions: readonly Submission[];

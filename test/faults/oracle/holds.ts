@@ -7,7 +7,7 @@ import type { History } from './history.js';
 
 /**
  * What is held of each stock is what was reserved and neither sold nor given back since, and as much as its reservations hold. So
- * stock, held and sold make what there was at the start and what was added.
+ * stock, held and sold make what there was at the start and what was added. Once all is healed nothing that is over is held.
  */
 export function* holdsAddUp({ held }: Evidence, history: History): Generator<string> {
   const expected = new Map<string, number>();
@@ -19,7 +19,10 @@ export function* holdsAddUp({ held }: Evidence, history: History): Generator<str
       expected.set(stock, (expected.get(stock) ?? 0) + change);
     }
   }
-  for (const [stock, { total, sum }] of held) {
+  for (const [stock, { total, sum, over }] of held) {
+    if (over > 0) {
+      yield `${over} reservations of ${stock} are over, but what they hold was not given back`;
+    }
     if (total !== (expected.get(stock) ?? 0)) {
       yield `${total} of ${stock} are held, but the updates applied to it make ${expected.get(stock) ?? 0}`;
     }
