@@ -3,6 +3,7 @@ import type { Cell } from '../redis/cell.js';
 import type { Connection } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { luaSource } from '../redis/lua-source.js';
+import { untilMastersKnown } from '../redis/masters.js';
 
 /** What is held of a stock, compared with its reservations. */
 export interface CheckedHolds {
@@ -36,6 +37,7 @@ export function stockOfHold(key: string): Cell | undefined {
 /** The stocks of which something is held, or was left behind. */
 export async function* stocksWithHolds(redis: Connection, keys: Pick<Keys, 'holdsPattern'>): AsyncGenerator<Cell> {
   const seen = new Set<string>();
+  await untilMastersKnown(redis);
   for (const master of redis.masters()) {
     for await (const found of master.scanStream({ match: keys.holdsPattern('all'), count: 1_000 }) as AsyncIterable<
       string[]
