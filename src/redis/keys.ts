@@ -146,20 +146,7 @@ export function createKeys(names: Namespace): Keys {
       `${within(slot)}:idem:${owner === '' ? '' : encodeURIComponent(owner)}:${operation}:${key}`,
     announced: (slot) => within(slot) + ANNOUNCED,
     history: (cell, slot) => `${within(slot)}:history:${cellId(cell)}`,
-    hold: ({ stock, part, reservation }) => {
-      const within = `${namespace}:{${tagBeside(stock.key)}}`;
-      const id = cellId(stock);
-      switch (part) {
-        case 'total':
-          return { key: `${within}:held:${id}` };
-        case 'quantity':
-          return { key: `${within}:holds:${id}`, field: reservation };
-        case 'end':
-          return { key: `${within}:hold-ends:${id}`, member: reservation };
-        case 'closing':
-          return { key: `${within}:hold-closed:${reservation.length}:${reservation}:${id}` };
-      }
-    },
+    hold: (cell) => holdKey(namespace, cell),
     overdueTurn: `${namespace}:overdue-turn`,
     holdsPattern: (which) => `${escapeGlob(namespace)}:{*}:${which === 'ends' ? 'hold-ends:' : 'h[eo]l'}*`,
     partitionCounts: `${namespace}:partitions`,
@@ -192,6 +179,21 @@ export function createKeys(names: Namespace): Keys {
     auditJobs: (id) => `${namespace}:audit-jobs:${id}`,
     isReserved: (key) => isUnder(key, namespace) || isUnder(key, prefix),
   };
+}
+
+function holdKey(namespace: string, { stock, part, reservation }: HoldCell): Cell {
+  const within = `${namespace}:{${tagBeside(stock.key)}}`;
+  const id = cellId(stock);
+  switch (part) {
+    case 'total':
+      return { key: `${within}:held:${id}` };
+    case 'quantity':
+      return { key: `${within}:holds:${id}`, field: reservation };
+    case 'end':
+      return { key: `${within}:hold-ends:${id}`, member: reservation };
+    case 'closing':
+      return { key: `${within}:hold-closed:${reservation.length}:${reservation}:${id}` };
+  }
 }
 
 function requireApart({ namespace, prefix }: Namespace): void {

@@ -3,6 +3,7 @@ import { FORM } from '../../src/jobs/form.js';
 import { HoldCell } from '../../src/redis/cell.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
+import { toExactMs } from '../../src/redis/server-time.js';
 import { stored } from '../lua/cells.js';
 import type { Acts } from './acts.js';
 import { BAD_CELLS, BESTS, inAll, STOCK } from './cells.js';
@@ -104,11 +105,12 @@ const OVERDUE_MS = 20_000;
 
 async function readHeld(redis: RedisClient, shards: Shards): Promise<Evidence['held']> {
   const keys = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
+  const nowMs = toExactMs(await redis.time());
   const found = inAll(shards, STOCK).map(async (stock) => {
     const total = Number(await redis.get(keys.hold(new HoldCell(stock, 'total')).key));
     const quantities = await redis.hvals(keys.hold(new HoldCell(stock, 'quantity')).key);
     const sum = quantities.reduce((sum, quantity) => sum + Number(quantity), 0);
-    const over = await redis.zcount(keys.hold(new HoldCell(stock, 'end')).key, '-inf', Date.now() - OVERDUE_MS);
+    const over = await redis.zcount(keys.hold(new HoldCell(stock, 'end')).key, '-inf', nowMs - OVERDUE_MS);
     return [nameOf(stock), { total, sum, over }] as const;
   });
   return new Map(await Promise.all(found));
