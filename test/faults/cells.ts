@@ -51,6 +51,13 @@ export const STOCK = [
 
 export const STOCK_AT_START = 40;
 
+/** Is held, sold with the sale counted, and taken back with it: at every moment the three make what there was at the start. */
+export const SHOP: Cell = { key: 'shop:stock' };
+export const SHOP_SOLD: Cell = { key: 'shop:sold' };
+
+/** Stock that can be reserved. */
+export const RESERVABLE = [...STOCK, SHOP] as [Cell, ...Cell[]];
+
 /** Go up, and down as far as zero. */
 export const PLAYERS = [
   ...numbered(3, (number) => ({ key: `xp:${number}` })),

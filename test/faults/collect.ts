@@ -6,7 +6,7 @@ import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { toExactMs } from '../../src/redis/server-time.js';
 import { stored } from '../lua/cells.js';
 import type { Acts } from './acts.js';
-import { BAD_CELLS, BESTS, inAll, STOCK } from './cells.js';
+import { BAD_CELLS, BESTS, inAll, RESERVABLE } from './cells.js';
 import type { Shards } from './cells.js';
 import type { Submission } from './journal.js';
 import { cellsOf } from './oracle/changes.js';
@@ -106,7 +106,7 @@ const OVERDUE_MS = 20_000;
 async function readHeld(redis: RedisClient, shards: Shards): Promise<Evidence['held']> {
   const keys = createKeys({ ...DEFAULT_NAMESPACE, namespace: NAMESPACE });
   const nowMs = toExactMs(await redis.time());
-  const found = inAll(shards, STOCK).map(async (stock) => {
+  const found = inAll(shards, RESERVABLE).map(async (stock) => {
     const total = Number(await redis.get(keys.hold(new HoldCell(stock, 'total')).key));
     const quantities = await redis.hvals(keys.hold(new HoldCell(stock, 'quantity')).key);
     const sum = quantities.reduce((sum, quantity) => sum + Number(quantity), 0);

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { HoldCell } from '../../src/redis/cell.js';
 import { createKeys, DEFAULT_NAMESPACE } from '../../src/redis/keys.js';
 import { toExactMs } from '../../src/redis/server-time.js';
-import { inAll, STOCK } from './cells.js';
+import { inAll, RESERVABLE } from './cells.js';
 import { mendAll } from './nemeses/cells.js';
 import { agreeOnTime } from './nemeses/clocks.js';
 import { promoteDelayed } from './nemeses/operators.js';
@@ -89,7 +89,7 @@ async function unfinishedJobs({ queues }: World): Promise<string[]> {
 /** What is over and held still: its job was removed, and workers have not found it yet. */
 async function overdueHolds({ operator, shards }: World): Promise<string[]> {
   const nowMs = toExactMs(await operator.time());
-  const ends = inAll(shards, STOCK).map(async (stock) => {
+  const ends = inAll(shards, RESERVABLE).map(async (stock) => {
     const over = await operator.zcount(KEYS.hold(new HoldCell(stock, 'end')).key, '-inf', nowMs);
     return over > 0 ? [`${over} reservations of ${nameOf(stock)} are over and not given back`] : [];
   });

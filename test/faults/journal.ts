@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Outcome } from '../../src/index.js';
-import type { DrawnUpdate } from './traffic.js';
+import type { DrawnUpdate } from './drawn-update.js';
 
 /** What a producer is told that reverts an update: where the inverse is. */
 export type Reverting = { readonly jobId: string; readonly index: number } | 'not revertible' | 'unknown';

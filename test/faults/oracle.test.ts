@@ -7,7 +7,7 @@ import type { Evidence } from './oracle/evidence.js';
 import type { JobRecord } from './oracle/job-record.js';
 import { judge } from './oracle/invariants.js';
 import { BAD_CELLS_AT_START } from './oracle/refused.js';
-import type { DrawnUpdate } from './traffic.js';
+import type { DrawnUpdate } from './drawn-update.js';
 
 const JOB = '01900000-0000-7000-8000-000000000001';
 const DIGEST = 'AbCd1234';

@@ -9,7 +9,7 @@ import type { Random } from './random.js';
 import { shiftClock } from './shifted-clock.js';
 import type { ProducerSettings } from './side.js';
 import { drawNumbered, drawOther, drawScoresOf, drawUpdate, inShardOf, placed } from './traffic.js';
-import type { DrawnUpdate } from './traffic.js';
+import type { DrawnUpdate } from './drawn-update.js';
 
 /** An update that was accepted. */
 export interface Accepted {

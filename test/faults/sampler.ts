@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Cell } from '../../src/index.js';
 import type { RedisClient } from '../../src/redis/connection.js';
-import { inAll, STOCK } from './cells.js';
+import { inAll, RESERVABLE, SHOP, SHOP_SOLD, STOCK_AT_START } from './cells.js';
 import type { Shards } from './cells.js';
 import { FaultCluster } from './cluster.js';
 import type { World } from './world.js';
@@ -19,7 +19,7 @@ const KEPT = 20;
 
 /**
  * Reads all stock every few ms, as another service would, and notes each time that it is below zero, or that what is held of it
- * is not what its reservations hold.
+ * is not what its reservations hold; and of the shop's, that stock, held and sold are not what there was at the start.
  */
 export class Sampler {
   readonly sightings: string[] = [];
@@ -52,7 +52,8 @@ export class Sampler {
   }
 
   async #sample(): Promise<void> {
-    const stock = inAll([this.shards[this.#turn % this.shards.length] ?? ''], STOCK);
+    const shard = this.shards[this.#turn % this.shards.length] ?? '';
+    const stock = inAll([shard], RESERVABLE);
     this.#turn += 1;
     const pipeline = this.#redis.pipeline();
     for (const { key, field, member } of stock) {
@@ -66,12 +67,29 @@ export class Sampler {
     }
     const replies = (await pipeline.exec()) ?? [];
     await this.#sampleHolds(stock);
+    await this.#sampleShop(shard);
     this.samples += 1;
     for (const [place, cell] of stock.entries()) {
       const value = Number(replies[place]?.[1] ?? 0);
-      if (value < 0 && this.sightings.length < KEPT) {
-        this.sightings.push(`${nameOf(cell)} was ${value} at ${new Date().toISOString()}: stock is never below zero`);
+      if (value < 0) {
+        this.#note(`${nameOf(cell)} was ${value}: stock is never below zero`);
       }
+    }
+  }
+
+  async #sampleShop(shard: string): Promise<void> {
+    const [stock, sold] = inAll([shard], [SHOP, SHOP_SOLD]) as [Cell, Cell];
+    const { key: held } = KEYS.hold(new HoldCell(stock, 'total'));
+    const found = (await this.#redis.multi().get(stock.key).get(held).get(sold.key).exec()) as [null, string | null][];
+    const [available = 0, hold = 0, sales = 0] = found.map(([, value]) => Number(value));
+    if (available + hold + sales !== STOCK_AT_START) {
+      this.#note(`of ${STOCK_AT_START} ${available} were in stock, ${hold} held and ${sales} sold`);
+    }
+  }
+
+  #note(words: string): void {
+    if (this.sightings.length < KEPT) {
+      this.sightings.push(`${words}, at ${new Date().toISOString()}`);
     }
   }
 
@@ -85,9 +103,10 @@ export class Sampler {
       const found = await this.#redis.multi().get(total).hvals(quantity).zcard(end).exec();
       const [[, held], [, quantities], [, ends]] = found as [[null, string | null], [null, string[]], [null, number]];
       const sum = quantities.reduce((all, each) => all + Number(each), 0);
-      if ((sum !== Number(held) || ends !== quantities.length) && this.sightings.length < KEPT) {
-        const words = `${sum} by ${quantities.length} reservations with ${ends} ends`;
-        this.sightings.push(`${held} of ${nameOf(stock)} were held, but ${words}, at ${new Date().toISOString()}`);
+      if (sum !== Number(held) || ends !== quantities.length) {
+        this.#note(
+          `${held} of ${nameOf(stock)} were held, but ${sum} by ${quantities.length} reservations with ${ends} ends`,
+        );
       }
     }
   }

@@ -8,7 +8,7 @@ import type { Accepted, Submitter } from './producer-loop.js';
 import { OPERATIONS } from './operations.js';
 import { NAMESPACE, PREFIX } from './settings.js';
 import type { ProducerSettings } from './side.js';
-import type { DrawnUpdate } from './traffic.js';
+import type { DrawnUpdate } from './drawn-update.js';
 
 /** The producer program of a fault run. */
 

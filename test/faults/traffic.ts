@@ -13,23 +13,17 @@ import {
   witnessesOf,
 } from './cells.js';
 import type { Shards } from './cells.js';
+import {
+  changeHold,
+  counted,
+  isReserving,
+  RESERVE_EVERY,
+  reserve,
+  RESERVING_OPERATION,
+  takeBack,
+} from './draw-holds.js';
+import type { Drawn, DrawnUpdate, Operation } from './drawn-update.js';
 import type { Random } from './random.js';
-
-/** An update with its number in the run. Its params are complete, as a job holds them. */
-export interface DrawnUpdate {
-  readonly id: string;
-  readonly operation: Operation;
-  readonly params: object;
-  readonly idempotencyKey?: string;
-  /** How it is sent when it is sent alone: in a job of its own. */
-  readonly options?: { readonly delay?: number; readonly priority?: number };
-  /** Whether its producer takes it back, so many ms after it was accepted. */
-  readonly cancelAfterMs?: number;
-  /** Whether its producer reverts it, so many ms after it was told that it is applied. */
-  readonly revertAfterMs?: number;
-  /** Where its cells lie. */
-  readonly shard?: string;
-}
 
 /** Puts the cells of an update into a shard. */
 export function inShardOf(update: DrawnUpdate, shard: string): DrawnUpdate {
@@ -53,36 +47,15 @@ function tagged<Params>(params: Params, shard: string): Params {
 
 /** The same, into the one that its reservation, its key or its number says: what has one in common lies together. */
 export function placed(update: DrawnUpdate, shards: Shards): DrawnUpdate {
-  const { reservation, reservations } = update.params as { reservation?: string; reservations?: readonly string[] };
-  const name = reservation ?? reservations?.[0] ?? update.idempotencyKey ?? update.id;
+  const { updates: [first] = [] } = update.params as { updates?: readonly [{ params: object }] };
+  const named = (first?.params ?? update.params) as { reservation?: string; reservations?: readonly string[] };
+  const name = named.reservation ?? named.reservations?.[0] ?? update.idempotencyKey ?? update.id;
   let sum = 0;
   for (let place = 0; place < name.length; place += 1) {
     sum = (sum * 31 + name.charCodeAt(place)) % 65_521;
   }
   return inShardOf(update, shards[sum % shards.length] ?? '');
 }
-
-type Operation =
-  | 'counter.increment'
-  | 'counter.decrement'
-  | 'counter.set'
-  | 'counter.remove'
-  | 'inventory.take'
-  | 'inventory.restock'
-  | 'inventory.takeAll'
-  | 'inventory.count'
-  | 'inventory.reserve'
-  | 'inventory.extend'
-  | 'inventory.confirm'
-  | 'inventory.release'
-  | 'inventory.expire'
-  | 'xp.award'
-  | 'xp.take'
-  | 'scores.add'
-  | 'purse.pay'
-  | 'transaction';
-
-type Drawn = Pick<DrawnUpdate, 'operation' | 'params'>;
 
 /** How an update is drawn, how often, and whether it can be told from all others only by an idempotency key. */
 interface Kind {
@@ -105,12 +78,15 @@ const KINDS: readonly Kind[] = [
   { weight: 5, draw: takeXp },
   { weight: 20, draw: addScores },
   { weight: 20, draw: buy },
+  { weight: 4, draw: takeBack },
   { weight: 6, draw: finish },
   { weight: 8, draw: pay },
   { weight: 3, draw: incrementBadCell },
   { weight: 2, draw: addScoresWithBadCell },
   { weight: 8, draw: addScoresWithFlakyCell },
 ];
+
+const RESERVING: Kind = { weight: 0, draw: reserve };
 
 const KEYED_PERCENT = 40;
 
@@ -221,55 +197,6 @@ function count(random: Random): Drawn {
   return { operation: 'inventory.count', params: { ...random.pick(STOCK), counted: random.int(0, 60), of } };
 }
 
-/** Every so many updates of a producer one reserves stock, so that those after it know what is held. */
-const RESERVE_EVERY = 10;
-const RESERVING_OPERATION = 'inventory.reserve';
-const RESERVING: Kind = { weight: 0, draw: reserve };
-
-function isReserving(id: string): boolean {
-  const { producer, number } = partsOf(id);
-  return producer !== undefined && number % RESERVE_EVERY === 0;
-}
-
-function partsOf(id: string): { producer: string | undefined; number: number } {
-  const [, producer, number] = /^(.*\.)(\d+)$/.exec(id) ?? [];
-  return { producer, number: Number(number) };
-}
-
-/** What an update with this id reserves. Told by the id, for those that come after it and for the oracle. */
-function holdOf(producer: string, number: number): Cell & { reservation: string; quantity: number } {
-  const quantity = 1 + ((number / RESERVE_EVERY) % 4);
-  const cell = STOCK[(number / RESERVE_EVERY) % STOCK.length]!;
-  return { ...cell, quantity, reservation: `cart-${producer}${number}-of-${quantity}` };
-}
-
-function reserve(random: Random, id: string): Drawn {
-  const { producer = '', number } = partsOf(id);
-  const params = { ...holdOf(producer, number), ttlSeconds: random.int(1, 6) };
-  return { operation: RESERVING_OPERATION, params };
-}
-
-/** Of one of the last reservations of this producer. */
-function changeHold(random: Random, id: string): Drawn {
-  const { producer = '', number } = partsOf(id);
-  const last = (Number.isNaN(number) ? 0 : number) - (number % RESERVE_EVERY || 0);
-  const { quantity, ...hold } = holdOf(producer, Math.max(0, last - RESERVE_EVERY * random.int(0, 8)));
-  switch (random.pick(['confirm', 'confirm', 'release', 'extend', 'expire'])) {
-    case 'confirm': {
-      const part = random.chance(30) && { quantity: random.int(1, quantity) };
-      return { operation: 'inventory.confirm', params: { ...hold, ...part } };
-    }
-    case 'release':
-      return { operation: 'inventory.release', params: hold };
-    case 'extend':
-      return { operation: 'inventory.extend', params: { ...hold, ttlSeconds: random.int(1, 6) } };
-    default: {
-      const { reservation, ...cell } = hold;
-      return { operation: 'inventory.expire', params: { ...cell, reservations: [reservation] } };
-    }
-  }
-}
-
 function award(random: Random): Drawn {
   const levels = random.chance(30) && { levels: [100, 10_000, 1_000_000] };
   return { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100_000), ...levels } };
@@ -293,13 +220,11 @@ function scores(random: Random, cells: readonly Cell[], id: string): Drawn {
 /** Takes stock, awards XP and counts the sale. */
 function buy(random: Random, id: string): Drawn {
   const whenShort = random.pick(['floor', 'reject', 'reject']);
-  const steps = [
+  return counted(id, [
     { operation: 'inventory.take', params: { ...random.pick(STOCK), quantity: random.int(1, 4), whenShort } },
     { operation: 'xp.award', params: { ...random.pick(PLAYERS), amount: random.int(1, 100) } },
     { operation: 'inventory.restock', params: { ...random.pick(STOCK), quantity: random.int(1, 5) } },
-    ...[TURN, ...witnessesOf(id)].map((cell) => ({ operation: 'counter.increment', params: { ...cell, by: 1 } })),
-  ];
-  return { operation: 'transaction', params: { updates: steps } };
+  ]);
 }
 
 /** Keeps the best of a game, and counts that it was played. */

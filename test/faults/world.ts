@@ -10,7 +10,7 @@ import type { Cell } from '../../src/index.js';
 import { withinTime } from '../../src/lib/timeouts.js';
 import { store } from '../lua/cells.js';
 import { Acts } from './acts.js';
-import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, inAll, ONE_SHARD, STOCK, STOCK_AT_START } from './cells.js';
+import { BAD_CELLS, EDGE, FLAKY, FLAKY_AT_START, inAll, ONE_SHARD, RESERVABLE, STOCK_AT_START } from './cells.js';
 import type { Shards } from './cells.js';
 import { CLUSTER_SHARDS, FaultCluster } from './cluster.js';
 import { Member } from './member.js';
@@ -176,7 +176,7 @@ export function pickTarget<Target extends AnyMember>(random: Random, members: re
 /** What the cells hold that are not missing at the start. */
 export function startIn(shards: Shards): (readonly [Cell, number])[] {
   return [
-    ...inAll(shards, STOCK).map((cell) => [cell, STOCK_AT_START] as const),
+    ...inAll(shards, RESERVABLE).map((cell) => [cell, STOCK_AT_START] as const),
     ...inAll(shards, FLAKY).map((cell) => [cell, FLAKY_AT_START] as const),
     ...inAll(shards, BAD_CELLS.slice(2)).map((cell) => [cell, EDGE] as const),
   ];

@@ -10,7 +10,7 @@ import { REGISTRY } from '../operations.js';
 import type { Random } from '../random.js';
 import { LOCK_DURATION_MS, PREFIX, STALLED_INTERVAL_MS } from '../settings.js';
 import { drawUpdate } from '../traffic.js';
-import type { DrawnUpdate } from '../traffic.js';
+import type { DrawnUpdate } from '../drawn-update.js';
 import { serverOf } from '../world.js';
 import type { World } from '../world.js';
 import type { Nemesis } from './nemesis.js';

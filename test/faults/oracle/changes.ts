@@ -38,11 +38,13 @@ export function changesOf(operation: string, params: object, outcome: string): C
 
 /** What each step wishes: a transaction has several steps, any other update one. */
 export function stepsOf(operation: string, params: object): Wish[][] {
-  if (operation === 'transaction') {
-    const { updates } = params as { updates: { operation: string; params: object }[] };
-    return updates.map((step) => wishesOf(step.operation, step.params));
-  }
-  return [wishesOf(operation, params)];
+  return stepsWithin(operation, params).map((step) => wishesOf(step.operation, step.params));
+}
+
+function stepsWithin(operation: string, params: object): { operation: string; params: object }[] {
+  return operation === 'transaction'
+    ? (params as { updates: { operation: string; params: object }[] }).updates
+    : [{ operation, params }];
 }
 
 function wishesOf(operation: string, params: object): Wish[] {
@@ -104,8 +106,16 @@ function heldBy(params: object): number {
   return Number(/-of-(\d+)$/.exec(reservation)?.[1]);
 }
 
-/** By how much an applied update changed what is held of its stock. */
-export function heldChange(operation: string, params: object, outcome: string): number {
+/** By how much an applied update changed what is held of stock. */
+export function heldChanges(operation: string, params: object, outcome: string): [stock: Cell, change: number][] {
+  const results = outcome.split('|');
+  return stepsWithin(operation, params).flatMap((step, place) => {
+    const change = heldChange(step.operation, step.params, results[place] ?? '');
+    return change === 0 ? [] : [[cellName(step.params as Cell), change]];
+  });
+}
+
+function heldChange(operation: string, params: object, outcome: string): number {
   const [first = NaN] = outcome.split(',').map(Number);
   switch (operation) {
     case 'inventory.reserve':

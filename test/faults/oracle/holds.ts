@@ -1,6 +1,4 @@
-import { cellName } from '../../../src/redis/cell.js';
-import type { Cell } from '../../../src/index.js';
-import { heldChange } from './changes.js';
+import { heldChanges } from './changes.js';
 import { nameOf } from './evidence.js';
 import type { Evidence } from './evidence.js';
 import type { History } from './history.js';
@@ -13,10 +11,8 @@ export function* holdsAddUp({ held }: Evidence, history: History): Generator<str
   const expected = new Map<string, number>();
   for (const { job, index, outcome = '', changes } of history.updates) {
     const params = job.updates[index]?.params ?? {};
-    const change = changes.length > 0 ? heldChange(job.operation, params, outcome) : 0;
-    if (change !== 0) {
-      const stock = nameOf(cellName(params as Cell));
-      expected.set(stock, (expected.get(stock) ?? 0) + change);
+    for (const [stock, change] of changes.length > 0 ? heldChanges(job.operation, params, outcome) : []) {
+      expected.set(nameOf(stock), (expected.get(nameOf(stock)) ?? 0) + change);
     }
   }
   for (const [stock, { total, sum, over }] of held) {

@@ -7,7 +7,7 @@ import { ProducerLoop } from '../producer-loop.js';
 import type { Accepted, Submitter } from '../producer-loop.js';
 import { PREFIX, QUEUES } from '../settings.js';
 import type { ProducerSettings } from '../side.js';
-import type { DrawnUpdate } from '../traffic.js';
+import type { DrawnUpdate } from '../drawn-update.js';
 
 /** The producer that Tally is compared with: `queue.add`, with the idempotency key as the job's id, as BullMQ advises. */
 
