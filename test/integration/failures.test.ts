@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { addKey, callerWith } from '../support/api-keys.js';
 import { tally } from '../support/command.js';
@@ -44,6 +45,7 @@ test('failed updates are grouped by reason, operation and shape of the key, with
   const here = place();
   await here.worker();
   await failing(here, ['stock:1', 'stock:2', 'stock:2', 'views']);
+  await wait(50); // a worker's idea of Redis' time may be some ms early
   await here.client.rpush(here.key('list'), 'x');
   await (await here.producer().xp.award({ key: here.key('list'), amount: 3 })).outcome();
   const source = sourceOf(here);

@@ -101,5 +101,5 @@ test('a scrape of 8 partitions takes no more commands for each of them than that
   const unsplit = await commandsOfOne();
   await here.producer({ partitions: 8 }).counters.increment({ key: here.key('n') });
   expect(await commandsOfOne()).toBeLessThanOrEqual(9 * unsplit);
-  expect(unsplit).toBeLessThan(80);
+  expect(unsplit).toBeLessThan(6 * 14 + 10);
 });

@@ -230,7 +230,7 @@ test('a scrape takes thirteen commands more with 1,000 jobs than with none, for 
   };
   await metrics.text();
   const idle = await commandsOf(1);
-  expect(idle).toBeLessThan(5 * 14 + 5);
+  expect(idle).toBeLessThan(6 * 14 + 5);
   const producer = here.producer({ maxBatch: 1 });
   await producer.submit(Array.from({ length: 1_000 }, () => increment(here.key('n'))));
   expect(await commandsOf(1)).toBeLessThanOrEqual(idle + 13);
