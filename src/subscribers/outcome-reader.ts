@@ -128,7 +128,8 @@ export class OutcomeReader {
   }
 
   /**
-   * The events of some jobs behind a cursor, as far as they are told by now. See {@link StreamReader.eventsOf}.
+   * The events of some jobs behind a cursor, as far as they are told by now, also in streams that are new. See
+   * {@link StreamReader.eventsOf}.
    *
    * @throws TallyError `INVALID_CURSOR`, `NEWER_FORM`
    */
@@ -138,8 +139,12 @@ export class OutcomeReader {
     left: { entries: number },
   ): AsyncGenerator<OutcomeEvent> {
     const decoded = decodeCursor(cursor);
-    for (const stream of await this.#streamsOf(decoded)) {
-      yield* this.#readerOf(stream).eventsOf(decoded.positions.get(stream.slot) ?? decoded.elsewhere, toldIds, left);
+    const looked = new Set<Slot>();
+    for (const find of [() => this.#streamsOf(decoded), () => this.#known.fresh()]) {
+      for (const stream of (await find()).filter(({ slot }) => !looked.has(slot))) {
+        looked.add(stream.slot);
+        yield* this.#readerOf(stream).eventsOf(decoded.positions.get(stream.slot) ?? decoded.elsewhere, toldIds, left);
+      }
     }
   }
 
