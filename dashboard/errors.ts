@@ -49,8 +49,12 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** There is no such page, or nothing that takes such a request. */
-export const answerNotFound: RequestHandler = (request, response) => {
+/** There is no such page. Programs get what whoever serves the dashboard says of other paths. */
+export const answerNotFound: RequestHandler = (request, response, next) => {
+  if (!request.path.startsWith(`${OVERVIEW_PATH}/`) || request.accepts(['json', 'html']) !== 'html') {
+    next();
+    return;
+  }
   const message = `there is nothing at ${request.path}`;
   answerRefused({ status: 404, code: 'NOT_FOUND', message }, request, response);
 };

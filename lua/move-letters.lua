@@ -10,23 +10,25 @@
 
 local dead, again, how = KEYS[1], KEYS[2], ARGV[1]
 local room = how == 'again' and tonumber(ARGV[4]) - redis.call('LLEN', again) or math.huge
-local moved = 0
 if ARGV[2] == '0' then
-  if room > 0 and redis.call('LREM', dead, -1, ARGV[3]) == 1 then
-    moved = 1
-    if how == 'again' then
-      redis.call('LPUSH', again, ARGV[3])
-    end
-  end
-  return moved
-end
-while moved < math.min(tonumber(ARGV[2]), room) do
-  local letter = redis.call('RPOP', dead)
-  if not letter then
-    return moved
+  if room < 1 or not redis.call('LPOS', dead, ARGV[3]) then
+    return 0
   end
   if how == 'again' then
-    redis.call('LPUSH', again, letter)
+    redis.call('LPUSH', again, ARGV[3]) -- before it goes from the other: what is refused here loses nothing
+  end
+  return redis.call('LREM', dead, -1, ARGV[3])
+end
+local moved = 0
+while moved < math.min(tonumber(ARGV[2]), room) do
+  local letter
+  if how == 'again' then
+    letter = redis.call('LMOVE', dead, again, 'RIGHT', 'LEFT')
+  else
+    letter = redis.call('RPOP', dead)
+  end
+  if not letter then
+    return moved
   end
   moved = moved + 1
 end

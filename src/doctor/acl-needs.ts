@@ -151,7 +151,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     },
     {
       commands: words(
-        'DEL GET HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LINDEX LLEN LPUSH LRANGE LREM LTRIM RPOP SET ZRANGE',
+        'DEL GET HDEL HEXISTS HGET HINCRBY HMGET HSET HSETNX LINDEX LLEN LMOVE LPOS LPUSH LRANGE LREM LTRIM RPOP SET ZRANGE',
       ),
       keys: ['~tally:outcomes:*', '~tally:{*}:outcomes:*'],
     },
