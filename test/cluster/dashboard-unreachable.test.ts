@@ -10,6 +10,7 @@ import {
   kill,
   lossOf,
   ownCluster,
+  QUEUES,
 } from '../support/dashboard-unreachable.js';
 import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
@@ -37,10 +38,10 @@ test('while a master is unreachable its partitions are said to be unknown, and t
   const isLost = ({ name }: ShownQueue) => lost.includes(Number(name.at(-1)));
   await onceAllOthersAnswer(async () => {
     const shown = await list();
-    expect(shown.slice(0, lost.length * 5).map(({ name, delimiter }) => name.split(delimiter))).toEqual(
+    expect(shown.slice(0, lost.length * QUEUES).map(({ name, delimiter }) => name.split(delimiter))).toEqual(
       before.filter(isLost).map(({ name }) => [fault, name]),
     );
-    expect(shown.slice(lost.length * 5)).toEqual(before.filter((queue) => !isLost(queue)));
+    expect(shown.slice(lost.length * QUEUES)).toEqual(before.filter((queue) => !isLost(queue)));
     expect(shown[0]).toMatchObject({
       displayName: `Counters ${lost[0]!} of 8: not known`,
       description: expect.stringContaining(`${fault}, and nothing is known of this queue`) as string,
@@ -72,9 +73,9 @@ test('an action on a queue whose master is unreachable is refused with the reaso
   }
   expect(await put('pause')).toEqual([
     503,
-    expect.stringContaining(`done, but not for ${lost.length * 5} queues: ${fault}`),
+    expect.stringContaining(`done, but not for ${lost.length * QUEUES} queues: ${fault}`),
   ]);
-  expect((await list()).filter(({ isPaused }) => isPaused)).toHaveLength(40 - lost.length * 5);
+  expect((await list()).filter(({ isPaused }) => isPaused)).toHaveLength(8 * QUEUES - lost.length * QUEUES);
   for (const path of ['redis/stats', 'job-schedulers']) {
     expect((await request(`/ops/queues/api/${path}`)).status).toBe(503);
   }
@@ -102,7 +103,7 @@ test('a key or an update on a master that is unreachable is answered with the re
     const { status, text } = await cellPage(keyThere);
     expect(status).toBe(200);
     expect(text).toContain(`waiting counter.increment 1 `);
-    expect(text).toContain(`${lost.length * 5} queues were not looked at, and there may be more: ${fault}.`);
+    expect(text).toContain(`${lost.length * QUEUES} queues were not looked at, and there may be more: ${fault}.`);
     expect((await findPage(updateThere.id)).text).toContain(`Update ${updateThere.id} Operation counter.increment`);
   });
 });
@@ -117,7 +118,7 @@ test('a master that is frozen holds nobody up', async () => {
   expect(await isWhole()).toBe(true);
   process.kill(away.pid(), 'SIGSTOP');
   const [shown, stats, page] = await Promise.all([list(), request('/ops/queues/api/redis/stats'), cellPage(key)]);
-  expect(shown.filter(({ readOnlyMode }) => readOnlyMode)).toHaveLength(lost.length * 5);
+  expect(shown.filter(({ readOnlyMode }) => readOnlyMode)).toHaveLength(lost.length * QUEUES);
   expect([stats.status, page.status]).toEqual([503, 503]);
   process.kill(away.pid(), 'SIGCONT');
   await until('it is back', isWhole);
@@ -177,7 +178,7 @@ test('a dashboard that starts while the numbers of partitions can not be read sh
   const { list } = await begin(here);
   const isGuess = ({ description }: ShownQueue) => description.includes('Partitions of other numbers may be in use');
   const shown = await list();
-  expect([shown.length, shown.every(isGuess)]).toEqual([40, true]);
+  expect([shown.length, shown.every(isGuess)]).toEqual([8 * QUEUES, true]);
   await counts.start();
   await cluster.untilHealthy();
   await until('the numbers are known', async () => (await list()).length === 15);

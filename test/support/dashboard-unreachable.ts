@@ -1,6 +1,7 @@
 import { htmlUnescape } from 'escape-goat';
 import { onTestFinished } from 'vitest';
 import { Partitions } from '../../src/layout/partitions.js';
+import { createRegistry } from '../../src/operations/registry.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { startDashboard } from './dashboard.js';
@@ -9,6 +10,9 @@ import type { Place } from './tally.js';
 import { startCluster } from './topology/cluster.js';
 import type { Cluster, ClusterOptions } from './topology/cluster.js';
 import type { ClusterNode } from './topology/cluster-node.js';
+
+/** In each of the eight partitions. */
+export const QUEUES = createRegistry().queues.length;
 
 /** Nobody waits longer for an answer, whatever is unreachable: three times what it takes when nothing else runs. */
 const IN_TIME_MS = 5_000;
@@ -39,10 +43,10 @@ export async function begin(here: Place) {
     ...dashboard,
     request,
     list,
-    /** All forty queues are there, and have masters that answer. */
+    /** All queues are there, and have masters that answer. */
     isWhole: async () => {
       const queues = await list();
-      return queues.length === 40 && queues.every(({ readOnlyMode }) => !readOnlyMode);
+      return queues.length === 8 * QUEUES && queues.every(({ readOnlyMode }) => !readOnlyMode);
     },
     cellPage: (key: string) => page('/ops/keys', { key }),
     findPage: (update: string, key = '') => page('/ops/find', { update, key }),
