@@ -181,7 +181,7 @@ test('a dashboard that starts while the numbers of partitions can not be read sh
   expect([shown.length, shown.every(isGuess)]).toEqual([8 * QUEUES, true]);
   await counts.start();
   await cluster.untilHealthy();
-  await until('the numbers are known', async () => (await list()).length === 15);
+  await until('the numbers are known', async () => (await list()).length === 3 * QUEUES);
   expect((await list()).some(isGuess)).toBe(false);
 });
 
