@@ -213,10 +213,10 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
       partitions: async () => distinctPartitions(await layouts.read()),
     });
     await this.#unlessAway(this.#janitor.clean());
-    if (this.#queueNames().includes(inventoryExpire.queue)) {
-      this.#overdue = new OverdueHolds(this.#store);
-    }
     if (!this.#isClosing()) {
+      if (this.#queueNames().includes(inventoryExpire.queue)) {
+        this.#overdue = new OverdueHolds(this.#store);
+      }
       this.#following = setInterval(() => void this.#follow(), FOLLOW_EVERY_MS);
       this.#otherWorkers.watch();
       this.#pulse.start();
