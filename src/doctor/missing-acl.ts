@@ -90,6 +90,7 @@ const ARGUMENTS: Readonly<Record<string, (key: string) => readonly string[]>> = 
   EXISTS: (key) => [key],
   MGET: (key) => [key],
   UNLINK: (key) => [key],
+  LMOVE: (key) => [key, key, 'LEFT', 'RIGHT'],
   RENAME: (key) => [key, key],
   RPOPLPUSH: (key) => [key, key],
   'MEMORY|USAGE': (key) => [key],

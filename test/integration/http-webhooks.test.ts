@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { aclRules } from '../../src/doctor/acl-needs.js';
 import type { Role } from '../../src/doctor/acl-needs.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { disableWebhooksOf } from '../../src/subscribers/webhooks/revoke-owner.js';
@@ -14,6 +13,7 @@ import { board } from '../support/board.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
+import { userOfRole } from '../support/user-of-role.js';
 import { startReceiver } from '../support/webhook-receiver.js';
 
 interface Shown {
@@ -214,15 +214,7 @@ test('deliveries stand on the board, with why they failed, and are sent again fr
 test('the users of docs/redis-acl.md are refused nothing on the way of webhooks and of the stream', async () => {
   const own = await ownRedis();
   const here = place(own.url);
-  const { port } = new URL(own.url);
-  const [, major = 0, minor = 0] = (/redis_version:(\d+)\.(\d+)/.exec(await here.client.info('server')) ?? []).map(
-    Number,
-  );
-  const userOf = async (role: Role) => {
-    const rules = aclRules([role], { ...here, cells: ['{*'], version: [major, minor] }).split(' ');
-    await here.client.call('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rules);
-    return `redis://${role}:secret@127.0.0.1:${port}`;
-  };
+  const userOf = (role: Role) => userOfRole(here, role, ['{*']);
   const webhooks = options();
   const receiver = await startReceiver();
   await here.worker({ outcomes: true, redis: await userOf('worker') });

@@ -1,22 +1,14 @@
 import { expect, test } from 'vitest';
-import { aclRules } from '../../src/doctor/acl-needs.js';
 import type { Role } from '../../src/doctor/acl-needs.js';
 import { ownRedis, place, until } from '../support/tally.js';
+import { userOfRole } from '../support/user-of-role.js';
 
 const HOUR = 3_600_000;
 
 test('the users of docs/redis-acl.md may delay, cancel and schedule, and are refused nothing on the way', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
-  const { port } = new URL(redis.url);
-  const [, major = 0, minor = 0] = (/redis_version:(\d+)\.(\d+)/.exec(await here.client.info('server')) ?? []).map(
-    Number,
-  );
-  const userOf = async (role: Role) => {
-    const rules = aclRules([role], { ...here, cells: ['{*'], version: [major, minor] }).split(' ');
-    await here.client.call('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rules);
-    return { redis: `redis://${role}:secret@127.0.0.1:${port}` };
-  };
+  const userOf = async (role: Role) => ({ redis: await userOfRole(here, role, ['{*']) });
   const producer = here.producer(await userOf('producer'));
   await here.worker(await userOf('worker'));
   await here.client.call('ACL', 'LOG', 'RESET');

@@ -4,6 +4,7 @@ import { NEEDS, patternsOf, ROLES } from '../../src/doctor/acl-needs.js';
 import type { Role } from '../../src/doctor/acl-needs.js';
 import { findMissing } from '../../src/doctor/missing-acl.js';
 import { ownRedis, place } from '../support/tally.js';
+import { userOfRole } from '../support/user-of-role.js';
 
 const NAMES = { namespace: 'tally', prefix: 'tally-queues', cells: ['stock:1'] };
 
@@ -37,6 +38,18 @@ test.each(Object.keys(ROLES) as Role[])(
     expect(missing).toEqual(needs.filter(({ command }) => lacking.includes(command)));
   },
 );
+
+test.each(Object.keys(ROLES) as Role[])('a user with the rules of a %s, and no others, lacks nothing', async (role) => {
+  const here = place((await ownRedis()).url);
+  const redis = new Redis(await userOfRole(here, role, NAMES.cells));
+  onTestFinished(() => {
+    redis.disconnect();
+  });
+
+  const missing = findMissing(redis, role, { ...here, cells: NAMES.cells });
+
+  await (role === 'reader' ? expect(missing).rejects.toThrow(/NOPERM.* 'eval'/) : expect(missing).resolves.toEqual([]));
+});
 
 test('a user without keys lacks all that is done to keys', async () => {
   const redis = await connectionOf('+@all');
