@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
+import { longestFirst } from './test/support/longest-first.js';
 import onOneServer from './vitest.config.js';
 
 const inIntegration = (names: readonly string[]) => names.map((name) => `test/integration/${name}.test.ts`);
@@ -45,9 +46,17 @@ function against(redis: string, include: readonly string[], groupOrder: number):
   };
 }
 
+/** Each over a minute. */
+const LONGEST = [
+  ...['cluster/secure-sockets', 'cluster/secure', 'cluster/load', 'cluster/failover', 'cluster/migration'],
+  ...['cluster/secure-faults', 'integration/forms', 'cluster/dashboard-unreachable', 'integration/keep-outcomes'],
+  ...['integration/readmit', 'integration/http-outcomes', 'cluster/by-master-moves', 'cluster/sentinel-losses'],
+];
+
 /** `npm run test:cluster`: tests again that `npm test` runs on one server, and those that break topologies. */
 export default defineConfig({
   test: {
+    sequence: { shuffle: { tests: true }, sequencer: longestFirst(LONGEST) },
     projects: [
       against('cluster', [...inIntegration(LAID_OUT), 'test/cluster/**/*.test.ts'], 0),
       against('sentinel', inIntegration(CORE), 1),

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { longestFirst } from './test/support/longest-first.js';
 
 /** What takes long and breaks seldom: `npm run test:long`. */
 export const LONG = [
@@ -14,6 +15,8 @@ export const LONG = [
   'test/integration/bench.test.ts',
   'test/integration/cli-webhooks.test.ts',
   'test/integration/cli.test.ts',
+  'test/integration/cli-dead-letters.test.ts',
+  'test/integration/cli-reading.test.ts',
   'test/integration/close.test.ts',
   'test/integration/dashboard-overview.test.ts',
   'test/integration/dashboard-users.test.ts',
@@ -22,6 +25,7 @@ export const LONG = [
   'test/integration/document-snippets.test.ts',
   'test/integration/documents.test.ts',
   'test/integration/examples.test.ts',
+  'test/integration/expiries.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/forms.test.ts',
   'test/integration/http-commands.test.ts',
@@ -39,6 +43,18 @@ export const LONG = [
   'test/unit/ladder.test.ts',
 ];
 
+/** Of the others, those that take 20 s and more. */
+const LONGEST = [
+  'bad-params',
+  'reservations',
+  'ages',
+  'dashboard-failures',
+  'http-keys',
+  'keys',
+  'redis-refuses',
+  'model',
+];
+
 /** `npm test`: all that guards a change, against one Redis server. */
 export default defineConfig({
   test: {
@@ -51,6 +67,6 @@ export default defineConfig({
     maxWorkers: 3, // on two cores: many tests wait
     testTimeout: 120_000, // much more than any takes, as the machine may be busy
     hookTimeout: 120_000,
-    sequence: { shuffle: true },
+    sequence: { shuffle: { tests: true }, sequencer: longestFirst(LONGEST) },
   },
 });
