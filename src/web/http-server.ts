@@ -24,6 +24,8 @@ const CHECK_INTERVAL_MS = 1_000;
 
 /** How long requests that are on their way may take to arrive when the server closes: clients may be busy. */
 const LAST_REQUESTS_MS = 500;
+/** In how many turns of the event loop at least: while this process itself is busy, nothing arrives. */
+const LAST_REQUESTS_TURNS = 10;
 
 /** An HTTP server with limits for slow clients, which answers also what is not HTTP with a problem. */
 export class ApiServer extends Server {
@@ -72,8 +74,11 @@ export class ApiServer extends Server {
     for (const response of this.#unanswered) {
       response.shouldKeepAlive = false;
     }
-    await setTimeout(Math.min(LAST_REQUESTS_MS, timeoutMs));
-    await setImmediate(); // what has arrived is read, also when this process itself was busy
+    const lastRequestsMs = Math.min(LAST_REQUESTS_MS, timeoutMs);
+    for (let turn = 0; turn < LAST_REQUESTS_TURNS; turn += 1) {
+      await setTimeout(lastRequestsMs / LAST_REQUESTS_TURNS);
+      await setImmediate(); // what has arrived is read
+    }
     const closed = new Promise((resolve) => this.close(resolve));
     if (!(await withinTime(closed, timeoutMs))) {
       this.closeAllConnections();

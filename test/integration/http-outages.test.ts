@@ -100,41 +100,52 @@ test('too many waiting jobs are a 429 with the time to wait, and nothing of the 
   expect(await here.client.exists(here.key('xp'))).toBe(0);
 });
 
-test('a stop under load answers every request that was taken, and applies what it answered as accepted', async () => {
-  const here = place();
-  const { api, post, server } = await startApi(here);
-  const key = here.key('n');
-  const codes = new Map<number, number>();
-  let cut = 0;
-  const client = async () => {
-    for (;;) {
-      try {
-        const { status } = await post('/v1/updates', [increment(key), increment(key)]);
-        codes.set(status, (codes.get(status) ?? 0) + 1);
-        if (status !== 202) {
+test.each([
+  ['', 0],
+  [', while the process is busy', 700],
+])(
+  'a stop under load%s answers every request that was taken, and applies what it answered as accepted',
+  async (_, busyMs) => {
+    const here = place();
+    const { api, post, server } = await startApi(here);
+    const key = here.key('n');
+    const codes = new Map<number, number>();
+    let cut = 0;
+    const client = async () => {
+      for (;;) {
+        try {
+          const { status } = await post('/v1/updates', [increment(key), increment(key)]);
+          codes.set(status, (codes.get(status) ?? 0) + 1);
+          if (status !== 202) {
+            return;
+          }
+        } catch (error) {
+          const { code } = (error as { cause?: { code?: string } }).cause ?? {};
+          cut += code === 'ECONNREFUSED' ? 0 : 1;
           return;
         }
-      } catch (error) {
-        const { code } = (error as { cause?: { code?: string } }).cause ?? {};
-        cut += code === 'ECONNREFUSED' ? 0 : 1;
-        return;
       }
+    };
+    const clients = Array.from({ length: 30 }, client);
+    await until('there is load', () => (codes.get(202) ?? 0) > 500);
+    api.drain();
+    const closing = server.closeInOrder(5_000);
+    const untilMs = performance.now() + busyMs;
+    while (performance.now() < untilMs) {
+      // Neither the server nor its clients get to anything.
     }
-  };
-  const clients = Array.from({ length: 30 }, client);
-  await until('there is load', () => (codes.get(202) ?? 0) > 500);
-  api.drain();
-  await server.closeInOrder(5_000);
-  await api.close();
-  await Promise.all(clients);
-  expect(cut).toBe(0);
-  expect([...codes.keys()].filter((status) => status !== 202 && status !== 503)).toEqual([]);
+    await closing;
+    await api.close();
+    await Promise.all(clients);
+    expect(cut).toBe(0);
+    expect([...codes.keys()].filter((status) => status !== 202 && status !== 503)).toEqual([]);
 
-  await here.worker();
-  const accepted = 2 * codes.get(202)!;
-  await until('all is applied', async () => Number(await here.client.get(key)) >= accepted);
-  expect(await here.client.get(key)).toBe(String(accepted));
-});
+    await here.worker();
+    const accepted = 2 * codes.get(202)!;
+    await until('all is applied', async () => Number(await here.client.get(key)) >= accepted);
+    expect(await here.client.get(key)).toBe(String(accepted));
+  },
+);
 
 test('a stop does not wait for outcomes: who waits is answered with what is there', async () => {
   const here = place();
