@@ -5,6 +5,7 @@ import type { Store } from '../src/layout/store.js';
 import { DeadLetters } from '../src/subscribers/dead-letters.js';
 import type { DeadLetter } from '../src/subscribers/dead-letters.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
+import { wholeNumber } from './whole-number.js';
 
 export interface ListLettersFlags {
   readonly group?: string;
@@ -26,8 +27,8 @@ const MOST_LISTED = 1_000;
 /** `tally dead-letters list`. */
 export async function listLetters({ group, json, ...flags }: ListLettersFlags): Promise<void> {
   const [limit, offset] = [
-    wholeNumber('--limit', flags.limit, 1, MOST_LISTED),
-    wholeNumber('--offset', flags.offset, 0),
+    wholeNumber('--limit', flags.limit, { min: 1, max: MOST_LISTED }),
+    wholeNumber('--offset', flags.offset),
   ];
   if (group === undefined) {
     await listGroups(json);
@@ -123,13 +124,4 @@ async function withStore<Answer>(ask: (store: Store) => Promise<Answer>): Promis
 
 function lineOf({ at, event, attempts, error }: DeadLetter): string {
   return `${at}  ${event.id}  ${event.type}  ${event.subject ?? '-'}  after ${attempts} attempts: ${JSON.stringify(error)}`;
-}
-
-function wholeNumber(flag: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < least || number > most) {
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
-    throw new ConfigurationError(`${flag} must be a whole number, ${range}, but is "${text}"`);
-  }
-  return number;
 }

@@ -18,6 +18,7 @@ import type { FailureGroup } from '../src/producers/failures/group-failures.js';
 import { changedLine } from '../src/producers/failures/log-changed.js';
 import type { FailureSource } from '../src/producers/failures/read-failures.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
+import { wholeNumber } from './whole-number.js';
 
 interface FilterFlags {
   readonly reason?: string;
@@ -43,7 +44,7 @@ const filterSchema = z.object(failureFilterShape);
 
 /** `tally failures list`: prints failed updates in groups, and the latest of them one by one. */
 export async function listFailures({ limit, ...flags }: ListFailuresFlags): Promise<void> {
-  const latest = limit === undefined ? 0 : wholeNumber('--limit', limit, MOST_LISTED);
+  const latest = limit === undefined ? 0 : wholeNumber('--limit', limit, { max: MOST_LISTED });
   const filter = filterOf(flags);
   const found = await withFailures((source) => groupFailures(source, { filter }, latest));
   const { updates, jobs, groups, isWhole, faults } = found;
@@ -78,8 +79,7 @@ export async function retryFailed(flags: ChangeFailuresFlags): Promise<void> {
 /** `tally failures remove`: removes all that a filter means, when the number of updates is the one that is expected. */
 export async function removeFailed(flags: ChangeFailuresFlags): Promise<void> {
   const filter = filterOf(flags);
-  const confirmed =
-    flags.confirm === undefined ? undefined : wholeNumber('--confirm', flags.confirm, Number.MAX_SAFE_INTEGER);
+  const confirmed = flags.confirm === undefined ? undefined : wholeNumber('--confirm', flags.confirm);
   const isDry = flags.dryRun === true;
   const change = await withFailures(async (source) => {
     const planned = await planRemoval(source, { filter });
@@ -174,11 +174,4 @@ function lineOf({
 
 function iso(ms: number): string {
   return new Date(Math.min(ms, 8.64e15)).toISOString();
-}
-
-function wholeNumber(flag: string, text: string, max: number): number {
-  if (!/^\d{1,15}$/.test(text) || Number(text) > max) {
-    throw new ConfigurationError(`${flag} must be a whole number up to ${max}, but is "${text}"`);
-  }
-  return Number(text);
 }

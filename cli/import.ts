@@ -11,6 +11,7 @@ import { ImportRecord } from './import/import-record.js';
 import { OutcomeTally } from './import/outcome-tally.js';
 import { readRows } from './import/rows.js';
 import { RowSender } from './import/send-rows.js';
+import { parseTimeout } from './print-submission.js';
 import { count, number } from './words.js';
 
 export interface ImportFlags extends FileFlags {
@@ -128,12 +129,4 @@ function brokenOff(error: unknown): Error {
   return new Error(`the import broke off: ${why}. Run the same command again: it goes on, and applies nothing twice`, {
     cause: error,
   });
-}
-
-function parseTimeout(text: string): number {
-  const timeoutMs = Number(text);
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 86_400_000) {
-    throw new ConfigurationError(`--timeout must be a whole number of ms from 1 to 86400000, but is "${text}"`);
-  }
-  return timeoutMs;
 }

@@ -1,5 +1,5 @@
 import type { FoundUpdate, Outcome, Submission } from '../src/index.js';
-import { ConfigurationError } from '../src/errors.js';
+import { wholeNumber } from './whole-number.js';
 
 /** The flags of commands that send an update. */
 export interface WaitFlags {
@@ -53,11 +53,7 @@ function exitCodeOf(status: Outcome['status'] | undefined): number {
 
 /** @throws ConfigurationError */
 export function parseTimeout(text: string): number {
-  const timeoutMs = Number(text);
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 86_400_000) {
-    throw new ConfigurationError(`--timeout must be a whole number of ms from 1 to 86400000, but is "${text}"`);
-  }
-  return timeoutMs;
+  return wholeNumber('--timeout', text, { min: 1, max: 86_400_000, of: 'ms' });
 }
 
 function lineOf(id: string, answer: ShownOutcome | { readonly status: 'accepted' }): string {

@@ -14,6 +14,7 @@ import { checkPostgresUrl, explained, openSession } from './relay/postgres.js';
 import { Relay } from './relay/relay.js';
 import { createTableSql } from './relay/table-definition.js';
 import { parseOwner } from './submit.js';
+import { wholeNumber } from './whole-number.js';
 
 export interface RelayFlags {
   readonly from?: string;
@@ -38,7 +39,7 @@ export async function relay(flags: RelayFlags): Promise<void> {
   }
   const { config, logger, operations } = context;
   const owner = parseOwner(flags.owner);
-  const pollMs = parsePoll(flags.poll);
+  const pollMs = wholeNumber('--poll', flags.poll, { min: 10, max: 60_000, of: 'ms' });
   const redis = findRedis(context);
   const metrics = config.TALLY_METRICS_PORT === undefined ? undefined : createMetrics();
   const stopMetrics = metrics && (await listenForMetrics(metrics, context));
@@ -107,12 +108,4 @@ async function redisTime(clock: Connection, { logger }: Context, stopped: AbortS
       await setTimeout(REDIS_PAUSE_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
   }
-}
-
-function parsePoll(text: string): number {
-  const pollMs = Number(text);
-  if (!/^\d+$/.test(text) || pollMs < 10 || pollMs > 60_000) {
-    throw new ConfigurationError(`--poll must be a whole number of ms from 10 to 60000, but is "${text}"`);
-  }
-  return pollMs;
 }

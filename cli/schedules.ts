@@ -2,6 +2,7 @@ import { createProducer } from '../src/index.js';
 import type { BuiltInOperation, Operation, Producer, Schedule, ScheduleRequest } from '../src/index.js';
 import { ConfigurationError } from '../src/errors.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
+import { wholeNumber } from './whole-number.js';
 
 export interface PutScheduleFlags {
   readonly params: string;
@@ -23,7 +24,7 @@ export async function putSchedule(id: string, operation: string, flags: PutSched
     id,
     ...(cron !== undefined && { cron }),
     ...(timeZone !== undefined && { timeZone }),
-    ...(every !== undefined && { everyMs: wholeNumber('--every', every) }),
+    ...(every !== undefined && { everyMs: wholeNumber('--every', every, { of: 'ms' }) }),
     ...(paused && { paused }),
     update: { operation, params: parseParams(flags.params) },
   };
@@ -77,13 +78,6 @@ function lineOf({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRu
   const next = paused ? 'paused' : `next ${nextRunAt?.toISOString() ?? 'unknown: put it again'}`;
   const last = lastRun === undefined ? 'no run yet' : `last ${lastRun.at.toISOString()} ${lastRun.outcome.status}`;
   return `${id}  ${rhythm}  ${update.operation} ${JSON.stringify(update.params)}  ${next}  ${last}`;
-}
-
-function wholeNumber(flag: string, text: string): number {
-  if (!/^\d+$/.test(text)) {
-    throw new ConfigurationError(`${flag} must be a whole number, but is "${text}"`);
-  }
-  return Number(text);
 }
 
 function parseParams(text: string): unknown {

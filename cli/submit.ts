@@ -4,6 +4,7 @@ import { namedOwnerSchema } from '../src/api/access/api-key.js';
 import { connectionOptions, createContext, producerOptions, findRedis } from './context.js';
 import { parseTimeout, printSubmission } from './print-submission.js';
 import type { WaitFlags } from './print-submission.js';
+import { wholeNumber } from './whole-number.js';
 
 export interface SubmitFlags extends WaitFlags {
   readonly params: string;
@@ -50,16 +51,10 @@ export function parseOwner(text: string | undefined): string | undefined {
 
 /** The rest is the producer's to check. */
 function parseTiming({ delay, runAt, priority }: SubmitFlags) {
-  const number = (flag: string, text: string): number => {
-    if (!/^\d+$/.test(text)) {
-      throw new ConfigurationError(`${flag} must be a whole number, but is "${text}"`);
-    }
-    return Number(text);
-  };
   return {
-    ...(delay !== undefined && { delayMs: number('--delay', delay) }),
+    ...(delay !== undefined && { delayMs: wholeNumber('--delay', delay, { of: 'ms' }) }),
     ...(runAt !== undefined && { runAt }),
-    ...(priority !== undefined && { priority: number('--priority', priority) }),
+    ...(priority !== undefined && { priority: wholeNumber('--priority', priority) }),
   };
 }
 

@@ -104,5 +104,5 @@ test('an unknown group, event or page is refused by name', async () => {
   await refused(2, 'there is no group "mals"', 'tell-again', '--group', 'mals', '--all');
   await refused(1, 'the group "mails" has set no event "x" aside', 'drop', '--group', 'mails', '--id', 'x');
   await refused(2, '--id', 'drop', '--group', 'mails');
-  await refused(2, '--limit must be a whole number, 1 to 1000', 'list', '--group', 'mails', '--limit', '5000');
+  await refused(2, '--limit must be a whole number from 1 to 1000', 'list', '--group', 'mails', '--limit', '5000');
 });

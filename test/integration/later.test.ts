@@ -136,7 +136,7 @@ test('tally submit takes --delay, --run-at and --priority', async () => {
   expect(Math.round((await optionsOf(here, (JSON.parse(later.stdout) as { id: string }).id)).delay / HOUR)).toBe(5);
 
   for (const [flags, words] of [
-    [['--delay', 'soon'], '--delay must be a whole number, but is "soon"'],
+    [['--delay', 'soon'], '--delay must be a whole number of ms, but is "soon"'],
     [['--run-at', 'noon'], 'runAt: must be a time with its zone'],
     [['--delay', '1', '--run-at', in5Hours().toISOString()], 'not both'],
     [['--priority', '0'], 'priority: must be a whole number from 1'],
