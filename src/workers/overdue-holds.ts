@@ -5,6 +5,7 @@ import { JOB_OPTIONS } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
 import { followingJobId } from '../layout/new-job-id.js';
 import type { Store } from '../layout/store.js';
+import { OnceAWhile } from '../lib/once-a-while.js';
 import { inventoryExpire, MAX_EXPIRED_AT_ONCE } from '../operations/reservations.js';
 import { GRACE_MS, stockOfHold } from '../readers/check-holds.js';
 import { cellId, cellName, describeCell } from '../redis/cell.js';
@@ -21,6 +22,9 @@ const TURN_MS = 30_000;
 const KEYS_AT_ONCE = 1_000;
 const PAUSE_MS = 100;
 
+/** How often the same stock is told of: a job that has failed for good leaves its holds until an operator retries it. */
+const TELL_EVERY_MS = 600_000;
+
 /** Given back of one stock by one look. */
 const MOST_OF_STOCK = 1_000;
 
@@ -34,6 +38,7 @@ export class OverdueHolds {
   readonly #timer: NodeJS.Timeout;
   readonly #id = randomUUID();
   readonly #closed = new AbortController();
+  readonly #told = new OnceAWhile(TELL_EVERY_MS);
   #looking: Promise<void> | undefined;
   #isRefused = false;
 
@@ -108,7 +113,12 @@ export class OverdueHolds {
     }
     if (found.length > 0) {
       const facts = { stock: describeCell(stock), reservations: found.length / 2 };
-      logger.warn(facts, 'giving back what is held for too long: the job that was to do it is late, or was removed');
+      this.#told.came(key, () => {
+        logger.warn(
+          facts,
+          'giving back what is held for too long: the job that was to do it is late, was removed, or failed',
+        );
+      });
     }
   }
 
