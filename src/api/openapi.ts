@@ -101,7 +101,10 @@ function openApiOf(endpoints: readonly Endpoint[], { operations }: Registry): Js
 }
 
 function updateSchema(operation: Operation): JsonSchema {
-  const { name, description } = operation;
+  const { name, codes } = operation;
+  const reasons =
+    codes.length > 0 ? `Its reasons to be rejected: ${codes.map((code) => `\`${code}\``).join(', ')}.` : '';
+  const description = [operation.description, reasons].filter((text) => text !== '').join(' ');
   const { $schema: _, ...params } = paramsSchema(operation);
   return {
     type: 'object',

@@ -11,6 +11,7 @@ import { startReceiver } from '../support/webhook-receiver.js';
 interface OpenApi {
   openapi: string;
   paths: Record<string, Record<string, { responses: Record<string, { content: Record<string, unknown> }> }>>;
+  components: { schemas: Record<string, { description?: string }> };
 }
 
 /** Checks answers against the document; the schemas are found in it by their places. */
@@ -37,6 +38,15 @@ test('the document has no errors by the recommended rules of a public linter', a
   const config = await createConfig({ extends: ['recommended'] });
   const problems = await lintFromString({ source, config, absoluteRef: 'openapi.json' });
   expect(problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
+test('the document says for which reasons each operation may be rejected', async () => {
+  const { request } = await startApi(place());
+  const { components } = (await (await request('/openapi.json')).json()) as OpenApi;
+  const descriptionOf = (name: string) => components.schemas[name]?.description;
+
+  expect(descriptionOf('inventory.take')).toMatch(/ Its reasons to be rejected: `INSUFFICIENT_STOCK`\.$/);
+  expect(descriptionOf('inventory.confirm')).toMatch(/ Its reasons to be rejected: .*`EXPIRED`/);
 });
 
 test('every documented endpoint answers as documented, when all is well and when not', async () => {
