@@ -152,9 +152,10 @@ async function benchLibrary(redisUrl: string, run: Run, { rounds, scale, only, j
 async function benchCpu(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {
   const chosen = only === undefined ? ofNode : measuredAlone.filter(({ name }) => only.includes(name));
   const cpu = await measureCpu(redisUrl, chosen, { rounds, scale, report: run.report });
+  const ratios = cpuRatios(cpu);
   run.done();
-  print(run, cpuTable(chosen, cpu));
-  save(run, json, { cpu: Object.fromEntries(cpu) });
+  print(run, cpuTable(chosen, cpu), ...(ratios.length > 0 ? [ratioTable(ratios)] : []));
+  save(run, json, { cpu: Object.fromEntries(cpu), ratios });
 }
 
 async function benchHttp(redisUrl: string, run: Run, { rounds, scale, only, json }: Flags): Promise<void> {

@@ -39,13 +39,19 @@ export function latencyRatios(latencies: readonly Latency[]): Ratio[] {
   });
 }
 
-/** What an update costs all processes, and how many times that is what another side costs. */
+/** Of names of sides whose worker does something beside the changes. */
+const BESIDE = /^(?<without>.+)-(outcomes|histories)$/;
+
+/** What an update costs all processes, as a multiple of what another side costs; and what is left of a rate with something beside. */
 export function cpuRatios(costs: ReadonlyMap<string, Cost>): Ratio[] {
-  const tally = costs.get('tally-batched')?.total;
-  return ['plain-bullmq-batched', 'plain-bullmq'].flatMap((base) => {
-    const other = costs.get(base)?.total;
-    return tally === undefined || other === undefined
+  const pairs = [
+    ...['plain-bullmq-batched', 'plain-bullmq'].map((base) => ['tally-batched', base] as const),
+    ...[...costs.keys()].map((name) => [BESIDE.exec(name)?.groups?.['without'] ?? '', name] as const),
+  ];
+  return pairs.flatMap(([side, base]) => {
+    const [cost, other] = [costs.get(side)?.total, costs.get(base)?.total];
+    return cost === undefined || other === undefined
       ? []
-      : [{ name: `processor time an update, tally-batched / ${base}`, value: tally / other }];
+      : [{ name: `processor time an update, ${side} / ${base}`, value: cost / other }];
   });
 }

@@ -51,12 +51,16 @@ test('the benchmark runs every side, checks its total and writes its figures', a
 });
 
 test('the benchmark tells the processor time of each part, alone', async () => {
-  const sides = ['evalsha-pipelined', 'tally-batched', 'tally-hot-key-outcomes', 'tally-mix-histories'];
-  const { cpu } = await figuresOf('cpu', ...short(sides, '0.02'));
+  const hotKey = ['tally-hot-key', 'tally-hot-key-outcomes'];
+  const sides = ['evalsha-pipelined', 'tally-batched', ...hotKey, 'tally-mix-histories'];
+  const { cpu, ratios } = await figuresOf('cpu', ...short(sides, '0.02'));
   const { producer = 0, redisAdd = 0, worker = 0, redisApply = 0, total } = cpu['tally-batched'] ?? {};
   expect(Math.min(producer, redisAdd, worker, redisApply)).toBeGreaterThan(0);
   expect(total).toBeCloseTo(producer + redisAdd + worker + redisApply, 6);
   expect(cpu['evalsha-pipelined']).toMatchObject({ redisAdd: 0, worker: 0 });
+  const [without, told] = hotKey.map((side) => cpu[side]?.['total'] ?? Number.NaN);
+  expect(ratios.map(({ name }) => name)).toEqual([`processor time an update, ${hotKey.join(' / ')}`]);
+  expect(ratios[0]?.value).toBeCloseTo(without! / told!, 6);
 });
 
 test('the benchmark of the HTTP API checks its totals and writes its figures', async () => {
