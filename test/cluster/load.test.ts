@@ -10,7 +10,7 @@ import type { LoadResult } from '../../loadtest/load/result.js';
 import { SCENARIOS } from '../../loadtest/load/scenarios.js';
 import { ApiServer, createApi } from '../../src/api/api.js';
 import { slotOf } from '../../src/redis/slots.js';
-import { mutatedCopy, NO_IDEMPOTENCY, ROOT } from '../load/mutated-copy.js';
+import { mutatedCopy, NO_IDEMPOTENCY, ROOT, tallyOf } from '../load/mutated-copy.js';
 import { runHere } from '../load/run-here.js';
 import { place, until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -171,8 +171,9 @@ async function loadByCommand(
   onTestFinished(() => {
     rmSync(folder, { recursive: true });
   });
+  const [program, ...first] = tallyOf(root);
   const start = (...words: string[]) =>
-    spawn(process.execPath, ['--import', 'tsx', join(root, 'cli/main.ts'), ...words], {
+    spawn(program, [...first, ...words], {
       cwd: root,
       env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', PORT: '0', ...environment },
       stdio: 'ignore',

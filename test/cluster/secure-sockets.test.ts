@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectOnce } from '../../src/redis/connect-once.js';
 import type { RedisTarget, ServerOptions } from '../../src/redis/target.js';
+import { builtProgram } from '../support/built-program.js';
 import { detours, FAULTS, FaultyWays, MOMENTS } from '../support/faulty-way.js';
 import { until } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -87,8 +87,8 @@ async function keep<Started extends Stoppable>(starting: Promise<Started>): Prom
 }
 
 async function startAllParts(redis: RedisTarget) {
-  const entry = fileURLToPath(new URL('../support/all-parts-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, JSON.stringify({ redis })], {
+  const program = await builtProgram(new URL('../support/all-parts-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [program, JSON.stringify({ redis })], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let output = '';

@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { withinTime } from '../../src/lib/timeouts.js';
+import { builtProgram } from '../support/built-program.js';
 import { endWithSupervisor } from './end-with-supervisor.js';
 import type { ProducerOrder, Report, WorkerOrder } from './messages.js';
 import { startFaultProxy } from './proxy.js';
 import type { FaultProxy } from './proxy.js';
 import type { Address } from './side.js';
+import { TRY_AGAIN } from './try-again.js';
 
 export interface MemberOptions<Settings> {
   readonly name: string;
@@ -29,9 +30,6 @@ interface Running {
   isReady: boolean;
 }
 
-/** The exit code of a program that can't start as things are, and is right to say so. */
-export const TRY_AGAIN = 75;
-
 const START_TIMEOUT_MS = 120_000;
 
 /** How long a worker may take to end: `closeTimeoutMs`, and 15 s more, as deploy/README.md has it. */
@@ -51,11 +49,16 @@ export class Member<Settings = unknown, Order = WorkerOrder | ProducerOrder> {
 
   private constructor(
     private readonly options: MemberOptions<Settings>,
+    private readonly program: string,
     readonly proxy: FaultProxy,
   ) {}
 
   static async start<Settings, Order>(options: MemberOptions<Settings>): Promise<Member<Settings, Order>> {
-    const member = new Member<Settings, Order>(options, await startFaultProxy(options.redisUrl, options));
+    const member = new Member<Settings, Order>(
+      options,
+      await builtProgram(options.program),
+      await startFaultProxy(options.redisUrl, options),
+    );
     member.#spawn();
     return member;
   }
@@ -154,12 +157,12 @@ export class Member<Settings = unknown, Order = WorkerOrder | ProducerOrder> {
   }
 
   #spawn(): void {
-    const { program, log, settings, redisUrl } = this.options;
+    const { log, settings, redisUrl } = this.options;
     const file = openSync(log, 'a');
     const { url, cluster } = this.proxy;
     const given = JSON.stringify(settings(typeof redisUrl === 'string' ? url : cluster, this.#incarnation));
     this.#incarnation += 1;
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program), given], {
+    const child = spawn(process.execPath, [this.program, given], {
       stdio: ['ignore', file, file, 'ipc'],
     });
     closeSync(file);

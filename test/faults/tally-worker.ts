@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { ConfigurationError, createWorker } from '../../src/index.js';
 import { OPERATIONS } from './operations.js';
 import { NAMESPACE, PREFIX } from './settings.js';
-import { TRY_AGAIN } from './member.js';
+import { TRY_AGAIN } from './try-again.js';
 import { APPLY_SHAS } from './side.js';
 import type { WorkerSettings } from './side.js';
 import { obeyWorkerOrders } from './worker-orders.js';

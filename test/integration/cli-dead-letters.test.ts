@@ -2,13 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import type { DeadLetter } from '../../src/index.js';
+import { builtProgram } from '../support/built-program.js';
 import { tally } from '../support/command.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import type { SubscriberProcessSettings } from '../support/subscriber-process.js';
 import { telling } from '../support/subscribers.js';
 import { until } from '../support/tally.js';
 
-const PROGRAM = new URL('../support/subscriber-process.ts', import.meta.url).pathname;
+const PROGRAM = new URL('../support/subscriber-process.ts', import.meta.url);
 
 interface Listed {
   count: number;
@@ -25,7 +26,7 @@ async function world() {
   const begin = async (then: SubscriberProcessSettings['then']) => {
     const options = { redis, namespace, prefix, group: 'mails', maxAttempts: 1, takeOverAfterMs: 1_000 };
     const settings: SubscriberProcessSettings = { options, heard: heardKey, then };
-    const child = fork(PROGRAM, [JSON.stringify(settings)], { execArgv: ['--import', 'tsx'] });
+    const child = fork(await builtProgram(PROGRAM), [JSON.stringify(settings)], { execArgv: [] });
     const kill = async () => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGKILL');

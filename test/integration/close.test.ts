@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../support/built-program.js';
 import { ownRedis, until } from '../support/tally.js';
 
-const PROGRAM = fileURLToPath(new URL('../support/close-process.ts', import.meta.url));
+const PROGRAM = new URL('../support/close-process.ts', import.meta.url);
 
 /** Without Redis there is nothing to wait for but to see that it is unreachable, for about a second. */
 const CLOSED_WITHIN_MS = 3_000;
@@ -17,7 +17,7 @@ const RETRIES = 2;
 
 /** Starts something in a process of its own; `close` has it closed, and tells how long that and its end took. */
 async function started(what: string, redis: string) {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, what, redis], {
+  const child = spawn(process.execPath, [await builtProgram(PROGRAM), what, redis], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   onTestFinished(() => {

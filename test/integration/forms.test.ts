@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Edit } from '../faults/mutation-list.js';
 import { mutatedCopy, ROOT } from '../load/mutated-copy.js';
+import { builtProgram } from '../support/built-program.js';
 import { jobOf, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -39,9 +40,15 @@ const newerBuild = () =>
   );
 
 /** A process of a build; its lines come in order. */
-function start(folder: string, role: 'worker' | 'submit', { redis, namespace, prefix }: Place, updates?: object[]) {
+async function start(
+  folder: string,
+  role: 'worker' | 'submit',
+  { redis, namespace, prefix }: Place,
+  updates?: object[],
+) {
+  const program = await builtProgram(join(folder, 'test/support/form-process.ts'));
   const settings = JSON.stringify({ role, options: { redis, namespace, prefix }, updates });
-  const child = spawn(process.execPath, ['--import', 'tsx', join(folder, 'test/support/form-process.ts'), settings], {
+  const child = spawn(process.execPath, [program, settings], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -62,7 +69,7 @@ function start(folder: string, role: 'worker' | 'submit', { redis, namespace, pr
 }
 
 async function startWorker(folder: string, here: Place) {
-  const worker = start(folder, 'worker', here);
+  const worker = await start(folder, 'worker', here);
   expect(await worker.next()).toBe('ready');
   return worker;
 }
@@ -72,7 +79,7 @@ test('a job of a newer form waits, uncounted, for a worker that can read it', as
   const newer = newerBuild();
   const lines: string[] = [];
   const worker = await here.worker({ logger: pino({ level: 'warn' }, { write: (line: string) => lines.push(line) }) });
-  const submitting = start(newer, 'submit', here, [increment(here.key('a')), increment(here.key('b'))]);
+  const submitting = await start(newer, 'submit', here, [increment(here.key('a')), increment(here.key('b'))]);
   const ids = (await submitting.next()) as string[];
   const jobId = ids[0]!.split('.')[0]!;
   const queue = openQueue(here);
@@ -114,7 +121,7 @@ test('this worker applies jobs of an older form and answers in it, and keys are 
   await here.worker();
   const keyed = { ...increment(here.key('a')), idempotencyKey: 'k' };
 
-  const older = start(olderBuild(), 'submit', here, [keyed, increment(here.key('b'))]);
+  const older = await start(olderBuild(), 'submit', here, [keyed, increment(here.key('b'))]);
   await older.next();
   expect(await older.next()).toEqual([APPLIED, APPLIED]);
 
@@ -142,7 +149,7 @@ test('a key that a newer version has recorded is left to a worker that can read 
   const newer = newerBuild();
   const newWorker = await startWorker(newer, here);
   const keyed = { ...increment(here.key('a')), idempotencyKey: 'k' };
-  const first = start(newer, 'submit', here, [keyed]);
+  const first = await start(newer, 'submit', here, [keyed]);
   await first.next();
   expect(await first.next()).toEqual([APPLIED]);
   await newWorker.stop();

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { mutate } from '../faults/mutation-list.js';
 import type { Edit } from '../faults/mutation-list.js';
+import { TALLY } from '../support/tally-command.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const NEEDED = ['cli', 'src', 'lua', 'loadtest', 'dashboard', 'package.json', 'tsconfig.json'];
@@ -54,4 +55,9 @@ export function mutatedCopy(...edits: readonly Edit[]): string {
     writeFileSync(file, mutate(readFileSync(file, 'utf8'), edit));
   }
   return copy;
+}
+
+/** What starts `tally` of a tree: of this one as it is built, of a copy from its sources. */
+export function tallyOf(root: string): readonly [string, ...string[]] {
+  return root === ROOT ? TALLY : [process.execPath, '--import', 'tsx', join(root, 'cli/main.ts')];
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { LoadResult } from '../../loadtest/load/result.js';
-import { mutatedCopy, NO_IDEMPOTENCY, NO_JOB_RECEIPTS, ROOT, SLOW_TO_COMPLETE } from './mutated-copy.js';
+import { mutatedCopy, NO_IDEMPOTENCY, NO_JOB_RECEIPTS, ROOT, tallyOf, SLOW_TO_COMPLETE } from './mutated-copy.js';
 
 test('a load on a set-up of its own is right though workers die, stop and lose their scripts', async () => {
   // Killed last: how long a process takes to start again, on a busy machine, is for nobody to say.
@@ -72,8 +72,8 @@ async function loadOf(root: string, ...args: string[]): Promise<{ code: number; 
   });
   const temporary = mkdtempSync(join(folder, 'temporary-'));
   const json = join(folder, 'load.json');
-  const main = join(root, 'cli/main.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'load', '--self', ...args, '--json', json], {
+  const [program, ...first] = tallyOf(root);
+  const child = spawn(program, [...first, 'load', '--self', ...args, '--json', json], {
     cwd: root,
     env: { PATH: process.env['PATH'], TMPDIR: temporary },
     stdio: 'ignore',

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { WorkerOptions } from '../../src/index.js';
+import { builtProgram } from './built-program.js';
 import type { Place } from './tally.js';
 import type { WorkerProcessSettings } from './worker-process.js';
 
@@ -23,8 +23,8 @@ export async function startWorkerProcess(
   timing: Pick<WorkerOptions, 'lockDurationMs' | 'stalledIntervalMs'> = {},
 ): Promise<Child> {
   const settings: WorkerProcessSettings = { options: { redis, namespace, prefix, ...timing }, ...(point && { point }) };
-  const entry = fileURLToPath(new URL('worker-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, JSON.stringify(settings)], {
+  const program = await builtProgram(new URL('worker-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [program, JSON.stringify(settings)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ended = once(child, 'exit').then(([code, signal]: (number | NodeJS.Signals | null)[]) => signal ?? code ?? 0);
