@@ -4,10 +4,10 @@ import onOneServer, { LONG } from './vitest.config.js';
 
 /** Each over a minute. */
 const LONGEST = [
-  ...['test/faults/faults', 'test/deploy/image', 'test/integration/close', 'test/load/self', 'test/browser/pages'],
-  ...['test/integration/installation', 'test/load/command', 'test/integration/dashboard-users'],
-  ...['test/integration/failover', 'test/integration/cli', 'test/integration/import', 'test/processes/relay'],
-  ...['test/security/sessions', 'test/integration/relay-settings', 'test/integration/bench'],
+  ...['test/faults/faults', 'test/deploy/image', 'test/browser/pages', 'test/integration/cli', 'test/load/command'],
+  ...['test/integration/installation', 'test/processes/relay', 'test/integration/import', 'test/load/self'],
+  ...['test/integration/failover', 'test/integration/dashboard-users', 'test/security/sessions'],
+  ...['test/integration/bench', 'test/integration/relay-settings', 'test/integration/close'],
 ];
 
 /** `npm run test:long`: faults and loads that last, processes that are killed, failovers, pages in a browser, the benchmark. */

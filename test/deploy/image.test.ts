@@ -22,7 +22,7 @@ import type { Image } from './image-steps.js';
 import { ofKind } from './manifests.js';
 
 /** Packages are installed twice and Tally is built, on a machine that does other things as well. */
-const BUILD_TIMEOUT_MS = 300_000;
+const BUILD_TIMEOUT_MS = 480_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'tally-image-'));
 let image: Image;

@@ -51,7 +51,8 @@ test('events that are delivered twice show when idempotency receipts are off', a
   expect(result.tally.verdict.lost).toBe(0);
 });
 
-test('jobs that run twice, as their worker was killed, show when receipts are off', async () => {
+// On a busy machine it may be that none was killed between the script and the completion of its job.
+test('jobs that run twice, as their worker was killed, show when receipts are off', { retry: 3 }, async () => {
   const copy = mutatedCopy(NO_JOB_RECEIPTS, SLOW_TO_COMPLETE);
   const { code, result } = await loadOf(copy, '--nemesis', 'kill-worker', '--rate', '500', '--duration', '5s');
   expect(code).toBe(1);

@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { Nats } from '../../examples/nats/nats.js';
 import type { OutcomeEvent } from '../../src/index.js';
 import { freePort } from '../../src/redis/embedded.js';
+import { builtProgram } from '../support/built-program.js';
 import { temporaryFolder } from '../support/running.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import { allTold } from '../support/told.js';
@@ -14,7 +14,7 @@ import { ProcessVictim } from './shop/victims.js';
 const NATS_SERVER = 'nats-server';
 const MISSING =
   "nats-server is not on the PATH: it is in Debian's package of that name; without it the bridge is not tried";
-const BRIDGE = fileURLToPath(new URL('../../examples/nats/bridge.ts', import.meta.url));
+const BRIDGE = new URL('../../examples/nats/bridge.ts', import.meta.url);
 const MESSAGES = 60;
 
 /** A broker of the test's own. */
@@ -77,7 +77,7 @@ test('what a broker delivers takes effect once, and outcomes reach it, though th
   // What JetStream would sort out itself within two minutes comes to Tally here.
   const config = { name: 'UPDATES', subjects: ['updates.>'], duplicate_window: 100_000_000 };
   await api(client, 'STREAM.CREATE.UPDATES', config);
-  const bridge = new ProcessVictim('bridge', ['--import', 'tsx', BRIDGE], environment);
+  const bridge = new ProcessVictim('bridge', [await builtProgram(BRIDGE)], environment);
   await bridge.start();
 
   const publish = (id: string, body: string) => client.request('updates.shop', body, { id, timeoutMs: 20_000 });

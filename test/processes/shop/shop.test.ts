@@ -1,13 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import type { Line, Order } from '../../../examples/shop/orders.js';
 import type { OutcomeEvent } from '../../../src/index.js';
 import { freePort } from '../../../src/redis/embedded.js';
 import { createRandom, MAX_SEED } from '../../faults/random.js';
+import { builtProgram } from '../../support/built-program.js';
 import { tally } from '../../support/command.js';
 import { temporaryFolder } from '../../support/running.js';
 import { ownRedis, place, until } from '../../support/tally.js';
@@ -33,7 +33,7 @@ const CATCH_UP_MS = 180_000;
 const AT_MOST_MS = SECONDS * 1000 + 180_000;
 const isEnough = ({ placed, low }: ReturnType<typeof mailsDue>) => placed.length > 20 && low.length > 3;
 
-const example = (file: string) => fileURLToPath(new URL(`../../../examples/shop/${file}.ts`, import.meta.url));
+const example = (file: string) => builtProgram(new URL(`../../../examples/shop/${file}.ts`, import.meta.url));
 
 /** @returns the services, two workers, which also send to a webhook, and Redis; and where the services note what they do */
 async function startShop() {
@@ -42,8 +42,8 @@ async function startShop() {
   const folder = temporaryFolder();
   const port = await freePort();
   const environment = { REDIS_URL: redis.url, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
-  const service = (name: string, file: string, journal: string, more: Record<string, string> = {}) =>
-    new ProcessVictim(name, ['--import', 'tsx', example(file), join(folder, journal)], { ...environment, ...more });
+  const service = async (name: string, file: string, journal: string, more: Record<string, string> = {}) =>
+    new ProcessVictim(name, [await example(file), join(folder, journal)], { ...environment, ...more });
   const receiver = await startReceiver();
   const ofWorkers = {
     ...environment,
@@ -64,9 +64,9 @@ async function startShop() {
   };
   const worker = (name: string) => new ProcessVictim(name, [TALLY[1], 'worker'], ofWorkers);
   const services = [
-    service('orders', 'order-service', 'orders.jsonl', { PORT: String(port) }),
-    service('notifications-1', 'notification-service', 'mails-1.jsonl'),
-    service('notifications-2', 'notification-service', 'mails-2.jsonl'),
+    await service('orders', 'order-service', 'orders.jsonl', { PORT: String(port) }),
+    await service('notifications-1', 'notification-service', 'mails-1.jsonl'),
+    await service('notifications-2', 'notification-service', 'mails-2.jsonl'),
   ];
   const workers = [worker('worker-1'), worker('worker-2')];
   const processes = [...services, ...workers] as [ProcessVictim, ...ProcessVictim[]];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { builtProgram } from '../../support/built-program.js';
 import { startProxy } from '../../support/proxy.js';
 import { temporaryFolder } from '../../support/running.js';
 import { place } from '../../support/tally.js';
@@ -15,12 +15,12 @@ test('a service that writes mails before all it listens to is open ends in order
   await (await inventory.takeAll({ items }, { idempotencyKey: 'order-1' })).outcome({ timeoutMs: 60_000 });
   const proxy = await startProxy(here.redis);
   proxy.holdBack('low-stock'); // so it is opened later than what mails of orders come from
-  const file = fileURLToPath(new URL('../../../examples/shop/notification-service.ts', import.meta.url));
-  const service = new ProcessVictim(
-    'notifications',
-    ['--import', 'tsx', file, join(temporaryFolder(), 'mails.jsonl')],
-    { REDIS_URL: proxy.url, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix },
-  );
+  const program = await builtProgram(new URL('../../../examples/shop/notification-service.ts', import.meta.url));
+  const service = new ProcessVictim('notifications', [program, join(temporaryFolder(), 'mails.jsonl')], {
+    REDIS_URL: proxy.url,
+    TALLY_NAMESPACE: here.namespace,
+    TALLY_PREFIX: here.prefix,
+  });
   await service.start();
   expect(await service.stop(), service.errors).toBe(0); // once it has written its first line
 });
