@@ -74,13 +74,13 @@ export class JobDelays {
 
   async #delay(error: Error, job: Job, token: string, longestMs: number): Promise<never> {
     const delayMs = Math.min(longestMs, backoffMs(job.attemptsStarted - job.attemptsMade));
-    await job.moveToDelayed(Date.now() + delayMs, token);
+    await this.#putOff(job, token, delayMs);
     this.#log(error, job);
     throw new (bullmq().DelayedError)();
   }
 
   async #delayNewer(job: Job, token: string, why: string): Promise<never> {
-    await job.moveToDelayed(Date.now() + NEWER_FORM_DELAY_MS, token);
+    await this.#putOff(job, token, NEWER_FORM_DELAY_MS);
     const ofQueue = this.#newer.get(job.queueName) ?? new Map<string, number>();
     this.#newer.set(job.queueName, ofQueue);
     ofQueue.set(job.id ?? '', performance.now());
@@ -92,6 +92,20 @@ export class JobDelays {
     this.deps.metrics?.newerForm(job.queueName, ofQueue.size);
     this.#log(new Error(`a newer version of Tally wrote it (${why}): update this worker, see docs/upgrading.md`), job);
     throw new (bullmq().DelayedError)();
+  }
+
+  /**
+   * Where Redis refuses that as well, or does not answer, the job stays as it is: when its lock has ended another worker takes it over, which
+   * counts no attempt either.
+   */
+  async #putOff(job: Job, token: string, delayMs: number): Promise<void> {
+    await job.moveToDelayed(Date.now() + delayMs, token).catch((error: unknown) => {
+      const { queueName: queue, id: jobId } = job;
+      this.deps.logger.debug(
+        { err: error, queue, jobId },
+        'could not put the job off: it is taken over when its lock has ended',
+      );
+    });
   }
 
   #log({ message }: Error, { queueName: queue, id: jobId }: Job): void {
