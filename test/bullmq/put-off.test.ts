@@ -14,7 +14,7 @@ test('a job of a newer form that is put off while Redis refuses writes has made 
     await Promise.all([queue.close(), worker.close()]);
   });
   const { id } = await queue.add('counter.increment', { v: FORM + 1 }, { attempts: 3 });
-  const job = (await worker.getNextJob('token'));
+  const job = await worker.getNextJob('token');
   const delays = new JobDelays({ redis: client, metrics: undefined, logger });
 
   await client.config('SET', 'min-replicas-to-write', '1');
