@@ -45,14 +45,8 @@ export const LONG = [
 
 /** Of the others, those that take 20 s and more. */
 const LONGEST = [
-  'bad-params',
-  'reservations',
-  'ages',
-  'dashboard-failures',
-  'http-keys',
-  'keys',
-  'redis-refuses',
-  'model',
+  ...['integration/bad-params', 'integration/reservations', 'integration/ages', 'integration/dashboard-failures'],
+  ...['integration/http-keys', 'model/keys', 'integration/redis-refuses', 'lua/model'],
 ];
 
 /** `npm test`: all that guards a change, against one Redis server. */
