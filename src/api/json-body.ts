@@ -66,7 +66,7 @@ function requireMediaType(mediaTypes: readonly string[], isAccepted: (mediaType:
 function decodeIn({ turns }: Admission): RequestHandler {
   return (request, response, next) => {
     turns.take(() => {
-      if (placeOf(response)?.isOver) {
+      if (placeOf(response).isOver) {
         return; // nobody waits for it any more
       }
       try {

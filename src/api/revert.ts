@@ -48,9 +48,7 @@ export function revertUpdate(deps: UpdatesDeps): Endpoint {
       admit(deps.admission),
       async (request, response) => {
         const { wait: waitMs } = queryOf(submitQuery, request);
-        const place = placeOf(response);
-        place?.submits(1);
-        const submission = await revert(deps, request, response).finally(() => place?.leave());
+        const submission = await placeOf(response).submit(1, () => revert(deps, request, response));
         noteJobs(response, [submission]);
         await answerOutcomes([submission], waitMs, deps, response);
       },

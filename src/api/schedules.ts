@@ -109,35 +109,38 @@ function putSchedule(deps: UpdatesDeps): Endpoint {
     handlers: [
       ...jsonBody(deps.admission, [JSON_TYPE]),
       async (request, response) => {
-        placeOf(response)?.submits(1);
-        const { id = '' } = request.params as { id?: string };
-        const body = request.body as unknown;
-        if (typeof body !== 'object' || body === null || Array.isArray(body) || 'id' in body) {
-          throw new Problem(
-            'INVALID_SCHEDULE',
-            'the body must be an object with cron or everyMs, and update; the id is in the path',
-          );
-        }
-        const access = accessOf(response);
-        // What the body holds is the client's word: the producer checks it, not the compiler.
-        const schedule = await deps.producer.schedules.put({ ...body, id } as ScheduleRequest<never>, {
-          authorize: (update, replaced) => {
-            if (access === undefined) {
-              return;
-            }
-            refuseForbidden(access, [update], (_, path) => `update.${path}`);
-            if (replaced !== undefined && !maySeeSchedule(access, replaced, deps)) {
-              throw new Problem(
-                'FORBIDDEN',
-                'another schedule has this id, which the API key may not change: take another id',
-              );
-            }
-          },
-        });
-        response.json(shown(schedule));
+        response.json(shown(await placeOf(response).submit(1, () => put(deps, request, response))));
       },
     ],
   };
+}
+
+/** @throws Problem, ValidationError, QueueUnavailableError */
+async function put(deps: UpdatesDeps, request: Request, response: Response): Promise<Schedule> {
+  const { id = '' } = request.params as { id?: string };
+  const body = request.body as unknown;
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || 'id' in body) {
+    throw new Problem(
+      'INVALID_SCHEDULE',
+      'the body must be an object with cron or everyMs, and update; the id is in the path',
+    );
+  }
+  const access = accessOf(response);
+  // What the body holds is the client's word: the producer checks it, not the compiler.
+  return deps.producer.schedules.put({ ...body, id } as ScheduleRequest<never>, {
+    authorize: (update, replaced) => {
+      if (access === undefined) {
+        return;
+      }
+      refuseForbidden(access, [update], (_, path) => `update.${path}`);
+      if (replaced !== undefined && !maySeeSchedule(access, replaced, deps)) {
+        throw new Problem(
+          'FORBIDDEN',
+          'another schedule has this id, which the API key may not change: take another id',
+        );
+      }
+    },
+  });
 }
 
 const BODY = {

@@ -75,13 +75,11 @@ export async function submitAll(
   request: Request,
   response: Response,
 ): Promise<Submitted> {
-  const place = placeOf(response);
   const count = Array.isArray(updates) ? updates.length : 1;
   response.locals['updates'] = count;
-  place?.submits(count);
-  const submissions = await submit(deps.producer, updates, form, optionsOf(request, response, form)).finally(() => {
-    place?.leave(); // others may come in while this request waits for outcomes
-  });
+  const submissions = await placeOf(response).submit(count, () =>
+    submit(deps.producer, updates, form, optionsOf(request, response, form)),
+  );
   noteJobs(response, submissions);
   return { submissions, outcomes: await outcomesOf(submissions, waitMs, deps) };
 }

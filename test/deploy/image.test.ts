@@ -21,7 +21,7 @@ import { buildImage, DOCKERFILE } from './image-steps.js';
 import type { Image } from './image-steps.js';
 import { ofKind } from './manifests.js';
 
-/** Packages are installed twice and Tally is built, on a machine that does other things as well. */
+/** Packages are installed and Tally is built, on a machine that does other things as well. */
 const BUILD_TIMEOUT_MS = 480_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'tally-image-'));

@@ -177,7 +177,7 @@ test("an API key's rate of updates counts the updates of each request, and what 
   const { post, get } = callerWith(api, `Bearer ${secret}`);
   expect((await post('/v1/updates', many(here, 60))).status).toBe(202);
   expect((await post('/v1/updates', [{ operation: 'nothing' }])).status).toBe(422);
-  expect((await post('/v1/updates', many(here, 90))).status).toBe(202); // 39 were left
+  expect((await post('/v1/updates', many(here, 90))).status).toBe(202); // 40 were left
   const { socket, heard } = connectionTo(api);
   const headers = [...KEEP, `Authorization: Bearer ${secret}`];
   const [head = ''] = postText('/v1/updates', many(here, 1), headers).split('\r\n\r\n');
@@ -185,12 +185,34 @@ test("an API key's rate of updates counts the updates of each request, and what 
   await until('it is refused, though its body is not there', () => heard().endsWith('}'));
   expect(heard()).toMatch(/^HTTP\/1\.1 429 /);
   const seconds = Number(/\r\nRetry-After: (\d+)\r\n/i.exec(heard())?.[1]);
-  expect(seconds).toBeGreaterThan(20); // 51 more than there were, at 100 a minute
+  expect(seconds).toBeGreaterThan(20); // 50 more than there were, at 100 a minute
   expect(seconds).toBeLessThanOrEqual(32);
   expect(heard()).toContain('"code":"RATE_LIMITED"');
   expect(heard()).toContain('100 updates a minute');
   expect((await get('/v1/operations')).status).toBe(200); // reads hold no updates
   expect(await metrics.text()).toContain('tally_http_turned_away_total{code="RATE_LIMITED"} 1');
+});
+
+const put = (url: string, secret: string, body: unknown) =>
+  fetch(url, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${secret}` },
+    body: JSON.stringify(body),
+  });
+
+test('schedules that are put, refused or forbidden leave their room to others', async () => {
+  const here = place();
+  const [writer, reader] = [await addKey(here), await addKey(here, { readOnly: true })];
+  const api = await startApi(here, { bufferLimit: 10, submitTimeoutMs: 500 });
+  const schedule = { everyMs: 3_600_000, update: increment(here.key('n')) };
+  for (let sent = 0; sent < 10; sent += 1) {
+    const url = `${api.origin}/v1/schedules/hourly`;
+    expect((await put(url, writer.secret, schedule)).status).toBe(200);
+    expect((await put(url, writer.secret, {})).status).toBe(422);
+    expect((await put(url, reader.secret, schedule)).status).toBe(403);
+  }
+  const { post } = callerWith(api, `Bearer ${writer.secret}`);
+  expect((await post('/v1/updates', many(here, 10))).status).toBe(202);
 });
 
 test('what was refused, or was not sent, is not counted by the rate of updates', async () => {
@@ -205,6 +227,10 @@ test('what was refused, or was not sent, is not counted by the rate of updates',
   await until('it is let in', () => isIn(requests[0]));
   leaving.socket.destroy();
   await until('it has left', () => requests[0]?.destroyed === true);
-  expect((await post('/v1/updates', 'no updates')).status).toBe(422);
+  const invalid = { operation: 'nothing' };
+  for (let sent = 0; sent < 12; sent += 1) {
+    expect((await post('/v1/updates', invalid)).status).toBe(422);
+    expect((await put(`${api.origin}/v1/schedules/none`, secret, {})).status).toBe(422);
+  }
   expect((await post('/v1/updates', many(here, 9))).status).toBe(202);
 });

@@ -54,13 +54,13 @@ export function admit({ room, turns }: Admission): RequestHandler {
 /** Once the body has arrived: asks for room again if it was slow. */
 export function stay({ turns }: Admission): RequestHandler {
   return (_request, response, next) => {
-    placeOf(response)?.enter(answerWith(turns, next, next));
+    placeOf(response).enter(answerWith(turns, next, next));
   };
 }
 
-/** The place of a request in the room. */
-export function placeOf({ locals }: Response): Place | undefined {
-  return locals['place'] as Place | undefined;
+/** The place of a request that was admitted, or wants to be. */
+export function placeOf({ locals }: Response): Place {
+  return locals['place'] as Place;
 }
 
 /**

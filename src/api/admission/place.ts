@@ -1,3 +1,5 @@
+import { QueueUnavailableError, TallyError } from '../../errors.js';
+import { Problem } from '../../web/problems.js';
 import type { Allowance } from '../access/update-rates.js';
 import type { Room } from './room.js';
 
@@ -51,13 +53,26 @@ export class Place {
     }
   }
 
-  /** The updates are known, and are submitted now: the place is held until that is over, whether or not the client is there. */
-  submits(updates: number): void {
+  /**
+   * Submits the updates, which are known now: the place is held until that is over, whether or not the client is there. Others may
+   * come in while the request waits for outcomes. What was refused is not counted.
+   */
+  async submit<Submitted>(updates: number, submit: () => Promise<Submitted>): Promise<Submitted> {
     this.#isSubmitting = true;
     this.allowance?.giveBack(this.#taken - updates);
     this.#taken = updates;
     this.room.correct(this.owner, this.updates, updates);
     this.updates = updates;
+    try {
+      return await submit();
+    } catch (error) {
+      if (isRefusal(error)) {
+        this.allowance?.giveBack(updates);
+      }
+      throw error;
+    } finally {
+      this.leave();
+    }
   }
 
   /** The request is over: so are its place and its waiting, and what it did not submit is not counted. */
@@ -78,4 +93,11 @@ export class Place {
       this.room.leave(this.owner, this.updates);
     }
   }
+}
+
+/** Whether nothing was accepted for certain: after a fault of Redis', or of ours, something may be. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof QueueUnavailableError
+    ? error.accepted === 'none'
+    : error instanceof TallyError || error instanceof Problem;
 }
