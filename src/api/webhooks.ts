@@ -210,7 +210,8 @@ function changes(deps: WebhooksDeps): Endpoint[] {
       change(name, {
         operationId: `${name}Webhook`,
         summary: name === 'enable' ? 'Let a webhook go on.' : 'Have nothing sent to a webhook.',
-        description: 'What comes while it is disabled is not sent later: replay it.',
+        description:
+          'What waits while it is disabled is given up when its turn comes, and what comes meanwhile is not sent later: replay it.',
         answers: { 200: { description: 'The webhook as it is now.', schema: webhookAnswer } },
         problems: ONE_PROBLEMS,
         handlers: [

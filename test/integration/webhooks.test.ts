@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
@@ -238,6 +239,37 @@ test('a webhook whose deliveries pile up is disabled before they fill Redis', as
   await until('it is disabled', async () => (await webhooks.get(webhook.id)).disabled?.why === 'BEHIND');
   expect(receiver.posts).toHaveLength(1);
   expect(queue.name).toBe(DELIVERIES);
+});
+
+/** Who delivers knows a change of a webhook after 2 s. */
+const KNOWN_WITHIN_MS = 2_500;
+
+test('a webhook that is disabled as its target is behind is sent what waits, until it is disabled by hand', async () => {
+  const { here, webhooks, queue, receiver, send, restock } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  receiver.answer = () => ({ status: 503 });
+  send();
+  await restock(here.key('lamp'));
+  await restock(here.key('desk'));
+  await until('both wait to be tried again', async () => (await queue.getDelayedCount()) === 2);
+  await here.client.hset(createKeys(here).webhookPending, webhook.id, 20_000);
+  await restock(here.key('chair'));
+  await until('it is disabled', async () => (await webhooks.get(webhook.id)).disabled?.why === 'BEHIND');
+  const behind = await webhooks.get(webhook.id);
+  const [first, second] = await queue.getDelayed();
+  receiver.answer = () => ({ status: 204 });
+  await first!.promote();
+  await until('what waits is delivered', async () => (await first!.getState()) === 'completed');
+  expect((await webhooks.setEnabled(webhook.id, false)).disabled).toEqual({ ...behind.disabled, why: 'BY_HAND' });
+  const posts = receiver.posts.length;
+  await wait(KNOWN_WITHIN_MS);
+  await second!.promote();
+  await until('it is given up', async () => (await second!.getState()) === 'failed');
+  expect(receiver.posts).toHaveLength(posts);
+  await webhooks.setEnabled(webhook.id, true);
+  await wait(KNOWN_WITHIN_MS);
+  await second!.retry();
+  await until('it can be retried once it is enabled', async () => (await second!.getState()) === 'completed');
 });
 
 test('counting begins anew when nothing waits, whatever a process that died has left counted', async () => {

@@ -10,6 +10,7 @@ import type { Delivery } from './delivery-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { KnownWebhooks } from './known-webhooks.js';
 import type { Seal } from './seal.js';
+import { isServed } from './webhook.js';
 import type { DisabledWhy, Webhook } from './webhook.js';
 
 export interface DeliverDeps {
@@ -57,8 +58,8 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
     }
     return 'not sent: the webhook was removed';
   }
-  if (webhook.disabled !== undefined) {
-    throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${webhook.disabled.why})`);
+  if (!isServed(webhook)) {
+    throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${webhook.disabled!.why})`);
   }
   await waitForTurn(job, token, webhook, deps);
   const begunAtMs = performance.now();

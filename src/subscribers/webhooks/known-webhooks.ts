@@ -1,3 +1,4 @@
+import { disabledAs } from './webhook.js';
 import type { DisabledWhy, Webhook } from './webhook.js';
 import type { WebhookStore } from './webhook-store.js';
 import { WebhookNotFoundError } from './webhook-store.js';
@@ -35,13 +36,10 @@ export class KnownWebhooks {
     return (await this.all()).find(named) ?? (await this.fresh()).find(named);
   }
 
-  /** Sends nothing to it any more, until somebody enables it. */
+  /** Hands nothing out to it any more, until somebody enables it. */
   async disable(id: string, why: DisabledWhy): Promise<void> {
     try {
-      await this.store.change(id, (webhook) => ({
-        ...webhook,
-        disabled: webhook.disabled ?? { why, atMs: Date.now() },
-      }));
+      await this.store.change(id, (webhook) => disabledAs(webhook, why, Date.now()));
     } catch (error) {
       if (!(error instanceof WebhookNotFoundError)) {
         throw error;

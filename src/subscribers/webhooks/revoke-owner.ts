@@ -1,3 +1,4 @@
+import { disabledAs, isServed } from './webhook.js';
 import { WebhookStore } from './webhook-store.js';
 import type { Store } from '../../layout/store.js';
 
@@ -13,9 +14,9 @@ export async function disableWebhooksOf(
   const store = new WebhookStore(redis, keys);
   const { webhooks } = await store.read();
   const atMs = Date.now();
-  const theirs = webhooks.filter((webhook) => webhook.owner === owner && webhook.disabled === undefined);
+  const theirs = webhooks.filter((webhook) => webhook.owner === owner && isServed(webhook));
   for (const { id } of theirs) {
-    await store.change(id, (webhook) => ({ ...webhook, disabled: { why: 'KEY_REVOKED', atMs } }));
+    await store.change(id, (webhook) => disabledAs(webhook, 'KEY_REVOKED', atMs));
   }
   return theirs.length;
 }

@@ -71,6 +71,17 @@ export function fromStored(id: string, text: string): Webhook | undefined {
   }
 }
 
+/** A webhook that is disabled from now on, for the first reason: only `BEHIND`, with which what waits is sent, gives way to others. */
+export function disabledAs(webhook: Webhook, why: DisabledWhy, atMs: number): Webhook {
+  const { disabled: before = { why, atMs } } = webhook;
+  return { ...webhook, disabled: before.why === 'BEHIND' ? { ...before, why } : before };
+}
+
+/** Whether what waits for it is sent: its target comes to that also while it is too far behind to be sent more. */
+export function isServed({ disabled }: Pick<Webhook, 'disabled'>): boolean {
+  return disabled === undefined || disabled.why === 'BEHIND';
+}
+
 /** Whether an event is of those that a webhook was added for, and may be sent to it. */
 export function isFor(event: OutcomeEvent, webhook: Webhook): boolean {
   return isWanted(event, webhook) && (webhook.scope === undefined || isWithin(event, webhook.scope));

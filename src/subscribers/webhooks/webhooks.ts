@@ -17,7 +17,7 @@ import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
 import { checkTarget, createTargetAgent } from './target.js';
 import type { TargetPolicy } from './target.js';
-import { isFor, settingsShape } from './webhook.js';
+import { disabledAs, isFor, settingsShape } from './webhook.js';
 import type { Webhook, WebhookSettings } from './webhook.js';
 import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
@@ -152,9 +152,10 @@ export class Webhooks {
   async setEnabled(id: string, isEnabled: boolean, by: WebhookOwner = {}): Promise<ShownWebhook> {
     await this.#find(id, by);
     const atMs = await this.#now();
-    const changed = await this.deps.store.change(id, ({ disabled, ...webhook }) =>
-      isEnabled ? webhook : { ...webhook, disabled: disabled ?? { why: 'BY_HAND', atMs } },
-    );
+    const changed = await this.deps.store.change(id, (webhook) => {
+      const { disabled: _, ...enabled } = webhook;
+      return isEnabled ? enabled : disabledAs(webhook, 'BY_HAND', atMs);
+    });
     return shown(changed);
   }
 
