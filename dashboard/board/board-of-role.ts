@@ -32,8 +32,8 @@ const LOOK_TIMEOUT_MS = 2_000;
 export function boardOfRole({ redis, masters, queues, deliveries, registry, logger }: BoardOptions): Router {
   const readWorkers = shared(async () => ConnectedWorkers.read(redis, (await masters.look()).answering));
   const boards = {
-    viewer: createBoard(registry, 'viewer', { masters, readWorkers, logger }),
-    operator: createBoard(registry, 'operator', { masters, readWorkers, logger }),
+    viewer: createBoard(registry, 'viewer', { redis, masters, readWorkers, logger }),
+    operator: createBoard(registry, 'operator', { redis, masters, readWorkers, logger }),
   };
   let shown: readonly ShownQueue[] | undefined;
   let sent: FoundDeliveries | undefined;

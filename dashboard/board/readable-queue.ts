@@ -1,8 +1,10 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Job } from 'bullmq';
 import type { Logger } from 'pino';
+import { findForeign } from '../../src/bullmq/scripts.js';
 import { WORKER_NAME_SEPARATOR } from '../../src/bullmq/worker-names.js';
 import type { ConnectedWorkers } from '../../src/metrics/connected-workers.js';
+import type { Connection } from '../../src/redis/connection.js';
 import type { MasterProbe } from '../../src/redis/master-probe.js';
 import type { Registry } from '../../src/operations/registry.js';
 import { updateId } from '../../src/jobs/job-id.js';
@@ -18,6 +20,7 @@ export type ReadWorkers = () => Promise<ConnectedWorkers>;
 
 /** What queues on the board have in common. */
 export interface BoardDeps {
+  readonly redis: Connection;
   readonly masters: MasterProbe;
   readonly readWorkers: ReadWorkers;
   readonly logger: Logger;
@@ -65,6 +68,13 @@ export class ReadableQueue extends BullMQAdapter {
   override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
     const { partition, boardName } = this.shown;
     return unlessGone(this.deps.masters, partition.prefix, boardName, super.getJobCounts());
+  }
+
+  /** How many of its completed jobs another program has completed. */
+  async countForeign(): Promise<number> {
+    const { queue, partition } = this.shown;
+    const place = { prefix: partition.prefix, queue: queue.name };
+    return (await findForeign(this.deps.redis, place, Number.POSITIVE_INFINITY)).jobs.length;
   }
 
   override async getJob(id: string): Promise<Job | undefined> {

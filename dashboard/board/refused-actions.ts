@@ -1,6 +1,8 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import type { Job } from 'bullmq';
 import { GIVES_BACK, isUpkeep } from '../../src/operations/reservations.js';
+import { countWords } from '../words.js';
+import { ReadableQueue } from './readable-queue.js';
 import { isEndedByTally } from './words.js';
 
 type BeforeHook = NonNullable<BoardHooks['before']>;
@@ -52,7 +54,7 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
     case '/api/queues/:queueName/:jobId/update-data':
       return EDITED;
     case '/api/queues/:queueName/clean/:queueStatus':
-      return queueStatus === 'completed' ? undefined : REMOVED;
+      return queueStatus === 'completed' ? refuseNotApplied(request.queues.get(queueName ?? '')) : REMOVED;
     case '/api/queues/:queueName/empty':
       return REMOVED;
     case '/api/queues/:queueName/obliterate':
@@ -73,6 +75,18 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
       return undefined;
   }
 };
+
+/** What another program completed stands among the completed jobs, and was not applied. */
+async function refuseNotApplied(queue: unknown): Promise<HttpError> {
+  const jobs = queue instanceof ReadableQueue ? await queue.countForeign() : 0;
+  return jobs === 0
+    ? undefined
+    : refusal(
+        409,
+        `${countWords(jobs, 'job')} that another program completed ${jobs === 1 ? 'was' : 'were'} not applied: retry or remove ` +
+          'them at /ops/failures first, reason FOREIGN_WORKER',
+      );
+}
 
 function refusal(status: 405 | 409, message: string): HttpError {
   return { allow: false, status, message };

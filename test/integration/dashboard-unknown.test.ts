@@ -18,9 +18,10 @@ test('a job that another program completed is told as unknown, and can be retrie
 
   const { job: shown } = await job('counters', jobId);
   const [listed] = (await queues('counters')).filter(({ name }) => name === boardName('counters', here.partition));
-  const retried = await request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/${jobId}/retry`, {
-    method: 'PUT',
-  });
+  const put = (action: string) =>
+    request(`/ops/queues/api/queues/${boardPath(here, 'counters')}/${action}`, { method: 'PUT' });
+  const refused = await put('clean/completed');
+  const retried = await put(`${jobId}/retry`);
   await here.worker();
 
   const unknown = { status: 'unknown', reason: 'FOREIGN_WORKER' };
@@ -29,10 +30,17 @@ test('a job that another program completed is told as unknown, and can be retrie
     /^unknown FOREIGN_WORKER: .* completed the job with \{"done":true\}; a retry applies it/,
   );
   expect(listed).toMatchObject({ allowRetries: true, jobs: [{ isFailed: true }] });
+  expect([refused.status, await refused.text()]).toEqual([
+    409,
+    expect.stringContaining(
+      '1 job that another program completed was not applied: retry or remove them at /ops/failures',
+    ),
+  ]);
   expect(retried.status).toBe(204);
   await until('it is applied', async () => (await here.client.get(here.key('count'))) === '5');
   await until('it is completed', async () => (await job('counters', jobId)).status === 'completed');
   expect((await job('counters', jobId)).job).toMatchObject({ isFailed: false, returnValue: { status: 'applied' } });
+  expect((await put('clean/completed')).status).toBe(200);
 });
 
 test('what another program failed, and what is too old, says so in plain words', async () => {
