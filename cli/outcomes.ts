@@ -33,11 +33,13 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
   const store = openStore({ ...connectionOptions(context, findRedis(context)), connectionName: 'tally-outcomes' });
   const reader = createOutcomeReader({ store, registry: createRegistry(context.operations), namespace });
   const stop = new AbortController();
+  const end = () => {
+    stop.abort();
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      stop.abort();
-    });
+    process.once(signal, end);
   }
+  process.stdout.once('error', end); // who read this, as in `tally outcomes | head`, is gone: Node has no SIGPIPE that ends it
   try {
     if (await reader.isEmpty()) {
       console.error('No outcome has been told so far: workers tell them with TALLY_OUTCOMES=true.');

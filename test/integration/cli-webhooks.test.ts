@@ -81,6 +81,25 @@ test('webhooks are added, listed, rotated, replayed and removed by command; tall
   expect((await following.ended).code).toBe(0);
 }, 240_000);
 
+test('tally outcomes ends with the reader of what it prints', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: true });
+  const increment = async () => {
+    await (await here.producer().counters.increment({ key: here.key('n') })).outcome({ timeoutMs: 60_000 });
+  };
+  await increment();
+  const environment = { REDIS_URL: here.redis, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const following = start(['outcomes', '--from', 'beginning'], environment);
+  onTestFinished(() => {
+    following.child.kill('SIGKILL');
+  });
+  await until('it is printed', () => following.output.stdout.includes('\n'));
+  following.child.stdout.destroy();
+  await increment(); // only who writes learns of it
+  expect(await following.ended).toMatchObject({ code: 0, stderr: '' });
+}, 60_000);
+
 test('a replay that is cut says whose deliveries wait and where to go on', async () => {
   skipUnlessOneServer('outcomes are told on one server');
   const { here, receiver, webhooks, queue, options, restock } = await setUp();
