@@ -92,11 +92,25 @@ function openApiOf(endpoints: readonly Endpoint[], { operations }: Registry): Js
       },
       schemas: {
         Problem: schemaOf(problemSchema),
-        Event: schemaOf(eventSchema, 'input'),
+        Event: eventDocument(),
         Update: { oneOf: operations.map(({ name }) => ({ $ref: `#/components/schemas/${name}` })) },
         ...Object.fromEntries(operations.map((operation) => [operation.name, updateSchema(operation)])),
       },
     },
+  };
+}
+
+/** An event as it is sent: what it holds in `data_base64` is put into `data` before its schema looks at it. */
+function eventDocument(): JsonSchema {
+  const { properties = {}, required = [], ...rest } = schemaOf(eventSchema, 'input');
+  return {
+    ...rest,
+    properties: {
+      ...properties,
+      data_base64: { type: 'string', contentEncoding: 'base64', description: 'In place of `data`: the same as JSON.' },
+    },
+    required: required.filter((name) => name !== 'data'),
+    oneOf: [{ required: ['data'] }, { required: ['data_base64'] }],
   };
 }
 
@@ -178,7 +192,7 @@ function problemAnswers(codes: readonly ProblemCode[]): Record<string, unknown> 
   );
 }
 
-function schemaOf(schema: z.ZodType, io: 'input' | 'output' = 'output'): JsonSchema {
+function schemaOf(schema: z.ZodType, io: 'input' | 'output' = 'output') {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return rest;
 }

@@ -49,6 +49,18 @@ test('the document says for which reasons each operation may be rejected', async
   expect(descriptionOf('inventory.confirm')).toMatch(/ Its reasons to be rejected: .*`EXPIRED`/);
 });
 
+test('an event is documented with its data as JSON, or in base64', async () => {
+  const { request } = await startApi(place());
+  const document = (await (await request('/openapi.json')).json()) as OpenApi;
+  const ajv = new Ajv2020({ strict: false });
+  (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+  const isEvent = ajv.compile(document.components.schemas['Event']!);
+  const event = { specversion: '1.0', id: '1', source: '/s', type: 'tally.counter.increment' };
+  const [data, data_base64] = [{ key: 'n' }, Buffer.from('{"key":"n"}').toString('base64')];
+  expect([{ data }, { data_base64 }].map((given) => isEvent({ ...event, ...given }))).toEqual([true, true]);
+  expect([{}, { data, data_base64 }].map((given) => isEvent({ ...event, ...given }))).toEqual([false, false]);
+});
+
 test('every documented endpoint answers as documented, when all is well and when not', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
