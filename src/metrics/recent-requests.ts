@@ -8,7 +8,7 @@ const NO_CALLERS = /^\/(?:healthz|readyz|metrics|ops(?:\/.*)?)$/;
 /** What an API answered within the last minutes. */
 export interface RequestCounts {
   readonly requests: number;
-  /** With 5xx. */
+  /** With 5xx, but for 501: who asks for what is not turned on here is at fault himself. */
   readonly failed: number;
   /** With 429. */
   readonly turnedAway: number;
@@ -26,7 +26,7 @@ export class RecentRequests {
     const { requests, failed, turnedAway } = this.#minutes.get(minute) ?? { requests: 0, failed: 0, turnedAway: 0 };
     this.#minutes.set(minute, {
       requests: requests + 1,
-      failed: failed + (status.startsWith('5') ? 1 : 0),
+      failed: failed + (status.startsWith('5') && status !== '501' ? 1 : 0),
       turnedAway: turnedAway + (status === '429' ? 1 : 0),
     });
   }
