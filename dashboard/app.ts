@@ -128,7 +128,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use(countRequests(metrics.http, COUNTED_PATHS), underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
-  app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain() })), errorHandler());
+  app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain(), logger })), errorHandler());
   app.get(STYLESHEET_PATH, sendStylesheet);
   app.get(ICON_PATH, sendIcon);
   app.get(PAGE_SCRIPT_PATH, sendPageScript);

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
@@ -27,9 +28,11 @@ export interface HealthDeps extends Pick<Store, 'redis' | 'masters'> {
   /** First part of BullMQ's keys. */
   readonly prefix: string;
   readonly drain: Drain;
+  readonly logger: Logger;
 }
 
 export function healthEndpoints(deps: HealthDeps): Endpoint[] {
+  let wasReady = true;
   return [
     {
       method: 'get',
@@ -57,7 +60,11 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       problems: ['INVALID_QUERY', 'NOT_READY'],
       handlers: [
         async (_request, response) => {
-          const { errors, redisCode } = await faultsOf(deps);
+          const { errors, redisCode, cause } = await faultsOf(deps);
+          if (cause !== undefined && wasReady) {
+            deps.logger.warn({ redisCode }, `not ready: ${cause}`); // once, as probes come every few seconds
+          }
+          wasReady = errors.length === 0;
           if (errors.length > 0) {
             throw new Problem('NOT_READY', errors.map(({ message }) => message).join('; '), { errors, redisCode });
           }
@@ -72,6 +79,8 @@ interface Faults {
   readonly errors: readonly ProblemError[];
   /** What Redis refused with, where it did. */
   readonly redisCode?: string | undefined;
+  /** The same for the log, with addresses: the answer goes to anybody, and does not tell who Redis is. */
+  readonly cause?: string | undefined;
 }
 
 async function faultsOf({ redis, masters, prefix, drain }: HealthDeps): Promise<Faults> {
@@ -80,46 +89,56 @@ async function faultsOf({ redis, masters, prefix, drain }: HealthDeps): Promise<
   }
   const misdirection = misdirectionOf(redis);
   if (misdirection !== undefined) {
-    return { errors: [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }] };
+    return { errors: [{ path: 'mode', code: 'REDIS_SETTINGS', message: misdirection }], cause: misdirection };
   }
   if (redis.isCluster && redis.status !== 'ready') {
-    return away('the Cluster does not answer, or does not serve all slots');
+    return away('the Cluster does not answer, or does not serve all slots', redis);
   }
   const { answering, faults } = await masters.look();
   const asked = await Promise.all(answering.map((master) => askMaster(redis, master, prefix)));
   const settings = settingsFaults(redis, asked);
   const refused = asked.find(({ refusal }) => refusal !== undefined);
-  if (settings.length > 0) {
-    return { errors: settings, redisCode: refused?.refusal?.code };
+  if (settings.errors.length > 0) {
+    return { ...settings, redisCode: refused?.refusal?.code };
   }
   if (asked.some((answer) => answer.facts !== undefined && answer.refusal === undefined)) {
     return { errors: [] };
   }
   const refusal = refused?.refusal ?? refusalOf(redis.down);
-  return refusal === undefined ? away(faults.join('; ') || silenceOf(redis)) : refusedWith(refusal);
+  return refusal === undefined ? away('Redis does not answer', redis, faults) : refusedWith(refusal, redis);
 }
 
-function away(message: string): Faults {
-  return { errors: [{ path: '', code: 'REDIS_AWAY', message }] };
+function away(words: string, { lastError, address }: Connection, faults: readonly string[] = []): Faults {
+  const code = codeOf(lastError);
+  const message = code === undefined ? words : `${words} (${code})`;
+  const cause = faults.join('; ') || `${address}: ${lastError?.message ?? words}`;
+  return { errors: [{ path: '', code: 'REDIS_AWAY', message }], cause };
 }
 
-function silenceOf({ lastError }: Connection): string {
-  return lastError === undefined ? 'Redis does not answer' : `Redis does not answer (${lastError.message})`;
+/** Redis' own code, or one of Node such as ECONNREFUSED: it names nobody, unlike the words. */
+function codeOf(error: Error | undefined): string | undefined {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  const own = typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : undefined;
+  return refusalOf(error)?.code ?? own ?? (cause instanceof Error ? codeOf(cause) : undefined);
 }
 
-function refusedWith({ code }: Refusal): Faults {
+function refusedWith({ code, message }: Refusal, { address }: Connection): Faults {
   const why = isRefusalCode(code) ? `: ${REFUSALS[code]}` : '';
-  return { errors: [{ path: '', code: 'REDIS_REFUSED', message: `Redis refuses (${code})${why}` }], redisCode: code };
+  const error = { path: '', code: 'REDIS_REFUSED', message: `Redis refuses (${code})${why}` };
+  return { errors: [error], redisCode: code, cause: `${address}: ${message}` };
 }
 
 /** What keeps Tally from using servers that answer, whether they take writes or not. */
-function settingsFaults(redis: Connection, asked: readonly Answer[]): ProblemError[] {
-  const findings = asked.flatMap(({ master, facts }) =>
-    facts === undefined ? [] : [[addressOf(master), judgeServer(facts, { isCluster: redis.isCluster })] as const],
+function settingsFaults(redis: Connection, asked: readonly Answer[]): Faults {
+  const found = asked.flatMap(({ master, facts }) => {
+    const findings = facts === undefined ? [] : judgeServer(facts, { isCluster: redis.isCluster });
+    return facts === undefined ? [] : [[addressOf(master), findings.filter(({ level }) => level === 'error')] as const];
+  });
+  const errors = found.flatMap(([, findings]) =>
+    findings.map(({ subject, message }) => [message, { path: subject, code: 'REDIS_SETTINGS', message }] as const),
   );
-  return mergeFindings(new Map(findings))
-    .filter(({ level }) => level === 'error')
-    .map(({ subject, message }) => ({ path: subject, code: 'REDIS_SETTINGS', message }));
+  const named = mergeFindings(new Map(found)).map(({ message }) => message);
+  return { errors: [...new Map(errors).values()], cause: named.join('; ') };
 }
 
 interface Answer {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem, ShownUpdate } from '../support/http-api.js';
@@ -180,7 +181,9 @@ test('a client that sends nothing can not keep the server from closing', async (
 test('/readyz says that Redis does not answer, while it is silent and when it is gone, and /healthz needs none', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
-  const { get } = await startApi(here);
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const { get } = await startApi({ ...here, logger });
   expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } });
   process.kill(redis.pid(), 'SIGSTOP');
   onTestFinished(() => {
@@ -201,6 +204,16 @@ test('/readyz says that Redis does not answer, while it is silent and when it is
   process.kill(redis.pid(), 'SIGCONT');
   await until('it is ready again', async () => (await get('/readyz')).status === 200);
   await redis.stop();
-  await until('it says why', async () => (await get<ShownProblem>('/readyz')).body.detail.includes('ECONNREFUSED'));
+  const { host, port } = new URL(redis.url);
+  const details = new Set<string>();
+  await until('it says why', async () => {
+    const { body } = await get<ShownProblem>('/readyz');
+    details.add(JSON.stringify(body));
+    return body.detail === 'Redis does not answer (ECONNREFUSED)';
+  });
+  expect([...details].filter((text) => text.includes(port))).toEqual([]); // anybody may ask
+  const told = lines.filter((line) => line.includes('not ready: '));
+  expect(told).toHaveLength(2); // once for each time
+  expect(told[1]).toContain(host);
   await redis.start();
 });
