@@ -37,8 +37,8 @@ export function pathFor(request: IncomingMessage, path: string): string {
 }
 
 /**
- * Lets an app lie below a path of a site and know nothing of it: takes the base off the URL of a request, unless the proxy has
- * done so, and puts it before the paths in `Location` and `Set-Cookie`. What stands in pages is for {@link basePathOf}. An
+ * Lets an app lie below a path of a site and know nothing of it: takes the base that is set off the URL of a request, unless the
+ * proxy has done so, and puts the base, or what the proxy names in its place, before the paths in `Location` and `Set-Cookie`. What stands in pages is for {@link basePathOf}. An
  * app that is mounted in another lies below that path, too.
  */
 export function enterBasePath({ basePath = '', proxies = [] }: BasePathOptions) {
@@ -56,8 +56,10 @@ export function enterBasePath({ basePath = '', proxies = [] }: BasePathOptions) 
     const forwarded = isProxy(request.socket.remoteAddress ?? '', 0) ? forwardedPrefix(request) : undefined;
     const base = `${forwarded ?? basePath}${mountedAt}`;
     basePaths.set(request, base);
-    if (base !== '') {
-      request.url = withoutBase(request.url ?? '', forwarded ?? basePath);
+    if (base !== '' || basePath !== '') {
+      // Never what the header names: who names it has taken it off, or only passes on what a client sent, who could so write the
+      // path of one page, past the rules of the proxy, as that of another.
+      request.url = withoutBase(request.url ?? '', basePath);
       const { originalUrl } = request;
       request.originalUrl = request.url; // what is kept of it is compared with paths of the app
       response.once('prefinish', () => {

@@ -102,6 +102,18 @@ test('a prefix that does not come from a proxy, or is no path, means nothing', a
   }
 });
 
+test('a prefix that a client smuggles through a proxy takes nothing off the path', async () => {
+  const rootOf = await startDashboard(place(), { proxy: PROXY });
+  const below = await startDashboard(place(), { proxy: PROXY, basePath: BASE });
+  const statusOf = async ({ origin }: { origin: string }, prefix: string, path: string) =>
+    (await fetch(origin + path, { headers: { ...ANN, 'x-forwarded-prefix': prefix } })).status;
+  expect(await statusOf(rootOf, '/public', '/public/ops/audit')).toBe(404);
+  expect(await statusOf(rootOf, '/ops', '/ops/audit')).toBe(200); // a base that a path of the app begins with, too
+  expect(await statusOf(below, '/public', '/public/ops/audit')).toBe(404);
+  expect(await statusOf(below, '/public', `${BASE}/ops/audit`)).toBe(200);
+  expect(await statusOf(below, '/', `${BASE}/ops/audit`)).toBe(200);
+});
+
 test('what only begins like the base path is not below it', async () => {
   const { origin } = await startDashboard(place(), { basePath: '/tally' });
   expect((await fetch(`${origin}/tallyho/ops/audit`)).status).toBe(404);

@@ -45,7 +45,7 @@ async function startNginx(origin: string, { base, strips }: ProxiedPath): Promis
         location ${base}/ {
           proxy_pass ${origin}${strips ? '/' : ''};
           proxy_set_header Host $http_host;
-          ${strips ? `proxy_set_header X-Forwarded-Prefix ${base};` : ''}
+          proxy_set_header X-Forwarded-Prefix ${strips ? base : '""'};
         }
       }
     }`;
@@ -75,7 +75,8 @@ async function startOwn(origin: string, { base, strips }: ProxiedPath): Promise<
       return;
     }
     const path = strips ? url.slice(base.length) : url;
-    const headers = { ...request.headers, ...(strips && { 'x-forwarded-prefix': base }) };
+    const { 'x-forwarded-prefix': _, ...sent } = request.headers;
+    const headers = { ...sent, ...(strips && { 'x-forwarded-prefix': base }) };
     const passed = ask({ hostname, port, path, method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       answer.pipe(response);
