@@ -1,6 +1,7 @@
 import { ConfigurationError, TallyError } from '../src/errors.js';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
+import type { Registry } from '../src/operations/registry.js';
 import { isWanted, parseCrossing } from '../src/subscribers/filter.js';
 import type { OutcomeFilter } from '../src/subscribers/filter.js';
 import { STATUSES } from '../src/subscribers/event.js';
@@ -29,9 +30,11 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
   const filter = filterOfFlags(flags);
   const start = startOf(flags.from);
   const context = createContext(process.stderr);
+  const registry = createRegistry(context.operations);
+  requireKnown(filter, registry);
   const { TALLY_NAMESPACE: namespace } = context.config;
   const store = openStore({ ...connectionOptions(context, findRedis(context)), connectionName: 'tally-outcomes' });
-  const reader = createOutcomeReader({ store, registry: createRegistry(context.operations), namespace });
+  const reader = createOutcomeReader({ store, registry, namespace });
   const stop = new AbortController();
   const end = () => {
     stop.abort();
@@ -66,6 +69,14 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
   } finally {
     reader.close();
     store.close();
+  }
+}
+
+/** Of a mistyped operation nothing would ever be told. @throws ConfigurationError */
+function requireKnown({ operations = [] }: OutcomeFilter, registry: Registry): void {
+  const unknown = operations.find((name) => registry.find(name) === undefined);
+  if (unknown !== undefined) {
+    throw new ConfigurationError(`--operation: ${registry.unknown(unknown)}; your own need --operations`);
   }
 }
 

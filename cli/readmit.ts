@@ -24,11 +24,12 @@ export async function readmitJobs(flags: ReadmitFlags): Promise<void> {
   }
   const context = createContext(process.stderr);
   const { config } = context;
+  const queues = queuesOf(flags.queue, createRegistry(context.operations).queues);
   const storeOptions = { connectionName: 'tally-readmit', timeoutMs: TIMEOUT_MS };
   const store = openStore({ ...connectionOptions(context, findRedis(context)), ...storeOptions });
   try {
     const options = {
-      queues: flags.queue === undefined ? createRegistry(context.operations).queues : [flags.queue],
+      queues,
       withWaiting: flags.waiting === true,
       dryRun: flags.dryRun === true,
       windowMs: config.TALLY_IDEMPOTENCY_WINDOW_MS,
@@ -41,6 +42,16 @@ export async function readmitJobs(flags: ReadmitFlags): Promise<void> {
   } finally {
     store.close();
   }
+}
+
+/** @throws ConfigurationError for a queue of no operation, in which nothing would ever stand too long */
+function queuesOf(queue: string | undefined, known: readonly string[]): readonly string[] {
+  if (queue !== undefined && !known.includes(queue)) {
+    throw new ConfigurationError(
+      `--queue must be one of ${known.join(', ')}, but is "${queue}"; those of your own operations need --operations`,
+    );
+  }
+  return queue === undefined ? known : [queue];
 }
 
 async function readmitAll(store: Store, options: ReadmitOptions, flags: ReadmitFlags): Promise<Readmitted[]> {

@@ -67,6 +67,7 @@ test('webhooks are added, listed, rotated, replayed and removed by command; tall
     ['webhooks', 'replay', webhook.id, '--since', 'yesterday'],
     ['outcomes', '--crosses', 'under:5'],
     ['outcomes', '--from', 'nonsense'],
+    ['outcomes', '--operation', 'xp.awarded'],
   ];
   for (const args of usage) {
     expect({ args, code: (await run(...args)).code }).toEqual({ args, code: 2 });

@@ -182,3 +182,9 @@ test('jobs that failed for other reasons, and those of which nobody knows, are n
   const none = await readmit(here, '--job', 'nobody');
   expect(none).toMatchObject({ code: 1, lines: [], stderr: 'tally: no failed or waiting job has the id "nobody"\n' });
 });
+
+test('a queue that is none is refused, with those that there are', async () => {
+  const { code, stderr } = await readmit(place(), '--queue', 'counter');
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^tally: --queue must be one of counters, .*, but is "counter"/);
+});
