@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../src/errors.js';
+import { ConfigurationError, TallyError } from '../src/errors.js';
 import { matchesPattern } from '../src/lib/pattern.js';
 import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
@@ -48,13 +48,13 @@ export async function createKey(flags: CreateKeyFlags): Promise<void> {
 async function keyOf(store: KeyStore, id = ''): Promise<ApiKey> {
   const key = (await store.read()).byId.get(id);
   if (key === undefined) {
-    throw noKey(id);
+    throw new ConfigurationError(noKey(id));
   }
   return key;
 }
 
-function noKey(id: string): ConfigurationError {
-  return new ConfigurationError(`there is no key with the id "${id}"; tally keys list prints those that there are`);
+function noKey(id: string): string {
+  return `there is no key with the id "${id}"; tally keys list prints those that there are`;
 }
 
 /** `tally keys list`: prints what each key allows. */
@@ -84,7 +84,7 @@ export async function revokeKey(id: string): Promise<void> {
   const { left, disabled } = await withKeyStore(context, target, async (keyStore, store) => {
     const { byId } = await keyStore.read();
     if (!(await keyStore.remove(id))) {
-      throw noKey(id);
+      throw new TallyError('KEY_NOT_FOUND', noKey(id));
     }
     const owner = byId.get(id)?.owner ?? id;
     const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);

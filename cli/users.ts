@@ -4,7 +4,7 @@ import type { DashboardRole } from '../dashboard/access/signed-in.js';
 import type { UserStore } from '../dashboard/access/user-store.js';
 import { changeUser, makeUser, requireName } from '../dashboard/access/user.js';
 import type { User } from '../dashboard/access/user.js';
-import { ConfigurationError } from '../src/errors.js';
+import { ConfigurationError, TallyError } from '../src/errors.js';
 import { createContext, findRedis } from './context.js';
 import { noteDoor } from './installation.js';
 import { askNewPassword } from './users-password.js';
@@ -109,8 +109,8 @@ async function requireUser(store: UserStore, name: string): Promise<User> {
   return user;
 }
 
-function unknownUser(name: string): ConfigurationError {
-  return new ConfigurationError(`there is no user "${name}"; tally users list prints those that there are`);
+function unknownUser(name: string): TallyError {
+  return new TallyError('USER_NOT_FOUND', `there is no user "${name}"; tally users list prints those that there are`);
 }
 
 function roleOf(text: string, what: string): DashboardRole {
