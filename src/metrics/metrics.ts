@@ -30,7 +30,7 @@ export interface MetricsOptions {
   redis?: RedisTarget;
   /** First part of Tally's own keys, which tell how queues are split. @defaultValue `tally` */
   namespace?: string;
-  /** First part of BullMQ's keys. @defaultValue `bull` */
+  /** First part of BullMQ's keys. @defaultValue `tally-queues` */
   prefix?: string;
   /** The user's own operations, whose queues are read too. @defaultValue none */
   operations?: readonly Operation[];
