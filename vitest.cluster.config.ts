@@ -29,7 +29,7 @@ const LAID_OUT = [
   ],
   ...['outcomes-told', 'outcome-reader', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks'],
   ...['http-events', 'http-owners', 'http-reads', 'dashboard', 'dashboard-keys', 'dashboard-unknown'],
-  ...['http-event-replies', 'cancel', 'reservations', 'reservations-check', 'schedules'],
+  ...['http-event-replies', 'cancel', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
 ];
 
 function against(redis: string, include: readonly string[], groupOrder: number): TestProjectInlineConfiguration {

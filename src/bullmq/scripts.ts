@@ -1,3 +1,4 @@
+import type { Job } from 'bullmq';
 import { luaSource } from '../redis/lua-source.js';
 import type { RedisClient } from '../redis/connection.js';
 import { createScript } from '../redis/scripts.js';
@@ -70,6 +71,13 @@ export async function replaceData(
 ): Promise<boolean> {
   const keys = [jobKey(place, jobId), jobSetKey(place, 'failed'), jobLockKey(place, jobId)];
   return (await redis.eval(luaSource('readmit'), keys.length, ...keys, jobId, state, before, after)) === 1;
+}
+
+/** Notes when a job was sent that does not say so, unless another attempt has it by now, see `lua/note-stamp.lua`. */
+export async function noteStamp(redis: RedisClient, place: QueuePlace, job: Job, stamp: object): Promise<void> {
+  const keys = [jobKey(place, job.id ?? ''), jobLockKey(place, job.id ?? '')];
+  await redis.eval(luaSource('note-stamp'), keys.length, ...keys, job.token ?? '', JSON.stringify(stamp));
+  job.progress = stamp;
 }
 
 const FOREIGN_AT_ONCE = 1_000;

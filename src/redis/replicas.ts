@@ -83,10 +83,13 @@ export class ReplicaConfirmation {
    * connection wrote (up to Redis 7.0 for all before it): so a little is written there first.
    *
    * @param before as it was before the reading
-   * @throws NotReplicatedError when it is not confirmed in time
+   * @throws NotReplicatedError when it is not confirmed in time, or Redis takes no writes, as when it is full
    */
   async confirmRead(before: Before, keys: Pick<Keys, 'announced'>): Promise<void> {
-    await Promise.all([...before.masters.keys()].map((slot) => touchAnnounced(this.redis, keys.announced(slot))));
+    const touching = [...before.masters.keys()].map((slot) => touchAnnounced(this.redis, keys.announced(slot)));
+    await Promise.all(touching).catch((error: unknown) => {
+      throw new NotReplicatedError(`NOT_REPLICATED ${(error as Error).message}`, { cause: error });
+    });
     await this.confirm(before);
   }
 

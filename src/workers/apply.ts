@@ -1,6 +1,7 @@
 import type { Registry } from '../operations/registry.js';
+import { noteStamp } from '../bullmq/scripts.js';
 import { decodeRecord, encodeRecord, recordHead } from '../jobs/form.js';
-import { settledRecord } from '../jobs/queues.js';
+import { placeOf, settledRecord } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import { areAllApplied, isUndone, splitOutcomes } from '../operations/outcome.js';
 import type { Store } from '../layout/store.js';
@@ -10,7 +11,7 @@ import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
-import { attemptError, isClusterInMotion, PartlyAppliedError } from './failures.js';
+import { attemptError, isClusterInMotion, orUndecided, PartlyAppliedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, isLeaseOver, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
@@ -89,7 +90,7 @@ async function recordOf(attempt: Attempt, disconnectsBefore: number, deps: Apply
   }
   if (deps.redis.disconnects !== disconnectsBefore) {
     // A request whose connection was lost may still arrive and apply the job, until its lease is over.
-    const late = await lateRecords(attempt, deps);
+    const late = await orUndecided(lateRecords(attempt, deps));
     record = late === undefined ? record : joinRecords(attempt, late.groups, late.records);
   }
   if (record === undefined) {
@@ -109,8 +110,8 @@ function isRecorded(record: JobResult): boolean {
 
 /** Runs the script once for each receipt that the job has to have, all at the same time. */
 async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult> {
-  const { clock, confirmation, keys } = deps;
-  const { job, ranBefore, askedAtMs } = attempt;
+  const { redis, clock, confirmation, keys } = deps;
+  const { job, place, ranBefore, askedAtMs } = attempt;
   let order: Order;
   try {
     order = readOrder(attempt, deps);
@@ -118,7 +119,8 @@ async function runScripts(attempt: Attempt, deps: ApplyDeps): Promise<JobResult>
     return await recordOfUnreadable(attempt, error, deps);
   }
   if (order.stamp.sentAtMs === undefined && !ranBefore) {
-    await job.updateProgress({ sentAtMs: clock.latestAt(askedAtMs) }); // somebody else added it, without a stamp
+    // Somebody else added it, without a stamp.
+    await noteStamp(redis, placeOf(place.queue), job, { sentAtMs: clock.latestAt(askedAtMs) });
   }
   if (ranBefore) {
     await announceNow(order.groups, deps);
@@ -239,7 +241,7 @@ async function recordOfUnreadable(attempt: Attempt, reason: unknown, deps: Apply
     throw attempt.ranBefore ? new PartlyAppliedError((reason as Error).message) : reason;
   }
   const before = confirmation.isNeeded && confirmation.before([slot]);
-  const record = await readReceipt(attempt, slot, deps);
+  const record = await orUndecided(readReceipt(attempt, slot, deps));
   if (record === undefined) {
     throw reason;
   }

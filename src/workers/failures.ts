@@ -4,9 +4,13 @@ import { ValidationError } from '../errors.js';
 import { encodeFailure, isFailure } from '../jobs/form.js';
 import type { JobFailure } from '../jobs/form.js';
 import { withoutUser } from '../redis/refusal.js';
+import { NotReplicatedError } from '../redis/replicas.js';
 
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
+
+/** Answer of the script that found a receipt, and may not make it last as long as the attempt may: what it says can't be told now. */
+const RECEIPT_NOT_KEPT = 'RECEIPT_NOT_KEPT';
 
 /** Answers of the script which say that what it would have to remember of the job may be forgotten. */
 const FORGOTTEN = new Set(['TOO_OLD', 'UNSTAMPED']);
@@ -22,6 +26,22 @@ export class PartlyAppliedError extends Error {
  */
 export class NoMasterError extends Error {
   override readonly name = 'NoMasterError';
+}
+
+/** It could not be found out whether an earlier request or attempt has applied the job: the cause says why. */
+class UndecidedError extends Error {
+  override readonly name = 'UndecidedError';
+}
+
+/** @throws UndecidedError in place of what keeps Redis from answering */
+export async function orUndecided<Answer>(asking: Promise<Answer>): Promise<Answer> {
+  try {
+    return await asking;
+  } catch (error) {
+    const isAnswer =
+      error instanceof PartlyAppliedError || error instanceof NotReplicatedError || isClusterInMotion(error);
+    throw isAnswer ? error : new UndecidedError((error as Error).message, { cause: error });
+  }
 }
 
 /** What a Cluster answers while slots or masters move, or an attempt that waited too long for it. */
@@ -69,11 +89,14 @@ export function attemptError(error: unknown, { isKnown }: { readonly isKnown: bo
   if (error instanceof ValidationError) {
     return finalError(error.code, error.message, isKnown);
   }
+  if (error instanceof UndecidedError) {
+    return attemptError(error.cause, { isKnown: false });
+  }
   const { code, words } = readRedisError(cause);
   if (cause.name === 'ReplyError' && FORGOTTEN.has(code)) {
     return finalError(code, words, false);
   }
-  return new Error(encodeFailure(failure(code, words, isKnown)), { cause });
+  return new Error(encodeFailure(failure(code, words, isKnown && code !== RECEIPT_NOT_KEPT)), { cause });
 }
 
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */

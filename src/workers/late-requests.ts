@@ -119,7 +119,11 @@ function allowRefusal(error: unknown): void {
 }
 
 /** The job's receipts in the slots of its groups, by group. */
-async function readReceipts(attempt: Attempt, groups: JobGroups, deps: Announcing): Promise<(JobResult | undefined)[]> {
+export async function readReceipts(
+  attempt: Attempt,
+  groups: JobGroups,
+  deps: Pick<Announcing, 'redis' | 'keys' | 'crossSlot'>,
+): Promise<(JobResult | undefined)[]> {
   const { crossSlot } = deps;
   const records = await crossSlot.askAll(groups, {
     together: async (master, ofMaster) => {

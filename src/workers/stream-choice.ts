@@ -6,9 +6,6 @@ import { NO_SLOT, SLOTS } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
 import { NoMasterError } from './failures.js';
 
-/** What was announced so long ago is announced again before it is used: far less than it counts as in use. */
-const GOOD_FOR_MS = 3 * ANNOUNCE_EVERY_MS;
-
 /** How long a stream is left alone whose slot is on its way to another master. */
 const AVOID_MS = 10_000;
 
@@ -93,23 +90,32 @@ export class StreamChoice {
   }
 
   async #announce(slot: number, nowMs: number): Promise<void> {
-    const ageMs = nowMs - (this.#announcedAtMs.get(slot) ?? -Infinity);
-    if (ageMs < ANNOUNCE_EVERY_MS) {
+    const announcedAtMs = this.#announcedAtMs.get(slot);
+    if (announcedAtMs !== undefined && nowMs - announcedAtMs < ANNOUNCE_EVERY_MS) {
       return;
     }
     const announcing = this.#announcing.get(slot) ?? this.#announceNow(slot, nowMs);
-    await (ageMs < GOOD_FOR_MS ? undefined : announcing);
+    await (announcedAtMs === undefined ? announcing : undefined); // later it only says that the stream is in use
   }
 
   #announceNow(slot: number, nowMs: number): Promise<unknown> {
     const { redis, keys, clock } = this.deps;
     const announcing = redis
       .zadd(keys.outcomeStreams, 'GT', clock.latestAt(nowMs), slot)
+      .catch((error: unknown) => this.#requireAnnounced(slot, error))
       .then(() => this.#announcedAtMs.set(slot, nowMs))
       .finally(() => this.#announcing.delete(slot));
     this.#announcing.set(slot, announcing);
     announcing.catch(() => undefined); // it is tried again by the next who needs it
     return announcing;
+  }
+
+  /** Readers follow for good what was announced once: a master that is full, or away, keeps nobody else from telling. */
+  async #requireAnnounced(slot: number, error: unknown): Promise<void> {
+    const { redis, keys } = this.deps;
+    if ((await redis.zscore(keys.outcomeStreams, String(slot))) === null) {
+      throw error;
+    }
   }
 }
 

@@ -1,17 +1,21 @@
 import type { Job } from 'bullmq';
 import { bullmq } from '../bullmq/bullmq.js';
+import { jobLockKey } from '../bullmq/queue-keys.js';
 import { decodeRecord } from '../jobs/form.js';
 import { nameOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
+import { placeOf } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import { TOLD_FORM, toldId } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
 import { CANCELLED, isUndone } from '../operations/outcome.js';
 import { ClusterConnection } from '../redis/cluster-connection.js';
+import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import { luaSource } from '../redis/lua-source.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Reading, TallyJob } from './attempt.js';
+import { readReceipts } from './late-requests.js';
 import { dataTextOf } from './queue-worker.js';
 import { inPlace } from './requeue.js';
 import { readSteps, stepCounts } from './script-call.js';
@@ -32,7 +36,9 @@ export class Telling {
   readonly streams: StreamChoice | undefined;
   readonly #scripts: ScriptRunner;
 
-  constructor(private readonly deps: Reading & Pick<Store, 'redis' | 'keys' | 'clock'>) {
+  constructor(
+    private readonly deps: Reading & Pick<Store, 'redis' | 'keys' | 'clock'> & { readonly crossSlot: CrossSlotScripts },
+  ) {
     const { redis } = deps;
     this.streams = redis instanceof ClusterConnection ? new StreamChoice({ ...deps, redis }) : undefined;
     this.#scripts = new ScriptRunner(redis, [TELL]);
@@ -61,20 +67,27 @@ export class Telling {
     if (outcomes?.length === 1 && outcomes[0] === CANCELLED) {
       const { source, data } = this.forScript(attempt);
       for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {
-        await this.#tell(stream, 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
+        await this.#tell([stream], '', 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
       }
     }
   }
 
   /**
-   * That a job failed, if it did for good.
-   *
-   * @param record what it applied before it failed: of that, only what was not applied fails
+   * That a job failed, if it did for good: of its updates those that were not applied. Nothing, where another attempt has the job by now:
+   * then this one was held up for longer than its lock lasts, and does not end the job.
    */
   async failure({ job, place, attempt, record }: FailedAttempt, error: Error): Promise<void> {
-    const indexes = record === undefined ? undefined : undoneIn(record);
-    if (!endsForGood(job, error) || indexes?.length === 0) {
+    if (!endsForGood(job, error)) {
       return;
+    }
+    const indexes = await this.#undone(attempt, record);
+    if (indexes?.length === 0) {
+      return;
+    }
+    const token = job.token ?? '';
+    const lock = jobLockKey(placeOf(place.queue), job.id ?? '');
+    if (this.streams !== undefined && (await this.deps.redis.get(lock)) !== token) {
+      return; // no script sees both it and the stream
     }
     const name = nameOfJob(
       { prefix: place.partition.prefix, queue: job.queueName, jobId: encodeURI(job.id ?? '') },
@@ -85,7 +98,8 @@ export class Telling {
     const count = Array.isArray(updates) ? updates.length : 1;
     const cells = attempt ? this.#cells(attempt) : [];
     for (const { stream, indexes: there } of await this.#streamsOf(place, attempt, indexes)) {
-      await this.#tell(stream, count, `${toldId(name)} ${job.name}`, [
+      const keys = this.streams === undefined ? [stream, lock] : [stream];
+      await this.#tell(keys, token, count, `${toldId(name)} ${job.name}`, [
         ...['f', error.message, 't', String(job.attemptsMade + 1)],
         ...(there ? ['i', there.join(',')] : []),
         ...[...cells, 'd', dataTextOf(job)],
@@ -121,6 +135,30 @@ export class Telling {
     return [...found].map(([stream, there]) => ({ stream, indexes: found.size > 1 || indexes ? there : undefined }));
   }
 
+  /**
+   * The indexes of the updates of a failed job that were not applied, by what it recorded, or by its receipts: some may have been applied
+   * by other calls, or by attempts before. Undefined when these are all.
+   */
+  async #undone(attempt: Attempt | undefined, record: JobResult | undefined): Promise<readonly number[] | undefined> {
+    if (record !== undefined) {
+      return undoneIn(record);
+    }
+    const groups = attempt && this.#groupsOf(attempt);
+    if (attempt === undefined || groups === undefined) {
+      return undefined;
+    }
+    const records = await readReceipts(attempt, groups, this.deps);
+    return records.every((each) => each === undefined)
+      ? undefined
+      : groups.flatMap((group, at) => {
+          const { digest, outcomes = [] } = decodeRecord(records[at]) ?? {};
+          const isOpen = (outcome: string | undefined) => outcome === undefined || isUndone(outcome);
+          return group.updates.flatMap((_, place) =>
+            digest !== attempt.digest || isOpen(outcomes[place]) ? [group.indexAt(place)] : [],
+          );
+        });
+  }
+
   #groupsOf(attempt: Attempt): JobGroups | undefined {
     try {
       return readOrder(attempt, this.deps).groups;
@@ -140,8 +178,14 @@ export class Telling {
     }
   }
 
-  async #tell(stream: string, updates: number, source: string, fields: readonly string[]): Promise<void> {
-    await this.#scripts.run(TELL, [stream], [TOLD_FORM, updates, source, ...fields]);
+  async #tell(
+    keys: readonly string[],
+    token: string,
+    updates: number,
+    source: string,
+    fields: readonly string[],
+  ): Promise<void> {
+    await this.#scripts.run(TELL, keys, [TOLD_FORM, updates, source, token, ...fields]);
   }
 }
 

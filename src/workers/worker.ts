@@ -123,6 +123,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
     const settle = settleScript();
     const metrics = options.metrics?.jobs;
     this.#scripts = new ScriptRunner(redis, [script, settle, this.#retire], () => metrics?.scriptsReloaded());
+    const crossSlot = new CrossSlotScripts(redis, options.callByMaster);
     const announcedClock = new AnnouncedClock(this.#store);
     const concurrency = concurrencyOf(options, layouts.configured.count !== undefined);
     this.#pulse = new Pulse({
@@ -137,7 +138,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         registry: this.#registry,
         scripts: this.#scripts,
         script,
-        crossSlot: new CrossSlotScripts(redis, options.callByMaster),
+        crossSlot,
         crossSlotScript: crossSlotScript(script),
         announcedClock,
         metrics,
@@ -145,7 +146,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
         delays: new JobDelays({ redis, metrics, logger }),
         lockDurationMs: options.lockDurationMs,
         idempotencyWindowMs: options.idempotencyWindowMs,
-        telling: options.outcomes && new Telling({ ...this.#store, registry: this.#registry }),
+        telling: options.outcomes && new Telling({ ...this.#store, crossSlot, registry: this.#registry }),
       },
       settle,
       registry: this.#registry,

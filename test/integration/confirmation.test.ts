@@ -3,6 +3,7 @@ import { QueueUnavailableError } from '../../src/index.js';
 import { NotReplicatedError, ReplicaConfirmation } from '../../src/redis/replicas.js';
 import { NO_SLOT } from '../../src/redis/slots.js';
 import { afterApplying } from '../support/after-applying.js';
+import { ended, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 /** There is no replica in these tests: nothing can be confirmed. */
@@ -70,6 +71,26 @@ test('a job whose changes no replica confirms is put off, and takes effect once 
   await here.worker();
   expect(await submission.outcome()).toEqual({ status: 'applied', result: { value: 5, applied: 5 } });
   expect(await here.client.get(here.key('n'))).toBe('5');
+});
+
+test('a job that was applied is not told as failed when Redis is too full for it to be confirmed', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  const worker = await here.worker(CONFIRMED);
+  const queue = openQueue(here);
+  const updates = [{ key: here.key('n'), by: 5 }];
+  const { id } = await queue.add('counter.increment', { updates }, { attempts: 2, backoff: 10 });
+  await until('it is applied', async () => (await here.client.get(here.key('n'))) === '5');
+  await here.client.config('SET', 'maxmemory', '1mb');
+  const hash = `${here.prefix}:counters:${id!}`;
+  const startedBefore = Number(await here.client.hget(hash, 'ats'));
+  await until('it was tried three times', async () => Number(await here.client.hget(hash, 'ats')) > startedBefore + 3);
+  expect(await here.client.hmget(hash, 'atm', 'failedReason', 'finishedOn')).toEqual([null, null, null]);
+  await here.client.config('SET', 'maxmemory', '0');
+  await worker.close();
+
+  await here.worker();
+  expect((await ended(queue, id!)).returnvalue).toMatch(/^tally\/2 \S+ 5$/);
 });
 
 test('locks are renewed while replicas are waited for', async () => {
