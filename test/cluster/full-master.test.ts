@@ -21,14 +21,16 @@ afterAll(() => cluster.stop());
 /** @returns what ends it; the end of the test does as well */
 async function fill(master: ClusterNode): Promise<() => Promise<unknown>> {
   const empty = () => master.run('CONFIG', 'SET', 'maxmemory', '0');
-  onTestFinished(async () => void (await empty()));
+  onTestFinished(async () => {
+    await empty();
+  });
   await master.run('CONFIG', 'SET', 'maxmemory', '1mb');
   return empty;
 }
 
 /** A master that has neither the queues of this place nor the list of streams. */
 async function otherMaster(here: Place): Promise<ClusterNode> {
-  const inUse = [here.partition.slot as number, slotOf(createKeys(here).outcomeStreams)];
+  const inUse = [here.partition.slot, slotOf(createKeys(here).outcomeStreams)];
   const taken = await Promise.all(inUse.map((slot) => cluster.masterOfSlot(slot)));
   return (await cluster.masters()).find((master) => !taken.includes(master))!;
 }

@@ -10,7 +10,7 @@ import type { Delivery } from './delivery-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { KnownWebhooks } from './known-webhooks.js';
 import type { Seal } from './seal.js';
-import { isServed } from './webhook.js';
+import { notSentWhy } from './webhook.js';
 import type { DisabledWhy, Webhook } from './webhook.js';
 
 export interface DeliverDeps {
@@ -58,8 +58,9 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
     }
     return 'not sent: the webhook was removed';
   }
-  if (!isServed(webhook)) {
-    throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${webhook.disabled!.why})`);
+  const why = notSentWhy(webhook);
+  if (why !== undefined) {
+    throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${why})`);
   }
   await waitForTurn(job, token, webhook, deps);
   const begunAtMs = performance.now();

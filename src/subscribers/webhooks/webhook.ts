@@ -77,9 +77,9 @@ export function disabledAs(webhook: Webhook, why: DisabledWhy, atMs: number): We
   return { ...webhook, disabled: before.why === 'BEHIND' ? { ...before, why } : before };
 }
 
-/** Whether what waits for it is sent: its target comes to that also while it is too far behind to be sent more. */
-export function isServed({ disabled }: Pick<Webhook, 'disabled'>): boolean {
-  return disabled === undefined || disabled.why === 'BEHIND';
+/** Why what waits for it is not sent; undefined when it is, as also while its target is too far behind to be sent more. */
+export function notSentWhy({ disabled }: Webhook): DisabledWhy | undefined {
+  return disabled?.why === 'BEHIND' ? undefined : disabled?.why;
 }
 
 /** Whether an event is of those that a webhook was added for, and may be sent to it. */
