@@ -91,7 +91,7 @@
 --   *CODE        unknown: it can't be told whether it was applied earlier, so it is not applied now
 --   =OUTCOME     the outcome recorded earlier under the same idempotency key
 --   ~            conflict: that idempotency key was used for another update
--- Errors: LEASE_EXPIRED, RECEIPT_NOT_KEPT, TOO_OLD, UNSTAMPED, NEWER_FORM, and those of Redis itself (OOM, READONLY, ...). All of them come before or at
+-- Errors: LEASE_EXPIRED, TOO_OLD, UNSTAMPED, NEWER_FORM, and those of Redis itself (OOM, READONLY, ...). All of them come before or at
 -- the first write, so an error means that nothing was written.
 
 -- First of all, so that no plan can see or change the names below.
@@ -222,7 +222,7 @@ if answered > 0 then
     if places[n].is_kept_on then
       local kept = redis.pcall('EXPIRE', places[n].receipt, places[n].receipt_seconds)
       if type(kept) == 'table' then
-        return redis.error_reply('RECEIPT_NOT_KEPT what was applied before can not be answered now: ' .. kept.err)
+        return redis.error_reply(kept.err .. '; what was applied before can not be told now')
       end
     end
   end

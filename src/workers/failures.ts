@@ -9,8 +9,8 @@ import { NotReplicatedError } from '../redis/replicas.js';
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
-/** Answer of the script that found a receipt, and may not make it last as long as the attempt may: what it says can't be told now. */
-const RECEIPT_NOT_KEPT = 'RECEIPT_NOT_KEPT';
+/** With this ends what the script says that found a receipt, and could not make it last as long as the attempt may. */
+const NOT_TOLD = '; what was applied before can not be told now';
 
 /** Answers of the script which say that what it would have to remember of the job may be forgotten. */
 const FORGOTTEN = new Set(['TOO_OLD', 'UNSTAMPED']);
@@ -29,7 +29,7 @@ export class NoMasterError extends Error {
 }
 
 /** It could not be found out whether an earlier request or attempt has applied the job: the cause says why. */
-class UndecidedError extends Error {
+export class UndecidedError extends Error {
   override readonly name = 'UndecidedError';
 }
 
@@ -38,8 +38,7 @@ export async function orUndecided<Answer>(asking: Promise<Answer>): Promise<Answ
   try {
     return await asking;
   } catch (error) {
-    const isAnswer =
-      error instanceof PartlyAppliedError || error instanceof NotReplicatedError || isClusterInMotion(error);
+    const isAnswer = error instanceof PartlyAppliedError || error instanceof NotReplicatedError;
     throw isAnswer ? error : new UndecidedError((error as Error).message, { cause: error });
   }
 }
@@ -96,7 +95,7 @@ export function attemptError(error: unknown, { isKnown }: { readonly isKnown: bo
   if (cause.name === 'ReplyError' && FORGOTTEN.has(code)) {
     return finalError(code, words, false);
   }
-  return new Error(encodeFailure(failure(code, words, isKnown && code !== RECEIPT_NOT_KEPT)), { cause });
+  return new Error(encodeFailure(failure(code, words, isKnown && !words.endsWith(NOT_TOLD))), { cause });
 }
 
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */

@@ -167,6 +167,8 @@ test.each(Object.entries(REFUSALS))(
       }),
     );
     await Promise.all(cases.map(({ cell }) => store(client, cell, 100)));
+    const ranBefore = { jobId: 'ran-before', ranBefore: true };
+    const applied = await applyOne({ operation: 'xp.award', params: { key: key('xp'), amount: 5 } }, ranBefore);
     await refuse(client, key('filler'));
     const before = await takeSnapshot(client);
 
@@ -177,6 +179,11 @@ test.each(Object.entries(REFUSALS))(
     }
 
     expect(await takeSnapshot(client)).toEqual(before);
+    const again = applyOne({ operation: 'xp.award', params: { key: key('xp'), amount: 5 } }, ranBefore);
+    // A full Redis lets receipts be kept: no memory is needed. Others don't, and the refusal does not say that nothing was applied.
+    await (code === 'OOM'
+      ? expect(again).resolves.toEqual(applied)
+      : expect(again).rejects.toThrow(new RegExp(`^${code} .*; what was applied before can not be told now`)));
     await allow(client);
     for (const { what, update } of cases) {
       expect(await applyOne({ ...update, idempotencyKey: what }), what).toMatchObject({ status: 'applied' });

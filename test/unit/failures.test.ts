@@ -2,7 +2,13 @@ import { UnrecoverableError } from 'bullmq';
 import { expect, test } from 'vitest';
 import { ValidationError } from '../../src/errors.js';
 import { decodeFailure } from '../../src/jobs/form.js';
-import { attemptError, isClusterInMotion, outcomeError, PartlyAppliedError } from '../../src/workers/failures.js';
+import {
+  attemptError,
+  isClusterInMotion,
+  orUndecided,
+  outcomeError,
+  PartlyAppliedError,
+} from '../../src/workers/failures.js';
 
 const NOTHING = /^tally\/2 failed [A-Z_]+: .*; nothing was applied$/;
 const NOT_KNOWN = /^tally\/2 unknown [A-Z_]+: .*; whether it was applied is not known, and a retry is safe$/;
@@ -43,6 +49,23 @@ test('the code of Redis is the reason, and an error of the connection has one of
 test('what says whether it was applied keeps its words', () => {
   const error = attemptError(replyError('OOM command not allowed'), { isKnown: true });
   expect(attemptError(error, { isKnown: false })).toBe(error);
+});
+
+test('a receipt that is there, and can not be kept, is never said to be none', () => {
+  const fault = replyError(
+    'NOREPLICAS Not enough good replicas to write.; what was applied before can not be told now',
+  );
+  const error = attemptError(fault, { isKnown: true });
+
+  expect(error.message).toMatch(NOT_KNOWN);
+  expect(decodeFailure(error.message)).toMatchObject({ status: 'unknown', reason: 'NOREPLICAS' });
+});
+
+test('where receipts could not be read it is not known whether the job was applied', async () => {
+  const undecided = await orUndecided(Promise.reject(replyError('LOADING Redis is loading'))).catch(
+    (error: unknown) => error,
+  );
+  expect(attemptError(undecided, { isKnown: true }).message).toMatch(NOT_KNOWN);
 });
 
 test.each([true, false])('a job that was applied in part is never said not to be applied (known: %s)', (isKnown) => {
