@@ -47,7 +47,7 @@ const program = new Command('faults:mutations')
   )
   .option('--seed <n>', 'of the first try', wholeNumber, 1)
   .option('--seconds <n>', 'of each run', wholeNumber, 35)
-  .option('--tries <n>', 'runs that may stay green before a mutation counts as not found', wholeNumber, 3)
+  .option('--tries <n>', 'runs that may stay green before a mutation counts as not found', wholeNumber, 12)
   .addOption(new Option('--topology <name>', 'what the suite runs on').choices(['server', 'cluster']).default('server'))
   .option('--from <n>', 'the first of them, to go on with a run that broke off', wholeNumber, 1)
   .option('--only <n>', 'only the mutation with this number', wholeNumber);
