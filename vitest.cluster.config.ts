@@ -27,7 +27,7 @@ const LAID_OUT = [
     'metrics',
     'metrics-redis',
   ],
-  ...['outcomes-told', 'outcome-reader', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks'],
+  ...['outcomes-told', 'outcome-reader', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks', 'webhook-piles'],
   ...['http-events', 'http-owners', 'http-reads', 'dashboard', 'dashboard-keys', 'dashboard-unknown'],
   ...['http-event-replies', 'cancel', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
 ];

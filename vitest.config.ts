@@ -37,6 +37,7 @@ export const LONG = [
   'test/integration/readmit.test.ts',
   'test/integration/relay*.test.ts',
   'test/integration/secrets.test.ts',
+  'test/integration/webhook-piles.test.ts',
   'test/integration/webhooks.test.ts',
   'test/security/everyday-*.test.ts',
   'test/security/sessions.test.ts',
