@@ -1,7 +1,7 @@
 -- Tells what the script of a job did not decide: that it failed for good, or was cancelled.
 --
 -- KEYS     1 the stream of outcomes, see `src/jobs/told.ts`
---          2 on one server, of a job that failed: its lock, see below
+--          2 on one server, of a job that failed: its lock, since only the attempt that has it may tell of its end
 -- ARGV     1 form of the entry
 --          2 how many updates it tells of
 --          3 the rest of its head: "id operation"

@@ -38,8 +38,8 @@ export function pathFor(request: IncomingMessage, path: string): string {
 
 /**
  * Lets an app lie below a path of a site and know nothing of it: takes the base that is set off the URL of a request, unless the
- * proxy has done so, and puts the base, or what the proxy names in its place, before the paths in `Location` and `Set-Cookie`. What stands in pages is for {@link basePathOf}. An
- * app that is mounted in another lies below that path, too.
+ * proxy has done so, and puts the base, or what the proxy names in its place, before the paths in `Location` and `Set-Cookie`. What
+ * stands in pages is for {@link basePathOf}. An app that is mounted in another lies below that path, too.
  */
 export function enterBasePath({ basePath = '', proxies = [] }: BasePathOptions) {
   const isProxy = proxyAddr.compile([...proxies]);

@@ -9,7 +9,7 @@ import { NotReplicatedError } from '../redis/replicas.js';
 const NOTHING_APPLIED = 'nothing was applied';
 const NOT_KNOWN = 'whether it was applied is not known, and a retry is safe';
 
-/** With this ends what the script says that found a receipt, and could not make it last as long as the attempt may. */
+/** Stands in what the script says that found a receipt, and could not make it last as long as the attempt may. */
 const NOT_TOLD = '; what was applied before can not be told now';
 
 /** Answers of the script which say that what it would have to remember of the job may be forgotten. */
@@ -95,7 +95,7 @@ export function attemptError(error: unknown, { isKnown }: { readonly isKnown: bo
   if (cause.name === 'ReplyError' && FORGOTTEN.has(code)) {
     return finalError(code, words, false);
   }
-  return new Error(encodeFailure(failure(code, words, isKnown && !words.endsWith(NOT_TOLD))), { cause });
+  return new Error(encodeFailure(failure(code, words, isKnown && !words.includes(NOT_TOLD))), { cause });
 }
 
 /** The error of a job whose only update can't be applied: it fails at once and stays for an operator. */

@@ -10,7 +10,7 @@ import type { Delivery } from './delivery-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { KnownWebhooks } from './known-webhooks.js';
 import type { Seal } from './seal.js';
-import { notSentWhy } from './webhook.js';
+import { whyNotSent } from './webhook.js';
 import type { DisabledWhy, Webhook } from './webhook.js';
 
 export interface DeliverDeps {
@@ -58,7 +58,7 @@ export async function deliver(job: Job<Delivery, string>, token: string, deps: D
     }
     return 'not sent: the webhook was removed';
   }
-  const why = notSentWhy(webhook);
+  const why = whyNotSent(webhook);
   if (why !== undefined) {
     throw new (bullmq().UnrecoverableError)(`not sent: the webhook is disabled (${why})`);
   }

@@ -1,4 +1,4 @@
-import { disabledAs, notSentWhy } from './webhook.js';
+import { disabledAs, whyNotSent } from './webhook.js';
 import { WebhookStore } from './webhook-store.js';
 import type { Store } from '../../layout/store.js';
 
@@ -14,7 +14,7 @@ export async function disableWebhooksOf(
   const store = new WebhookStore(redis, keys);
   const { webhooks } = await store.read();
   const atMs = Date.now();
-  const theirs = webhooks.filter((webhook) => webhook.owner === owner && notSentWhy(webhook) === undefined);
+  const theirs = webhooks.filter((webhook) => webhook.owner === owner && whyNotSent(webhook) === undefined);
   for (const { id } of theirs) {
     await store.change(id, (webhook) => disabledAs(webhook, 'KEY_REVOKED', atMs));
   }

@@ -78,7 +78,7 @@ export function disabledAs(webhook: Webhook, why: DisabledWhy, atMs: number): We
 }
 
 /** Why what waits for it is not sent; undefined when it is, as also while its target is too far behind to be sent more. */
-export function notSentWhy({ disabled }: Webhook): DisabledWhy | undefined {
+export function whyNotSent({ disabled }: Webhook): DisabledWhy | undefined {
   return disabled?.why === 'BEHIND' ? undefined : disabled?.why;
 }
 
