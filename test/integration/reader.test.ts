@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { withHistory } from '../../src/index.js';
 import type { TopOptions } from '../../src/index.js';
 import { monitor } from '../support/monitor.js';
+import type { Seen } from '../support/monitor.js';
 import { HoldCell } from '../../src/redis/cell.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { ownRedis, place } from '../support/tally.js';
@@ -144,27 +145,35 @@ test('ranks are those that all scores in order give', async () => {
   }
 });
 
-test('a leaderboard of a million members is read without a look at all of them', async () => {
+test('a leaderboard of 100,000 members is read without a look at all of them', async () => {
   const redis = await ownRedis();
   const here = place(redis.url);
   const { client } = here;
-  const fill = "for n = 1, 1000000 do redis.call('ZADD', KEYS[1], n % 1000, 'member-' .. n) end";
-  await client.eval(fill, 1, 'board');
-  const seen: string[] = [];
-  await monitor(client.masters()[0]!, ([name], source) => source !== 'lua' && seen.push(name));
-  await client.config('RESETSTAT');
+  const fill = "for n = ARGV[1], ARGV[1] + 9999 do redis.call('ZADD', KEYS[1], n % 1000, 'member-' .. n) end";
+  for (let first = 1; first <= 100_000; first += 10_000) {
+    await client.eval(fill, 1, 'board', first); // in parts: a busy machine takes longer for all than a command may
+  }
+  const seen: Seen[] = [];
+  await monitor(client.masters()[0]!, (command, source) => source !== 'lua' && seen.push(command));
 
   const reading = here.reader();
   expect((await reading.top('board')).entries).toHaveLength(10);
-  expect((await reading.top('board', { offset: 499_999, limit: 2 })).entries.map(({ rank }) => rank)).toEqual([
-    499_001, 500_001,
+  expect((await reading.top('board', { offset: 49_999, limit: 2 })).entries.map(({ rank }) => rank)).toEqual([
+    49_901, 50_001,
   ]);
-  expect(await reading.rank('board', 'member-7', { around: 2 })).toMatchObject({ rank: 992_001, score: 7 });
+  expect(await reading.rank('board', 'member-7', { around: 2 })).toMatchObject({ rank: 99_201, score: 7 });
 
-  const asked = new Set(seen.filter((name) => name.startsWith('z')));
-  expect([...asked].sort()).toEqual(['zcard', 'zcount', 'zrevrange', 'zrevrank', 'zscore']);
-  const slowest = [...(await client.info('commandstats')).matchAll(/cmdstat_z\w+:.*?usec_per_call=([\d.]+)/g)];
-  expect(Math.max(...slowest.map(([, usec]) => Number(usec)))).toBeLessThan(20_000); // a look at all takes several times that
+  const asked = seen.filter(([name]) => name.startsWith('z'));
+  expect([...new Set(asked.map(([name]) => name))].sort()).toEqual([
+    'zcard',
+    'zcount',
+    'zrevrange',
+    'zrevrank',
+    'zscore',
+  ]);
+  const ranges = asked.filter(([name]) => name === 'zrevrange');
+  const sizes = ranges.map(([, , from, to]) => Number(to) - Number(from) + 1); // of 0 and -1, which is all: 0
+  expect([Math.min(...sizes), Math.max(...sizes)]).toEqual([2, 10]); // the others take no longer for a longer board
 });
 
 test('a leaderboard says what is no sorted set, and what is no integer', async () => {
