@@ -82,6 +82,13 @@ export const contenders: readonly (Contender | Program)[] = [
     ...tally(FRIENDLY, { maxBatch: 1, concurrency: 100 }),
   },
   { name: 'tally-batched', title: CALLERS, ...tally(FRIENDLY) },
+  {
+    name: 'tally-lists',
+    title: `Tally: 8 callers of submit with lists of ${BATCH}`,
+    load: FRIENDLY,
+    producers: [{ role: 'tally-list-producer', ...FRIENDLY }],
+    worker: { role: 'tally-worker', queues: ['counters'] },
+  },
   { name: 'tally-keyed', title: `${CALLERS}, 10 % with idempotency keys`, ...tally(FRIENDLY, { keyedShare: 0.1 }) },
   { name: 'tally-hot-key', title: `${CALLERS}, all on one key`, ...tally(HOT_KEY) },
   { name: 'plain-bullmq-random', title: `as plain-bullmq, ${IN_WORDS}`, ...plain(RANDOM) },

@@ -11,6 +11,7 @@ export interface Ratio {
 /** The first as a multiple of the second. */
 const OF_RATES = [
   ['tally-batched', 'plain-bullmq-batched'],
+  ['tally-lists', 'plain-bullmq-batched'],
   ['tally-batched', 'plain-bullmq'],
   ['tally-batched', 'evalsha-pipelined'],
   ['tally-batched', 'evalsha-pipelined-2'],
@@ -46,6 +47,7 @@ const BESIDE = /^(?<without>.+)-(outcomes|histories)$/;
 export function cpuRatios(costs: ReadonlyMap<string, Cost>): Ratio[] {
   const pairs = [
     ...['plain-bullmq-batched', 'plain-bullmq'].map((base) => ['tally-batched', base] as const),
+    ['tally-lists', 'plain-bullmq-batched'] as const,
     ...[...costs.keys()].map((name) => [BESIDE.exec(name)?.groups?.['without'] ?? '', name] as const),
   ];
   return pairs.flatMap(([side, base]) => {

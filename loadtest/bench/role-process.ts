@@ -7,7 +7,7 @@ import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
 import { runPlainLatency, runTallyLatency } from './latency-roles.js';
 import { runPlainMixProducer, runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
 import { runEvalshaCaller } from './with-evalsha.js';
-import { runTallyMixProducer, runTallyProducer, runTallyWorker } from './with-tally.js';
+import { runTallyMixProducer, runTallyListProducer, runTallyProducer, runTallyWorker } from './with-tally.js';
 
 // The benchmark may end early, even before this process has begun.
 process.on('disconnect', () => process.exit(1));
@@ -42,6 +42,8 @@ function start(it: RoleTask): Promise<RunningRole> {
       return runTallyLatency(it);
     case 'tally-producer':
       return runTallyProducer(it);
+    case 'tally-list-producer':
+      return runTallyListProducer(it);
     case 'tally-mix-producer':
       return runTallyMixProducer(it);
     case 'tally-worker':

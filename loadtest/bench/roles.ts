@@ -13,6 +13,7 @@ export type ProducerRole =
   | ({ readonly role: 'bee-producer' } & Increments)
   | ({ readonly role: 'evalsha-caller' } & Increments)
   | ({ readonly role: 'tally-producer'; readonly maxBatch: number; readonly keyedShare: number } & Increments)
+  | ({ readonly role: 'tally-list-producer' } & Increments)
   | { readonly role: 'plain-mix-producer' | 'tally-mix-producer' };
 
 /** Begins by itself, and says when so many updates are completed. */

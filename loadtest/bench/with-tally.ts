@@ -10,6 +10,9 @@ import type { Limit } from './workload.js';
 import type { RoleTask, RunningRole } from './roles.js';
 
 const CALLERS = 1_000;
+/** Of those that submit lists, and how long these are: as many as a job takes. */
+const LIST_CALLERS = 8;
+const LIST = 256;
 /** Entries of a history: few enough that those of 10,000 keys are full for most of a run, and the oldest give way. */
 const HISTORY = 20;
 const logger = pino({ level: 'error' }, pino.destination(2));
@@ -26,18 +29,32 @@ export function runTallyProducer({
   return runProducer(
     producer,
     (limit) => drawIncrements(load, limit),
-    (increment) => {
+    (draw) => {
       number += 1;
       const isKeyed = number % 100 < keyedShare * 100;
-      return producer.counters.increment(increment, isKeyed ? { idempotencyKey: `order-${number}` } : undefined);
+      return producer.counters.increment(draw.next(), isKeyed ? { idempotencyKey: `order-${number}` } : undefined);
     },
+  );
+}
+
+/** Increments, by callers that have many at once. */
+export function runTallyListProducer({
+  redisUrl,
+  ...load
+}: Extract<RoleTask, { role: 'tally-list-producer' }>): Promise<RunningRole<Limit>> {
+  const producer = createProducer({ redis: redisUrl, logger });
+  return runProducer(
+    producer,
+    (limit) => drawIncrements(load, limit),
+    (draw) => producer.submit(draw.many(LIST).map((params) => ({ operation: 'counter.increment' as const, params }))),
+    LIST_CALLERS,
   );
 }
 
 /** The mix of `tally load`. */
 export function runTallyMixProducer({ redisUrl }: RoleTask): Promise<RunningRole<Limit>> {
   const producer = createProducer({ redis: redisUrl, logger });
-  return runProducer(producer, drawMix, (update) => producer.submit(update as Unchecked));
+  return runProducer(producer, drawMix, (draw) => producer.submit(draw.next() as Unchecked));
 }
 
 /** What the traffic draws is checked by the producer, not by the compiler. */
@@ -46,21 +63,22 @@ interface Unchecked {
   readonly params: { readonly key: string };
 }
 
-/** 1,000 callers that each submit one update after the other. */
+/** Callers that each submit once more as soon as Redis has what they submitted. */
 function runProducer<Drawn>(
   producer: Producer,
   createDraw: (limit: Limit) => Draw<Drawn>,
-  submit: (drawn: Drawn) => Promise<unknown>,
+  submitNext: (draw: Draw<Drawn>) => Promise<unknown>,
+  callers = CALLERS,
 ): Promise<RunningRole<Limit>> {
   return Promise.resolve({
     work: async (limit) => {
       const draw = createDraw(limit);
       const caller = async () => {
         while (!draw.isOver) {
-          await submit(draw.next());
+          await submitNext(draw);
         }
       };
-      await Promise.all(Array.from({ length: CALLERS }, caller));
+      await Promise.all(Array.from({ length: callers }, caller));
       return draw.submitted;
     },
     close: () => producer.close(),

@@ -15,7 +15,6 @@ import { ReplicaConfirmation } from '../redis/replicas.js';
 import { withinTime } from '../lib/timeouts.js';
 import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import type { FoundUpdate } from './find-update.js';
-import { allOf } from './all-of.js';
 import { KnownUpdates } from './known-updates.js';
 import { Batchers } from './batchers.js';
 import { Outcomes } from './outcomes.js';
@@ -42,6 +41,7 @@ import type {
   UpdateOf,
   UpdatesNamed,
 } from './types.js';
+import { SubmissionList } from './submission-list.js';
 import { jobOptionsOf, requireWindow, whenOf } from './when.js';
 
 /** Everything is sent by then; this is for closing connections politely. */
@@ -299,22 +299,23 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     for (const { backlog } of batchers) {
       backlog.requireRoom(performance.now());
     }
-    const submissions = checked.map(
-      (update, index) =>
-        new Promise<Submission>((resolve, reject) => {
-          const item = new PendingUpdate(update, since, resolve, reject);
-          const when = whens[index];
-          if (when !== undefined) {
-            this.#unbatchedJobs.send(update.operation, item, jobOptionsOf(when));
-          } else {
-            this.#batchers.batcherOf(update).batcher.push(item);
-          }
-        }),
-    );
+    const submissions = new SubmissionList(checked.length);
+    checked.forEach((update, index) => {
+      const settle = (result: unknown) => {
+        submissions.settle(index, result as Submission | Error);
+      };
+      const item = new PendingUpdate(update, since, settle, settle);
+      const when = whens[index];
+      if (when !== undefined) {
+        this.#unbatchedJobs.send(update.operation, item, jobOptionsOf(when));
+      } else {
+        this.#batchers.batcherOf(update).batcher.push(item);
+      }
+    });
     for (const { batcher } of batchers) {
       batcher.dispatch(); // now, so that those of one operation leave together
     }
-    return allOf(submissions);
+    return submissions.settled;
   }
 
   #contextOf(idempotencyOwner: string | undefined): CheckContext {

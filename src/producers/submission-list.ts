@@ -1,0 +1,60 @@
+import { QueueUnavailableError, RedisRefusedError } from '../errors.js';
+import type { Submission } from './submission.js';
+
+/** The submissions of several updates, which may leave in several jobs. One promise for all: of a large list its updates' own would cost most. */
+export class SubmissionList {
+  /** Resolves or rejects when all are settled: see {@link concluded}. */
+  readonly settled: Promise<Submission[]>;
+  readonly #results: (Submission | Error | undefined)[];
+  #unsettled: number;
+  #conclude: () => void = () => undefined;
+
+  constructor(length: number) {
+    this.#results = new Array<undefined>(length).fill(undefined);
+    this.#unsettled = length;
+    const whenAll = new Promise<void>((resolve) => {
+      this.#conclude = resolve;
+    });
+    this.settled = whenAll.then(() => concluded(this.#results as (Submission | Error)[]));
+    if (length === 0) {
+      this.#conclude();
+    }
+  }
+
+  /** Only the first result for a place counts. */
+  settle(place: number, result: Submission | Error): void {
+    if (this.#results[place] !== undefined) {
+      return;
+    }
+    this.#results[place] = result;
+    this.#unsettled -= 1;
+    if (this.#unsettled === 0) {
+      this.#conclude();
+    }
+  }
+}
+
+/** @throws QueueUnavailableError saying how many were accepted, when not all were */
+function concluded(results: readonly (Submission | Error)[]): Submission[] {
+  const failures = results.filter((result) => result instanceof Error);
+  const [first] = failures;
+  if (first === undefined) {
+    return results as Submission[];
+  }
+  const accepted = results.length - failures.length;
+  if (accepted === 0) {
+    throw failures.find(leavesItOpen) ?? first;
+  }
+  const message =
+    `${accepted} of ${results.length} updates were accepted, then: ${first.message}; send all of them ` +
+    'again with the same idempotency keys, and each takes effect once';
+  const options = { cause: first, accepted: 'some' } as const;
+  throw first instanceof RedisRefusedError
+    ? new RedisRefusedError(first.redisCode, message, options)
+    : new QueueUnavailableError(message, options);
+}
+
+/** Of several failures, one that does not rule out acceptance speaks for all. */
+function leavesItOpen(failure: Error): boolean {
+  return failure instanceof QueueUnavailableError && failure.accepted !== 'none';
+}

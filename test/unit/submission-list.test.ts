@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { QueueUnavailableError, RedisRefusedError } from '../../src/errors.js';
+import type { Submission } from '../../src/producers/submission.js';
+import { SubmissionList } from '../../src/producers/submission-list.js';
+
+const [one, other] = [{ id: 'one' }, { id: 'other' }] as unknown as [Submission, Submission];
+const notSent = new QueueUnavailableError('it was not sent', { accepted: 'none' });
+const unknown = new QueueUnavailableError('nobody knows', { accepted: 'unknown' });
+const refused = new RedisRefusedError('OOM', 'it is full', { accepted: 'none' });
+
+function settled(...results: (Submission | Error)[]): Promise<Submission[]> {
+  const list = new SubmissionList(results.length);
+  for (const [place, result] of [...results.entries()].reverse()) {
+    list.settle(place, result);
+  }
+  return list.settled;
+}
+
+test('submissions come in the order of their updates, in whichever they are settled', async () => {
+  expect(await settled(one, other)).toEqual([one, other]);
+  expect(await settled()).toEqual([]);
+});
+
+test('what is settled first counts: a failed update may have something in its place later', async () => {
+  const list = new SubmissionList(2);
+  list.settle(0, notSent);
+  list.settle(0, one);
+  list.settle(1, notSent);
+  await expect(list.settled).rejects.toBe(notSent);
+});
+
+test('when some are accepted, it says how many, and why the others are not', async () => {
+  const error = settled(one, refused, notSent);
+  await expect(error).rejects.toBeInstanceOf(RedisRefusedError);
+  await expect(error).rejects.toMatchObject({
+    message: expect.stringContaining('1 of 3 updates were accepted, then: it is full;') as string,
+    redisCode: 'OOM',
+    accepted: 'some',
+  });
+});
+
+test('when none is, one that may have been speaks for all', async () => {
+  await expect(settled(notSent, unknown)).rejects.toBe(unknown);
+  await expect(settled(refused, notSent)).rejects.toBe(refused);
+});
