@@ -1,13 +1,4 @@
-import { runTallyBacklog } from './backlog-role.js';
-import { runSpreadProducer, runSpreadWorker } from './cluster-roles.js';
-import { runHttpLoad } from './http/load.js';
-import { runPlainHttpServer } from './http/plain-server.js';
 import type { RoleMessage, RoleOrder, RoleTask, RunningRole } from './roles.js';
-import { runBeeProducer, runBeeWorker } from './with-bee-queue.js';
-import { runPlainLatency, runTallyLatency } from './latency-roles.js';
-import { runPlainMixProducer, runPlainProducer, runPlainWorker } from './with-plain-bullmq.js';
-import { runEvalshaCaller } from './with-evalsha.js';
-import { runTallyMixProducer, runTallyListProducer, runTallyProducer, runTallyWorker } from './with-tally.js';
 
 // The benchmark may end early, even before this process has begun.
 process.on('disconnect', () => process.exit(1));
@@ -18,42 +9,43 @@ if (!process.connected) {
 const task = JSON.parse(process.argv[2] ?? '') as RoleTask;
 const running = await start(task);
 
-function start(it: RoleTask): Promise<RunningRole> {
+/** Each loads what it needs, which for plain BullMQ is not Tally. */
+async function start(it: RoleTask): Promise<RunningRole> {
   switch (it.role) {
     case 'plain-producer':
-      return runPlainProducer(it);
+      return (await import('./with-plain-bullmq.js')).runPlainProducer(it);
     case 'plain-mix-producer':
-      return runPlainMixProducer(it);
+      return (await import('./with-plain-bullmq.js')).runPlainMixProducer(it);
     case 'plain-worker':
-      return runPlainWorker(it);
+      return (await import('./with-plain-bullmq.js')).runPlainWorker(it);
     case 'bee-producer':
-      return runBeeProducer(it);
+      return (await import('./with-bee-queue.js')).runBeeProducer(it);
     case 'bee-worker':
-      return runBeeWorker(it);
+      return (await import('./with-bee-queue.js')).runBeeWorker(it);
     case 'evalsha-caller':
-      return runEvalshaCaller(it);
+      return (await import('./with-evalsha.js')).runEvalshaCaller(it);
     case 'plain-http-server':
-      return runPlainHttpServer(it);
+      return (await import('./http/plain-server.js')).runPlainHttpServer(it);
     case 'http-load':
-      return runHttpLoad(it);
+      return (await import('./http/load.js')).runHttpLoad(it);
     case 'plain-latency':
-      return runPlainLatency(it);
+      return (await import('./latency-roles.js')).runPlainLatency(it);
     case 'tally-latency':
-      return runTallyLatency(it);
+      return (await import('./latency-roles.js')).runTallyLatency(it);
     case 'tally-producer':
-      return runTallyProducer(it);
+      return (await import('./with-tally.js')).runTallyProducer(it);
     case 'tally-list-producer':
-      return runTallyListProducer(it);
+      return (await import('./with-tally.js')).runTallyListProducer(it);
     case 'tally-mix-producer':
-      return runTallyMixProducer(it);
+      return (await import('./with-tally.js')).runTallyMixProducer(it);
     case 'tally-worker':
-      return runTallyWorker(it);
+      return (await import('./with-tally.js')).runTallyWorker(it);
     case 'tally-backlog':
-      return runTallyBacklog(it);
+      return (await import('./backlog-role.js')).runTallyBacklog(it);
     case 'spread-producer':
-      return runSpreadProducer(it);
+      return (await import('./cluster-roles.js')).runSpreadProducer(it);
     case 'spread-worker':
-      return runSpreadWorker(it);
+      return (await import('./cluster-roles.js')).runSpreadWorker(it);
   }
 }
 

@@ -1,21 +1,20 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { pino } from 'pino';
-import { createProducer, createWorker } from 'tally';
-import { createDashboard } from 'tally/dashboard';
-import { createApi } from 'tally/http';
 
-/** A process that makes one thing, as it is built, since many are started; closes it when it is told to, and says how long that took. */
+/** A process that makes one thing, as it is built, and loads nothing else, since many are started; closes it when it is told to, and says how long that took. */
 const [what = '', redis = ''] = process.argv.slice(2);
 const options = { redis, namespace: 'close', prefix: 'close-queues', logger: pino({ level: 'silent' }) };
 
 const MAKE: Readonly<Record<string, () => Promise<{ close(): Promise<void> }>>> = {
   worker: async () => {
+    const { createWorker } = await import('tally');
     const worker = createWorker(options);
     await Promise.race([worker.ready().catch(() => undefined), late()]);
     return worker;
   },
   producer: async () => {
+    const { createProducer } = await import('tally');
     const producer = createProducer({ ...options, submitTimeoutMs: 1_000 });
     await producer.counters.increment({ key: 'n' }).then(
       (submission) => submission.outcome({ timeoutMs: 100 }).catch(() => undefined),
@@ -24,11 +23,13 @@ const MAKE: Readonly<Record<string, () => Promise<{ close(): Promise<void> }>>> 
     return producer;
   },
   api: async () => {
+    const { createApi } = await import('tally/http');
     const api = createApi(options);
     await ask(api.app, '/readyz');
     return api;
   },
   dashboard: async () => {
+    const { createDashboard } = await import('tally/dashboard');
     const dashboard = createDashboard(options);
     await ask(dashboard.app, '/ops/queues/api/queues');
     return dashboard;
