@@ -41,7 +41,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
       include: [...include],
       exclude: process.env['TEST_CALL_BY_SLOT'] === '1' ? ['test/cluster/{*by-master*,atomic-move}.test.ts'] : [],
       sequence: { ...onOneServer.test?.sequence, groupOrder }, // one kind of Redis after the other
-      maxWorkers: 4, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
+      maxWorkers: 6, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
     },
   };
 }

@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import pretty from 'pino-pretty';
+
+/** Where nobody reads it on a terminal it is not loaded: that takes longer than to read a key. */
+const pretty = process.stdout.isTTY || process.stderr.isTTY ? (await import('pino-pretty')).default : undefined;
 
 /** What must not stand in a log. A failed AUTH carries the password among the arguments of its command. */
 const SECRETS = [
@@ -16,7 +18,7 @@ const SECRETS = [
 /** Logs lines for people on a terminal, JSON otherwise. */
 export function createLogger(level: string, stream: NodeJS.WriteStream = process.stdout): Logger {
   const options = { name: 'tally', level, redact: SECRETS };
-  if (stream.isTTY) {
+  if (stream.isTTY && pretty !== undefined) {
     return pino(
       options,
       pretty({

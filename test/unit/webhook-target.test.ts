@@ -3,8 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
-import { checkTarget, createTargetAgent, ForbiddenTargetError } from '../../src/subscribers/webhooks/target.js';
-import type { Resolve, TargetPolicy } from '../../src/subscribers/webhooks/target.js';
+import { checkTarget, ForbiddenTargetError } from '../../src/subscribers/webhooks/target.js';
+import type { TargetPolicy } from '../../src/subscribers/webhooks/target.js';
+import { createTargetAgent } from '../../src/subscribers/webhooks/target-agent.js';
+import type { Resolve } from '../../src/subscribers/webhooks/target-agent.js';
 
 const STRICT: TargetPolicy = { allowHttp: false, allowedNetworks: [] };
 const HTTP: TargetPolicy = { allowHttp: true, allowedNetworks: [] };

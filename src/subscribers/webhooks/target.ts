@@ -1,8 +1,5 @@
-import { lookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent } from 'undici';
 import { z } from 'zod';
 import { TallyError } from '../../errors.js';
 
@@ -32,7 +29,7 @@ const MAX_URL_LENGTH = 2_000;
 
 /**
  * The URL of a target, as far as its text tells. Where its name leads is looked at when it is connected to, see
- * {@link createTargetAgent}.
+ * `createTargetAgent`.
  *
  * @throws ForbiddenTargetError
  */
@@ -56,50 +53,14 @@ export function checkTarget(text: string, policy: TargetPolicy): URL {
   return url;
 }
 
-/** The one that is asked where a name leads. */
-export type Resolve = typeof lookup;
-
-/**
- * Connects to targets of webhooks. A name is resolved once for each connection, and what it resolves to is checked and then connected
- * to: whoever owns the name can't have another address checked than is connected to. A literal address is not resolved, so
- * {@link checkTarget} goes before each request.
- */
-export function createTargetAgent(policy: TargetPolicy, timeoutMs: number, resolve: Resolve = lookup): Agent {
-  const isAllowed = guardOf(policy);
-  const guarded: LookupFunction = (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const isRefused = error === null && !addresses.every(({ address }) => isAllowed(address));
-      const [first = { address: '', family: 0 }] = error === null ? addresses : [];
-      if (error !== null || isRefused) {
-        // But not to where: names of the inside are no matter of others.
-        callback(error ?? notPublic(`where ${hostname} leads`), '', 0);
-      } else if (options.all === true) {
-        callback(null, addresses);
-      } else {
-        callback(null, first.address, first.family);
-      }
-    });
-  };
-  return new Agent({
-    connect: { lookup: guarded, timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: MAX_RESPONSE_BYTES,
-    pipelining: 1,
-  });
-}
-
-/** Of an answer only the status counts; more than this is not read. */
-const MAX_RESPONSE_BYTES = 64 * 1024;
-
-function notPublic(where: string): ForbiddenTargetError {
+export function notPublic(where: string): ForbiddenTargetError {
   return new ForbiddenTargetError(
     `${where} is no public address; TALLY_WEBHOOK_ALLOW_NETWORKS allows networks that are not`,
   );
 }
 
 /** Which addresses may be connected to. */
-function guardOf({ allowedNetworks }: TargetPolicy): (address: string) => boolean {
+export function guardOf({ allowedNetworks }: TargetPolicy): (address: string) => boolean {
   const allowed = new BlockList();
   for (const network of allowedNetworks) {
     const [address = '', bits] = network.split('/');

@@ -23,7 +23,7 @@ import { KnownWebhooks } from './known-webhooks.js';
 import { PendingCounts } from './pending-counts.js';
 import { retryWaitMs } from './retry-schedule.js';
 import { Seal } from './seal.js';
-import { createTargetAgent } from './target.js';
+import { createTargetAgent } from './target-agent.js';
 import { webhookOptionsSchema } from './webhook-options.js';
 import type { WebhookOptions } from './webhook-options.js';
 import { WebhookStore } from './webhook-store.js';

@@ -11,11 +11,11 @@ import type { OutcomeReader } from '../outcome-reader.js';
 import type { Scope } from '../scope.js';
 import { deliveryJob, removeDeliveries } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
-import { askTarget } from './handshake.js';
+import type { askTarget } from './handshake.js';
 import type { PendingCounts, TooManyOf } from './pending-counts.js';
 import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
-import { checkTarget, createTargetAgent } from './target.js';
+import { checkTarget } from './target.js';
 import type { TargetPolicy } from './target.js';
 import { disabledAs, isFor, settingsShape } from './webhook.js';
 import type { Webhook, WebhookSettings } from './webhook.js';
@@ -236,9 +236,14 @@ export class Webhooks {
 
   async #ask(url: URL, asked: Parameters<typeof askTarget>[1]): Promise<number | undefined> {
     const { policy } = this.deps;
+    // Loaded now: undici takes as long to load as all of Tally, and most APIs and commands never ask.
+    const [{ createTargetAgent }, handshake] = await Promise.all([
+      import('./target-agent.js'),
+      import('./handshake.js'),
+    ]);
     const agent = createTargetAgent(policy, ASK_TIMEOUT_MS);
     try {
-      return await askTarget(url, asked, { agent, policy, timeoutMs: ASK_TIMEOUT_MS });
+      return await handshake.askTarget(url, asked, { agent, policy, timeoutMs: ASK_TIMEOUT_MS });
     } finally {
       await agent.destroy();
     }
