@@ -21,8 +21,8 @@ export async function exportCells(patterns: readonly string[]): Promise<void> {
         for await (const { cells, left } of scanCells(master, pattern, isReserved)) {
           others += left;
           const text = cells.map((cell) => `${JSON.stringify(cell)}\n`).join('');
-          if (!process.stdout.write(text)) {
-            await once(process.stdout, 'drain');
+          if (!process.stdout.write(text) && !(await isDrained())) {
+            return;
           }
         }
       }
@@ -33,4 +33,12 @@ export async function exportCells(patterns: readonly string[]): Promise<void> {
   if (others > 0) {
     console.error(`tally: ${others} values of these keys are no integers, and were left out`);
   }
+}
+
+/** @returns false when who read this, as in `tally export | head`, is gone */
+function isDrained(): Promise<boolean> {
+  return once(process.stdout, 'drain').then(
+    () => true,
+    () => false,
+  );
 }

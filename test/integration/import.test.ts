@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +84,18 @@ test('what is exported can be imported', async () => {
   expect(await client.ttl('x:1')).toBeGreaterThan(90);
   expect(await client.hgetall('x:h')).toEqual({ a: '1', b: '-2' });
   expect(await client.zscore('x:z', 'ada')).toBe('3');
+});
+
+test('tally export ends with the reader of what it prints', async () => {
+  const { client, environment } = await prepare();
+  const fill = "for n = 1, 10000 do redis.call('SET', KEYS[1] .. n, n) end";
+  for (let part = 0; part < 10; part += 1) {
+    await client.eval(fill, 1, `x:${part}:`);
+  }
+  const { child, ended } = start(['export', 'x:*'], environment);
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
 });
 
 test.each([
