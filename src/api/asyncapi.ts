@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Registry } from '../operations/registry.js';
 import { STATUSES } from '../subscribers/event.js';
 import type { Endpoint, JsonSchema } from '../web/endpoint.js';
+import { resultSchemas, schemaOf } from './json-schema.js';
 import { gapEventSchema, outcomeEventSchema } from './outcome-schemas.js';
 import { outcomesQuery } from './outcomes-query.js';
 
@@ -76,6 +77,7 @@ function asyncApiOf({ operations }: Registry): JsonSchema {
         ),
         Gap: schemaOf(gapEventSchema),
         WebhookHeaders: WEBHOOK_HEADERS,
+        ...resultSchemas(operations),
       },
     },
   };
@@ -120,8 +122,3 @@ const WEBHOOK_HEADERS = {
   },
   required: ['webhook-id', 'webhook-timestamp', 'webhook-signature', 'webhook-request-origin'],
 };
-
-function schemaOf(schema: z.ZodType, io: 'input' | 'output' = 'output'): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
-}

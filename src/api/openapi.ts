@@ -8,6 +8,7 @@ import { KEY_PROBLEMS } from './access/require-key.js';
 import { pathFor } from '../web/base-path.js';
 import type { Endpoint, JsonSchema } from '../web/endpoint.js';
 import { eventSchema } from './event-attributes.js';
+import { resultSchemas, schemaOf } from './json-schema.js';
 import { paramsSchema } from './operations.js';
 import { PROBLEMS } from '../web/problems.js';
 import type { ProblemCode } from '../web/problems.js';
@@ -95,6 +96,7 @@ function openApiOf(endpoints: readonly Endpoint[], { operations }: Registry): Js
         Event: eventDocument(),
         Update: { oneOf: operations.map(({ name }) => ({ $ref: `#/components/schemas/${name}` })) },
         ...Object.fromEntries(operations.map((operation) => [operation.name, updateSchema(operation)])),
+        ...resultSchemas(operations),
       },
     },
   };
@@ -190,11 +192,6 @@ function problemAnswers(codes: readonly ProblemCode[]): Record<string, unknown> 
       return [status, { description, content, ...(isLater && { headers: RETRY_AFTER }) }];
     }),
   );
-}
-
-function schemaOf(schema: z.ZodType, io: 'input' | 'output' = 'output') {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
 }
 
 function mapValues<From, To>(values: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {

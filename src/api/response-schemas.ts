@@ -1,10 +1,9 @@
 import { z } from 'zod';
+import { anyResult, namedCell } from '../operations/cell-schema.js';
 import type { Outcome } from '../operations/outcome.js';
 
 const shortItem = z.object({
-  key: z.string(),
-  field: z.string().optional(),
-  member: z.string().optional(),
+  ...namedCell,
   quantity: z.int(),
   available: z.int(),
 });
@@ -17,7 +16,7 @@ export const shownShape = {
       '`failed`: nothing was written. `unknown`: it can not be told any more whether it took effect; look at the cell ' +
       'before it is submitted anew.',
   }),
-  result: z.unknown().optional().meta({ description: 'Of an applied update: the numbers of its operation.' }),
+  result: anyResult.optional(),
   reason: z.string().optional().meta({ description: 'A stable code, e.g. `INSUFFICIENT_STOCK`.' }),
   message: z.string().optional().meta({ description: 'The reason in words.' }),
   duplicate: z.literal(true).optional().meta({

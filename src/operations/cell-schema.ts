@@ -85,6 +85,12 @@ const cellShape = {
   member: name('member').optional(),
 };
 
+/** That of whatever operation; documents of the API name those that there are in its place. */
+export const anyResult = z.unknown();
+
+/** A cell as results name it. */
+export const namedCell = { key: z.string(), field: z.string().optional(), member: z.string().optional() };
+
 /**
  * The schema of an object that names a cell (`key`, and `field` or `member`) beside other properties.
  * Unknown properties are refused.

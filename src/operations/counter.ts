@@ -21,6 +21,12 @@ const life = {
   renewTtl: unlessGiven(z.boolean({ error: 'must be true or false' }), false),
 };
 
+const changedBy = z.object({
+  value: z.int(),
+  applied: z.int().meta({ description: 'By how much: with `saturate` it may be less than was asked for.' }),
+});
+const previous = z.int().nullable().meta({ description: 'null when it was missing.' });
+
 function needsLimit(limit: 'max' | 'min') {
   return { path: ['whenOver'], error: `needs ${limit}: without it nothing is over` };
 }
@@ -53,6 +59,7 @@ export const counterIncrement = defineOperation({
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
   lua,
+  resultSchema: changedBy,
   result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
     TOO_LATE,
@@ -86,6 +93,7 @@ export const counterDecrement = defineOperation({
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
   lua,
+  resultSchema: changedBy,
   result: ([value = 0, applied], { by }) => ({ value, applied: applied ?? by }),
   rejections: {
     TOO_LATE,
@@ -108,6 +116,7 @@ export const counterSet = defineOperation({
   ttlSeconds: (params) => params.ttlSeconds,
   renewTtl: (params) => params.renewTtl,
   lua,
+  resultSchema: z.object({ value: z.int(), previous }),
   result: ([value = 0, previous]): { value: number; previous: number | null } => ({
     value,
     previous: previous ?? null,
@@ -125,6 +134,7 @@ export const counterRemove = defineOperation({
   inBuckets: true,
   args: ({ expected }) => [expectedArgument(expected)],
   lua,
+  resultSchema: z.object({ removed: z.boolean(), previous }),
   result: ([removed = 0, previous]): { removed: boolean; previous: number | null } => ({
     removed: removed === 1,
     previous: previous ?? null,

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { cellObject, changed, distinctCells, expected, expectedArgument, wholeNumber } from './cell-schema.js';
+import {
+  cellObject,
+  changed,
+  distinctCells,
+  expected,
+  expectedArgument,
+  namedCell,
+  wholeNumber,
+} from './cell-schema.js';
 import { cellName, describeCell, HoldCell } from '../redis/cell.js';
 import type { Cell } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
@@ -8,6 +16,7 @@ import type { Inverse } from './operation.js';
 
 const lua = luaSource('plans/inventory');
 const quantity = wholeNumber({ min: 1 });
+const available = z.int();
 
 const putBack = (stock: Cell, quantity: number): Inverse => ({
   operation: 'inventory.restock',
@@ -28,6 +37,10 @@ export const inventoryTake = defineOperation({
   cells: (params) => [params],
   args: ({ quantity, whenShort }) => [quantity, whenShort === 'reject'],
   lua,
+  resultSchema: z.object({
+    available,
+    taken: z.int().meta({ description: 'With `floor` it may be less than was asked for.' }),
+  }),
   result: ([available = 0, taken = 0]) => ({ available, taken }),
   rejections: {
     INSUFFICIENT_STOCK: ([available = 0], params) => ({
@@ -47,6 +60,7 @@ export const inventoryRestock = defineOperation({
   cells: (params) => [params],
   args: ({ quantity }) => [quantity],
   lua,
+  resultSchema: z.object({ available }),
   result: ([available = 0]) => ({ available }),
   rejections: {},
   // All or nothing: what was sold meanwhile can't be taken off the shelf.
@@ -65,6 +79,7 @@ export const inventoryTakeAll = defineOperation({
   cells: ({ items }) => items,
   args: ({ items }) => items.map((item) => item.quantity),
   lua,
+  resultSchema: z.object({ items: z.array(z.object({ ...namedCell, available })) }),
   result: (available, { items }) => ({
     items: items.map((item, index) => ({ ...cellName(item), available: available[index] ?? 0 })),
   }),
@@ -101,6 +116,7 @@ export const inventoryCount = defineOperation({
   cells: (params) => [params, new HoldCell(cellName(params), 'total')],
   args: ({ counted, of, expected }) => [counted, of === 'onHand', expectedArgument(expected)],
   lua,
+  resultSchema: z.object({ available, held: z.int(), difference: z.int() }),
   result: ([available = 0, difference = 0, held = 0]) => ({ available, held, difference }),
   rejections: {
     CHANGED: changed,

@@ -87,6 +87,8 @@ export interface Operation<
   steps(params: Params): readonly Step[];
   /** Says in which buckets an update counts, see `placeInBucket`. Absent when its params can name none. */
   place?(params: Params, sentAt: SentAt | undefined): Placement<Params> | undefined;
+  /** What its results look like. Absent where that is not said. */
+  readonly resultSchema?: z.ZodType;
   /** Builds the result from the numbers that the plan of each step returned. */
   result(numbers: readonly (readonly number[])[], params: Params): Result;
   /** The params without those that equal their default: a default that is new makes no other update of an old one. */
@@ -134,6 +136,8 @@ export interface OperationDefinition<
   lua: string;
   /** Builds the result from the numbers that the plan returned. */
   result: (numbers: readonly number[], params: z.output<Schema>) => Result;
+  /** What results look like, for the documents of the API; they are not checked. @defaultValue that is not said */
+  resultSchema?: z.ZodType<NoInfer<Result>>;
   /**
    * The exact inverse of an applied update: another update, or several that are applied together, or undefined when it changed
    * nothing. It must be the same whenever it is asked for, and keep to one operation: that, and the id of what is reverted,
@@ -203,6 +207,7 @@ export function defineOperation<
     lua: definition.lua,
     steps: (params) => [step(params)],
     ...(inBuckets && { place: placeInBucket as unknown as NonNullable<Operation<Name, Params>['place']> }),
+    ...(definition.resultSchema && { resultSchema: definition.resultSchema }),
     result: ([numbers = []], params) => result(numbers, params),
     withoutDefaults: defaultsRemover(definition.params),
     ...(definition.revert && { revert: definition.revert }),

@@ -15,6 +15,8 @@ const lua = luaSource('plans/reservations');
 
 const quantity = wholeNumber({ min: 1 });
 const reservation = name('reservation', 128);
+const available = z.int();
+const expiresAt = z.iso.datetime();
 
 /** Seconds that stock is held: 1 to 30 days. */
 const lifeOfHold = wholeNumber({ min: 1, max: 30 * 24 * 3600 });
@@ -82,6 +84,7 @@ export const inventoryReserve = defineOperation({
   args: ({ quantity, ttlSeconds, min = 0, replace = false }) => [quantity, ttlSeconds, min, replace],
   ...CLOSING_OF_ONE,
   lua,
+  resultSchema: z.object({ available, held: z.int(), expiresAt }),
   result: ([available = 0, held = 0, endMs = 0]) => ({ available, held, expiresAt: timeText(endMs) }),
   rejections: {
     RESERVATION_EXISTS: ([held = 0, endMs = 0], params) => ({
@@ -108,6 +111,7 @@ export const inventoryExtend = defineOperation({
   args: ({ ttlSeconds }) => [ttlSeconds],
   ...CLOSING_OF_ONE,
   lua,
+  resultSchema: z.object({ held: z.int(), expiresAt }),
   result: ([held = 0, endMs = 0]) => ({ held, expiresAt: timeText(endMs) }),
   rejections: closed,
 });
@@ -122,6 +126,7 @@ export const inventoryConfirm = defineOperation({
   args: ({ quantity }) => [quantity],
   ...CLOSING_OF_ONE,
   lua,
+  resultSchema: z.object({ confirmed: z.int(), available }),
   result: ([confirmed = 0, available = 0]) => ({ confirmed, available }),
   rejections: {
     ...closed,
@@ -141,6 +146,7 @@ export const inventoryRelease = defineOperation({
   cells: cellsOf,
   ...CLOSING_OF_ONE,
   lua,
+  resultSchema: z.object({ released: z.int(), available }),
   result: ([released = 0, available = 0]) => ({ released, available }),
   rejections: closed,
 });
@@ -175,6 +181,7 @@ export const inventoryExpire = defineOperation({
   ttlSeconds: () => CLOSED_SECONDS,
   ttlFrom: ({ reservations }) => 2 + 2 * reservations.length,
   lua,
+  resultSchema: z.object({ released: z.int(), available }),
   result: ([released = 0, available = 0]) => ({ released, available }),
 });
 

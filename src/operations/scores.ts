@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cellObject, distinctCells, wholeNumber } from './cell-schema.js';
+import { cellObject, distinctCells, namedCell, wholeNumber } from './cell-schema.js';
 import { cellName } from '../redis/cell.js';
 import { luaSource } from '../redis/lua-source.js';
 import { bucketShape, checkBucketParams, inBucket, sameBucket, TOO_LATE } from './bucket-params.js';
@@ -23,6 +23,7 @@ export const scoresAdd = defineOperation({
   inBuckets: true,
   args: ({ entries }) => entries.map((entry) => entry.by),
   lua,
+  resultSchema: z.object({ scores: z.array(z.object({ ...namedCell, value: z.int() })) }),
   result: (values, { entries }) => ({
     scores: entries.map((entry, index) => ({ ...cellName(entry), value: values[index] ?? 0 })),
   }),
@@ -53,6 +54,7 @@ export const scoresBest = defineOperation({
   inBuckets: true,
   args: ({ value, keep }) => [value, keep === 'lowest'],
   lua,
+  resultSchema: z.object({ value: z.int(), improved: z.boolean() }),
   result: ([value = 0, improved]) => ({ value, improved: improved === 1 }),
   rejections: { TOO_LATE },
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
-import { listOf } from './cell-schema.js';
+import { anyResult, listOf } from './cell-schema.js';
 import type { Placement, SentAt } from './bucket-params.js';
 import { operationName } from './operation.js';
 import type { Operation, Step } from './operation.js';
@@ -54,6 +54,7 @@ export function transactionOf(
         params: find(operation)?.withoutDefaults(params) ?? params,
       })),
     }),
+    resultSchema: z.object({ results: z.array(anyResult) }),
     result: (numbers, { updates }) => ({
       results: updates.map(({ operation, params }, index) => find(operation)?.result([numbers[index] ?? []], params)),
     }),

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { cellObject, listOf, wholeNumber } from './cell-schema.js';
 import { luaSource } from '../redis/lua-source.js';
 import { bucketShape, inBucket, sameCell, TOO_LATE } from './bucket-params.js';
@@ -9,6 +10,8 @@ const levels = listOf(wholeNumber(), 'thresholds', { max: 1_000 }).refine(
     error: 'must ascend, each threshold once',
   },
 );
+
+const ofLevels = { level: z.int().exactOptional().meta({ description: 'How many of the `levels` are reached.' }) };
 
 const lua = luaSource('plans/xp');
 
@@ -31,6 +34,7 @@ export const xpAward = defineOperation({
   inBuckets: true,
   args: ({ amount }) => [amount],
   lua,
+  resultSchema: z.object({ xp: z.int(), ...ofLevels, leveledUp: z.boolean().exactOptional() }),
   result: ([xp = 0], { amount, levels }): { xp: number; level?: number; leveledUp?: boolean } => {
     if (levels === undefined) {
       return { xp };
@@ -64,6 +68,7 @@ export const xpTake = defineOperation({
   inBuckets: true,
   args: ({ amount, min }) => [amount, min],
   lua,
+  resultSchema: z.object({ xp: z.int(), taken: z.int(), ...ofLevels, leveledDown: z.boolean().exactOptional() }),
   result: ([xp = 0, taken = 0], { levels }): { xp: number; taken: number; level?: number; leveledDown?: boolean } => {
     if (levels === undefined) {
       return { xp, taken };

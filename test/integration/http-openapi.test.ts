@@ -3,6 +3,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
+import { pointsMove } from '../lua/samples.js';
 import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import { ownRedis, place, until } from '../support/tally.js';
@@ -47,6 +48,33 @@ test('the document says for which reasons each operation may be rejected', async
 
   expect(descriptionOf('inventory.take')).toMatch(/ Its reasons to be rejected: `INSUFFICIENT_STOCK`\.$/);
   expect(descriptionOf('inventory.confirm')).toMatch(/ Its reasons to be rejected: .*`EXPIRED`/);
+});
+
+test('the result of an update is documented as that of one of the operations, whose own may be anything', async () => {
+  const withoutSchema = pointsMove;
+  const documents = await Promise.all(
+    [[], [withoutSchema]].map(async (operations) => {
+      const { request } = await startApi(place(), { operations });
+      return (await (await request('/openapi.json')).json()) as OpenApi;
+    }),
+  );
+  const fits = documents.map((document) => {
+    const ajv = new Ajv2020({ strict: false });
+    (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+    ajv.addSchema(document, 'openapi');
+    const isResult = ajv.getSchema('openapi#/components/schemas/Result')!;
+    const isOf = (name: string) => ajv.getSchema(`openapi#/components/schemas/${name}.result`)!;
+    return {
+      applied: isResult({ value: 1, applied: 1 }),
+      else: isResult({ value: 1, from: 2 }),
+      own: [isOf('counter.increment')({ value: 1, applied: 1 }), isOf('counter.increment')({ value: 1 })],
+      inner: [{ value: 1, applied: 1 }, { from: 2 }].map((it) => isOf('transaction')({ results: [it] })),
+    };
+  });
+  expect(fits).toEqual([
+    { applied: true, else: false, own: [true, false], inner: [true, false] },
+    { applied: true, else: true, own: [true, false], inner: [true, true] },
+  ]);
 });
 
 test('an event is documented with its data as JSON, or in base64', async () => {

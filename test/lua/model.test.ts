@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { newJobId } from '../../src/layout/new-job-id.js';
 import type { Outcome } from '../../src/operations/outcome.js';
 import { createRegistry } from '../../src/operations/registry.js';
+import type { Registry } from '../../src/operations/registry.js';
 import type { OutcomeEvent } from '../../src/subscribers/event.js';
 import { HoldCell } from '../../src/redis/cell.js';
 import type { Cell } from '../../src/redis/cell.js';
@@ -20,12 +21,17 @@ import { CELLS, HOLD_SECONDS, jobOf, PARAMS, POISONED, startValue, transaction }
 import type { Job } from './model-jobs.js';
 import { pointsMove } from './samples.js';
 
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 250);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 150);
 
 test('the operations behind the model are all there are', () => {
   const names = createRegistry([pointsMove]).operations.map(({ name }) => name);
 
   expect([...Object.keys(PARAMS), 'transaction'].sort()).toEqual([...names].sort());
+});
+
+test('each operation of Tally says what its results look like', () => {
+  const { operations } = createRegistry();
+  expect(operations.filter(({ resultSchema }) => resultSchema === undefined).map(({ name }) => name)).toEqual([]);
 });
 
 test('any jobs, in any batches, give the outcomes and values of a plain model', async () => {
@@ -78,7 +84,7 @@ test('any reservations do, too, and however they end', async () => {
 /** Applies jobs in Redis and in the model, and compares all that they answer and leave. @returns the kinds of outcomes seen */
 async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Promise<Set<string>> {
   const here = place();
-  const { apply, keys } = createApplier(here, { operations: [pointsMove] });
+  const { apply, keys, registry } = createApplier(here, { operations: [pointsMove] });
   const newlyTold = await followTold(here);
   const starts = fc.tuple(...CELLS.map(() => startValue));
   const seen = new Set<string>();
@@ -101,8 +107,9 @@ async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Pro
         const expected = changes.map(({ outcome }) => outcome);
         const jobId = newJobId(NO_SLOT);
         for (let attempt = 0; attempt <= repeats; attempt += 1) {
-          const outcomes = (await apply(placed, { jobId, told })).map(withoutWords);
-          expect(outcomes).toEqual(expected);
+          const outcomes = await apply(placed, { jobId, told });
+          expect(outcomes.map(withoutWords)).toEqual(expected);
+          expectDescribed(outcomes, placed, registry);
         }
         const events = changes.filter(({ outcome }) => outcome.status !== 'failed' && outcome.duplicate !== true);
         expect((await newlyTold()).map(toldChange)).toEqual(told ? events : []);
@@ -119,6 +126,16 @@ async function compareWithModel(jobs: fc.Arbitrary<Job[]>, numRuns: number): Pro
     { numRuns, verbose: fc.VerbosityLevel.None },
   );
   return seen;
+}
+
+/** Results are what their operations say: no property more, and none less. */
+function expectDescribed(outcomes: readonly Outcome[], updates: readonly ModelUpdate[], registry: Registry): void {
+  for (const [index, outcome] of outcomes.entries()) {
+    const schema = registry.find(updates[index]!.operation)?.resultSchema;
+    if (outcome.status === 'applied' && schema !== undefined) {
+      expect(schema.parse(outcome.result)).toEqual(outcome.result);
+    }
+  }
 }
 
 /** What an update changed: its outcome, and each of its cells before and after it. */
