@@ -26,8 +26,13 @@ export class MasterUnreachableError extends Error {
  * @param what the key is, as the begin of a sentence
  * @throws MasterUnreachableError rather than wait, when the master of a key does not answer
  */
-export async function requireMasterOf(masters: MasterProbe, key: string, what: string): Promise<void> {
-  const fault = await masters.faultOf(slotOf(key));
+export function requireMasterOf(masters: MasterProbe, key: string, what: string): Promise<void> {
+  return requireMasterOfSlot(masters, slotOf(key), what);
+}
+
+/** @throws MasterUnreachableError as {@link requireMasterOf} */
+export async function requireMasterOfSlot(masters: MasterProbe, slot: number, what: string): Promise<void> {
+  const fault = await masters.faultOf(slot);
   if (fault !== undefined) {
     throw MasterUnreachableError.of(what, fault);
   }

@@ -4,9 +4,11 @@ import { idempotencyKeySchema } from '../../src/operations/idempotency-key.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import { wasForgotten } from '../../src/producers/forgotten-outcome.js';
+import { slotOfJobId } from '../../src/layout/new-job-id.js';
 import type { Store } from '../../src/layout/store.js';
+import { slotOf } from '../../src/redis/slots.js';
 import type { Registry } from '../../src/operations/registry.js';
-import { askMasterOf, requireMasterOf } from '../master-unreachable.js';
+import { askMasterOf, requireMasterOfSlot } from '../master-unreachable.js';
 import type { ShownQueues } from '../board/shown-queues.js';
 import { boardNamesOf } from './board-names.js';
 import type { BoardNames } from './board-names.js';
@@ -70,8 +72,10 @@ export async function findUpdates(deps: FindDeps, fields: FindFields): Promise<F
 async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined> {
   const place = parseUpdateId(id);
   if (place !== undefined) {
-    const prefixes = (await deps.layouts.known()).map((layout) => layout.partitionOfJob(place.jobId).prefix);
-    await Promise.all(prefixes.map((prefix) => requireMasterOf(deps.masters, prefix, `update ${id}`)));
+    const { jobId } = place;
+    const slotsOfJob = (await deps.layouts.known()).map((layout) => slotOf(layout.partitionOfJob(jobId).prefix));
+    const slots = [...slotsOfJob, slotOfJobId(jobId)]; // that of its receipt may be another master's
+    await Promise.all(slots.map((slot) => requireMasterOfSlot(deps.masters, slot, `update ${id}`)));
   }
   return findUpdate({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, id);
 }

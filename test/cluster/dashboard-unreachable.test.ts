@@ -1,5 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { slotOfJobId } from '../../src/layout/new-job-id.js';
 import { Partitions } from '../../src/layout/partitions.js';
+import { tagOf } from '../../src/redis/slots.js';
 import { startBrowser } from '../support/browser.js';
 import {
   addJobs,
@@ -14,6 +16,9 @@ import {
 } from '../support/dashboard-unreachable.js';
 import type { ShownQueue } from '../support/dashboard.js';
 import { place, until } from '../support/tally.js';
+import type { Place } from '../support/tally.js';
+import type { Cluster } from '../support/topology/cluster.js';
+import type { ClusterNode } from '../support/topology/cluster-node.js';
 
 /** On a busy machine one that runs may take longer than a page waits for it, and is told as one that does not answer. */
 const onceAllOthersAnswer = (expectAll: () => Promise<void>) =>
@@ -84,12 +89,20 @@ test('an action on a queue whose master is unreachable is refused with the reaso
 test('a key or an update on a master that is unreachable is answered with the reason, and others are found', async () => {
   const { cluster, here, away, fault, lost, submissions, cellPage, findPage } = await beginAway();
   const partitions = new Partitions(here.prefix, 8);
-  const isLost = ({ jobId }: { jobId: string }) => lost.includes(Number(partitions.ofJob(jobId).name![0]));
+  const isAway = async (slot: number) => (await cluster.masterOfSlot(slot)) === away;
+  const places = await Promise.all(
+    submissions.map(async ({ id, jobId }) => ({
+      id,
+      isJobAway: lost.includes(Number(partitions.ofJob(jobId).name![0])),
+      isReceiptAway: await isAway(slotOfJobId(jobId)),
+    })),
+  );
   const [keyAway, keyThere] = [
     await keyOn(cluster, here, (node) => node === away),
     await keyOn(cluster, here, (node) => node !== away),
   ];
-  const [updateAway, updateThere] = [submissions.find(isLost)!, submissions.find((each) => !isLost(each))!];
+  const updateAway = places.find(({ isJobAway }) => isJobAway)!;
+  const updateThere = places.find(({ isJobAway, isReceiptAway }) => !isJobAway && !isReceiptAway)!;
   const refused = (what: string) => ({
     status: 503,
     text: expect.stringContaining(`${what} can't be reached: ${fault}`) as string,
@@ -107,6 +120,36 @@ test('a key or an update on a master that is unreachable is answered with the re
     expect((await findPage(updateThere.id)).text).toContain(`Update ${updateThere.id} Operation counter.increment`);
   });
 });
+
+test('an update whose job is there, and whose receipt lies on a master that is unreachable, is answered with the reason', async () => {
+  const cluster = await ownCluster();
+  // Of eight partitions the third has slots of two of three masters.
+  const [ofPartition, ofReceipt] = [5_120, 5_500];
+  const away = await cluster.masterOfSlot(ofReceipt);
+  expect(await cluster.masterOfSlot(ofPartition)).not.toBe(away);
+  const here = await placeBut(cluster, away);
+  const { fault } = await lossOf(cluster, away, here);
+  const key = `{${tagOf(ofReceipt)}}:${here.key('n')}`;
+  const { id } = await here.producer().counters.increment({ key });
+  const { findPage, list } = await begin(here);
+  await kill(cluster, away);
+  await until('it is noticed', async () => (await list()).some(({ name }) => name.startsWith(fault)));
+  expect(await findPage(id)).toEqual({
+    status: 503,
+    text: expect.stringContaining(`update ${id} can't be reached: ${fault}`) as string,
+  });
+});
+
+/** One whose users, and the number of whose partitions, lie on other masters. */
+async function placeBut(cluster: Cluster, away: ClusterNode): Promise<Place> {
+  for (;;) {
+    const here = place(cluster.url);
+    const { users, counts } = await holdersOf(cluster, here);
+    if (users !== away && counts !== away) {
+      return here;
+    }
+  }
+}
 
 test('a master that is frozen holds nobody up', async () => {
   const cluster = await ownCluster();
