@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { bundleLibrary } from './bundle.mjs';
+import { bundleCommand, bundleLibrary } from './bundle.mjs';
 
 // Aside, and then put in its place at once: whoever runs what was built before never finds half of it.
 // And gone however this ends: by a signal, when the compiler has ended.
@@ -18,6 +18,7 @@ const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'
 const { status } = spawnSync(process.execPath, compiler, { stdio: 'inherit' });
 if (status === 0) {
   await bundleLibrary(resolve(built));
+  await bundleCommand(resolve(built));
   cpSync('lua', join(built, 'lua'), { recursive: true });
   for (const file of readdirSync('docs').filter((name) => name.endsWith('.md'))) {
     cpSync(join('docs', file), join(built, 'docs', file)); // the dashboard shows the runbook, and where it leads to

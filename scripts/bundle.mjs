@@ -1,8 +1,12 @@
 // Puts all files that an import of the library loads into one: to find, open and link two hundred takes longer than to run them. In the
 // place of each comes a stub that leads into the one, so that all entries, the API's and the command's too, share what is in it.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+
+const require = createRequire(import.meta.url);
 
 const ENTRY = 'src/index.js';
 
@@ -49,3 +53,99 @@ export async function bundleLibrary(dist) {
 function exporting(from, names, each) {
   return `export { ${names.map(each).join(', ')} } from '${from}';\n`;
 }
+
+const COMMAND = 'cli/main.js';
+
+/** What the command is made of: a file for each of its parts, and for what they share. */
+const COMMAND_FOLDER = 'command';
+
+/**
+ * Packages of which the command holds a copy, with their licenses: of many small files, or of a wrapper that `import` takes long for. The
+ * library has none, since schemas have to be those of the caller's zod; what operations of a user's own import is not the command's
+ * copy either, see `isOperation`.
+ */
+const HELD = { zod: 'LICENSE', uuid: 'LICENSE.md', commander: 'LICENSE' };
+
+/**
+ * Puts the command, with the library and the packages that it holds, into files of their own, and has its program lead there.
+ *
+ * @param dist the folder of what was compiled, absolute
+ */
+export async function bundleCommand(dist) {
+  const folder = join(dist, COMMAND_FOLDER);
+  await build({
+    absWorkingDir: dist,
+    entryPoints: [COMMAND],
+    outdir: folder,
+    entryNames: '[name]',
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'es2023',
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
+    plugins: [holdingFew, fromItsPlace(folder)],
+  });
+  writeFileSync(join(dist, COMMAND), `#!/usr/bin/env node\nimport '../${COMMAND_FOLDER}/main.js';\n`);
+  for (const [name, license] of Object.entries(HELD)) {
+    copyFileSync(join('node_modules', name, license), join(folder, `LICENSE-${name}`));
+  }
+}
+
+/**
+ * Other packages stay outside. Those that are CommonJS, for whoever imports them, are required: to import one, Node looks through the
+ * source of all that it exports, see docs/decisions/24-import-time.md.
+ */
+const holdingFew = {
+  name: 'packages stay outside, but for few',
+  setup: ({ onResolve, onLoad }) => {
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => {
+      return { contents: "export { default as en } from './en.js';", loader: 'js' }; // fifty others make half of all that is parsed
+    });
+    onResolve({ filter: /^[^.]/ }, ({ path, kind, namespace }) => {
+      if (kind === 'entry-point' || Object.hasOwn(HELD, path)) {
+        return undefined;
+      }
+      return kind === 'import-statement' && namespace === 'file' && isCommonJs(path)
+        ? { path, namespace: 'required' }
+        : { path, external: true };
+    });
+    onLoad({ filter: /./, namespace: 'required' }, ({ path }) => {
+      return { contents: `module.exports = require(${JSON.stringify(path)});`, loader: 'js' };
+    });
+  },
+};
+
+function isCommonJs(name) {
+  if (isBuiltin(name)) {
+    return false;
+  }
+  const file = fileURLToPath(import.meta.resolve(name));
+  return (
+    file === require.resolve(name) && (file.endsWith('.cjs') || (file.endsWith('.js') && !isOfModules(dirname(file))))
+  );
+}
+
+/** Whether `.js` means a module there, by the nearest package.json. */
+function isOfModules(folder) {
+  const manifest = join(folder, 'package.json');
+  return existsSync(manifest)
+    ? JSON.parse(readFileSync(manifest, 'utf8')).type === 'module'
+    : isOfModules(dirname(folder));
+}
+
+/** Code that finds other files from where it stands finds them from where it stood. */
+const fromItsPlace = (folder) => ({
+  name: 'import.meta.url of its source',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\.js$/ }, ({ path }) => {
+      if (path.includes('node_modules')) {
+        return undefined;
+      }
+      const place = `new URL(${JSON.stringify(relative(folder, path))}, import.meta.url).href`;
+      return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', place), loader: 'js' };
+    });
+  },
+});

@@ -54,6 +54,9 @@ function stage({ name, description, entries, exports, bin, alsoNeeds, peers = {}
   cpSync(join(ROOT, 'dist/lua'), join(folder, 'dist/lua'), { recursive: true });
   if (name === service.name) {
     cpSync(join(ROOT, 'dist/docs'), join(folder, 'dist/docs'), { recursive: true }); // the dashboard shows them
+    for (const license of readdirSync(join(ROOT, 'dist/command')).filter((file) => file.startsWith('LICENSE'))) {
+      cpSync(join(ROOT, 'dist/command', license), join(folder, 'dist/command', license));
+    }
   }
   for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md']) {
     cpSync(join(ROOT, file), join(folder, file));
