@@ -6,7 +6,7 @@ import onOneServer from './vitest.config.js';
 const inIntegration = (names: readonly string[]) => names.map((name) => `test/integration/${name}.test.ts`);
 
 /** The core, against what differs from a Redis server only in how it is reached. */
-const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-updates', 'examples', 'examples-stock'];
+const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-updates'];
 
 /**
  * What depends on where jobs, receipts, histories and cells lie. The rest of `test/integration` would prove no more than on one server:
@@ -15,20 +15,10 @@ const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-upda
  */
 const LAID_OUT = [
   ...CORE,
-  ...['announced', 'forms', 'integers', 'janitor', 'keep-outcomes', 'layouts', 'outcomes-at-scale', 'own-faults'],
-  ...[
-    'provenance',
-    'readmit',
-    'split-queues',
-    'told',
-    'everyday-operations',
-    'revert',
-    'doctor-others',
-    'metrics',
-    'metrics-redis',
-  ],
-  ...['outcomes-told', 'outcome-reader', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks', 'webhook-piles'],
-  ...['http-events', 'http-owners', 'http-reads', 'dashboard', 'dashboard-keys', 'dashboard-unknown'],
+  ...['examples', 'examples-stock', 'announced', 'forms', 'janitor', 'layouts', 'outcomes-at-scale', 'own-faults'],
+  ...['provenance', 'readmit', 'split-queues', 'told', 'everyday-operations', 'revert', 'metrics', 'metrics-redis'],
+  ...['outcomes-told', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks', 'webhook-piles'],
+  ...['http-events', 'http-owners', 'http-reads', 'dashboard-keys', 'dashboard-unknown'],
   ...['http-event-replies', 'cancel', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
 ];
 
@@ -41,7 +31,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
       include: [...include],
       exclude: process.env['TEST_CALL_BY_SLOT'] === '1' ? ['test/cluster/{*by-master*,atomic-move}.test.ts'] : [],
       sequence: { ...onOneServer.test?.sequence, groupOrder }, // one kind of Redis after the other
-      maxWorkers: 6, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
+      maxWorkers: 5, // tests mostly wait here: a worker takes 2.5 s to close, see `src/workers/receipt-expirer.ts`
     },
   };
 }
@@ -49,7 +39,7 @@ function against(redis: string, include: readonly string[], groupOrder: number):
 /** Each over a minute. */
 const LONGEST = [
   ...['cluster/secure', 'cluster/secure-sockets', 'cluster/load', 'cluster/failover', 'cluster/migration'],
-  ...['cluster/secure-faults', 'cluster/dashboard-unreachable', 'integration/keep-outcomes', 'integration/readmit'],
+  ...['cluster/secure-faults', 'cluster/dashboard-unreachable', 'integration/readmit'],
   ...['integration/http-outcomes', 'cluster/by-master-moves', 'cluster/sentinel-losses'],
 ];
 

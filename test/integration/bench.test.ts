@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 240_000 });
 const MAIN = fileURLToPath(new URL('../../dist/loadtest/bench/main.js', import.meta.url));
 /** Each way to submit and to apply. */
 const SIDES = [
-  ...['plain-bullmq', 'bee-queue', 'evalsha-pipelined-2', 'tally-single', 'tally-keyed'],
+  ...['plain-bullmq', 'bee-queue', 'tally-single', 'tally-lists', 'tally-keyed'],
   ...['plain-bullmq-batched-random', 'tally-batched-random', 'plain-bullmq-mix', 'tally-mix'],
 ];
 const RATIOS = [
