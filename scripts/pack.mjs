@@ -149,10 +149,10 @@ function typesOf(file) {
   return file.replace(/\.js$/, '.d.ts');
 }
 
-/** Without those in the text of a file that `tally init` writes. */
+/** Without those in the text of a file that `tally init` writes, and in words of packages that the command holds. */
 function importsOf(text) {
-  const found = text.matchAll(/\b(?:from |import |import\(|require\d*\(|require\.resolve\()(['"])([^'"$]+)\1/g);
-  return [...found].map(([, , name]) => name);
+  const found = text.matchAll(/\b(?:from |import |import\(|(?:__)?require\d*\(|require\.resolve\()(['"])([^'"$]+)\1/g);
+  return [...found].map(([, , name]) => name).filter((name) => /^(\.{0,2}\/|[@\w])[\w@/.:-]*$/.test(name));
 }
 
 function codeOf(exports) {
