@@ -1,9 +1,9 @@
 import { QueueUnavailableError, RedisRefusedError } from '../errors.js';
 import type { Submission } from './submission.js';
 
-/** The submissions of several updates, which may leave in several jobs. One promise for all: of a large list its updates' own would cost most. */
+/** The submissions of a list of updates, which may leave in several jobs: one promise for all of them, see docs/decisions/23-last-third.md. */
 export class SubmissionList {
-  /** Resolves or rejects when all are settled: see {@link concluded}. */
+  /** Resolves when all are settled; rejects when not all were accepted, with a QueueUnavailableError that says how many were. */
   readonly settled: Promise<Submission[]>;
   readonly #results: (Submission | Error | undefined)[];
   #unsettled: number;
@@ -34,7 +34,6 @@ export class SubmissionList {
   }
 }
 
-/** @throws QueueUnavailableError saying how many were accepted, when not all were */
 function concluded(results: readonly (Submission | Error)[]): Submission[] {
   const failures = results.filter((result) => result instanceof Error);
   const [first] = failures;

@@ -236,7 +236,7 @@ export class Webhooks {
 
   async #ask(url: URL, asked: Parameters<typeof askTarget>[1]): Promise<number | undefined> {
     const { policy } = this.deps;
-    // Loaded now: undici takes as long to load as all of Tally, and most APIs and commands never ask.
+    // Loaded now: undici is a tenth of what a command took to start, and most never ask.
     const [{ createTargetAgent }, handshake] = await Promise.all([
       import('./target-agent.js'),
       import('./handshake.js'),
