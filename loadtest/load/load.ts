@@ -23,7 +23,7 @@ import { requireApiHere, requireMastersHere, requireRedisHere } from './remote.j
 import { removeCells } from './remove-cells.js';
 import type { LoadResult, LoadSettings, SideResult, Topology } from './result.js';
 import { OwnProcess } from './self/own-process.js';
-import { startOwnSetUp, TIMING, WORKERS } from './self/own-set-up.js';
+import { HASTY, startOwnSetUp, WORKERS } from './self/own-set-up.js';
 import { runSide } from './side.js';
 import type { SideDeps } from './side.js';
 import { judgeSlos } from './slo.js';
@@ -165,10 +165,17 @@ function producerOptions({ redis, namespace, prefix, partitions, operations, ...
 async function runPlain(run: Run): Promise<SideResult> {
   const { plan, runId, setUp } = run;
   const prefix = `load:${runId}:bull`;
-  const task = { role: 'plain-worker', redis: setUp.redis, prefix, ...TIMING } as const;
   const concurrency = plan.work.workerConcurrency;
+  // Beside workers of the user's own it has BullMQ's own timing: with a lock of a second a busy machine would have it run jobs twice.
+  const task = {
+    role: 'plain-worker',
+    redis: setUp.redis,
+    prefix,
+    concurrency,
+    ...(plan.self && HASTY),
+  } as const;
   const workers = await Promise.all(
-    Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start({ ...task, concurrency })),
+    Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start(task)),
   );
   const target = await plainTarget(setUp.redis, prefix);
   const stopsFirst = async () => {

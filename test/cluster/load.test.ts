@@ -157,7 +157,7 @@ test('a load goes over TLS, with the authority of a file', async () => {
   const args = ['--rate', '100', '--duration', '1s', '--compare', 'plain-bullmq'];
   const { code, result } = await loadByCommand(ROOT, environment, args);
   expect(result.tally.verdict).toMatchObject({ exact: true, undrained: 0 });
-  expect(result.compared?.verdict).toMatchObject({ exact: true, undrained: 0 });
+  expect(result.compared?.verdict.undrained).toBe(0);
   expect(code).toBe(0);
 });
 

@@ -38,7 +38,8 @@ test('the same load on a plain BullMQ worker is judged beside Tally', async () =
   const { code, result } = await loadOf(ROOT, ...args);
   expect(code).toBe(0);
   expect(result.compared).toMatchObject({ name: 'plain-bullmq', counts: { submitted: 200, completed: 200 } });
-  expect(result.compared?.verdict).toMatchObject({ exact: true, cells: result.tally.verdict.cells });
+  // Whether it is exact is BullMQ's affair: it runs a job again whose worker was held up for longer than its lock.
+  expect(result.compared?.verdict).toMatchObject({ undrained: 0, cells: result.tally.verdict.cells });
   expect(result.compared?.batchSizes).toEqual([{ from: 1, to: 1, jobs: 200, updates: 200 }]);
 });
 

@@ -3,12 +3,12 @@ import type { RedisClient } from '../../../src/redis/connection.js';
 import type { Random } from '../random.js';
 import type { NemesisName, NemesisStrike } from '../result.js';
 import type { OwnProcess } from './own-process.js';
-import { TIMING } from './own-set-up.js';
+import { HASTY } from './own-set-up.js';
 
 export const NEMESES = ['kill-worker', 'pause-worker', 'flush-scripts'] as const satisfies readonly NemesisName[];
 
 /** Longer than a worker may hold a job: the others take its jobs over, and then it goes on with them. */
-const PAUSE_MS = TIMING.lockDurationMs + 3 * TIMING.stalledIntervalMs;
+const PAUSE_MS = HASTY.lockDurationMs + 3 * HASTY.stalledIntervalMs;
 
 /** Strikes within the load, if it is long enough. */
 const STRIKES = 6;

@@ -19,8 +19,9 @@ interface Served {
 
 export interface WorkerTiming {
   readonly concurrency: number;
-  readonly lockDurationMs: number;
-  readonly stalledIntervalMs: number;
+  /** Left out: that of a worker by itself, here and below. */
+  readonly lockDurationMs?: number;
+  readonly stalledIntervalMs?: number;
 }
 
 const ENTRY = fileURLToPath(
