@@ -174,9 +174,7 @@ async function runPlain(run: Run): Promise<SideResult> {
     concurrency,
     ...(plan.self && HASTY),
   } as const;
-  const workers = await Promise.all(
-    Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start(task)),
-  );
+  const workers = await Promise.all(Array.from({ length: plan.self ? WORKERS : 1 }, () => OwnProcess.start(task)));
   const target = await plainTarget(setUp.redis, prefix);
   const stopsFirst = async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
