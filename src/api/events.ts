@@ -7,7 +7,7 @@ import type { EventUpdate } from './event-attributes.js';
 import { eventOfHeaders } from './event-headers.js';
 import { isJsonType, jsonBody, mediaTypeOf } from './json-body.js';
 import { Problem, problemAt } from '../web/problems.js';
-import { MAX_UPDATES } from './admission/admission.js';
+import { MAX_UPDATES, placeOf } from './admission/admission.js';
 import { answerSubmitted, submitAll, submitQuery } from './submit.js';
 import type { RequestForm, SubmitDeps } from './submit.js';
 import { accessOf } from './access/access.js';
@@ -76,6 +76,9 @@ function submitEvents(deps: SubmitDeps & ReplyDeps): RequestHandler {
     const { updates, form } = updatesOf(request);
     const [isBatch, wantsEvents] = [Array.isArray(updates), waitMs !== undefined && wantsReply(request)];
     const from = wantsEvents ? await toldFrom(deps) : undefined;
+    if (placeOf(response).isOver) {
+      return; // nobody waits for it any more
+    }
     const submitted = await submitAll(deps, { updates, form, waitMs }, request, response);
     if (waitMs === undefined) {
       answerAccepted(submitted, response);

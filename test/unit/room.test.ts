@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { Place } from '../../src/api/admission/place.js';
 import { Room } from '../../src/api/admission/room.js';
 import { Turns } from '../../src/api/admission/turns.js';
 
@@ -116,4 +117,31 @@ test('work is done in order, and the loop of events goes round between its piece
   for (let number = 1; number < 10; number += 1) {
     expect(seen.filter((it) => it === number).length).toBeGreaterThan(5);
   }
+});
+
+test('a request that is over takes no room any more, and gives none back twice', async () => {
+  const room = new Room(LIMITS);
+  const enter = (updates: number) => {
+    const one = new Place(room, 'a', undefined, updates);
+    one.enter(() => undefined);
+    return one;
+  };
+  const left = enter(90); // its client leaves while something is looked up before its only update is submitted
+  left.giveUp();
+  await left.submit(1, () => Promise.resolve());
+  expect(room.atWork).toBe(0);
+
+  const compressed = enter(90); // and before all of its body is unpacked
+  compressed.giveUp();
+  compressed.enter(() => expect.unreachable('it is over'));
+  expect(room.atWork).toBe(0);
+
+  const other = enter(90);
+  expect(room.atWork).toBe(90);
+  await other.submit(1, () => {
+    expect(room.atWork).toBe(1);
+    return Promise.resolve();
+  });
+  other.giveUp();
+  expect(room.atWork).toBe(0);
 });

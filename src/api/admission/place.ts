@@ -26,12 +26,15 @@ export class Place {
   }
 
   /**
-   * Asks for room, unless there is some already.
+   * Asks for room, unless there is some already, or the request is over: what takes none then need not give it back.
    *
    * @param done called with whether there is, unless it was given up before
    * @throws Problem `RATE_LIMITED`
    */
   enter(done: (isIn: boolean) => void): void {
+    if (this.#isOver) {
+      return;
+    }
     if (this.#isIn) {
       done(true);
       return;
@@ -61,7 +64,9 @@ export class Place {
     this.#isSubmitting = true;
     this.allowance?.giveBack(this.#taken - updates);
     this.#taken = updates;
-    this.room.correct(this.owner, this.updates, updates);
+    if (this.#isIn) {
+      this.room.correct(this.owner, this.updates, updates);
+    }
     this.updates = updates;
     try {
       return await submit();
