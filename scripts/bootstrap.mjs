@@ -41,6 +41,8 @@ const BUILD_INPUTS = [
   'dashboard',
   'loadtest',
   'lua',
+  'package.json', // of some packages the command holds a copy
+  'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
   'scripts/build.mjs',
@@ -52,7 +54,7 @@ requireNode();
 if (process.argv.includes('--build-only')) {
   // npm's `prepare`: of an install by git, of `npm pack`, and within the install below. Without a compiler there is nothing to build.
   if (existsSync('node_modules/typescript/bin/tsc')) {
-    whenChanged('dist/.tally-build', BUILD_INPUTS, build);
+    whenChanged('dist/.tally-build', [...BUILD_INPUTS, ...documents()], build);
   }
   process.exit();
 }
@@ -75,7 +77,7 @@ if (process.env.npm_lifecycle_event === 'pretest:servers') {
 if (NEED_COMPILER.includes(process.env.npm_lifecycle_event)) {
   requireCompiler();
 }
-whenChanged('dist/.tally-build', BUILD_INPUTS, build);
+whenChanged('dist/.tally-build', [...BUILD_INPUTS, ...documents()], build);
 
 function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -93,6 +95,11 @@ function whenChanged(stampFile, inputs, step) {
   step();
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, stamp);
+}
+
+/** The dashboard shows them. */
+function documents() {
+  return readdirSync('docs').flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : []));
 }
 
 function digest(inputs) {

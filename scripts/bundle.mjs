@@ -1,8 +1,8 @@
 // Puts all files that an import of the library loads into one: to find, open and link two hundred takes longer than to run them. In the
 // place of each comes a stub that leads into the one, so that all entries, the API's too, share what is in it. The command has a bundle of its own.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -41,7 +41,7 @@ export async function bundleLibrary(dist) {
   mkdirSync(dirname(join(dist, BUNDLE)));
   writeFileSync(join(dist, BUNDLE), outputFiles[0].contents);
   for (const { file, names } of parts) {
-    const path = relative(dirname(file), BUNDLE);
+    const path = posix.relative(posix.dirname(file), BUNDLE);
     const from = path.startsWith('.') ? path : `./${path}`;
     writeFileSync(
       join(dist, file),
@@ -86,8 +86,10 @@ export async function bundleCommand(dist) {
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
-    plugins: [holdingFew, fromItsPlace(folder)],
+    plugins: [holdingFew, fromItsPlace(dist)],
   });
+  rmSync(dirname(join(dist, COMMAND)), { recursive: true }); // it is in the bundle, and nothing else imports it
+  mkdirSync(dirname(join(dist, COMMAND)));
   writeFileSync(join(dist, COMMAND), `#!/usr/bin/env node\nimport '../${COMMAND_FOLDER}/main.js';\n`);
   for (const [name, license] of Object.entries(HELD)) {
     copyFileSync(join('node_modules', name, license), join(folder, `LICENSE-${name}`));
@@ -101,7 +103,7 @@ export async function bundleCommand(dist) {
 const holdingFew = {
   name: 'packages stay outside, but for few',
   setup: ({ onResolve, onLoad }) => {
-    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => {
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => {
       return { contents: "export { default as en } from './en.js';", loader: 'js' }; // the fifty others were a third of all that is parsed
     });
     onResolve({ filter: /^[^.]/ }, ({ path, kind, namespace }) => {
@@ -137,14 +139,14 @@ function isOfModules(folder) {
 }
 
 /** Code that finds other files from where it stands finds them from where it stood. */
-const fromItsPlace = (folder) => ({
+const fromItsPlace = (dist) => ({
   name: 'import.meta.url of its source',
   setup: ({ onLoad }) => {
     onLoad({ filter: /\.js$/ }, ({ path }) => {
-      if (path.includes('node_modules')) {
-        return undefined;
+      if (relative(dist, path).startsWith('..')) {
+        return undefined; // of a package
       }
-      const place = `new URL(${JSON.stringify(relative(folder, path))}, import.meta.url).href`;
+      const place = `new URL(${JSON.stringify(relative(join(dist, COMMAND_FOLDER), path))}, import.meta.url).href`;
       return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', place), loader: 'js' };
     });
   },
