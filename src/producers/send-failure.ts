@@ -2,6 +2,7 @@ import { QueueUnavailableError, RedisRefusedError } from '../errors.js';
 import { reasonOf, refusalBehind } from '../redis/ask-redis.js';
 import type { Connection } from '../redis/connection.js';
 import { isRedisError } from '../redis/is-redis-error.js';
+import { refusalOf } from '../redis/refusal.js';
 import { NotReplicatedError } from '../redis/replicas.js';
 
 /** How often a job was sent to Redis. */
@@ -16,14 +17,15 @@ export function sendFailure(error: Error, redis: Connection, sent: Sent): Error 
   if (error instanceof QueueUnavailableError) {
     return error;
   }
-  if (error instanceof NotReplicatedError) {
+  const isUnconfirmed = error instanceof NotReplicatedError; // of a repeat: it may have been accepted before
+  if (isUnconfirmed && refusalOf(error) === undefined) {
     const message = `${error.message}, and a failover may lose the update: ${RESEND}`;
     return new QueueUnavailableError(message, { cause: error });
   }
   const refusal = refusalBehind(error, redis);
   if (refusal !== undefined) {
     const { code, words, cause } = refusal;
-    return sent === 'not sent' || (sent === 'once' && cause === error)
+    return !isUnconfirmed && (sent === 'not sent' || (sent === 'once' && cause === error))
       ? new RedisRefusedError(code, `Redis refused the job: ${words}; the update was not accepted`, {
           cause,
           accepted: 'none',

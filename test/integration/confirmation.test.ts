@@ -93,6 +93,20 @@ test('a job that was applied is not told as failed when Redis is too full for it
   expect((await ended(queue, id!)).returnvalue).toMatch(/^tally\/2 \S+ 5$/);
 });
 
+test('a repeat that can not be confirmed as Redis is full tells that, and not that it was not accepted', async () => {
+  const { url } = await ownRedis();
+  const here = place(url);
+  await here.worker();
+  const { counters } = here.producer(CONFIRMED);
+  const send = () => counters.increment({ key: here.key('n') }, { idempotencyKey: 'once' });
+  await expect(send()).rejects.toMatchObject({ name: 'QueueUnavailableError', accepted: 'unknown' });
+  await until('it is applied', async () => (await here.client.get(here.key('n'))) === '1');
+  await here.client.config('SET', 'maxmemory', '1mb');
+
+  await expect(send()).rejects.toMatchObject({ name: 'RedisRefusedError', redisCode: 'OOM', accepted: 'unknown' });
+  await here.client.config('SET', 'maxmemory', '0');
+});
+
 test('locks are renewed while replicas are waited for', async () => {
   const { url } = await ownRedis();
   const here = place(url);
