@@ -137,7 +137,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.get('/', (_request, response) => {
     response.redirect(OVERVIEW_PATH);
   });
-  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, metrics }));
+  app.use(overviewPages({ ...store, registry, target, namespace, prefix, partitions, operations, metrics, audit }));
   app.get(BOARD_SCRIPT_PATH, sendBoardScript);
   app.get(AUDIT_PATH, auditPage(audit));
   app.use(pagesOfChanges({ ...store, registry, queues }));

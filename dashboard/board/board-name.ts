@@ -15,6 +15,11 @@ export function boardName(queue: string, partition: Partition): string {
   return place === undefined ? queue : `${queue}-of-${place.count}${GROUP_DELIMITER}${place.number}`;
 }
 
+/** The queue of a name on the board. */
+export function queueOfBoardName(name: string): string {
+  return name.replace(/-of-\d+:\d+$/, '');
+}
+
 /** What the board says of a partition behind the title of its queue; nothing for a queue that is not split. */
 export function partitionWords(partition: Partition): string {
   const place = placeOf(partition);

@@ -28,7 +28,10 @@ import type { RedisTarget } from '../../src/redis/target.js';
 import { toMs } from '../../src/redis/server-time.js';
 import { tryWrite } from '../../src/redis/try-write.js';
 import { valueWithin, withDeadline } from '../../src/lib/timeouts.js';
+import type { AuditLog } from '../audit/audit-log.js';
+import type { AuditEntry } from '../audit/entry.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
+import { OperatorActions } from './operator-actions.js';
 import { Trends } from './trends.js';
 import { isStill, judge } from './verdict.js';
 import type { Trouble } from './trouble.js';
@@ -75,6 +78,7 @@ export interface OverviewSource extends Pick<Store, 'redis' | 'keys' | 'layouts'
   readonly operations: readonly Operation[];
   /** Which know whether Redis has lost what Tally kept in it. */
   readonly metrics: Pick<Metrics, 'isInstallationLost'>;
+  readonly audit: Pick<AuditLog, 'read'>;
 }
 
 /** Failed jobs that the overview looks at: the page of failures looks at all. */
@@ -136,6 +140,10 @@ export class OverviewReader {
     const takesNoWrites = refusals.length > 0;
     // Which processes are there, none can say then.
     const findings = this.#findings.latest?.filter(({ subject }) => !takesNoWrites || subject !== 'processes');
+    const quietWorkers = processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length;
+    const isHindered =
+      quietWorkers > 0 || reports.some((it) => it.paused === true || (it.rateLimit ?? it.concurrencyLimit) !== null);
+    const trail = isHindered ? await valueWithin(trailOf(source), READ_TIMEOUT_MS, []) : [];
     const state = {
       queues: reports,
       faults,
@@ -146,11 +154,12 @@ export class OverviewReader {
       processes,
       failedUpdates: failures.updates,
       failedInHour: hour.outcomes.failed + hour.outcomes.unknown,
-      quietWorkers: processes.filter((each) => workerFactsOf(each)?.isQuiet === true).length,
+      quietWorkers,
       quietQueues: quietQueuesOf(processes),
       schedules,
       webhooks,
       findings: findings ?? [],
+      actions: new OperatorActions(trail, nowMs),
     };
     const troubles = judge(state);
     const queues = reports.map((report): QueueFlow => {
@@ -168,6 +177,12 @@ function quietQueuesOf(processes: readonly ConnectedProcess[]): string[] {
   const workers = processes.flatMap((each) => workerFactsOf(each) ?? []);
   const busy = new Set(workers.flatMap(({ isQuiet, queues }) => (isQuiet ? [] : queues)));
   return [...new Set(workers.flatMap(({ queues }) => queues))].filter((queue) => !busy.has(queue));
+}
+
+/** What was done in dashboards, the latest first; nothing where it can't be read, as its page says. */
+async function trailOf({ audit }: OverviewSource): Promise<AuditEntry[]> {
+  const { ofUsers, ofStrangers } = await audit.read().catch(() => ({ ofUsers: [], ofStrangers: [] }));
+  return [...ofUsers, ...ofStrangers].sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
 }
 
 /** None for a Redis user of before, who has no right to them yet: what is missing, doctor says. */

@@ -6,6 +6,7 @@ import { countWords, durationWords, exactWords, listWords } from '../words.js';
 import { judgeWebhooks } from './judge-webhooks.js';
 import { judgeProcesses } from './judge-processes.js';
 import type { JudgedProcess } from './judge-processes.js';
+import type { OperatorActions } from './operator-actions.js';
 import { trouble } from './trouble.js';
 import type { Trouble } from './trouble.js';
 
@@ -44,6 +45,8 @@ export interface JudgedState {
   /** Undefined where there are none. */
   readonly webhooks: WebhooksReading | undefined;
   readonly findings: readonly Finding[];
+  /** Who has brought about what an operator can. */
+  readonly actions: Pick<OperatorActions, 'byWhom'>;
 }
 
 /** What waits for longer than this keeps somebody waiting. */
@@ -82,7 +85,7 @@ export function judge(seen: JudgedState): Trouble[] {
   troubles.push(...judgeWebhooks(webhooks));
   troubles.push(...judgeSchedules(state.schedules));
   if (quietWorkers > 0 && state.quietQueues.length === 0) {
-    const words = `${countWords(quietWorkers, 'worker')} told to take no jobs`;
+    const words = `${countWords(quietWorkers, 'worker')} told to take no jobs${state.actions.byWhom('quiet')}`;
     troubles.push({ level: 'warning', words });
   }
   return [...troubles.filter(({ level }) => level === 'error'), ...troubles.filter(({ level }) => level === 'warning')];
@@ -153,7 +156,7 @@ function judgeSchedules(schedules: JudgedState['schedules']): Trouble[] {
 const STILL: readonly {
   readonly runbook: string;
   readonly holds: (report: QueueReport, state: JudgedState) => boolean;
-  readonly words: (queues: readonly string[]) => string;
+  readonly words: (queues: readonly string[], actions: JudgedState['actions']) => string;
 }[] = [
   {
     runbook: 'TallyNoWorkers',
@@ -163,12 +166,14 @@ const STILL: readonly {
   {
     runbook: 'TallyQueuePaused',
     holds: ({ paused }) => paused === true,
-    words: (queues) => `${listWords(queues)} ${queues.length === 1 ? 'is' : 'are'} paused`,
+    words: (queues, actions) =>
+      `${listWords(queues)} ${queues.length === 1 ? 'is' : 'are'} paused${actions.byWhom('paused', queues)}`,
   },
   {
     runbook: 'TallyNoWorkers',
     holds: ({ queue }, { quietQueues }) => quietQueues.includes(queue),
-    words: (queues) => `all workers of ${listWords(queues)} were told to take no jobs`,
+    words: (queues, actions) =>
+      `all workers of ${listWords(queues)} were told to take no jobs${actions.byWhom('quiet')}`,
   },
 ];
 
@@ -181,9 +186,10 @@ function judgeStill(state: JudgedState): Trouble[] {
     const meant = state.queues.filter((report) => holds(report, state));
     const waiting = meant.reduce((sum, { updatesWaiting, jobs }) => sum + (updatesWaiting ?? jobs?.waiting ?? 0), 0);
     const what = waiting === 0 ? '' : `, and ${countWords(waiting, 'update')} wait`;
-    return meant.length === 0
+    const queues = meant.map(({ queue }) => queue);
+    return queues.length === 0
       ? []
-      : [trouble(waiting > 0 ? 'error' : 'warning', `${words(meant.map(({ queue }) => queue))}${what}`, runbook)];
+      : [trouble(waiting > 0 ? 'error' : 'warning', `${words(queues, state.actions)}${what}`, runbook)];
   });
 }
 
@@ -195,13 +201,14 @@ function judgeQueue(report: QueueReport, state: JudgedState): Trouble[] {
     rateLimit === null ? [] : `${countWords(rateLimit.jobs, 'job')} in ${exactWords(rateLimit.perMs)}`,
     concurrencyLimit === null ? [] : `${countWords(concurrencyLimit, 'job')} at a time`,
   ].flat();
-  const limited = limits.length === 0 ? '' : `: it is limited to ${limits.join(' and ')}`;
+  const byWhom = limits.length === 0 ? '' : state.actions.byWhom('limited', [queue]);
+  const limited = limits.length === 0 ? '' : `: it is limited to ${limits.join(' and ')}${byWhom}`;
   const windowOver = report.oldestKeyedWindowRatio ?? 0;
   const late = `the oldest update of ${queue} has waited for ${durationWords(waits * 1000)}, and ${countWords(report.updatesWaiting ?? jobs?.waiting ?? 0, 'update')} wait`;
   return [
     ...(isLate
       ? [trouble('error', `${late}${limited}`, limits.length === 0 ? 'TallyJobsWaitTooLong' : 'TallyQueueLimited')]
-      : limits.map((limit) => trouble('warning', `${queue} is limited to ${limit}`, 'TallyQueueLimited'))),
+      : limits.map((limit) => trouble('warning', `${queue} is limited to ${limit}${byWhom}`, 'TallyQueueLimited'))),
     ...(windowOver > WINDOW_OVER
       ? [
           trouble(

@@ -97,7 +97,9 @@ test('an operator lets a worker rest, go on and end; a viewer can not', async ()
   await new Promise((resolve) => setTimeout(resolve, 6_000)); // it listens every 5 s, and what it finds first it takes for old
 
   expect(await order('quiet', operator)).toBe(303);
-  await until('it rests', async () => (await overviewOf(dashboard, operator)).includes('were told to take no jobs'));
+  await until('it rests, and who said so', async () =>
+    /were told to take no jobs \(by olaf, \d+ s ago\)/.test(await overviewOf(dashboard, viewer)),
+  );
   const producer = here.producer({ maxBatch: 1 });
   await producer.counters.increment({ key: here.key('n') }); // it is waiting for one already
   await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -108,6 +110,26 @@ test('an operator lets a worker rest, go on and end; a viewer can not', async ()
   expect(await sent.outcome()).toMatchObject({ status: 'applied' });
   expect(await order('stop', operator)).toBe(303);
   await until('it has ended', () => stopped);
+});
+
+test('who has paused a queue is said beside it', async () => {
+  const here = place();
+  await addUser(here, 'olaf', 'operator');
+  const dashboard = await startDashboard(here);
+  const cookie = await dashboard.signIn('olaf');
+  await openQueue(here, 'xp').pause();
+  await until('it is paused, by nobody known', async () =>
+    (await overviewOf(dashboard, cookie)).includes('xp is paused.'),
+  );
+  const { status } = await dashboard.raw({
+    method: 'PUT',
+    path: '/ops/queues/api/queues/counters/pause',
+    headers: { cookie },
+  });
+  expect(status).toBe(200);
+  await until('both are, the one by a name', async () =>
+    /counters and xp are paused \(by olaf, (less than 1|\d+) s ago\)/.test(await overviewOf(dashboard, cookie)),
+  );
 });
 
 test('a limited queue has a badge, and the part that is fetched anew is that of the page', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { judge } from '../../dashboard/overview/verdict.js';
+import { OperatorActions } from '../../dashboard/overview/operator-actions.js';
 import { Trends } from '../../dashboard/overview/trends.js';
 import type { JudgedState } from '../../dashboard/overview/verdict.js';
 import type { QueueReport } from '../../src/metrics/queue-report.js';
@@ -48,6 +49,7 @@ const WELL: JudgedState = {
   schedules: [{ id: 'nightly', paused: false, nextRunAt: new Date() }],
   webhooks: undefined,
   findings: [],
+  actions: new OperatorActions([], 0),
 };
 
 const WAITING = { updatesWaiting: 892_000, jobs: { waiting: 3_485, active: 0, delayed: 0, failed: 0 } };
@@ -112,6 +114,42 @@ test('queues of which nothing is taken for the same reason are told together; a 
       level: 'warning',
       words: 'what makes the runs of the schedule tick was removed by something else than Tally: put it again',
     },
+  ]);
+});
+
+test('who has brought about what an operator can is said, until it is undone', () => {
+  const at = (minutesAgo: number) => new Date(1_000 * 60_000 - minutesAgo * 60_000).toISOString();
+  const done = { who: 'olaf', role: 'operator', result: 'done', from: '::1' } as const;
+  const trail = [
+    { ...done, at: at(1), action: 'pause', queue: 'counters', result: 'refused', who: 'vera' } as const,
+    { ...done, at: at(2), action: 'concurrency', queue: 'xp', detail: 'no limit' },
+    { ...done, at: at(3), action: 'tell a worker', detail: 'resume a:1:worker' },
+    { ...done, at: at(4), action: 'pause', queue: 'counters-of-8:3' },
+    { ...done, at: at(5), action: 'resume', queue: 'scores' },
+    { ...done, at: at(6), action: 'tell a worker', detail: 'quiet a:1:worker' },
+    { ...done, at: at(7), action: 'tell a worker', detail: 'quiet a:2:worker', who: 'ann' },
+    { ...done, at: at(8), action: 'concurrency', queue: 'xp', detail: '3 jobs at a time' },
+    { ...done, at: at(9), action: 'rate-limit', queue: 'xp', detail: '1 jobs in 1000 ms', who: undefined },
+    { ...done, at: at(300), action: 'pause all queues', who: 'ann' },
+    { ...done, at: at(301), action: 'pause', queue: 'transactions' },
+  ];
+  const actions = new OperatorActions(trail, 1_000 * 60_000);
+  expect(actions.byWhom('paused', ['counters'])).toBe(' (by olaf, 4 min ago)');
+  expect(actions.byWhom('paused', ['scores'])).toBe('');
+  expect(actions.byWhom('paused', ['scores', 'inventory'])).toBe(' (by ann, 5 h ago)');
+  expect(actions.byWhom('limited', ['xp'])).toBe(' (by someone, 9 min ago)');
+  expect(actions.byWhom('limited', ['counters'])).toBe('');
+  expect(actions.byWhom('quiet')).toBe(' (by ann, 7 min ago)');
+
+  const rateLimit = { jobs: 1, perMs: 1_000 };
+  const queues = [
+    { ...QUEUE, ...WAITING, paused: true },
+    { ...QUEUE, queue: 'xp', rateLimit },
+  ];
+  expect(judge({ ...WELL, queues, actions, quietWorkers: 1 }).map(({ words }) => words)).toEqual([
+    'counters is paused (by olaf, 4 min ago), and 892,000 updates wait',
+    'xp is limited to 1 job in 1 s (by someone, 9 min ago)',
+    '1 worker told to take no jobs (by ann, 7 min ago)',
   ]);
 });
 
