@@ -15,7 +15,7 @@ const CORE = ['exactly-once', 'concurrency', 'edges', 'backpressure', 'http-upda
  */
 const LAID_OUT = [
   ...CORE,
-  ...['examples', 'examples-stock', 'announced', 'forms', 'janitor', 'layouts', 'outcomes-at-scale', 'own-faults'],
+  ...['examples', 'examples-stock', 'announced', 'janitor', 'layouts', 'outcomes-at-scale', 'own-faults'],
   ...['provenance', 'readmit', 'split-queues', 'told', 'everyday-operations', 'revert', 'metrics', 'metrics-redis'],
   ...['outcomes-told', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks', 'webhook-piles'],
   ...['http-events', 'http-owners', 'http-reads', 'dashboard-keys', 'dashboard-unknown'],

@@ -235,6 +235,7 @@ test('what an update did is taken back once, also that of a custom operation', a
 });
 
 test('the runner runs every example and exits with 0, and the guide shows what it prints', async () => {
+  skipUnlessOneServer('it starts a server of its own');
   const { stdout, stderr } = await promisify(execFile)('npx', ['tsx', 'examples/run.ts'], { cwd: ROOT });
   const headings = [...stdout.matchAll(/^(\d\d-[^:]*): /gm)].map(([, name]) => `${name ?? ''}.ts`);
   expect(headings).toEqual(exampleFiles().filter((file) => /^\d/.test(file)));
@@ -258,6 +259,7 @@ test('the runner runs every example against a given Redis, and leaves nothing of
 });
 
 test('the runner exits with 1 for a name that is no example', async () => {
+  skipUnlessOneServer('it needs no Redis');
   const failing = promisify(execFile)('npx', ['tsx', 'examples/run.ts', '99-nothing'], { cwd: ROOT });
   const stderr: unknown = expect.stringContaining('there is no example "99-nothing"');
   await expect(failing).rejects.toMatchObject({ code: 1, stderr });

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
 import { mutate } from '../faults/mutation-list.js';
 import type { Edit } from '../faults/mutation-list.js';
@@ -57,7 +58,13 @@ export function mutatedCopy(...edits: readonly Edit[]): string {
   return copy;
 }
 
-/** What starts `tally` of a tree: of this one as it is built, of a copy from its sources. */
-export function tallyOf(root: string): readonly [string, ...string[]] {
-  return root === ROOT ? TALLY : [process.execPath, '--import', 'tsx', join(root, 'cli/main.ts')];
+/** What starts `tally` of a tree: of this one as it is built, of a copy as it is compiled now, its types unchecked. */
+export async function tallyOf(root: string): Promise<readonly [string, ...string[]]> {
+  if (root === ROOT) {
+    return TALLY;
+  }
+  const entryPoints = NEEDED.filter((name) => !name.includes('.')).map((name) => `${name}/**/*.ts`);
+  await build({ absWorkingDir: root, entryPoints, outdir: 'dist', outbase: '.', format: 'esm', target: 'node20' });
+  cpSync(join(root, 'lua'), join(root, 'dist/lua'), { recursive: true });
+  return [process.execPath, join(root, 'dist/cli/main.js')];
 }

@@ -74,13 +74,12 @@ async function loadOf(root: string, ...args: string[]): Promise<{ code: number; 
   });
   const temporary = mkdtempSync(join(folder, 'temporary-'));
   const json = join(folder, 'load.json');
-  const [program, ...first] = tallyOf(root);
+  const [program, ...first] = await tallyOf(root);
   const child = spawn(program, [...first, 'load', '--self', ...args, '--json', json], {
     cwd: root,
     env: { PATH: process.env['PATH'], TMPDIR: temporary },
     stdio: 'ignore',
   });
   const [code] = (await once(child, 'exit')) as [number];
-  const files = readdirSync(temporary).filter((name) => !name.startsWith('tsx-')); // its cache of compiled files
-  return { code, result: JSON.parse(readFileSync(json, 'utf8')) as LoadResult, files };
+  return { code, result: JSON.parse(readFileSync(json, 'utf8')) as LoadResult, files: readdirSync(temporary) };
 }
