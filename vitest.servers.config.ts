@@ -6,8 +6,8 @@ import onOneServer from './vitest.config.js';
 const CORE = [
   'test/lua/**/*.test.ts',
   ...[
-    ...['exactly-once', 'concurrency', 'edges', 'late-requests', 'own-faults', 'janitor'],
-    ...['redis-away', 'http-updates', 'http-reads', 'integers', 'rights', 'metrics-redis', 'doctor-others'],
+    ...['exactly-once', 'edges', 'late-requests', 'own-faults', 'janitor'],
+    ...['redis-away', 'http-reads', 'integers', 'rights', 'metrics-redis', 'doctor-others'],
   ].map((name) => `test/integration/${name}.test.ts`),
 ];
 

@@ -1,9 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Outcome, Producer, TallyError } from '../../src/index.js';
 import type { Connection } from '../../src/redis/connection.js';
 
 /** A failover and the retries after it take less. */
 const OUTCOME_TIMEOUT_MS = 60_000;
+
+/** Between two updates of a caller: what moves and fails shall have the machine, not the load. */
+const PAUSE_MS = 25;
 
 /** What is known of one update. */
 interface Sent {
@@ -88,6 +92,7 @@ export class KeyedLoad {
       const sent: Sent = { key: this.keyOf(number), accepted: false, applied: false };
       this.#sent.push(sent);
       await this.#submit(sent, `update-${number}`);
+      await wait(PAUSE_MS);
     }
   }
 

@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 240_000 });
 const MAIN = fileURLToPath(new URL('../../dist/loadtest/bench/main.js', import.meta.url));
 /** Each way to submit and to apply. */
 const SIDES = [
-  ...['plain-bullmq', 'bee-queue', 'tally-single', 'tally-lists', 'tally-keyed'],
+  ...['plain-bullmq', 'bee-queue', 'tally-single', 'tally-lists'],
   ...['plain-bullmq-batched-random', 'tally-batched-random', 'plain-bullmq-mix', 'tally-mix'],
 ];
 const RATIOS = [
@@ -23,13 +23,7 @@ const RATIOS = [
   'tally-mix / plain-bullmq-mix',
   'tally-single / plain-bullmq',
 ];
-const HTTP_SIDES = [
-  'plain-http-single',
-  'tally-http-single',
-  'tally-http-100',
-  'tally-http-wait-10',
-  'tally-http-overload',
-];
+const HTTP_SIDES = ['plain-http-single', 'tally-http-single', 'tally-http-overload'];
 
 const NODE_FLAGS = ['--max-semi-space-size=32'];
 
