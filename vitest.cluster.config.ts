@@ -17,7 +17,7 @@ const LAID_OUT = [
   ...CORE,
   ...['examples', 'examples-stock', 'announced', 'janitor', 'layouts', 'outcomes-at-scale', 'own-faults'],
   ...['provenance', 'readmit', 'split-queues', 'told', 'everyday-operations', 'revert', 'metrics', 'metrics-redis'],
-  ...['outcomes-told', 'subscriber', 'subscriber-gaps', 'http-outcomes', 'webhooks'],
+  ...['outcomes-told', 'subscriber', 'subscriber-gaps', 'cli-dead-letters', 'http-outcomes', 'webhooks'],
   ...['http-owners', 'http-reads', 'dashboard-keys', 'dashboard-unknown'],
   ...['cancel', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
 ];

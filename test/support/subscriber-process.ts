@@ -1,7 +1,7 @@
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createSubscriber } from '../../src/index.js';
 import type { SubscriberOptions } from '../../src/index.js';
+import { connectPatiently } from '../../src/redis/connect.js';
 
 /**
  * A real subscriber in a process of its own, which notes the id of each event that it is told in a list of Redis:
@@ -21,11 +21,12 @@ export interface SubscriberProcessSettings {
 }
 
 const { options, heard, then } = JSON.parse(process.argv[2] ?? '') as SubscriberProcessSettings;
-const redis = new Redis(options.redis);
+const logger = pino({ level: 'silent' });
+const redis = connectPatiently(options.redis, 'test-heard', logger);
 const subscriber = createSubscriber({
   ...options,
   start: 'beginning',
-  logger: pino({ level: 'silent' }),
+  logger,
   onOutcome: async ({ id }) => {
     await redis.rpush(heard, id);
     if (then === 'throw') {
