@@ -4,7 +4,7 @@ import { idempotencyKeySchema } from '../../src/operations/idempotency-key.js';
 import { findUpdate } from '../../src/producers/find-update.js';
 import type { FoundUpdate } from '../../src/producers/find-update.js';
 import { wasForgotten } from '../../src/producers/forgotten-outcome.js';
-import { slotOfJobId } from '../../src/layout/new-job-id.js';
+import { slotOfJobId, timeOfJobId } from '../../src/layout/new-job-id.js';
 import type { Store } from '../../src/layout/store.js';
 import { slotOf } from '../../src/redis/slots.js';
 import type { Registry } from '../../src/operations/registry.js';
@@ -74,7 +74,8 @@ async function find(deps: FindDeps, id: string): Promise<FoundUpdate | undefined
   if (place !== undefined) {
     const { jobId } = place;
     const slotsOfJob = (await deps.layouts.known()).map((layout) => slotOf(layout.partitionOfJob(jobId).prefix));
-    const slots = [...slotsOfJob, slotOfJobId(jobId)]; // that of its receipt may be another master's
+    const slotOfReceipt = timeOfJobId(jobId) === undefined ? [] : [slotOfJobId(jobId)]; // perhaps another master's
+    const slots = [...slotsOfJob, ...slotOfReceipt];
     await Promise.all(slots.map((slot) => requireMasterOfSlot(deps.masters, slot, `update ${id}`)));
   }
   return findUpdate({ ...deps, readLayouts: () => deps.layouts.known(), timeoutMs: TIMEOUT_MS }, id);

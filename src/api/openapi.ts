@@ -8,7 +8,7 @@ import { KEY_PROBLEMS } from './access/require-key.js';
 import { pathFor } from '../web/base-path.js';
 import type { Endpoint, JsonSchema } from '../web/endpoint.js';
 import { eventSchema } from './event-attributes.js';
-import { resultSchemas, schemaOf } from './json-schema.js';
+import { resultSchemas, SCHEMAS, schemaOf, standingAt } from './json-schema.js';
 import { paramsSchema } from './operations.js';
 import { PROBLEMS } from '../web/problems.js';
 import type { ProblemCode } from '../web/problems.js';
@@ -127,7 +127,7 @@ function updateSchema(operation: Operation): JsonSchema {
     ...(description !== '' && { description }),
     properties: {
       operation: { type: 'string', const: name },
-      params,
+      params: standingAt(`${SCHEMAS}/${name}/properties/params`, params),
       idempotencyKey: schemaOf(idempotencyKeySchema),
       delayMs: { ...schemaOf(delaySchema), description: 'Milliseconds to wait before it may run.' },
       runAt: { type: 'string', format: 'date-time', description: 'The time before which it may not run.' },

@@ -23,21 +23,24 @@ type Remover = (value: unknown) => unknown;
 
 /** Takes what equals its default out of the params of a schema, also within objects and arrays. */
 export function defaultsRemover(schema: z.ZodType): Remover {
-  return removerOf(schema as unknown as z.core.$ZodTypes) ?? ((params) => params);
+  return removerOf(schema as unknown as z.core.$ZodTypes, new Map()) ?? ((params) => params);
 }
 
+/** What is known of objects that the search is within: one may hold itself. */
+type Entered = Map<z.core.$ZodTypes, { remove: Remover | undefined }>;
+
 /** @returns undefined for a schema without defaults: most params need no copy */
-function removerOf(schema: z.core.$ZodTypes): Remover | undefined {
+function removerOf(schema: z.core.$ZodTypes, entered: Entered): Remover | undefined {
   const { def } = schema._zod;
   switch (def.type) {
     case 'object':
-      return ofObject(def.shape as Record<string, z.core.$ZodTypes>);
+      return ofObject(schema, def.shape as Record<string, z.core.$ZodTypes>, entered);
     case 'array': {
-      const remove = removerOf(def.element as z.core.$ZodTypes);
+      const remove = removerOf(def.element as z.core.$ZodTypes, entered);
       return remove && ((value) => (Array.isArray(value) ? value.map(remove) : value));
     }
     case 'default': {
-      const remove = removerOf(def.innerType as z.core.$ZodTypes);
+      const remove = removerOf(def.innerType as z.core.$ZodTypes, entered);
       return (value) => (isDeepStrictEqual(value, def.defaultValue) ? undefined : remove ? remove(value) : value);
     }
     case 'optional': {
@@ -45,32 +48,43 @@ function removerOf(schema: z.core.$ZodTypes): Remover | undefined {
         return () => undefined;
       }
       const { default: unlessGiven } = z.globalRegistry.get(schema) ?? {};
-      const remove = removerOf(def.innerType as z.core.$ZodTypes);
+      const remove = removerOf(def.innerType as z.core.$ZodTypes, entered);
       return unlessGiven === undefined
         ? remove
         : (value) => (value === unlessGiven ? undefined : remove ? remove(value) : value);
     }
     case 'nullable':
     case 'readonly':
-      return removerOf(def.innerType as z.core.$ZodTypes);
+      return removerOf(def.innerType as z.core.$ZodTypes, entered);
     case 'pipe':
-      return removerOf(def.out as z.core.$ZodTypes);
+      return removerOf(def.out as z.core.$ZodTypes, entered);
     default:
       return undefined;
   }
 }
 
-function ofObject(shape: Readonly<Record<string, z.core.$ZodTypes>>): Remover | undefined {
+function ofObject(
+  schema: z.core.$ZodTypes,
+  shape: Readonly<Record<string, z.core.$ZodTypes>>,
+  entered: Entered,
+): Remover | undefined {
+  const around = entered.get(schema);
+  if (around !== undefined) {
+    return (value) => (around.remove === undefined ? value : around.remove(value));
+  }
+  const own: { remove: Remover | undefined } = { remove: undefined };
+  entered.set(schema, own);
   const removers = new Map(
     Object.entries(shape).flatMap(([name, inner]) => {
-      const remove = removerOf(inner);
+      const remove = removerOf(inner, entered);
       return remove === undefined ? [] : [[name, remove] as const];
     }),
   );
+  entered.delete(schema);
   if (removers.size === 0) {
     return undefined;
   }
-  return (value) => {
+  own.remove = (value) => {
     if (typeof value !== 'object' || value === null) {
       return value;
     }
@@ -84,4 +98,5 @@ function ofObject(shape: Readonly<Record<string, z.core.$ZodTypes>>): Remover | 
     }
     return left;
   };
+  return own.remove;
 }

@@ -302,7 +302,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const submissions = new SubmissionList(checked.length);
     checked.forEach((update, index) => {
       const settle = (result: unknown) => {
-        submissions.settle(index, result as Submission | Error);
+        submissions.settle(index, result);
       };
       const item = new PendingUpdate(update, since, settle, settle);
       const when = whens[index];

@@ -32,7 +32,7 @@ export interface HealthDeps extends Pick<Store, 'redis' | 'masters'> {
 }
 
 export function healthEndpoints(deps: HealthDeps): Endpoint[] {
-  let wasReady = true;
+  let warnedOf: string | undefined;
   return [
     {
       method: 'get',
@@ -61,10 +61,11 @@ export function healthEndpoints(deps: HealthDeps): Endpoint[] {
       handlers: [
         async (_request, response) => {
           const { errors, redisCode, cause } = await faultsOf(deps);
-          if (cause !== undefined && wasReady) {
-            deps.logger.warn({ redisCode }, `not ready: ${cause}`); // once, as probes come every few seconds
+          const kind = redisCode ?? errors[0]?.code;
+          if (cause !== undefined && kind !== warnedOf) {
+            deps.logger.warn({ redisCode }, `not ready: ${cause}`); // once of each kind, as probes come every few seconds
           }
-          wasReady = errors.length === 0;
+          warnedOf = kind;
           if (errors.length > 0) {
             throw new Problem('NOT_READY', errors.map(({ message }) => message).join('; '), { errors, redisCode });
           }

@@ -110,10 +110,11 @@ export class StreamChoice {
     return announcing;
   }
 
-  /** Readers follow for good what was announced once: a master that is full, or away, keeps nobody else from telling. */
+  /** Readers follow for good what was announced once: a master that is full keeps nobody from telling. @throws the error else */
   async #requireAnnounced(slot: number, error: unknown): Promise<void> {
     const { redis, keys } = this.deps;
-    if ((await redis.zscore(keys.outcomeStreams, String(slot))) === null) {
+    const announcedAt = await redis.zscore(keys.outcomeStreams, String(slot)).catch(() => null);
+    if (announcedAt === null) {
       throw error;
     }
   }

@@ -3,6 +3,8 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineOperation } from '../../src/index.js';
 import { pointsMove } from '../lua/samples.js';
 import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
@@ -63,7 +65,7 @@ test('the result of an update is documented as that of one of the operations, wh
     (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
     ajv.addSchema(document, 'openapi');
     const isResult = ajv.getSchema('openapi#/components/schemas/Result')!;
-    const isOf = (name: string) => ajv.getSchema(`openapi#/components/schemas/${name}.result`)!;
+    const isOf = (name: string) => ajv.getSchema(`openapi#/components/schemas/${name}-result`)!;
     return {
       applied: isResult({ value: 1, applied: 1 }),
       else: isResult({ value: 1, from: 2 }),
@@ -75,6 +77,41 @@ test('the result of an update is documented as that of one of the operations, wh
     { applied: true, else: false, own: [true, false], inner: [true, false] },
     { applied: true, else: true, own: [true, false], inner: [true, true] },
   ]);
+});
+
+test("what schemas of an operation of one's own say of their own parts holds within the document", async () => {
+  const Coin = z.object({ worth: z.int() }).meta({ id: 'Coin' });
+  const Purse = z.object({
+    coins: z.array(Coin),
+    get inner() {
+      return z.array(Purse).optional();
+    },
+  });
+  const pursesFill = defineOperation({
+    name: 'purses.fill',
+    params: z.object({ from: z.string(), purse: Purse }),
+    resultSchema: Purse,
+    cells: ({ from }) => [{ key: from }],
+    args: () => [],
+    lua: 'return function(cells) return cells, cells end',
+    result: (): z.output<typeof Purse> => ({ coins: [] }),
+  });
+  const { request, post } = await startApi(place(), { operations: [pursesFill] });
+  const document = (await (await request('/openapi.json')).json()) as OpenApi;
+  const ajv = new Ajv2020({ strict: false });
+  (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+  ajv.addSchema(document, 'openapi');
+  const [isResult, isUpdate] = ['purses.fill-result', 'purses.fill'].map((name) =>
+    ajv.getSchema(`openapi#/components/schemas/${name}`)!,
+  );
+  const purse = (worth: unknown) => ({ coins: [], inner: [{ coins: [{ worth }] }] });
+  const update = (worth: unknown) => ({ operation: 'purses.fill', params: { from: 'a', purse: purse(worth) } });
+  expect([5, 'five'].map((worth) => [isResult!(purse(worth)), isUpdate!(update(worth))])).toEqual([
+    [true, true],
+    [false, false],
+  ]);
+  const statuses = [5, 'five'].map(async (worth) => (await post('/v1/updates', update(worth))).status);
+  expect(await Promise.all(statuses)).toEqual([202, 422]);
 });
 
 test('an event is documented with its data as JSON, or in base64', async () => {

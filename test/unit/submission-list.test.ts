@@ -1,14 +1,18 @@
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { QueueUnavailableError, RedisRefusedError } from '../../src/errors.js';
-import type { Submission } from '../../src/producers/submission.js';
+import { Submission } from '../../src/producers/submission.js';
+import { SentJob } from '../../src/producers/sent-job.js';
 import { SubmissionList } from '../../src/producers/submission-list.js';
 
-const [one, other] = [{ id: 'one' }, { id: 'other' }] as unknown as [Submission, Submission];
+const accepted = (jobId: string) =>
+  new Submission(new SentJob(jobId, undefined, undefined), 0, undefined as never, {}, () => expect.unreachable());
+const [one, other] = [accepted('one'), accepted('other')];
 const notSent = new QueueUnavailableError('it was not sent', { accepted: 'none' });
 const unknown = new QueueUnavailableError('nobody knows', { accepted: 'unknown' });
 const refused = new RedisRefusedError('OOM', 'it is full', { accepted: 'none' });
 
-function settled(...results: (Submission | Error)[]): Promise<Submission[]> {
+function settled(...results: readonly unknown[]): Promise<Submission[]> {
   const list = new SubmissionList(results.length);
   for (const [place, result] of [...results.entries()].reverse()) {
     list.settle(place, result);
@@ -27,6 +31,13 @@ test('what is settled first counts: a failed update may have something in its pl
   list.settle(0, one);
   list.settle(1, notSent);
   await expect(list.settled).rejects.toBe(notSent);
+});
+
+test('what was thrown is a failure, also when it is no Error of this realm', async () => {
+  const foreign = runInNewContext(`new TypeError('it is away')`) as Error;
+  await expect(settled(foreign)).rejects.toBe(foreign);
+  await expect(settled(one, foreign)).rejects.toThrow('1 of 2 updates were accepted, then: it is away;');
+  await expect(settled(one, 'away')).rejects.toThrow('then: away;');
 });
 
 test('when some are accepted, it says how many, and why the others are not', async () => {

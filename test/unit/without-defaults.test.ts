@@ -59,6 +59,28 @@ test.each<[what: string, schema: z.ZodType, params: unknown, left: unknown]>([
   expect(params).toEqual(before);
 });
 
+test('an object may hold itself', () => {
+  const Folder = z.object({
+    name: z.string(),
+    mode: z.enum(['r', 'w']).default('r'),
+    get folders() {
+      return z.array(Folder).optional();
+    },
+  });
+  const inner = {
+    name: 'b',
+    mode: 'r',
+    folders: [
+      { name: 'c', mode: 'w' },
+      { name: 'd', mode: 'r' },
+    ],
+  };
+  expect(defaultsRemover(Folder)({ name: 'a', mode: 'r', folders: [inner] })).toEqual({
+    name: 'a',
+    folders: [{ name: 'b', folders: [{ name: 'c', mode: 'w' }, { name: 'd' }] }],
+  });
+});
+
 test('params of a schema without defaults are not copied', () => {
   const params = { key: 'a', inner: { list: [1] } };
   const schema = z.object({ key: z.string(), inner: z.object({ list: z.array(z.int()) }) });
