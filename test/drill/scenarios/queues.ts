@@ -18,7 +18,7 @@ export const rateLimit: Scenario = {
 export const pausedQueue: Scenario = {
   name: 'paused queue',
   alert: 'TallyQueuePaused',
-  says: /counters is paused, and [\d,]+ updates wait/,
+  says: /counters is paused \(by \w+, [^)]* ago\), and [\d,]+ updates wait/,
   strike: ({ dashboard }) => dashboard.press(QUEUE, 'pause'),
   mend: async ({ dashboard }) => {
     follow('TallyQueuePaused', 'Resume it from the board');
