@@ -12,6 +12,7 @@ import { answerMetrics, METRICS_PATH } from '../src/metrics/answer-metrics.js';
 import { createMetrics, metricsShape } from '../src/metrics/metrics.js';
 import type { MetricsOption } from '../src/metrics/metrics.js';
 import { basePathSchema, enterBasePath } from '../src/web/base-path.js';
+import { closeWithSocket } from '../src/web/close-with-socket.js';
 import { countRequests } from '../src/web/count-requests.js';
 import { routerOf } from '../src/web/endpoint.js';
 import { healthEndpoints } from '../src/web/health.js';
@@ -125,7 +126,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.enable('case sensitive routing');
   app.set('trust proxy', proxy === undefined ? false : trustOf(proxy));
   app.use(enterBasePath({ basePath, proxies: proxy?.addresses }));
-  app.use(countRequests(metrics.http, COUNTED_PATHS), underAnyPath);
+  app.use(closeWithSocket, countRequests(metrics.http, COUNTED_PATHS), underAnyPath);
   app.use(securityHeaders);
   app.use(recordActions(audit));
   app.use(routerOf(healthEndpoints({ redis, masters, prefix, drain: new Drain(), logger })), errorHandler());

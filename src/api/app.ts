@@ -34,6 +34,7 @@ import { webhooksEndpoints } from './webhooks.js';
 import type { WebhooksDeps } from './webhooks.js';
 import { enterBasePath } from '../web/base-path.js';
 import type { BasePathOptions } from '../web/base-path.js';
+import { closeWithSocket } from '../web/close-with-socket.js';
 import { countRequests } from '../web/count-requests.js';
 import { isCrossSite } from '../web/cross-site.js';
 import { errorHandler } from '../web/error-handler.js';
@@ -98,7 +99,7 @@ export function createApp(deps: AppDeps): Express {
   app.enable('strict routing');
   app.set('query parser', parseQuery);
   app.set('trust proxy', deps.proxies === undefined ? false : [...deps.proxies]);
-  app.use(enterBasePath(deps));
+  app.use(closeWithSocket, enterBasePath(deps));
   const endpoints = endpointsOf(deps);
   if (deps.metrics !== undefined) {
     app.use(countRequests(deps.metrics.http, [...endpoints.map(({ path }) => path), METRICS_PATH, DOCS_PATH]));
@@ -167,7 +168,7 @@ function parseQuery(text: string | undefined): unknown {
   } catch {
     throw new Problem('INVALID_QUERY', 'the query is not percent-encoded UTF-8: write % itself as %25');
   }
-  return parse(text ?? '');
+  return parse(text ?? '', '&', '=', { maxKeys: 0 }); // all of them: the headers' limit is theirs
 }
 
 const refuseOtherSites: RequestHandler = (request, _response, next) => {

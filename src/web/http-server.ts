@@ -53,6 +53,7 @@ export class ApiServer extends Server {
       response.once('close', () => this.#unanswered.delete(response));
     });
     this.on('request', listener);
+    this.on('checkExpectation', (request, response) => this.emit('request', request, response)); // Node would answer 417 without a word
     this.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
       const lastRead = this.#lastRead(socket);
       if (lastRead === undefined || !socket.writable) {

@@ -20,7 +20,7 @@ async function failing(here: Place, names: readonly string[]): Promise<void> {
   }
   const producer = here.producer({ maxBatch: 1 });
   const sent = await Promise.all(names.map((name) => producer.counters.increment({ key: here.key(name) })));
-  await Promise.all(sent.map((submission) => submission.outcome()));
+  await Promise.all(sent.map((submission) => submission.outcome({ timeoutMs: 120_000 })));
 }
 
 async function signedIn(here: Place) {

@@ -234,3 +234,28 @@ test('what was refused, or was not sent, is not counted by the rate of updates',
   }
   expect((await post('/v1/updates', many(here, 9))).status).toBe(202);
 });
+
+test('requests behind one that waits leave nothing behind when their client goes', async () => {
+  const here = place();
+  const metrics = createMetrics();
+  const api = await startApi(here, { bufferLimit: 2_000, metrics });
+  const requests = requestsOf(api);
+  const { socket } = connectionTo(api);
+  socket.write(postText('/v1/updates?wait=30000', increment(here.key('n')), KEEP)); // nobody applies it
+  await until('the first is read', () => requests[0]?.readableEnded === true);
+  const head = [
+    'POST /v1/updates HTTP/1.1',
+    'Host: localhost',
+    'Content-Type: application/json',
+    'Transfer-Encoding: chunked',
+  ];
+  const badAndOfUnknownLength = `${head.join('\r\n')}\r\n\r\n2\r\n{]\r\n0\r\n\r\n`;
+  socket.write(badAndOfUnknownLength.repeat(2)); // each may hold 1,000 updates
+  await until('the others are read', () => requests[2]?.readableEnded === true);
+  socket.destroy();
+  expect((await api.post('/v1/updates', increment(here.key('n')))).status).toBe(202);
+  await until('all are counted as ended', async () => {
+    const text = await metrics.text();
+    return /route="\/v1\/updates",status="aborted"} 3\b/.test(text);
+  });
+});
