@@ -4,8 +4,8 @@ import type { Detail } from './entry.js';
 const SETTINGS: Readonly<Record<string, (body: Record<string, unknown>) => string>> = {
   '/rate-limit': ({ max, duration }) => (isUnset(max) ? 'no limit' : `${text(max)} jobs in ${text(duration)} ms`),
   '/concurrency': ({ concurrency }) => (concurrency === 0 ? 'no limit' : `${text(concurrency)} jobs at a time`),
-  '/change-delay': ({ delay }) => `${text(delay)} ms`,
-  '/change-priority': ({ priority }) => text(priority),
+  '/delay': ({ delay }) => `${text(delay)} ms`,
+  '/priority': ({ priority }) => text(priority),
 };
 
 /** The values that a request sets, for the audit. */

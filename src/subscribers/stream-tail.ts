@@ -54,7 +54,10 @@ export class StreamTail {
       };
       signal?.addEventListener('abort', stop);
       this.#waiters.add(waiter);
-      this.#wake();
+      if (isBefore(after, this.#latest)) {
+        this.#latest = '0-0'; // once by memory: it may be there no more, as after a failover, and would wake whoever waits for good
+        waiter.end(true);
+      }
       void this.#read();
     });
   }

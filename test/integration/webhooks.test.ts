@@ -167,6 +167,37 @@ test('a target is sent to at its own pace, and no more than ten at a time', asyn
   expect(Math.min(...gaps)).toBeGreaterThan(1_000); // any ten take two seconds
 });
 
+test('a target that allows more than can be asked for is sent to as fast as that, and all webhooks go on', async () => {
+  const { receiver, webhooks } = await setUp();
+  receiver.allow = { 'webhook-allowed-origin': '*', 'webhook-allowed-rate': '100000' };
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  expect(webhook.perMinute).toBe(60_000);
+  expect(await webhooks.list()).toEqual([webhook]); // it can be read
+});
+
+test('a webhook that can not be read is removed by hand, and by no API key', async () => {
+  const { here, webhooks } = await setUp();
+  await here.client.hset(createKeys(here).webhooks, 'wh_newer', '{"of":"a newer version"}');
+  await expect(webhooks.remove('wh_newer', { owner: 'ann' })).rejects.toThrow('there is no webhook "wh_newer"');
+  await webhooks.remove('wh_newer');
+  await expect(webhooks.remove('wh_newer')).rejects.toThrow('there is no webhook "wh_newer"');
+});
+
+test('a secret that is replaced twice is in force for its day all the same', async () => {
+  const { here, receiver, webhooks, send, restock } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  await webhooks.rotate(webhook.id);
+  await webhooks.rotate(webhook.id);
+  send();
+  await restock(here.key('lamp'));
+  await until('it is delivered', () => receiver.posts.length === 1);
+  expect(receiver.posts[0]?.headers['webhook-signature']?.toString().split(' ')).toHaveLength(3);
+  for (let more = 3; more < 10; more += 1) {
+    await webhooks.rotate(webhook.id);
+  }
+  await expect(webhooks.rotate(webhook.id)).rejects.toThrow('its secret was replaced 9 times within 24 hours');
+});
+
 test('what was removed or forbidden since it was added is not sent to', async () => {
   const { here, receiver, webhooks, queue, options, send, restock } = await setUp();
   const { webhook } = await webhooks.add({ url: receiver.url });

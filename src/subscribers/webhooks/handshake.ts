@@ -2,6 +2,7 @@ import { request } from 'undici';
 import { TallyError } from '../../errors.js';
 import type { Sending } from './attempt-delivery.js';
 import { ForbiddenTargetError } from './target.js';
+import { MAX_PER_MINUTE } from './webhook.js';
 
 /** The target did not allow that it is sent events. */
 class HandshakeError extends TallyError {
@@ -37,7 +38,7 @@ export async function askTarget(
     throw new HandshakeError(`the target does not allow events of "${origin}": ${HOW}`);
   }
   const rate = headers['webhook-allowed-rate'];
-  return typeof rate === 'string' && /^[1-9]\d{0,8}$/.test(rate) ? Number(rate) : undefined;
+  return typeof rate === 'string' && /^[1-9]\d{0,8}$/.test(rate) ? Math.min(Number(rate), MAX_PER_MINUTE) : undefined;
 }
 
 /** The status says nothing: who knows of no handshake may answer anything to OPTIONS. */

@@ -5,7 +5,10 @@ import type { OutcomeEvent } from '../event.js';
 import { isWithin, scopeShape } from '../scope.js';
 
 /** Deliveries a minute that a webhook may ask for: what it does not say is not limited, but by {@link MAX_IN_FLIGHT}. */
-const MAX_PER_MINUTE = 60_000;
+export const MAX_PER_MINUTE = 60_000;
+
+/** Secrets that a webhook can have at a time: each is in force for a day after it was replaced. */
+export const MAX_SECRETS = 10;
 
 const tokenError = 'must be 1 to 1,000 printable ASCII characters without spaces';
 
@@ -40,6 +43,7 @@ const disabled = z.strictObject({ why: z.enum(['GONE', 'BEHIND', 'BY_HAND', 'KEY
 /** Strict: a limit that this version does not know is not passed over, the webhook is left alone. */
 const storedSchema = z.strictObject({
   ...settingsShape,
+  perMinute: z.int().min(1).optional(), // a target may have allowed more than can be asked for
   /** Sealed. */
   token: z.string().optional(),
   /** As this system is called in `WebHook-Request-Origin`: what the target was asked with. */
@@ -49,8 +53,8 @@ const storedSchema = z.strictObject({
   /** What that API key allowed: no other event is sent. */
   scope: z.strictObject(scopeShape).optional(),
   createdAtMs: z.int(),
-  /** The one that is in force, and one that is being replaced. */
-  signing: z.array(signing).min(1).max(2),
+  /** The one that is in force, and those that are being replaced, the latest first. */
+  signing: z.array(signing).min(1).max(MAX_SECRETS),
   disabled: disabled.optional(),
 });
 

@@ -17,7 +17,7 @@ import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
 import { checkTarget } from './target.js';
 import type { TargetPolicy } from './target.js';
-import { disabledAs, isFor, settingsShape } from './webhook.js';
+import { disabledAs, isFor, MAX_SECRETS, settingsShape } from './webhook.js';
 import type { Webhook, WebhookSettings } from './webhook.js';
 import { newWebhookId, WebhookNotFoundError } from './webhook-store.js';
 import type { WebhookStore } from './webhook-store.js';
@@ -142,8 +142,12 @@ export class Webhooks {
   /** Deliveries that wait are removed with it: else whoever adds and removes webhooks would fill Redis. @throws WebhookNotFoundError */
   async remove(id: string, by: WebhookOwner = {}): Promise<void> {
     const { redis, keys, store, pending } = this.deps;
-    await this.#find(id, by);
-    await store.remove(id);
+    if (by.owner !== undefined) {
+      await this.#find(id, by);
+    }
+    if (!(await store.remove(id))) {
+      throw new WebhookNotFoundError(id); // else also one that can't be read, as one of a newer version
+    }
     await removeDeliveries(id, { redis, keys });
     await pending.forget(id);
   }
@@ -159,14 +163,23 @@ export class Webhooks {
     return shown(changed);
   }
 
-  /** A new secret. Events are signed with the one before, too, for a day. @throws WebhookNotFoundError */
+  /**
+   * A new secret. Events are signed with those before, too, each for a day from when it was replaced.
+   *
+   * @throws WebhookNotFoundError; ConfigurationError when it has too many
+   */
   async rotate(id: string, by: WebhookOwner = {}): Promise<{ webhook: ShownWebhook; secret: string }> {
     await this.#find(id, by);
     const secret = newSigningSecret();
-    const untilMs = (await this.#now()) + ROTATION_MS;
+    const nowMs = await this.#now();
     const changed = await this.deps.store.change(id, (webhook) => {
-      const [{ sealed }] = webhook.signing as [{ sealed: string }];
-      return { ...webhook, signing: [{ sealed: this.deps.seal.seal(secret, id) }, { sealed, untilMs }] };
+      const before = webhook.signing.filter(({ untilMs = Infinity }) => untilMs > nowMs);
+      if (before.length >= MAX_SECRETS) {
+        const message = `its secret was replaced ${MAX_SECRETS - 1} times within 24 hours, and all are still in force: wait`;
+        throw new ConfigurationError(message);
+      }
+      const replaced = before.map(({ sealed, untilMs = nowMs + ROTATION_MS }) => ({ sealed, untilMs }));
+      return { ...webhook, signing: [{ sealed: this.deps.seal.seal(secret, id) }, ...replaced] };
     });
     return { webhook: shown(changed), secret };
   }
