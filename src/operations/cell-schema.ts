@@ -13,9 +13,9 @@ function isShort(text: string, maxBytes = MAX_KEY_BYTES): boolean {
   return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes; // UTF-8 takes 3 bytes at most
 }
 
-/** Whether a text can be the name of a key, field or member. */
-export function isName(text: string): boolean {
-  return text !== '' && isShort(text) && text.isWellFormed();
+/** Whether a text can be the name of a key, field or member. What names cells may be anybody's, and give anything. */
+export function isName(text: unknown): boolean {
+  return typeof text === 'string' && text !== '' && isShort(text) && text.isWellFormed();
 }
 
 export function isTtlSeconds(value: number): boolean {

@@ -145,7 +145,7 @@ export function decodeOutcome<Params, Result>(
     case SIGN.cancelled:
       return { status: 'cancelled', ...REASON_OF_CANCELLED };
     case SIGN.rejected:
-      return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params) };
+      return { status: 'rejected', ...decodeReason(outcome.slice(1), operation, params, rejectionOf) };
     case SIGN.failed:
       return { status: 'failed', ...decodeReason(outcome.slice(1), operation, params) };
     case SIGN.unknown:
@@ -175,10 +175,22 @@ const CODES_WITH_WORDS = new Set([
   'CROSS_SLOT',
 ]);
 
-function decodeReason<Params>(text: string, operation: Operation<string, Params>, params: Params): Reason {
+type Describe = (code: string, details: string[], step: ReturnType<Operation['steps']>[number]) => Reason;
+
+function decodeReason<Params>(
+  text: string,
+  operation: Operation<string, Params>,
+  params: Params,
+  describe: Describe = describeReason,
+): Reason {
   const [, stepNumber, rest = ''] = /^(?:(\d+):)?(.*)$/s.exec(text) ?? [];
   const [code = '', ...details] = rest.split(',');
-  const known = CODES_WITH_WORDS.has(code) ? details.join(',') : REASONS_WITHOUT_CELL[code];
+  const known =
+    describe === rejectionOf
+      ? undefined // the codes of plans are their operation's own
+      : CODES_WITH_WORDS.has(code)
+        ? details.join(',')
+        : REASONS_WITHOUT_CELL[code];
   if (known !== undefined) {
     return { reason: code, message: known };
   }
@@ -187,13 +199,18 @@ function decodeReason<Params>(text: string, operation: Operation<string, Params>
   if (step === undefined) {
     throw new RangeError(`outcome "${text}" names an update that ${operation.name} does not have`);
   }
-  const reason = describeReason(code, details, step);
+  const reason = describe(code, details, step);
   return update === undefined
     ? reason
     : { ...reason, update, message: `update ${update} (${step.operation}): ${reason.message}` };
 }
 
-function describeReason(code: string, details: string[], step: ReturnType<Operation['steps']>[number]): Reason {
+function rejectionOf(...[code, details, step]: Parameters<Describe>): Reason {
+  const said = step.rejections[code]?.(details.map(Number), step.params as never);
+  return { reason: code, ...(said ?? { message: code }) };
+}
+
+function describeReason(...[code, details, step]: Parameters<Describe>): Reason {
   const cell = step.cells[Number(details[0]) - 1];
   const where = cell === undefined ? 'a cell' : describeCell(cell);
   switch (code) {
@@ -208,9 +225,6 @@ function describeReason(code: string, details: string[], step: ReturnType<Operat
     case 'PLAN_ERROR':
       return { reason: code, message: `the Lua plan of ${step.operation} failed: ${details.join(',')}` };
     default:
-      return {
-        reason: code,
-        ...(step.rejections[code]?.(details.map(Number), step.params as never) ?? { message: code }),
-      };
+      return { reason: code, message: code };
   }
 }

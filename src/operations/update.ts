@@ -1,11 +1,12 @@
 import * as crypto from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import { z } from 'zod';
-import { ValidationError } from '../errors.js';
+import { TallyError, ValidationError } from '../errors.js';
 import { parseWithFastPath, fastPathOf } from '../lib/schema-fast-path.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import type { SentAt } from './bucket-params.js';
 import { keyOfBucket } from './buckets.js';
+import { asHeldByJob } from './held-by-job.js';
 import { operationName } from './operation.js';
 import type { Operation, Step } from './operation.js';
 import { faultOf } from './step.js';
@@ -186,21 +187,22 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
   if (delayMs !== undefined || runAt !== undefined || priority !== undefined) {
     checked = { ...checked, timing: { delayMs, runAt, priority } };
   }
-  return context.registry.isBuiltIn(operation) ? checked : requireStable(checked);
-}
-
-/** The worker checks params again: a schema that changes its own output would change them twice. */
-function requireStable(checked: CheckedUpdate): Checked {
-  const { operation, params } = checked;
-  if (operation.accept(params) !== undefined) {
-    return checked; // such a schema puts out nothing but what it gets, and defaults
-  }
-  const again = operation.params.safeParse(params);
-  if (again.success && stringify(again.data) === stringify(params)) {
+  if (areOurs(checked, context.registry)) {
     return checked;
   }
-  const message = `the params schema of ${operation.name} does not accept its own output unchanged: leave out transforms`;
-  return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message }] };
+  const held = asHeldByJob(operation, checked.params);
+  return 'fault' in held
+    ? { issues: [{ path: 'params', code: 'INVALID_PARAMS', message: held.fault }] }
+    : { ...checked, params: held.params };
+}
+
+/** Whether all params are of schemas of Tally's own, which put out what JSON holds. */
+function areOurs({ operation, steps }: CheckedUpdate, registry: Registry): boolean {
+  const isOurs = (it: Operation | undefined) => it !== undefined && registry.isBuiltIn(it);
+  return (
+    isOurs(operation) &&
+    (operation.name !== 'transaction' || steps.every((step) => isOurs(registry.find(step.operation))))
+  );
 }
 
 function findOperation(name: string, { registry }: CheckContext): Operation | Issues {
@@ -211,7 +213,20 @@ function findOperation(name: string, { registry }: CheckContext): Operation | Is
   return { issues: [{ path: 'operation', code: 'UNKNOWN_OPERATION', message: registry.unknown(name) }] };
 }
 
-function tryParams(
+/** A schema, and what names the cells, may be anybody's, and throw. */
+function tryParams(...args: Parameters<typeof checkParams>): Checked {
+  try {
+    return checkParams(...args);
+  } catch (error) {
+    if (error instanceof TallyError) {
+      throw error;
+    }
+    const message = `${args[0].name} can't check them: ${error instanceof Error ? error.message : String(error)}`;
+    return { issues: [{ path: 'params', code: 'INVALID_PARAMS', message }] };
+  }
+}
+
+function checkParams(
   operation: Operation,
   params: unknown,
   idempotencyKey: string | undefined,

@@ -41,7 +41,12 @@ function removerOf(schema: z.core.$ZodTypes, entered: Entered): Remover | undefi
     }
     case 'default': {
       const remove = removerOf(def.innerType as z.core.$ZodTypes, entered);
-      return (value) => (isDeepStrictEqual(value, def.defaultValue) ? undefined : remove ? remove(value) : value);
+      return (value) =>
+        value === def.defaultValue || isDeepStrictEqual(value, def.defaultValue)
+          ? undefined
+          : remove
+            ? remove(value)
+            : value;
     }
     case 'optional': {
       if (isDerived(schema)) {

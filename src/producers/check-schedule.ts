@@ -4,9 +4,9 @@ import { ValidationError } from '../errors.js';
 import { inWords } from '../lib/schema-words.js';
 import { isTimeZone } from '../lib/zoned-time.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
+import { namesBucket } from './unchecked-update.js';
 import { checkUpdate, pathText } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
-import { namesBucket } from './unchecked-update.js';
 import { distinctIssues } from '../lib/distinct-issues.js';
 
 /** A schedule as it is asked for: with `cron`, in a time zone, or `everyMs`. */
@@ -85,7 +85,7 @@ export function checkSchedule(request: unknown, context: CheckContext): CheckedS
   );
   const { update } = (request ?? {}) as { update?: unknown };
   let checked: CheckedUpdate | undefined;
-  if (namesBucket(update)) {
+  if (countsInBucket(update, context)) {
     const message = 'leave it out: all runs would count in the bucket of the time at which the schedule is put';
     issues.push(issue('update.params.bucket', 'INVALID_SCHEDULE', message));
   } else {
@@ -116,6 +116,13 @@ export function checkSchedule(request: unknown, context: CheckContext): CheckedS
   return { id, cron, timeZone: cron === undefined ? undefined : (timeZone ?? 'UTC'), everyMs, paused, update: checked };
 }
 
+/** A param of that name in an operation of one's own is whatever that makes of it. */
+function countsInBucket(update: unknown, { registry }: CheckContext): boolean {
+  const { operation } = (update ?? {}) as { operation?: unknown };
+  const known = typeof operation === 'string' ? registry.find(operation) : undefined;
+  return known !== undefined && registry.isBuiltIn(known) && namesBucket(update);
+}
+
 function issue(path: string, code: ValidationCode, message: string): ValidationIssue {
   return { path, code, message };
 }
@@ -124,6 +131,9 @@ function faultOfCron(cron: string, timeZone = 'UTC'): string | undefined {
   const fields = cron.trim().split(/\s+/).length;
   if (fields !== 5 && fields !== 6) {
     return `must have 5 fields, or 6 with seconds first, as "0 0 * * *" has, but it has ${fields}`;
+  }
+  if (/(^|[\s,])H/i.test(cron)) {
+    return 'must not hold H, which would be another time at each run: write a number';
   }
   try {
     return nextOfCron(cron, timeZone, Date.now()) === undefined ? 'names a time that never comes' : undefined;

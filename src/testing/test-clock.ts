@@ -84,5 +84,10 @@ function dateAhead(offsetMs: number): DateConstructor {
     static override now(): number {
       return RealDate.now() + offsetMs;
     }
+
+    /** Those that were made before the clock was moved are dates as well. */
+    static override [Symbol.hasInstance](it: unknown): boolean {
+      return it instanceof RealDate;
+    }
   } as DateConstructor;
 }

@@ -115,6 +115,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
   constructor(private readonly options: CheckedOptions) {
     super();
     this.#registry = createRegistry(options.operations);
+    const queues = this.#queueNames(); // what they name wrongly is said before anything is opened
     this.#store = openStore({ ...options, connectionName: 'tally-worker' });
     const { redis, layouts, clock, logger } = this.#store;
     redis.onRefusal = (code) => options.metrics?.refusals.count(code);
@@ -150,7 +151,7 @@ export class TallyWorker extends EventEmitter<{ completed: [CompletedJob]; stopp
       },
       settle,
       registry: this.#registry,
-      queues: this.#queueNames(),
+      queues,
       options,
       pulse: this.#pulse,
       completed: (job) => this.emit('completed', job),
