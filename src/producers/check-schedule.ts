@@ -15,7 +15,8 @@ export interface ScheduleRequest<OneUpdate = unknown> {
   readonly id: string;
   /**
    * A cron expression of 5 fields, or 6 with seconds first. A time that a change to daylight saving leaves out comes an hour
-   * later by the clock; one that comes twice counts once.
+   * later by the clock, but for where that is midnight or less than an hour (Cairo, Santiago, Lord Howe): there it does not come
+   * on that day. One that comes twice counts once. `H` is refused.
    */
   readonly cron?: string | undefined;
   /** That the cron expression is meant in, e.g. `Europe/Berlin`. @defaultValue UTC */
