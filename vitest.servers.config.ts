@@ -7,7 +7,7 @@ const CORE = [
   'test/lua/**/*.test.ts',
   ...[
     ...['exactly-once', 'edges', 'late-requests', 'own-faults', 'janitor'],
-    ...['redis-away', 'http-reads', 'integers', 'rights', 'metrics-redis', 'doctor-others'],
+    ...['redis-away', 'http-reads', 'integers', 'rights', 'metrics-redis'],
   ].map((name) => `test/integration/${name}.test.ts`),
 ];
 
