@@ -1,17 +1,23 @@
 import { createProducer } from '../src/index.js';
 import { ConfigurationError, OutcomeTimeoutError } from '../src/errors.js';
-import { connectPromptly } from '../src/redis/connect.js';
+import { InstallationMark } from '../src/redis/installation.js';
+import { refusalOf } from '../src/redis/refusal.js';
 import { toMs } from '../src/redis/server-time.js';
+import { describeTarget } from '../src/redis/target.js';
+import type { RedisTarget } from '../src/redis/target.js';
 import { progress } from '../loadtest/progress.js';
 import { connectionOptions, createContext, findRedis, producerOptions } from './context.js';
 import type { Context } from './context.js';
-import { checkFile } from './import/check-file.js';
+import { checkFile, keyOfRow } from './import/check-file.js';
 import type { FileFlags, Import } from './import/check-file.js';
 import { ImportRecord } from './import/import-record.js';
-import { OutcomeTally } from './import/outcome-tally.js';
+import type { ImportProgress } from './import/import-record.js';
+import { addCounts, exitCodeOf, inWords, RejectedRows } from './import/row-outcomes.js';
+import type { StatusCounts } from './import/row-outcomes.js';
 import { readRows } from './import/rows.js';
 import { RowSender } from './import/send-rows.js';
 import { parseTimeout } from './print-submission.js';
+import { withStore } from './stores.js';
 import { count, number } from './words.js';
 
 export interface ImportFlags extends FileFlags {
@@ -20,7 +26,6 @@ export interface ImportFlags extends FileFlags {
   readonly timeout: string;
 }
 
-const REDIS_TIMEOUT_MS = 5_000;
 const REPORT_EVERY_MS = 1_000;
 
 /** `tally import`: submits an update for each row of a file, once, however often it is run. */
@@ -32,28 +37,43 @@ export async function importFile(path: string, flags: ImportFlags): Promise<void
     console.log(`${count(plan.rows, 'row')} can be imported; nothing was`);
     return;
   }
-  const record = new ImportRecord(context.config.TALLY_DATA_DIR, plan.id);
+  const target = findRedis(context);
+  const { installation, aheadMs } = await ask(context, target);
+  const address = describeTarget(target).replace('***@', ''); // whoever asks
+  const record = new ImportRecord(context.config.TALLY_DATA_DIR, plan.id, { installation, address });
   const before = record.read();
   if (before?.isComplete) {
-    console.log(`${path} was imported already; to import it once more, give it another name by --id`);
+    const what = `was imported into ${address} already: ${inWords(before.outcomes)}`;
+    console.log(`${path} ${what}; to import it once more, give it another name by --id`);
+    process.exitCode = exitCodeOf(before.outcomes);
     return;
   }
-  const connection = connectPromptly(findRedis(context), 'tally-import', REDIS_TIMEOUT_MS, context.logger);
-  let clock: () => number;
-  try {
-    const aheadMs = toMs(await connection.time()) - performance.now();
-    clock = () => performance.now() + aheadMs;
-  } finally {
-    connection.disconnect();
-  }
   if (before !== undefined) {
-    requireRemembered(before, clock(), context);
+    requireRemembered(before, performance.now() + aheadMs, context);
   }
-  await sendAll(plan, before?.done ?? 0, { flags, context, record, clock });
+  const outcomes = await sendAll(plan, before, { flags, context, target, record, aheadMs });
+  console.log(inWords(outcomes));
+  process.exitCode = exitCodeOf(outcomes);
+}
+
+/** Which installation a Redis has, if this user may know it, and by how much its time is ahead of `performance.now()`. */
+function ask(context: Context, target: RedisTarget): Promise<{ installation: string | undefined; aheadMs: number }> {
+  return withStore(context, target, async ({ redis, keys }) => {
+    const aheadMs = toMs(await redis.time()) - performance.now();
+    const mark = new InstallationMark(redis, keys);
+    try {
+      return { installation: ((await mark.read()) ?? (await mark.make())).id, aheadMs };
+    } catch (error) {
+      if (refusalOf(error)?.code !== 'NOPERM') {
+        throw error;
+      }
+      return { installation: undefined, aheadMs };
+    }
+  });
 }
 
 /** What was sent and not confirmed would be applied once more when its idempotency keys are forgotten. */
-function requireRemembered({ done, sentAtMs }: { done: number; sentAtMs: number }, nowMs: number, { config }: Context) {
+function requireRemembered({ done, sentAtMs }: ImportProgress, nowMs: number, { config }: Context) {
   const windowMs = config.TALLY_IDEMPOTENCY_WINDOW_MS;
   if (nowMs > sentAtMs + windowMs) {
     throw new ConfigurationError(
@@ -66,43 +86,49 @@ function requireRemembered({ done, sentAtMs }: { done: number; sentAtMs: number 
 interface Run {
   readonly flags: ImportFlags;
   readonly context: Context;
+  readonly target: RedisTarget;
   readonly record: ImportRecord;
-  /** Redis' time, in ms. */
-  readonly clock: () => number;
+  /** By how much Redis' time is ahead of `performance.now()`. */
+  readonly aheadMs: number;
 }
 
-async function sendAll(plan: Import, skip: number, { flags, context, record, clock }: Run): Promise<void> {
+/** @returns what became of all rows, those that an earlier run has sent among them */
+async function sendAll(
+  plan: Import,
+  before: ImportProgress | undefined,
+  { flags, context, target, record, aheadMs }: Run,
+): Promise<StatusCounts> {
   const { path, rows, operation, id } = plan;
-  const producer = createProducer({ ...connectionOptions(context, findRedis(context)), ...producerOptions(context) });
-  const tally = new OutcomeTally(flags.rejects);
+  const { done: skip, outcomes: earlier } = before ?? { done: 0, outcomes: {} };
+  const rejected = new RejectedRows(flags.rejects);
+  const producer = createProducer({ ...connectionOptions(context, target), ...producerOptions(context) });
   const shown = progress();
   const startedAt = performance.now();
-  const offsetMs = clock() - startedAt;
   let savedAt = -Infinity;
-  const save = (done: number, sentAt: number, isComplete = false) => {
-    record.write({ file: path, done, sentAtMs: sentAt + offsetMs, isComplete });
+  const save = (done: number, outcomes: StatusCounts, sentAt: number) => {
+    record.write({ file: path, done, outcomes, sentAtMs: sentAt + aheadMs, isComplete: false });
   };
   const sender = new RowSender(producer, parseTimeout(flags.timeout), {
     outcome: (line, outcome) => {
-      tally.count(line, outcome);
+      rejected.tell(line, outcome);
     },
-    progress: ({ done, sentAt }) => {
+    progress: ({ done, outcomes, sentAt }) => {
       if (performance.now() - savedAt > REPORT_EVERY_MS) {
         savedAt = performance.now();
-        save(skip + done, sentAt);
+        save(skip + done, addCounts(earlier, outcomes), sentAt);
         const perSecond = Math.round((done * 1_000) / (performance.now() - startedAt));
         shown.report(`${number(skip + done)} of ${count(rows, 'row')}, ${number(perSecond)} a second`);
       }
     },
   });
-  save(skip, startedAt);
+  save(skip, earlier, startedAt);
   try {
     let row = 0;
     for await (const some of readRows(path, plan.form, () => undefined)) {
       for (const each of some) {
         row += 1;
         if (row > skip) {
-          const update = { operation, params: plan.reader.paramsOf(each), idempotencyKey: `${id}:${row}` };
+          const update = { operation, params: plan.reader.paramsOf(each), idempotencyKey: keyOfRow(id, row) };
           const room = sender.send({ line: each.line, update });
           if (room !== undefined) {
             await room;
@@ -110,15 +136,17 @@ async function sendAll(plan: Import, skip: number, { flags, context, record, clo
         }
       }
     }
-    await sender.end();
-    save(rows, performance.now(), true);
+    const outcomes = addCounts(earlier, await sender.end());
+    const sentAtMs = performance.now() + aheadMs;
+    record.write({ file: path, done: rows, outcomes, sentAtMs, isComplete: true });
+    return outcomes;
   } catch (error) {
     throw brokenOff(error);
   } finally {
     shown.done();
-    await Promise.all([producer.close(), tally.close()]);
+    rejected.close();
+    await producer.close();
   }
-  tally.print();
 }
 
 function brokenOff(error: unknown): Error {

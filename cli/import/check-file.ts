@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { paramsSchema } from '../../src/api/operations.js';
 import { ConfigurationError, ValidationError } from '../../src/errors.js';
+import { idempotencyKeySchema } from '../../src/operations/idempotency-key.js';
 import type { Operation } from '../../src/operations/operation.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { checkUpdate } from '../../src/operations/update.js';
@@ -75,7 +76,25 @@ export async function checkFile(
     );
   }
   const id = flags.id ?? digest.digest('base64url').slice(0, 22);
+  requireId(id, rows);
   return { path, form, operation: operation.name, reader, id, rows };
+}
+
+function requireId(id: string, rows: number): void {
+  if (id === '') {
+    throw new ConfigurationError('--id must not be empty');
+  }
+  const { error } = idempotencyKeySchema.safeParse(keyOfRow(id, rows));
+  if (error !== undefined) {
+    throw new ConfigurationError(
+      `--id with the number of a row after it ${error.issues[0]?.message ?? 'is no idempotency key'}`,
+    );
+  }
+}
+
+/** The idempotency key of a row; the first has number 1. */
+export function keyOfRow(id: string, row: number): string {
+  return `${id}:${row}`;
 }
 
 function faultOf(error: unknown): string {

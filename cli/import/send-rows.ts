@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { BackpressureError } from '../../src/errors.js';
 import type { BuiltInOperation, Operation, Outcome, Producer, Submission, Update } from '../../src/index.js';
+import { addCounts } from './row-outcomes.js';
+import type { StatusCounts } from './row-outcomes.js';
 
 /** Updates that are submitted together, and such parts whose outcomes are awaited at a time. */
 const PART = 512; // two full jobs
@@ -18,6 +20,7 @@ export interface RowUpdate {
 interface Progress {
   /** Rows from the first of this run on whose outcomes are all known. */
   readonly done: number;
+  readonly outcomes: StatusCounts;
   /** `performance.now()` before the first of the others was sent. */
   readonly sentAt: number;
 }
@@ -27,11 +30,19 @@ interface Listener {
   readonly outcome: (line: number, outcome: Outcome) => void;
 }
 
+interface Part {
+  readonly rows: number;
+  readonly sentAt: number;
+  /** When they are known. */
+  outcomes?: StatusCounts;
+}
+
 /** Submits rows in their order, and waits for the outcome of each. */
 export class RowSender {
-  readonly #sending: { readonly rows: number; readonly sentAt: number; isDone: boolean }[] = [];
+  readonly #sending: Part[] = [];
   #part: RowUpdate[] = [];
   #done = 0;
+  #outcomes: StatusCounts = {};
   #failure: unknown;
   #onChange: () => void = () => undefined;
 
@@ -49,9 +60,10 @@ export class RowSender {
   }
 
   /** Resolves when all outcomes are known. @throws what one failed with */
-  async end(): Promise<void> {
+  async end(): Promise<StatusCounts> {
     await this.#sendPart();
     await this.#untilAtMost(0);
+    return this.#outcomes;
   }
 
   async #sendPart(): Promise<void> {
@@ -61,11 +73,11 @@ export class RowSender {
     if (rows.length === 0) {
       return;
     }
-    const sending = { rows: rows.length, sentAt: performance.now(), isDone: false };
+    const sending: Part = { rows: rows.length, sentAt: performance.now() };
     this.#sending.push(sending);
     void this.#follow(rows)
-      .then(() => {
-        sending.isDone = true;
+      .then((outcomes) => {
+        sending.outcomes = outcomes;
         this.#note();
       })
       .catch((error: unknown) => {
@@ -76,16 +88,19 @@ export class RowSender {
       });
   }
 
-  async #follow(rows: readonly RowUpdate[]): Promise<void> {
+  async #follow(rows: readonly RowUpdate[]): Promise<StatusCounts> {
     const submissions = await this.#submit(rows.map(({ update }) => update));
     const options = { timeoutMs: this.timeoutMs };
     // One of each job first: those of the others are known then, and nobody has to wait for them one by one.
     const jobs = new Map(submissions.map((submission) => [submission.jobId, submission]));
     await Promise.all([...jobs.values()].map((submission) => submission.outcome(options)));
     const outcomes = await Promise.all(submissions.map((submission) => submission.outcome(options)));
+    const counts: Record<string, number> = {};
     for (const [place, outcome] of outcomes.entries()) {
+      counts[outcome.status] = (counts[outcome.status] ?? 0) + 1;
       this.listener.outcome(rows[place]?.line ?? 0, outcome);
     }
+    return counts;
   }
 
   async #submit(updates: Update[]): Promise<Submission[]> {
@@ -103,16 +118,21 @@ export class RowSender {
 
   #note(): void {
     let [first] = this.#sending;
-    while (first?.isDone === true) {
+    while (first?.outcomes !== undefined) {
       this.#done += first.rows;
+      this.#outcomes = addCounts(this.#outcomes, first.outcomes);
       this.#sending.shift();
       [first] = this.#sending;
     }
-    this.listener.progress({ done: this.#done, sentAt: first?.sentAt ?? performance.now() });
+    const sentAt = first?.sentAt ?? performance.now();
+    this.listener.progress({ done: this.#done, outcomes: this.#outcomes, sentAt });
   }
 
   async #untilAtMost(parts: number): Promise<void> {
-    while (this.#failure === undefined && this.#sending.filter(({ isDone }) => !isDone).length > parts) {
+    while (
+      this.#failure === undefined &&
+      this.#sending.filter(({ outcomes }) => outcomes === undefined).length > parts
+    ) {
       await new Promise<void>((resolve) => {
         this.#onChange = resolve;
       });

@@ -132,6 +132,7 @@ const PRODUCE: readonly Need[] = [
   ...SUBMIT,
   { commands: ['SET'], keys: RECEIPTS },
   { commands: words('HGET HGETALL HSET HDEL'), keys: ['~tally:schedules', '~tally:schedule-runs'] },
+  { commands: ['HGETALL'], keys: ['%R~tally:installation'] }, // `tally import` knows a Redis again by it
 ];
 
 /**

@@ -44,7 +44,7 @@ test('each row of a CSV becomes an update, with its columns in their places, onc
   expect(await run(path, ...COUNT)).toMatchObject({ code: 0, stdout: '3 applied\n' });
   expect(await client.mget('n:mug', 'n:cup')).toEqual(['7', '5']);
   const again = await run(path, ...COUNT);
-  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('was imported already') as string });
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('already: 3 applied') as string });
   expect(await client.mget('n:mug', 'n:cup')).toEqual(['7', '5']);
   expect(await run(path, ...COUNT, '--id', 'once-more')).toMatchObject({ code: 0 });
   expect(await client.mget('n:mug', 'n:cup')).toEqual(['14', '10']);
@@ -156,6 +156,78 @@ test('an import that was killed goes on where it was, and applies no row twice',
   expect(readFileSync(join(folder, 'rejects'), 'utf8')).toBe('');
 }, 60_000);
 
+test('a file that was imported into one Redis is imported into another as well', async () => {
+  const { startWorker, environment, file, run } = await prepare();
+  await startWorker();
+  const other = place((await ownRedis()).url);
+  const { namespace: TALLY_NAMESPACE, prefix: TALLY_PREFIX } = other;
+  await other.worker();
+  const path = file('stock.csv', 'sku,count\nmug,3\n');
+  const runThere = () =>
+    tally({ ...environment, REDIS_URL: other.redis, TALLY_NAMESPACE, TALLY_PREFIX }, 'import', path, ...COUNT);
+
+  expect(await run(path, ...COUNT)).toMatchObject({ code: 0, stdout: '1 applied\n' });
+  expect(await runThere()).toMatchObject({ code: 0, stdout: '1 applied\n' });
+  for (const again of [await run(path, ...COUNT), await runThere()]) {
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('already: 1 applied') as string });
+  }
+  expect(await other.client.get('n:mug')).toBe('3');
+});
+
+test('a Redis is the same by another address; where that can not be told, nothing is imported', async () => {
+  const { client, startWorker, environment, file, run } = await prepare();
+  await startWorker();
+  const path = file('stock.csv', 'sku,count\nmug,3\n');
+  await run(path, ...COUNT);
+  const elsewhere = { ...environment, REDIS_URL: environment.REDIS_URL.replace('127.0.0.1', 'localhost') };
+  expect(await tally(elsewhere, 'import', path, ...COUNT)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('already: 1 applied') as string,
+  });
+
+  await client.call('ACL', 'SETUSER', 'importer', 'on', '>secret', '~*', '&*', '+@all', '-hgetall');
+  const limited = (url: string) => ({ ...environment, REDIS_URL: url.replace('//', '//importer:secret@') });
+  const unknown = await tally(limited(elsewhere.REDIS_URL), 'import', path, ...COUNT);
+  expect(unknown.code).toBe(2);
+  expect(unknown.stderr).toContain("it can't be told whether");
+  const known = await tally(limited(environment.REDIS_URL), 'import', path, ...COUNT);
+  expect(known, known.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('already') as string });
+  expect(await client.get('n:mug')).toBe('3');
+});
+
+test('rows that were rejected before an import broke off count when it goes on, and when it is run again', async () => {
+  const { client, startWorker, environment, file, run } = await prepare();
+  await client.set('n:bad', 'text');
+  const rows = Array.from({ length: 30_000 }, (_, row) => (row === 0 ? 'bad,1' : `k${row % 50},1`));
+  const path = file('many.csv', `sku,count\n${rows.join('\n')}\n`);
+  await startWorker();
+  const first = start(['import', path, ...COUNT], environment);
+  await until('some rows are done', async () => Number(await client.get('n:k0')) > 250);
+  first.child.kill('SIGKILL');
+  expect((await first.ended).stderr).toContain('line 2: ');
+
+  const second = await run(path, ...COUNT);
+  expect(second, second.stderr).toMatchObject({ code: 1, stdout: '1 failed, 29,999 applied\n' });
+  expect(second.stderr).not.toContain('line 2: ');
+  const third = await run(path, ...COUNT);
+  expect(third).toMatchObject({ code: 1, stdout: expect.stringContaining('1 failed, 29,999 applied') as string });
+}, 60_000);
+
+test('where rejected rows can not be written, or the id is none, nothing is imported, and that is told', async () => {
+  const { client, folder, file, run } = await prepare();
+  const path = file('rows.csv', 'sku,count\nmug,3\n');
+  const answers = [
+    [await run(path, ...COUNT, '--rejects', join(folder, 'none', 'rejects')), "--rejects: can't write"],
+    [await run(path, ...COUNT, '--id', ''), '--id must not be empty'],
+    [await run(path, ...COUNT, '--id', 'x'.repeat(254)), '--id with the number of a row after it must not be longer'],
+  ] as const;
+  for (const [{ code, stderr }, words] of answers) {
+    expect(code, stderr).toBe(2);
+    expect(stderr).toContain(words);
+  }
+  expect(await client.keys('*:counters:*')).toEqual([]);
+});
+
 test('without a worker it breaks off, and says so; after the window of its keys it does not go on', async () => {
   const { client, environment, file } = await prepare();
   const path = file('rows.csv', 'sku,count\nmug,3\n');
@@ -185,7 +257,8 @@ test('what docs/import.md shows is what happens', async () => {
     const [line = '', ...shown] = command.trim().split('\n');
     const args = line.replaceAll("'", '').replace('stock.csv', join(folder, 'stock.csv')).split(' ');
     const { stdout } = await tally(environment, ...args);
-    const lines = (text: string) => text.trim().replace(`${folder}/`, '').split('\n').sort();
+    const lines = (text: string) =>
+      text.trim().replace(`${folder}/`, '').replace(environment.REDIS_URL, 'redis://127.0.0.1:6379').split('\n').sort();
     expect(lines(stdout), line).toEqual(lines(shown.join('\n')));
   }
 });
