@@ -82,13 +82,18 @@ export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
   const target = findRedis(context);
   const { left, disabled } = await withKeyStore(context, target, async (keyStore, store) => {
-    const { byId } = await keyStore.read();
+    const owner = (await keyStore.read()).byId.get(id)?.owner ?? id;
+    const disableIfLast = async () => {
+      const { byId } = await keyStore.read();
+      const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
+      return isLast ? disableWebhooksOf(owner, store) : 0;
+    };
+    const before = await disableIfLast(); // if this fails, the key is still there, and can be revoked once more
     if (!(await keyStore.remove(id))) {
       throw new TallyError('KEY_NOT_FOUND', noKey(id));
     }
-    const owner = byId.get(id)?.owner ?? id;
-    const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
-    return { left: await keyStore.count(), disabled: isLast ? await disableWebhooksOf(owner, store) : 0 };
+    const meanwhile = await disableIfLast();
+    return { left: await keyStore.count(), disabled: before + meanwhile };
   });
   console.log(`revoked ${id}; servers refuse it ${SOON}`);
   if (disabled > 0) {

@@ -120,6 +120,7 @@ export function createApi(options: ApiOptions): Api {
       told: { reader: told.reader, feed: told.feed, areOn: outcomes },
       webhooks: told.webhooks,
       mayStay: async (response) => authorize !== undefined || (await guard.mayStay(response)),
+      refuseRevoked: (response) => guard.refuseRevoked(response),
       producer,
       reader: new Reader(store, timeoutMs),
       admission: { room, turns: new Turns() },

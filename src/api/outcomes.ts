@@ -197,8 +197,8 @@ async function sendPage(stream: EventStream, page: Page, following: Following, n
   return text === '' || stream.send(text);
 }
 
-function mayKnow({ event }: ToldEvent, access: Access | undefined): boolean {
-  return access === undefined || isWithin(event, access);
+function mayKnow(told: ToldEvent, access: Access | undefined): boolean {
+  return access === undefined || isWithin(told, access);
 }
 
 const texts = new WeakMap<ToldEvent, string>();

@@ -25,6 +25,8 @@ export interface WebhooksDeps {
   readonly webhooks: Webhooks | undefined;
   readonly redis: Connection;
   readonly timeoutMs: number;
+  /** A webhook outlasts the request that adds it. @throws Problem `UNAUTHORIZED` when its API key was revoked */
+  readonly refuseRevoked: (response: Response) => Promise<void>;
 }
 
 const crossing = z.string().refine((text) => parseCrossing(text) !== undefined, 'must be like below:5 or above:100');
@@ -125,7 +127,10 @@ function addWebhook(deps: WebhooksDeps): Endpoint {
       async (request, response) => {
         const { crosses, ...settings } = checkBody('INVALID_WEBHOOK', webhookQuestion, request.body);
         const given = { ...settings, ...(crosses !== undefined && { crosses: parseCrossing(crosses) }) };
-        const { webhook, secret } = await ask(deps, response, (webhooks, by) => webhooks.add(given, by), HANDSHAKE_MS);
+        const { webhook, secret } = await change(deps, response, (all, by) => all.add(given, by), {
+          undo: ({ webhook: { id } }, all, by) => all.remove(id, by),
+          moreMs: HANDSHAKE_MS,
+        });
         response.status(201).json({ ...shown(webhook), secret });
       },
     ],
@@ -180,7 +185,7 @@ function removeWebhook(deps: WebhooksDeps): Endpoint {
     problems: ONE_PROBLEMS,
     handlers: [
       async (request, response) => {
-        await ask(deps, response, (webhooks, by) => webhooks.remove(idOf(request), by), MANY_JOBS_MS);
+        await change(deps, response, (all, by) => all.remove(idOf(request), by), { moreMs: MANY_JOBS_MS });
         response.json({ status: 'removed' });
       },
     ],
@@ -189,11 +194,11 @@ function removeWebhook(deps: WebhooksDeps): Endpoint {
 
 /** What is done to a webhook by a POST to a path of its own. */
 function changes(deps: WebhooksDeps): Endpoint[] {
-  const change = (name: string, rest: Omit<Endpoint, 'method' | 'path' | 'parameters'>): Endpoint => {
+  const post = (name: string, rest: Omit<Endpoint, 'method' | 'path' | 'parameters'>): Endpoint => {
     return { method: 'post', path: `/v1/webhooks/{id}/${name}`, parameters: [ID], ...rest };
   };
   return [
-    change('secret', {
+    post('secret', {
       operationId: 'rotateWebhookSecret',
       summary: 'Give a webhook another secret.',
       description: 'For 24 hours events are signed with the one before as well.',
@@ -201,13 +206,13 @@ function changes(deps: WebhooksDeps): Endpoint[] {
       problems: ONE_PROBLEMS,
       handlers: [
         async (request, response) => {
-          const { webhook, secret } = await ask(deps, response, (all, by) => all.rotate(idOf(request), by));
+          const { webhook, secret } = await change(deps, response, (all, by) => all.rotate(idOf(request), by));
           response.json({ ...shown(webhook), secret });
         },
       ],
     }),
     ...(['enable', 'disable'] as const).map((name) =>
-      change(name, {
+      post(name, {
         operationId: `${name}Webhook`,
         summary: name === 'enable' ? 'Let a webhook go on.' : 'Have nothing sent to a webhook.',
         description:
@@ -216,13 +221,15 @@ function changes(deps: WebhooksDeps): Endpoint[] {
         problems: ONE_PROBLEMS,
         handlers: [
           async (request, response) => {
-            const isEnabled = name === 'enable';
-            response.json(shown(await ask(deps, response, (all, by) => all.setEnabled(idOf(request), isEnabled, by))));
+            const set = (isEnabled: boolean) => (all: Webhooks, by: WebhookOwner) =>
+              all.setEnabled(idOf(request), isEnabled, by);
+            const undo = (_: ShownWebhook, all: Webhooks, by: WebhookOwner) => set(false)(all, by);
+            response.json(shown(await change(deps, response, set(name === 'enable'), { undo })));
           },
         ],
       }),
     ),
-    change('replay', {
+    post('replay', {
       operationId: 'replayWebhook',
       summary: 'Have outcomes of a range of time sent once more.',
       description: 'As far as they are kept. They come with the `webhook-id` that they had.',
@@ -234,9 +241,8 @@ function changes(deps: WebhooksDeps): Endpoint[] {
         async (request, response) => {
           const { since, until } = checkBody('INVALID_WEBHOOK', replayQuestion, request.body);
           const range = { sinceMs: Date.parse(since), ...(until !== undefined && { untilMs: Date.parse(until) }) };
-          response.json(
-            await ask(deps, response, (webhooks, by) => webhooks.replay(idOf(request), range, by), MANY_JOBS_MS),
-          );
+          const replay = (all: Webhooks, by: WebhookOwner) => all.replay(idOf(request), range, by);
+          response.json(await change(deps, response, replay, { moreMs: MANY_JOBS_MS }));
         },
       ],
     }),
@@ -246,7 +252,33 @@ function changes(deps: WebhooksDeps): Endpoint[] {
 /** Thousands of jobs may be added or removed. */
 const MANY_JOBS_MS = 30_000;
 
-/** Does something with webhooks, as far as the caller may. */
+interface ChangeOptions<Answer> {
+  /** Of what would go on although the key was revoked meanwhile. */
+  readonly undo?: (answer: Answer, webhooks: Webhooks, by: WebhookOwner) => Promise<unknown>;
+  readonly moreMs?: number;
+}
+
+/** Changes webhooks, as far as the caller still may: who revokes a key has its owner's webhooks disabled, and none may come after. */
+async function change<Answer>(
+  deps: WebhooksDeps,
+  response: Response,
+  doIt: (webhooks: Webhooks, by: WebhookOwner) => Promise<Answer>,
+  { undo, moreMs }: ChangeOptions<Answer> = {},
+): Promise<Answer> {
+  await deps.refuseRevoked(response);
+  const answer = await ask(deps, response, doIt, moreMs);
+  if (undo !== undefined) {
+    try {
+      await deps.refuseRevoked(response);
+    } catch (error) {
+      await ask(deps, response, (webhooks, by) => undo(answer, webhooks, by));
+      throw error;
+    }
+  }
+  return answer;
+}
+
+/** Asks about webhooks, as far as the caller may. */
 async function ask<Answer>(
   { webhooks, redis, timeoutMs }: WebhooksDeps,
   response: Response,

@@ -162,7 +162,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     LOOK_AT_QUEUES,
     { commands: LOOK_AND_MEND, keys: QUEUES }, // of failed updates
     { commands: ['CLIENT|LIST'], keys: [] },
-    { commands: words('HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
+    { commands: words('HEXISTS HGETALL HLEN'), keys: ['%R~tally:api-keys'] },
     INSTALLATION,
     ANNOUNCE,
     ...READ,

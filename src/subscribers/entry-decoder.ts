@@ -6,11 +6,13 @@ import type { ToldEntry } from '../jobs/told.js';
 import { parseWithFastPath } from '../lib/schema-fast-path.js';
 import { decodeOutcome, failedOutcome, isUndone, kindOf, readReason } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
+import { TRANSACTION } from '../operations/transaction.js';
 import type { Registry } from '../operations/registry.js';
 import type { Keys } from '../redis/keys.js';
 import { CellChanges } from './cell-changes.js';
 import type { CellChange, OutcomeEvent } from './event.js';
 import { outcomeEvent } from './outcome-event.js';
+import type { Told } from './scope.js';
 
 interface DecoderDeps {
   readonly registry: Registry;
@@ -19,9 +21,8 @@ interface DecoderDeps {
 }
 
 /** An event, and the place of its update in the entry: in the job it may be another, of which a master of a Cluster tells a part. */
-interface EventAt {
+interface EventAt extends Told {
   readonly index: number;
-  readonly event: OutcomeEvent;
 }
 
 /** An outcome of no update in particular. */
@@ -68,7 +69,8 @@ export class EntryDecoder {
       }
       const key = data.idempotencyKeys?.[index];
       const decoded = this.#outcome(entry.operation, data, index, outcome);
-      return [{ index, event: this.#event(entry, places?.[index] ?? index, decoded, cells, key) }];
+      const event = this.#event(entry, places?.[index] ?? index, decoded, cells, key);
+      return [{ index, event, steps: stepsOf(entry.operation, data.updates?.[index]) }];
     });
   }
 
@@ -84,6 +86,7 @@ export class EntryDecoder {
       .map(({ index, cells }) => ({
         index,
         event: this.#event(entry, index, { ...outcome, attempt: Number(t) }, cells, data.idempotencyKeys?.[index]),
+        steps: stepsOf(entry.operation, data.updates?.[index]),
       }));
   }
 
@@ -122,6 +125,16 @@ export class EntryDecoder {
       atMs,
     });
   }
+}
+
+/** The operations of which a transaction is made, none of other updates; undefined where that can't be told. */
+function stepsOf(operation: string, params: unknown): Told['steps'] {
+  if (operation !== TRANSACTION) {
+    return [];
+  }
+  const { updates } = (params ?? {}) as { readonly updates?: unknown };
+  const names = Array.isArray(updates) ? updates.map((step: { operation?: unknown } | null) => step?.operation) : [];
+  return names.length > 0 && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
 function isNewer(record: string | undefined): boolean {

@@ -13,6 +13,7 @@ import type { Cursor, Position } from './cursor.js';
 import { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
 import type { Gap } from './gap.js';
+import type { Told } from './scope.js';
 import { compareIds, isoOf } from './stream-ids.js';
 import { StreamReader } from './stream-reader.js';
 import type { StreamPage } from './stream-reader.js';
@@ -20,8 +21,7 @@ import type { StreamPage } from './stream-reader.js';
 /** From where on to read: what comes from now on, all that is held, what came at a time or later, or what lies behind a cursor. */
 export type Start = 'now' | 'beginning' | { readonly sinceMs: number } | { readonly after: string };
 
-export interface ToldEvent {
-  readonly event: OutcomeEvent;
+export interface ToldEvent extends Told {
   /** Right behind this event: reading goes on there without a gap or a repeat. */
   readonly cursor: string;
 }
@@ -241,9 +241,9 @@ function mergePages(
   if (pages.length > 1) {
     events.sort((one, other) => compareIds(one.behind.entryId, other.behind.entryId));
   }
-  const told = events.map(({ slot, event, behind }) => {
+  const told = events.map(({ slot, event, steps, behind }) => {
     positions.set(slot, behind);
-    return { event, cursor: cursorNow() };
+    return { event, steps, cursor: cursorNow() };
   });
   for (const { slot, page } of pages) {
     positions.set(slot, page.end);

@@ -8,15 +8,24 @@ export interface Scope {
   readonly keys: readonly string[];
 }
 
+/** An event, and what has to be known beside it to say who may be told. */
+export interface Told {
+  readonly event: OutcomeEvent;
+  /** Operations of the steps of a transaction, none of other updates; undefined where its job can't be read. */
+  readonly steps: readonly string[] | undefined;
+}
+
 export const scopeShape = { operations: z.array(z.string()).readonly(), keys: z.array(z.string()).readonly() };
 
 /**
- * Whether whoever has this scope may know of an event: of its operation, and of each of its cells. An event without cells, of a job
- * that can't be read, is for those who may know of all keys.
+ * Whether whoever has this scope may know of an event: of its operation, of those of a transaction's steps, and of each of its cells.
+ * An event without cells, of a job that can't be read, is for those who may know of all keys; one whose steps can't be told, for those
+ * who may use all operations.
  */
-export function isWithin({ data }: OutcomeEvent, { operations, keys }: Scope): boolean {
+export function isWithin({ event: { data }, steps }: Told, { operations, keys }: Scope): boolean {
   return (
-    operations.some((pattern) => matchesPattern(pattern, data.operation)) &&
+    [data.operation, ...(steps ?? [])].every((name) => operations.some((pattern) => matchesPattern(pattern, name))) &&
+    (steps !== undefined || operations.includes('*')) &&
     (data.cells.length === 0
       ? keys.includes('*')
       : data.cells.every(({ key }) => keys.some((pattern) => matchesPattern(pattern, key))))

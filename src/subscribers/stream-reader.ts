@@ -7,6 +7,7 @@ import type { Position } from './cursor.js';
 import type { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
 import type { Gap } from './gap.js';
+import type { Told } from './scope.js';
 import { compareIds, isoOf } from './stream-ids.js';
 import { StreamTail } from './stream-tail.js';
 
@@ -14,7 +15,7 @@ import { StreamTail } from './stream-tail.js';
 export interface StreamPage {
   /** What is missing before `events`. Absent when nothing is. */
   readonly gap?: Gap;
-  readonly events: readonly { readonly event: OutcomeEvent; readonly behind: Position }[];
+  readonly events: readonly (Told & { readonly behind: Position })[];
   /** Where to read on. */
   readonly end: Position;
   /** Whether this was all that the stream holds at the moment. */
@@ -119,11 +120,11 @@ export class StreamReader {
       }
       gap ??= missing;
       const before = entry.number - entry.updates;
-      for (const { index, event } of this.decoder.eventsOf(entry)) {
+      for (const { index, ...told } of this.decoder.eventsOf(entry)) {
         if (!isHalfRead || index >= from.index) {
           const isLast = index + 1 === entry.updates;
           events.push({
-            event,
+            ...told,
             behind: { entryId: id, index: isLast ? 0 : index + 1, number: before + index + 1 },
           });
         }

@@ -10,6 +10,7 @@ import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
 import { board } from '../support/board.js';
+import { tally } from '../support/command.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -131,6 +132,42 @@ test('webhooks need an API key that was made for them, and are those of its owne
   expect(await disableWebhooksOf('ann', { redis: here.client, keys: createKeys(here) })).toBe(1);
   expect((await ann('GET', one)).body.disabled?.why).toBe('KEY_REVOKED');
   expect(await ann('DELETE', one)).toMatchObject({ status: 200, body: { status: 'removed' } });
+});
+
+test('no webhook is added or enabled with an API key that was revoked, not even before servers know', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  const receiver = await startReceiver();
+  const { as } = await callers(here, options());
+  const { id, secret } = await addKey(here, { webhooks: true, owner: 'ann' });
+  const other = await addKey(here, { webhooks: true, owner: 'bo' });
+  const ann = as(secret);
+  const one = `/v1/webhooks/${(await ann('POST', '/v1/webhooks', { url: receiver.url })).body.id}`;
+  await ann('POST', `${one}/disable`);
+  const environment = { REDIS_URL: here.redis, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  receiver.beforeAllowed = () => tally(environment, 'keys', 'revoke', id);
+
+  expect(await ann('POST', '/v1/webhooks', { url: receiver.url })).toMatchObject({ status: 401 });
+  expect(receiver.asked).toHaveLength(2);
+  for (const call of ['enable', 'secret', 'disable']) {
+    expect(await ann('POST', `${one}/${call}`), call).toMatchObject({ status: 401 });
+  }
+  const stored = await here.client.hgetall(createKeys(here).webhooks);
+  expect(Object.values(stored)).toEqual([expect.stringContaining('"disabled"')]);
+  expect(await as(other.secret)('GET', '/v1/webhooks')).toMatchObject({ status: 200 });
+});
+
+test('a key whose webhooks can not be disabled is not revoked, and can be revoked once more', async () => {
+  const here = place();
+  const { id } = await addKey(here, { webhooks: true, owner: 'ann' });
+  const environment = { REDIS_URL: here.redis, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const { webhooks } = createKeys(here);
+  await here.client.set(webhooks, 'no hash');
+  const refused = await tally(environment, 'keys', 'revoke', id);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('WRONGTYPE');
+  await here.client.del(webhooks);
+  expect(await tally(environment, 'keys', 'revoke', id)).toMatchObject({ code: 0 });
 });
 
 test('a webhook is told no more than the API key that added it may know, also in a replay', async () => {

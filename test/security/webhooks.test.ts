@@ -314,3 +314,23 @@ test('a cursor that is well made tells no more than the API key may know, nor of
   expect(heard).not.toContain(here.key('secret'));
   expect(heard).not.toContain(other.key('theirs'));
 });
+
+test('a transaction is told to no API key that may not use the operations of its steps', async () => {
+  const here = place();
+  const { api } = await callers(here, onLoopback());
+  await here.worker({ outcomes: true });
+  const { secret } = await addKey(here, { operations: ['transaction', 'counter.increment'], keys: ['*'] });
+  const follower = await followAt(`${api.origin}/v1/outcomes`, { authorization: `Bearer ${secret}` });
+  const both = async (operation: 'counter.set' | 'counter.increment', params: object) => {
+    const updates = ['a', 'b'].map((name) => ({ operation, params: { key: here.key(name), ...params } }));
+    const submission = await here.producer().submit({ operation: 'transaction', params: { updates } });
+    expect(await submission.outcome()).toMatchObject({ status: 'applied' });
+    return submission.id;
+  };
+  const hidden = await both('counter.set', { value: 7 });
+  const seen = await both('counter.increment', {});
+  await follower.until('the second is told', () => follower.outcomes().length > 0);
+  const heard = JSON.stringify(follower.heard);
+  expect(heard).toContain(seen);
+  expect(heard).not.toContain(hidden);
+});

@@ -34,6 +34,8 @@ export interface Receiver {
   answer: (post: Received, nth: number) => Answer;
   /** What it answers handshakes. */
   allow: Readonly<Record<string, string>>;
+  /** What happens before it answers one. */
+  beforeAllowed: () => Promise<unknown>;
   /** What arrived, verified by the maintained library. @throws for what is not signed with the secret */
   readonly verified: (secret: string) => OutcomeEvent[];
 }
@@ -54,7 +56,9 @@ export async function startReceiver(): Promise<Receiver> {
       if (method === 'OPTIONS') {
         asked.push(received);
         now -= 1;
-        response.writeHead(200, { allow: 'POST', ...receiver.allow }).end();
+        void receiver.beforeAllowed().then(() => {
+          response.writeHead(200, { allow: 'POST', ...receiver.allow }).end();
+        });
         return;
       }
       posts.push(received);
@@ -78,6 +82,7 @@ export async function startReceiver(): Promise<Receiver> {
     asked,
     mostAtOnce: () => most,
     answer: () => ({ status: 204 }),
+    beforeAllowed: () => Promise.resolve(),
     allow: { 'webhook-allowed-origin': '*', 'webhook-allowed-rate': '*' },
     verified: (secret) =>
       posts.map(

@@ -62,6 +62,16 @@ export class KeyCache {
     return this.#known;
   }
 
+  /**
+   * Whether there is this key at the moment, whatever is known.
+   *
+   * @throws QueueUnavailableError, RedisRefusedError
+   */
+  isThere(id: string): Promise<boolean> {
+    const { store, redis, timeoutMs } = this.source;
+    return askRedis(redis, timeoutMs, store.has(id));
+  }
+
   /** Reads them, once for all who wait. */
   #read(): Promise<Known> {
     this.#reading ??= this.#ask().finally(() => {

@@ -39,6 +39,10 @@ export class KeyStore {
     return this.redis.hlen(this.keys.apiKeys);
   }
 
+  async has(id: string): Promise<boolean> {
+    return (await this.redis.hexists(this.keys.apiKeys, id)) === 1;
+  }
+
   /** @throws ConfigurationError when there are too many */
   async add(key: ApiKey): Promise<void> {
     if ((await this.count()) >= MAX_KEYS) {

@@ -23,6 +23,12 @@ export interface KeyGuard {
   readonly handler: RequestHandler;
   /** Whether a request that was let in still would be: its key may have been revoked, or the first one been made. */
   mayStay(response: Response): Promise<boolean>;
+  /**
+   * Asks Redis whether the key of a request that was let in was revoked, for what would outlast it: a server knows of that seconds later.
+   *
+   * @throws Problem `UNAUTHORIZED` when it was; QueueUnavailableError, RedisRefusedError
+   */
+  refuseRevoked(response: Response): Promise<void>;
   close(): void;
 }
 
@@ -58,6 +64,12 @@ export function requireKey(knownKeys: KeyCache, isClosed: () => boolean): KeyGua
       const { byId, required } = await knownKeys.current();
       const id = apiKeyIdOf(response);
       return id === undefined ? !required && !isClosed() : byId.has(id);
+    },
+    refuseRevoked: async (response) => {
+      const id = apiKeyIdOf(response);
+      if (id !== undefined && !(await knownKeys.isThere(id))) {
+        throw unauthorized();
+      }
     },
     close: () => {
       limits.close();

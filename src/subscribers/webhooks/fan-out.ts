@@ -114,7 +114,7 @@ export class FanOut {
       logger.error({ gap: page.gap }, 'outcomes left the stream before they were handed out to webhooks');
     }
     for (const webhook of webhooks.filter(({ disabled }) => disabled === undefined)) {
-      const wanted = page.events.filter(({ event }) => isNewFor(event, webhook) && isFor(event, webhook));
+      const wanted = page.events.filter((each) => isNewFor(each.event, webhook) && isFor(each, webhook));
       const events = [...told, ...wanted.map(({ event }) => event)];
       if (events.length === 0) {
         continue;

@@ -3,6 +3,7 @@ import { isWanted, filterShape } from '../filter.js';
 import type { OutcomeFilter } from '../filter.js';
 import type { OutcomeEvent } from '../event.js';
 import { isWithin, scopeShape } from '../scope.js';
+import type { Told } from '../scope.js';
 
 /** Deliveries a minute that a webhook may ask for: what it does not say is not limited, but by {@link MAX_IN_FLIGHT}. */
 export const MAX_PER_MINUTE = 60_000;
@@ -87,8 +88,8 @@ export function whyNotSent({ disabled }: Webhook): DisabledWhy | undefined {
 }
 
 /** Whether an event is of those that a webhook was added for, and may be sent to it. */
-export function isFor(event: OutcomeEvent, webhook: Webhook): boolean {
-  return isWanted(event, webhook) && (webhook.scope === undefined || isWithin(event, webhook.scope));
+export function isFor(told: Told, webhook: Webhook): boolean {
+  return isWanted(told.event, webhook) && (webhook.scope === undefined || isWithin(told, webhook.scope));
 }
 
 /** Whether an event came after a webhook was added. */

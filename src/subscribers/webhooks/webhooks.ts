@@ -207,8 +207,8 @@ export class Webhooks {
     let replayed: Replayed = { deliveries: 0 };
     for (;;) {
       const page = await reader.read(cursor, JOBS_A_PAGE);
-      const inTime = page.events.filter(({ event }) => Date.parse(event.time) <= untilMs).map(({ event }) => event);
-      const events = inTime.filter((event) => isFor(event, webhook));
+      const inTime = page.events.filter(({ event }) => Date.parse(event.time) <= untilMs);
+      const events = inTime.filter((told) => isFor(told, webhook)).map(({ event }) => event);
       replayed = { ...replayed, ...(page.gap && { gap: page.gap }) };
       const by = events.length === 0 ? undefined : await this.#tooManyWith(webhook, events);
       if (by !== undefined) {
