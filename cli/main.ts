@@ -12,6 +12,7 @@ import { withFailuresCommands } from './failures-command.js';
 import type { ImportFlags } from './import.js';
 import { withInventoryCommands } from './inventory-command.js';
 import type { CreateKeyFlags, ListKeysFlags } from './keys.js';
+import { failOnLostOutput } from './lost-output.js';
 import { withOperations } from './operations.js';
 import type { WaitFlags } from './print-submission.js';
 import type { QueuesFlags } from './queues.js';
@@ -29,7 +30,11 @@ import { addWebhookCommands } from './webhook-commands.js';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
+/** How long what a failed command has left open, such as a port for metrics, may keep its process. */
+const LEFT_OPEN_MS = 500;
+
 tolerateLostTerminal();
+failOnLostOutput();
 
 // Each command is loaded when it is called: `tally get` need not load the dashboard.
 const program = new Command('tally')
@@ -302,6 +307,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+  setTimeout(() => process.exit(), LEFT_OPEN_MS).unref();
 }
 
 /** Prints what went wrong and returns the exit code. */

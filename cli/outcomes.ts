@@ -38,6 +38,7 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
   const stop = new AbortController();
   const end = () => {
     stop.abort();
+    store.close(); // what waits for a Redis that is away
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, end);
@@ -62,6 +63,9 @@ export async function followOutcomes(flags: OutcomesFlags): Promise<void> {
       }
     }
   } catch (error) {
+    if (stop.signal.aborted) {
+      return;
+    }
     if (error instanceof TallyError && error.code === 'INVALID_CURSOR') {
       throw new ConfigurationError(`--from: ${error.message}`, { cause: error });
     }

@@ -8,10 +8,10 @@ export interface WaitFlags {
   readonly json?: true;
 }
 
-/** Prints what was sent, or with `--wait` what became of it, and sets the exit code. */
+/** Prints what was sent, or with `--wait` what became of it, and sets the exit code. What became of a repeat is known already. */
 export async function printSubmission(submission: Submission, flags: WaitFlags, timeoutMs: number): Promise<void> {
   const { id, jobId } = submission;
-  const outcome = flags.wait ? await submission.outcome({ timeoutMs }) : undefined;
+  const outcome = flags.wait || submission.isRepeat ? await submission.outcome({ timeoutMs }) : undefined;
   printOutcome({ id, jobId }, outcome, flags.json === true);
 }
 
