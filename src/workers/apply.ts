@@ -13,7 +13,7 @@ import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
 import { attemptError, isClusterInMotion, orUndecided, PartlyAppliedError, UndecidedError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { announceNow, isLeaseOver, lateRecords, readReceipt } from './late-requests.js';
+import { announceNow, earlierRecords, isLeaseOver, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
 import type { JobDelays } from './delay-if-transient.js';
 import { callByMaster, callMasterOf, learnTimeIfLate, settingsFor } from './call-by-master.js';
@@ -88,10 +88,11 @@ async function recordOf(attempt: Attempt, disconnectsBefore: number, deps: Apply
   } catch (error) {
     failure = error;
   }
-  if (deps.redis.disconnects !== disconnectsBefore) {
-    // A request whose connection was lost may still arrive and apply the job, until its lease is over.
-    const late = await orUndecided(lateRecords(attempt, deps));
-    record = late === undefined ? record : joinRecords(attempt, late.groups, late.records);
+  // A request whose connection was lost may still arrive and apply the job, until its lease is over.
+  const mayBeLate = deps.redis.disconnects !== disconnectsBefore;
+  if (mayBeLate || (attempt.ranBefore && record === undefined)) {
+    const found = await orUndecided(mayBeLate ? lateRecords(attempt, deps) : earlierRecords(attempt, deps));
+    record = found === undefined ? record : joinRecords(attempt, found.groups, found.records);
   }
   if (record === undefined) {
     throw failure;

@@ -14,6 +14,7 @@ import type { Step } from '../operations/operation.js';
 import { withoutSign } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import type { JobName } from '../redis/keys.js';
+import type { Slot } from '../redis/slots.js';
 import { digestOf } from './queue-worker.js';
 import type { JobGroups, JobUpdate } from './script-call.js';
 
@@ -43,6 +44,8 @@ export interface Attempt {
   readonly ranBefore: boolean;
   /** By `performance.now()`. */
   readonly askedAtMs: number;
+  /** When the leases end with which its requests were sent, by Redis' time; of each slot the latest. */
+  readonly leases: Map<Slot, number>;
 }
 
 export function attemptAt(job: TallyJob, place: JobPlace): Attempt {
@@ -57,6 +60,7 @@ export function attemptAt(job: TallyJob, place: JobPlace): Attempt {
     digest: digestOf(job),
     ranBefore: hasRunBefore(job),
     askedAtMs: attemptAskedAtMs(job),
+    leases: new Map(),
   };
 }
 

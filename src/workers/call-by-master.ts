@@ -10,7 +10,7 @@ import type { Slot } from '../redis/slots.js';
 import type { Attempt, Order } from './attempt.js';
 import { isClusterInMotion, NoMasterError } from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
-import { leaseOf } from './late-requests.js';
+import { leaseOf, noteLease } from './late-requests.js';
 import { buildCrossSlotCall, buildScriptCall } from './script-call.js';
 import type { CallSettings, JobGroup, JobGroups } from './script-call.js';
 import type { Telling } from './telling.js';
@@ -48,6 +48,9 @@ export async function callByMaster(
   const told = choice && telling?.forPart(attempt, groups, choice.key);
   const settings = { ...settingsFor(attempt, slot, order, deps), told };
   const { keys, args } = buildCrossSlotCall(groups, settings, (ofGroup) => announcedClock.knownAt(ofGroup));
+  groups.forEach((group) => {
+    noteLease(attempt, group.slot, settings.leaseMs);
+  });
   const sentAtMs = performance.now();
   try {
     const records = (await crossSlot.run(master, crossSlotScript, keys[0] ?? '', args)) as JobResult[];
@@ -80,6 +83,9 @@ export async function callMasterOf(
       const { message } = error as Error;
       deps.telling?.streams?.lookAgain();
       await learnTimeIfLate(message, group.slot, deps);
+      if (message.startsWith('LEASE_EXPIRED')) {
+        throw error;
+      }
       const isForbidden = message.startsWith('NOPERM') && allowed === undefined;
       allowed ??= isForbidden ? await refuseForbidden(redis, group, keys) : undefined;
       if (tries === TRIES || !(isClusterInMotion(error) || (isForbidden && allowed !== undefined))) {
@@ -134,5 +140,6 @@ export function settingsFor(attempt: Attempt, slot: Slot, { stamp }: Order, deps
   const { name, otherName, form, digest, ranBefore } = attempt;
   const { keys, lockDurationMs, idempotencyWindowMs: leastWindowMs } = deps;
   const leaseMs = leaseOf(attempt, slot, deps);
+  noteLease(attempt, slot, leaseMs);
   return { name, otherName, form, digest, stamp, ranBefore, lockDurationMs, leastWindowMs, keys, leaseMs };
 }

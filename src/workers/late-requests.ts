@@ -36,9 +36,22 @@ export function leaseOf({ askedAtMs }: Attempt, slot: Slot, { clock, lockDuratio
   return clock.at(askedAtMs, slot) + lockDurationMs;
 }
 
+/** Redis' clock may be set back, and the next lease of an attempt end before this one. */
+export function noteLease({ leases }: Attempt, slot: Slot, leaseMs: number): void {
+  leases.set(slot, Math.max(leaseMs, leases.get(slot) ?? leaseMs));
+}
+
 /** Whether it is over by this machine's time as well, and not only by a clock that was set. */
 export function isLeaseOver({ askedAtMs }: Attempt, { lockDurationMs }: Pick<Leasing, 'lockDurationMs'>): boolean {
   return performance.now() > askedAtMs + lockDurationMs;
+}
+
+type LookDeps = Leasing & Announcing & Reading & { readonly confirmation: ReplicaConfirmation };
+
+/** What is recorded of a job in its groups. */
+interface Recorded {
+  readonly groups: JobGroups;
+  readonly records: readonly JobResult[];
 }
 
 /**
@@ -49,30 +62,63 @@ export function isLeaseOver({ askedAtMs }: Attempt, { lockDurationMs }: Pick<Lea
  *
  * @returns undefined when none did; then the job was not applied, or not all of it
  * @throws NotReplicatedError when one did, and too few replicas confirm it
- * @throws PartlyAppliedError when Redis' clock was set back meanwhile, so that nobody can tell when the lease is over
+ * @throws PartlyAppliedError when Redis' clock was set back meanwhile by more than the lock lasts: that would take too long
  */
-export async function lateRecords(
+export async function lateRecords(attempt: Attempt, deps: LookDeps): Promise<Recorded | undefined> {
+  const { lockDurationMs } = deps;
+  await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
+  return await recordedNow(attempt, deps, async (groups) => {
+    const leftMs = async () => {
+      const times = await announceNow(groups, deps);
+      return Math.max(
+        ...groups.map(({ slot }, place) => (attempt.leases.get(slot) ?? -Infinity) - (times[place] ?? 0)),
+      );
+    };
+    const left = await leftMs();
+    if (left < 0) {
+      return true;
+    }
+    await wait(Math.min(left + 1, lockDurationMs)); // the clock was set back, or is that of another master
+    return (await leftMs()) < 0;
+  });
+}
+
+/**
+ * What earlier attempts have recorded, for one whose script did not come to look: Redis may refuse to start it, as on a Cluster those that
+ * tell outcomes while a master is full.
+ *
+ * @returns undefined when they applied nothing, or not all of the job
+ * @throws NotReplicatedError when too few replicas confirm it
+ */
+export function earlierRecords(attempt: Attempt, deps: LookDeps): Promise<Recorded | undefined> {
+  return recordedNow(attempt, deps, async (groups) => {
+    await announceNow(groups, deps);
+    return true;
+  });
+}
+
+/** @param untilOver whether no request can write any more. It announces Redis' time */
+async function recordedNow(
   attempt: Attempt,
-  deps: Leasing & Announcing & Reading & { readonly confirmation: ReplicaConfirmation },
-): Promise<{ groups: JobGroups; records: JobResult[] } | undefined> {
-  const { lockDurationMs, confirmation, keys } = deps;
+  deps: LookDeps,
+  untilOver: (groups: JobGroups) => Promise<boolean>,
+): Promise<Recorded | undefined> {
+  const { confirmation, keys } = deps;
   let groups: JobGroups;
   try {
     ({ groups } = readOrder(attempt, deps));
   } catch {
     return undefined; // nothing was sent for it
   }
-  await wait(Math.max(0, attempt.askedAtMs + lockDurationMs + CLOCK_DRIFT_MS - performance.now()));
   const before = confirmation.isNeeded && confirmation.before(groups.map(({ slot }) => slot));
-  const times = await announceNow(groups, deps);
-  const leases = groups.map(({ slot }) => leaseOf(attempt, slot, deps));
+  const isOver = await untilOver(groups);
   const records = await readReceipts(attempt, groups, deps);
-  if (records.some((record, place) => record === undefined && (times[place] ?? 0) <= (leases[place] ?? 0))) {
+  const found = records.filter((record) => record !== undefined);
+  if (found.length < records.length && !isOver) {
     throw new PartlyAppliedError(
       "a request may still arrive, and Redis' clock was set back, so it may then be applied",
     );
   }
-  const found = records.filter((record) => record !== undefined);
   if (found.length < records.length) {
     return undefined;
   }

@@ -1,9 +1,14 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/layout/store.js';
+import { applyScript } from '../../src/operations/apply-script.js';
+import { createRegistry } from '../../src/operations/registry.js';
 import type { ClusterConnection } from '../../src/redis/cluster-connection.js';
+import { crossSlotScript } from '../../src/redis/cross-slot-scripts.js';
 import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { StreamChoice } from '../../src/workers/stream-choice.js';
+import { afterApplying } from '../support/after-applying.js';
 import { openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -65,6 +70,28 @@ test('of a job that fails since one master is full, what the others have applied
   await queue.resume();
   await until('the last one is told', async () => (await told()).length === keys.length);
   expect(await told()).toEqual(applied(keys));
+});
+
+test('a job that an earlier attempt has applied is told as applied, although its master is full by now', async () => {
+  const here = place(cluster.url);
+  const full = await otherMaster(here);
+  const key = await keyOn(here, full);
+  const queue = openQueue(here);
+  const { id } = await queue.add('counter.increment', { updates: [{ key, by: 7 }] }, { attempts: 2, backoff: 10 });
+  afterApplying(
+    async () => {
+      await fill(full);
+      throw new Error('the answer is lost');
+    },
+    crossSlotScript(applyScript(createRegistry())).sha,
+    Redis,
+  );
+
+  await here.worker({ outcomes: true });
+  const job = async () => (await queue.getJob(id!))!;
+  await until('it has ended', async () => (await job()).finishedOn !== undefined);
+  const { failedReason, returnvalue } = await job();
+  expect({ failedReason, returnvalue }).toMatchObject({ returnvalue: expect.stringMatching(/ 7$/) as string });
 });
 
 test('where outcomes were told before, they can be told while the master of the list of streams is full', async () => {

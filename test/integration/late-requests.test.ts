@@ -3,8 +3,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { QueueUnavailableError } from '../../src/index.js';
 import { createRegistry } from '../../src/operations/registry.js';
 import { applyScript } from '../../src/operations/apply-script.js';
+import { sampleClocks } from '../../src/redis/clock.js';
 import { monitor } from '../support/monitor.js';
 import { startProxy } from '../support/proxy.js';
+import { startRedisWithClock } from '../support/redis-clock/redis-with-clock.js';
+import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { ended, jobOf, openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
@@ -52,6 +55,28 @@ test('a request that arrives after its lease writes nothing, so that what was to
 
   expect(await submission.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
   expect(performance.now() - lingersSinceMs).toBeGreaterThan(LEASE_MS - 500);
+  await here.client.del(key);
+  await held.deliver();
+
+  expect(await here.client.exists(key)).toBe(0);
+});
+
+test("a lease that was sent before Redis' clock was set back is waited for, though the clock is known anew", async () => {
+  skipUnlessOneServer('it moves the clock of a server of its own');
+  const redis = await startRedisWithClock();
+  onTestFinished(() => redis.stop());
+  redis.clock.advance(1_500);
+  const here = place(redis.url, { staysUp: true }); // only its clock moves
+  const key = here.key('stock');
+  const proxy = await startProxy(here.redis);
+  await here.worker({ redis: proxy.url, ...TIMING });
+  await here.client.lpush(key, 'x');
+  const held = proxy.holdBack(APPLY);
+  const submission = await here.producer().submit(increment(key));
+  await until('the first request lingers', held.isHeld);
+  redis.clock.set(0);
+  await sampleClocks();
+  expect(await submission.outcome()).toMatchObject({ status: 'failed' });
   await here.client.del(key);
   await held.deliver();
 

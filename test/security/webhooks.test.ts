@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import type { TransactionInput } from '../../src/operations/transaction.js';
+import type { Update } from '../../src/operations/update.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { addKey } from '../support/api-keys.js';
@@ -323,7 +325,8 @@ test('a transaction is told to no API key that may not use the operations of its
   const follower = await followAt(`${api.origin}/v1/outcomes`, { authorization: `Bearer ${secret}` });
   const both = async (operation: 'counter.set' | 'counter.increment', params: object) => {
     const updates = ['a', 'b'].map((name) => ({ operation, params: { key: here.key(name), ...params } }));
-    const submission = await here.producer().submit({ operation: 'transaction', params: { updates } });
+    const transaction = { operation: 'transaction', params: { updates } } as Update<'transaction', TransactionInput>;
+    const submission = await here.producer().submit(transaction);
     expect(await submission.outcome()).toMatchObject({ status: 'applied' });
     return submission.id;
   };

@@ -10,12 +10,14 @@ import { isCluster } from '../../src/redis/target.js';
  * of it.
  *
  * @param sha of the script. @defaultValue that of the built-in operations
+ * @param client by which it is run. @defaultValue that of the server, or Cluster, of the tests
  */
 export function afterApplying(
   action: (worker: Connection) => Promise<unknown>,
   sha: string = applyScript(createRegistry()).sha,
+  client: typeof Redis | typeof Cluster = isCluster(inject('redisUrl')) ? Cluster : Redis,
 ): void {
-  const { prototype } = isCluster(inject('redisUrl')) ? Cluster : Redis;
+  const { prototype } = client;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
   const evalsha = prototype.evalsha as (this: RedisClient, ...args: unknown[]) => Promise<unknown>;
   let done = false;
