@@ -1058,21 +1058,12 @@ local function write_difference(key, field, before, after)
 end
 
 -- What was removed is missing from here on: if it was created anew, neither its TTL nor its value is of the old one.
-if next(removed) then
+local removes = next(removed) ~= nil
+if removes then
   for cell = 1, string_count do
     if removed[cell] then
       call('DEL', KEYS[cell + 1])
       value_before[cell] = 0
-    end
-  end
-  for command, groups in pairs({ HDEL = hashes or {}, ZREM = sorted_sets or {} }) do
-    for _, group in ipairs(groups) do
-      for n, cell in ipairs(group[2]) do
-        if removed[cell] then
-          call(command, KEYS[group[1]], group[3][n])
-          value_before[cell] = 0
-        end
-      end
     end
   end
 end
@@ -1091,26 +1082,51 @@ for cell = 1, string_count do
   end
 end
 
-for _, group in ipairs(hashes or {}) do
-  for n, cell in ipairs(group[2]) do
-    if values[cell] ~= value_before[cell] or created_ttl[cell] ~= nil then
-      write_difference(KEYS[group[1]], group[3][n], value_before[cell], values[cell])
+-- Those that were not removed, or those that were and are created anew.
+local function write_fields_and_members(of_removed)
+  local function is_due(cell)
+    return not removed[cell] == not of_removed
+      and (values[cell] ~= value_before[cell] or created_ttl[cell] ~= nil)
+  end
+  for _, group in ipairs(hashes or {}) do
+    for n, cell in ipairs(group[2]) do
+      if is_due(cell) then
+        write_difference(KEYS[group[1]], group[3][n], value_before[cell], values[cell])
+      end
+    end
+  end
+
+  -- A score is replaced: a member has nothing beside it.
+  for _, group in ipairs(sorted_sets or {}) do
+    local arguments = {}
+    for n, cell in ipairs(group[2]) do
+      if is_due(cell) then
+        arguments[#arguments + 1] = integer_text(values[cell])
+        arguments[#arguments + 1] = group[3][n]
+      end
+    end
+    for first = 1, #arguments, MAX_UNPACK do
+      call('ZADD', KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
     end
   end
 end
 
--- A score is replaced: a member has nothing beside it.
-for _, group in ipairs(sorted_sets or {}) do
-  local arguments = {}
-  for n, cell in ipairs(group[2]) do
-    if values[cell] ~= value_before[cell] or created_ttl[cell] ~= nil then
-      arguments[#arguments + 1] = integer_text(values[cell])
-      arguments[#arguments + 1] = group[3][n]
+-- A key that is emptied is gone, and its TTL with it: what is new in it comes before what is removed.
+if hashes or sorted_sets then
+  write_fields_and_members(false)
+end
+if removes and (hashes or sorted_sets) then
+  for command, groups in pairs({ HDEL = hashes or {}, ZREM = sorted_sets or {} }) do
+    for _, group in ipairs(groups) do
+      for n, cell in ipairs(group[2]) do
+        if removed[cell] then
+          call(command, KEYS[group[1]], group[3][n])
+          value_before[cell] = 0
+        end
+      end
     end
   end
-  for first = 1, #arguments, MAX_UNPACK do
-    call('ZADD', KEYS[group[1]], unpack(arguments, first, math.min(first + MAX_UNPACK - 1, #arguments)))
-  end
+  write_fields_and_members(true)
 end
 
 -- The life of a bucket, whose key has none yet.

@@ -8,7 +8,7 @@ import { slotOf } from '../redis/slots.js';
  * What is wrong with a step that an operation made. The schemas of the built-in operations leave nothing to find;
  * this holds the user's own to what the script relies on: no write of it may fail.
  */
-export function faultOf({ operation, cells, args, ttlSeconds, ttlFrom = 0, ofBucket }: Step): string | undefined {
+export function faultOf({ operation, cells, args, ttlSeconds, renewTtl, ttlFrom = 0, ofBucket }: Step): string | undefined {
   const badCell = cells.find(hasBadName);
   if (badCell !== undefined) {
     return `${operation} names a key, field or member that is not 1 to 512 bytes of valid Unicode: ${describeCell(badCell)}`;
@@ -25,6 +25,9 @@ export function faultOf({ operation, cells, args, ttlSeconds, ttlFrom = 0, ofBuc
   }
   if (ttlSeconds !== undefined && ofBucket !== true && cells.slice(ttlFrom).some(isWithinKey)) {
     return `ttlSeconds of ${operation} can't be kept: only a plain key can expire, not a field or member`;
+  }
+  if (renewTtl === true && ttlSeconds === undefined) {
+    return `renewTtl of ${operation} renews no life: give ttlSeconds too`;
   }
   const repeated = repeatedCell(cells);
   return repeated && `names the cell ${describeCell(repeated)} twice; add its amounts up and name it once`;

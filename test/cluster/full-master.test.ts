@@ -9,7 +9,7 @@ import { createKeys } from '../../src/redis/keys.js';
 import { slotOf } from '../../src/redis/slots.js';
 import { StreamChoice } from '../../src/workers/stream-choice.js';
 import { afterApplying } from '../support/after-applying.js';
-import { openQueue } from '../support/queues.js';
+import { ended, openQueue } from '../support/queues.js';
 import { place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
 import { startCluster } from '../support/topology/cluster.js';
@@ -88,10 +88,8 @@ test('a job that an earlier attempt has applied is told as applied, although its
   );
 
   await here.worker({ outcomes: true });
-  const job = async () => (await queue.getJob(id!))!;
-  await until('it has ended', async () => (await job()).finishedOn !== undefined);
-  const { failedReason, returnvalue } = await job();
-  expect({ failedReason, returnvalue }).toMatchObject({ returnvalue: expect.stringMatching(/ 7$/) as string });
+  const job = await ended(queue, id!);
+  expect(job.returnvalue, job.failedReason).toMatch(/ 7$/);
 });
 
 test('where outcomes were told before, they can be told while the master of the list of streams is full', async () => {

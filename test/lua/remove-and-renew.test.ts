@@ -114,6 +114,21 @@ describe.each(CELL_KINDS)('a %s that is removed', (kind) => {
   });
 });
 
+test.each(['hash field', 'sorted-set member'] as const)(
+  'the TTL of the key stays when a %s goes as another comes',
+  async (kind) => {
+    const { client, key, applyOne } = begin();
+    const [old, next] = [cellOf(kind, key('n'), 'old'), cellOf(kind, key('n'), 'next')];
+    await store(client, old, 7);
+    await client.expire(old.key, 1_000);
+
+    expect(await applyOne(both(set({ ...next, value: 0 }), remove(old)))).toMatchObject({ status: 'applied' });
+
+    expect([await stored(client, old), await stored(client, next)]).toEqual([null, '0']);
+    expect(await client.ttl(old.key)).toBeGreaterThan(900);
+  },
+);
+
 test('many cells of all kinds are removed by one job', async () => {
   const { client, key, apply } = begin();
   const cells = CELL_KINDS.flatMap((kind) =>

@@ -4,8 +4,7 @@ import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import type { TransactionInput } from '../../src/operations/transaction.js';
-import type { Update } from '../../src/operations/update.js';
+import type { Submission } from '../../src/index.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
 import { addKey } from '../support/api-keys.js';
@@ -323,15 +322,17 @@ test('a transaction is told to no API key that may not use the operations of its
   await here.worker({ outcomes: true });
   const { secret } = await addKey(here, { operations: ['transaction', 'counter.increment'], keys: ['*'] });
   const follower = await followAt(`${api.origin}/v1/outcomes`, { authorization: `Bearer ${secret}` });
-  const both = async (operation: 'counter.set' | 'counter.increment', params: object) => {
-    const updates = ['a', 'b'].map((name) => ({ operation, params: { key: here.key(name), ...params } }));
-    const transaction = { operation: 'transaction', params: { updates } } as Update<'transaction', TransactionInput>;
-    const submission = await here.producer().submit(transaction);
-    expect(await submission.outcome()).toMatchObject({ status: 'applied' });
-    return submission.id;
+  const keys = ['a', 'b'].map((name) => here.key(name));
+  const appliedOf = async (submission: Promise<Submission>) => {
+    const { id } = await submission;
+    expect(await (await submission).outcome()).toMatchObject({ status: 'applied' });
+    return id;
   };
-  const hidden = await both('counter.set', { value: 7 });
-  const seen = await both('counter.increment', {});
+  const producer = here.producer();
+  const sets = keys.map((key) => ({ operation: 'counter.set' as const, params: { key, value: 7 } }));
+  const increments = keys.map((key) => ({ operation: 'counter.increment' as const, params: { key } }));
+  const hidden = await appliedOf(producer.submit({ operation: 'transaction', params: { updates: sets } }));
+  const seen = await appliedOf(producer.submit({ operation: 'transaction', params: { updates: increments } }));
   await follower.until('the second is told', () => follower.outcomes().length > 0);
   const heard = JSON.stringify(follower.heard);
   expect(heard).toContain(seen);
