@@ -12,12 +12,14 @@ local is_new = not id
 if is_new and (start == 'beginning' or start == 'first') then
   id, number = '0-0', start == 'first' and 0
 elseif is_new then
-  local told, last_id = last_told(stream, start == 'now' and '+' or '(' .. start .. '-0')
+  local before = start == 'now' and '+' or string.format('%.0f-18446744073709551615', start - 1)
+  local told, last_id = last_told(stream, before)
   if not told then
     return redis.error_reply(last_id)
   end
-  id = last_id or '0-0'
-  number = (last_id or start == 'now') and told
+  local is_empty = not last_id and #redis.call('XREVRANGE', stream, '+', '-', 'COUNT', '1') == 0
+  id = last_id or (is_empty and '0-0') or before
+  number = (last_id or is_empty) and told
 end
 local made = redis.pcall('XGROUP', 'CREATE', stream, group, id, 'MKSTREAM')
 if made.err then

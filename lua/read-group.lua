@@ -2,7 +2,8 @@
 --
 -- KEYS     1 the stream of outcomes
 --          2 the hash of the group:
---              id, number           of the last entry that it was given, and of the last update in it
+--              id, number           of the last entry that it was given, and of the last update in it; no number while it was given
+--                                   none: from a time on all that was removed may be missing, from the beginning (id 0-0) nothing is
 --              gaps, lost           how often something was missing, and how many updates, as far as that is known
 --              gap                  what is missing and nobody was told of yet: "from-id to-id updates", "-" where it is not known
 -- ARGV     1 the group
@@ -34,8 +35,9 @@ end
 for _, entry in ipairs(entries) do
   local last, updates = numbers_in(entry[2])
   if last then
-    if number and last - updates ~= number then
-      note_gap(entry[1], last - updates - number)
+    local before = last - updates
+    if before ~= (number or (id == '0-0' and before or 0)) then
+      note_gap(entry[1], number and before - number or 0)
     end
     number = last
   end

@@ -1,7 +1,7 @@
 import { TallyError } from '../errors.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
-import { compareIds } from './stream-ids.js';
+import { compareIds, MAX_PART } from './stream-ids.js';
 
 /** Behind an update in a stream. */
 export interface Position {
@@ -9,7 +9,10 @@ export interface Position {
   readonly entryId: string;
   /** How many updates of that entry lie before this position, told or not. */
   readonly index: number;
-  /** The number of the last update before this position: all that are ever told count through. Undefined where it is not known. */
+  /**
+   * The number of the last update before this position: all that are ever told count through. Undefined where it is not known: at the
+   * {@link BEGINNING}, and at a time before all that is held.
+   */
   readonly number: number | undefined;
 }
 
@@ -73,11 +76,9 @@ function positionOf([entryId = '', index, number]: readonly string[]): Position 
   return { entryId, index: Number(index), number: number === '-' ? undefined : Number(number) };
 }
 
-const MAX_ID_PART = 2n ** 64n - 1n;
-
 /** Redis refuses an id that it can't hold: nobody could read from there on. */
 function hasRealIds(text: string): boolean {
-  return [...text.matchAll(/(\d+)-(\d+)/g)].every(([, ...parts]) => parts.every((part) => BigInt(part) <= MAX_ID_PART));
+  return [...text.matchAll(/(\d+)-(\d+)/g)].every(([, ...parts]) => parts.every((part) => BigInt(part) <= MAX_PART));
 }
 
 /** Whether the second one has come further than the first in any stream. */

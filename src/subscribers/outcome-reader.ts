@@ -14,7 +14,7 @@ import { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
 import type { Gap } from './gap.js';
 import type { Told } from './scope.js';
-import { compareIds, isoOf } from './stream-ids.js';
+import { compareIds, idBefore, isoOf } from './stream-ids.js';
 import { StreamReader } from './stream-reader.js';
 import type { StreamPage } from './stream-reader.js';
 
@@ -88,12 +88,15 @@ export class OutcomeReader {
         elsewhere: BEGINNING,
       });
     }
-    const end = start === 'now' ? '+' : `(${Math.max(0, Math.floor(start.sinceMs))}-0`;
+    const end = start === 'now' ? '+' : idBefore(start.sinceMs);
     const streams = await this.#known.fresh();
     const positions = await Promise.all(
       streams.map(async (stream) => {
-        const last = await this.#readerOf(stream).lastBefore(end);
-        return [stream.slot, last ?? (start === 'now' ? FIRST : BEGINNING)] as const;
+        const reader = this.#readerOf(stream);
+        const last = await reader.lastBefore(end);
+        // What an empty stream is told next is numbered from 1 on.
+        const isEmpty = last === undefined && (start === 'now' || (await reader.lastBefore('+')) === undefined);
+        return [stream.slot, last ?? (isEmpty ? FIRST : { ...BEGINNING, entryId: end })] as const;
       }),
     );
     return encodeCursor({ positions: new Map(positions), elsewhere: FIRST });

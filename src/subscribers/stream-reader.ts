@@ -144,15 +144,17 @@ export class StreamReader {
   }
 }
 
-/** What is missing between a position and the entry that comes next. */
+/** What is missing between a position and the entry that comes next; behind a time all that was removed may be. */
 function gapBefore({ number, updates, atMs }: ToldEntry, { entryId, number: known }: Position): Gap | undefined {
-  const missing = known === undefined ? 0 : number - updates - known;
+  const isBeginning = entryId === BEGINNING.entryId;
+  const before = number - updates;
+  const missing = before - (known ?? (isBeginning ? before : 0));
   if (missing === 0) {
     return undefined;
   }
   return {
-    ...(entryId !== BEGINNING.entryId && { from: isoOf(entryId) }),
+    ...(!isBeginning && { from: isoOf(entryId) }),
     to: new Date(atMs).toISOString(),
-    ...(missing > 0 && { lost: missing }),
+    ...(known !== undefined && missing > 0 && { lost: missing }),
   };
 }

@@ -115,7 +115,7 @@ export class TallySubscriber {
     const { start } = this.options;
     for (;;) {
       try {
-        await this.#group.open(start instanceof Date ? start.getTime() : start);
+        await this.#group.open(start instanceof Date ? sinceMs(start) : start);
         return;
       } catch (error) {
         const isPassing =
@@ -281,4 +281,9 @@ export class TallySubscriber {
     this.#group.close();
     this.#store.close();
   }
+}
+
+/** Redis knows nothing before the first id. */
+function sinceMs(time: Date): number | 'beginning' {
+  return time.getTime() < 1 ? 'beginning' : time.getTime();
 }

@@ -81,6 +81,51 @@ test('what was removed before it was read is told, also of a job that was half r
   expect((await rest(reader, await reader.cursorAt('beginning'))).gaps).toEqual([]); // it asked for what there is
 });
 
+test('who starts from a time is told of what was removed before the first that is held, as that may have come after it', async () => {
+  const here = place();
+  const [seconds] = await here.client.time();
+  const sinceMs = Number(seconds) * 1_000;
+  await here.worker({ outcomes: true });
+  const producer = here.producer({ maxBatch: 1 });
+  const apply = async () => (await producer.submit(increment(here.key('n')))).outcome();
+  await apply();
+  const reader = outcomeReader(here);
+  expect(await rest(reader, await reader.cursorAt({ sinceMs }))).toMatchObject({ ids: [expect.any(String)], gaps: [] });
+  await apply();
+  await apply();
+  await here.client.xtrim(await streamKey(here), 'MAXLEN', 1);
+  const start = await reader.cursorAt({ sinceMs });
+  const gap = { from: new Date(sinceMs).toISOString(), to: expect.any(String) as string };
+  const page = await reader.read(start);
+  expect(page).toMatchObject({ events: [{}], isLast: true });
+  expect(page.gap).toEqual(gap); // how much is not known
+  expect((await rest(reader, page.cursor)).gaps).toEqual([]);
+  expect((await rest(reader, await reader.cursorAt('beginning'))).gaps).toEqual([]);
+});
+
+test('an entry of the very first ms of a time is read from that time on', async () => {
+  const { here, reader, outcomes } = await told();
+  const [first, ...others] = await here.client.xrange(outcomes, '-', '+');
+  await here.client.del(outcomes);
+  await here.client.xadd(outcomes, '5000-0', ...first![1]);
+  for (const [id, fields] of others) {
+    await here.client.xadd(outcomes, id, ...fields);
+  }
+  expect((await rest(reader, await reader.cursorAt({ sinceMs: 5_000 }))).ids).toHaveLength(12);
+  expect((await rest(reader, await reader.cursorAt({ sinceMs: 5_001 }))).ids).toHaveLength(8);
+});
+
+test('who starts from a time while the stream holds nothing is told how much he misses of what comes', async () => {
+  const { here, reader, outcomes, submit } = await told();
+  await here.client.xtrim(outcomes, 'MAXLEN', 0);
+  const start = await reader.cursorAt({ sinceMs: 5_000 });
+  expect(await rest(reader, start)).toEqual({ ids: [], gaps: [] });
+  await submit();
+  await submit();
+  await here.client.xtrim(outcomes, 'MAXLEN', 1);
+  expect((await rest(reader, start)).gaps).toEqual([{ to: expect.any(String) as string, lost: 4 }]);
+});
+
 test('a page of large jobs stays small, as each client that is slow keeps one in memory, and nothing of them is missed', async () => {
   const here = place();
   await here.worker({ outcomes: true });

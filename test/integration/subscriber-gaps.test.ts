@@ -57,6 +57,24 @@ describe('a gap', () => {
     expect(listener.gaps).toEqual([{ from: expect.any(String) as string, to: expect.any(String) as string }]);
   });
 
+  test('is told to a group that starts from a time, of what was removed since', async () => {
+    const { here, submit } = await telling();
+    for (const key of ['a', 'b', 'c']) {
+      await submit(key);
+    }
+    const outcomes = await streamKey(here);
+    const [[firstId]] = (await here.client.xrange(outcomes, '-', '+', 'COUNT', 1)) as [[string, string[]]];
+    const start = new Date(parseInt(firstId));
+    await here.client.xtrim(outcomes, 'MAXLEN', 1);
+    const [late, everything] = [new Listener(), new Listener()];
+    await subscribe(here, { group: 'late', start, onOutcome: late.hear, onGap: (gap) => late.gaps.push(gap) });
+    const onGap = (gap: Gap) => everything.gaps.push(gap);
+    await subscribe(here, { group: 'ever', start: new Date(0), onOutcome: everything.hear, onGap });
+    await until('all are told', () => [late, everything].every(({ told }) => told.length === 1));
+    expect(late.gaps).toEqual([{ from: start.toISOString(), to: expect.any(String) as string }]);
+    expect(everything.gaps).toEqual([]); // like the beginning
+  });
+
   test('is told of what was given to a subscriber that died, and removed before another took over', async () => {
     const { here, submit } = await telling();
     const listener = new Listener();

@@ -2,6 +2,7 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../src/redis/keys.js';
 import { until } from '../support/tally.js';
+import { streamKey } from '../support/told.js';
 import { startReceiver } from '../support/webhook-receiver.js';
 import { setUp } from '../support/webhooks.js';
 
@@ -142,6 +143,18 @@ test('410 disables the webhook; enabled again, a replay sends what it missed, wi
   await until('all are delivered', () => receiver.posts.length === 5);
   const ids = receiver.posts.slice(1).map(({ headers }) => headers['webhook-id']);
   expect(ids.sort()).toEqual([...first, ...missed].map((id) => `msg_${id.replace(/[.:]/g, '_')}`).sort());
+});
+
+test('a replay says what the stream does not hold any more', async () => {
+  const { here, receiver, webhooks, restock } = await setUp();
+  const { webhook } = await webhooks.add({ url: receiver.url });
+  const sinceMs = Date.now() - 60_000;
+  await restock(here.key('lamp'), 3);
+  expect((await webhooks.replay(webhook.id, { sinceMs })).gap).toBeUndefined();
+  await restock(here.key('lamp'));
+  await here.client.xtrim(await streamKey(here), 'MAXLEN', 1);
+  const { deliveries, gap } = await webhooks.replay(webhook.id, { sinceMs });
+  expect({ deliveries, from: gap?.from }).toEqual({ deliveries: 1, from: new Date(sinceMs).toISOString() });
 });
 
 test('a target is sent to at its own pace, and no more than ten at a time', async () => {

@@ -209,7 +209,7 @@ export class Webhooks {
       const page = await reader.read(cursor, JOBS_A_PAGE);
       const inTime = page.events.filter(({ event }) => Date.parse(event.time) <= untilMs);
       const events = inTime.filter((told) => isFor(told, webhook)).map(({ event }) => event);
-      replayed = { ...replayed, ...(page.gap && { gap: page.gap }) };
+      replayed = { ...replayed, ...(page.gap && { gap: joined(replayed.gap, page.gap) }) };
       const by = events.length === 0 ? undefined : await this.#tooManyWith(webhook, events);
       if (by !== undefined) {
         return { ...replayed, cut: { by, since: replayed.to ?? new Date(sinceMs).toISOString() } };
@@ -283,6 +283,17 @@ export class Webhooks {
 
 function lesser(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+/** One gap from the first one on to the end of the other. */
+function joined(one: Gap | undefined, { from, to, lost }: Gap): Gap {
+  const first = one ?? { from, lost: 0 };
+  const sum = first.lost === undefined || lost === undefined ? undefined : first.lost + lost;
+  return {
+    ...(first.from !== undefined && { from: first.from }),
+    ...(to !== undefined && { to }),
+    ...(sum !== undefined && { lost: sum }),
+  };
 }
 
 function extended(replayed: Replayed, events: readonly { readonly time: string }[]): Replayed {
