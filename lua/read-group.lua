@@ -17,27 +17,12 @@ local entries = found and found[1][2] or {}
 local known = redis.call('HMGET', group_key, 'id', 'number', 'gap')
 local id, number, gap = known[1] or '0-0', tonumber(known[2]), known[3]
 
-local function note_gap(to_id, missing)
-  local from_id, lost = id, missing > 0 and string.format('%.0f', missing) or '-'
-  if missing > 0 then
-    redis.call('HINCRBY', group_key, 'lost', lost)
-  end
-  redis.call('HINCRBY', group_key, 'gaps', '1')
-  if gap then
-    local earlier_from, earlier_lost = string.match(gap, '^(%S+) %S+ (%S+)$')
-    from_id = earlier_from or from_id
-    lost = tonumber(earlier_lost) and tonumber(lost) and string.format('%.0f', earlier_lost + lost) or '-'
-  end
-  gap = from_id .. ' ' .. to_id .. ' ' .. lost
-  redis.call('HSET', group_key, 'gap', gap)
-end
-
 for _, entry in ipairs(entries) do
   local last, updates = numbers_in(entry[2])
   if last then
     local before = last - updates
     if before ~= (number or (id == '0-0' and before or 0)) then
-      note_gap(entry[1], number and before - number or 0)
+      gap = note_gap(group_key, gap, id, entry[1], number and math.max(0, before - number) or 0)
     end
     number = last
   end

@@ -9,8 +9,9 @@ import { isoOf } from './stream-ids.js';
 
 const LAST_TOLD = luaSource('last-told');
 const OPEN = createScript('open-group', LAST_TOLD + luaSource('open-group'));
-const READ = createScript('read-group', LAST_TOLD + luaSource('read-group'));
-const TAKE_OVER = createScript('take-over', luaSource('take-over'));
+const NOTE_GAP = luaSource('note-gap');
+const READ = createScript('read-group', LAST_TOLD + NOTE_GAP + luaSource('read-group'));
+const TAKE_OVER = createScript('take-over', NOTE_GAP + luaSource('take-over'));
 const KEEP = createScript('keep-entries', luaSource('keep-entries'));
 
 /** So idle an entry seems to be that was let go of: longer than anybody waits before he takes it over. */
@@ -77,15 +78,11 @@ export class GroupMember {
   /**
    * Takes over entries whose subscribers have said nothing of them for so long.
    *
-   * @returns them, and the ids of those that have been removed from the stream
+   * @returns them, and how many have been removed from the stream: {@link read} tells of the gap
    */
-  async takeOver(idleMs: number, count: number): Promise<{ entries: GivenEntry[]; lost: string[] }> {
-    const [stream] = this.#keys;
-    const [entries, lost] = (await this.#scripts.run(
-      TAKE_OVER,
-      [stream],
-      [this.group, this.consumer, idleMs, count],
-    )) as [RawEntry[], string[]];
+  async takeOver(idleMs: number, count: number): Promise<{ entries: GivenEntry[]; lost: number }> {
+    const args = [this.group, this.consumer, idleMs, count];
+    const [entries, lost] = (await this.#scripts.run(TAKE_OVER, this.#keys, args)) as [RawEntry[], number];
     return { entries: entries.map(givenEntry), lost };
   }
 

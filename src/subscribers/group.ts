@@ -100,15 +100,15 @@ export class Group {
   }
 
   /** Takes over entries of which nobody has said anything for so long; see {@link GroupMember.takeOver}. */
-  async takeOver(idleMs: number, count: number): Promise<{ entries: Given[]; lost: string[] }> {
+  async takeOver(idleMs: number, count: number): Promise<{ entries: Given[]; lost: number }> {
     const entries: Given[] = [];
-    const lost: string[] = [];
+    let lost = 0;
     for (const [slot, source] of this.#sources) {
       if (entries.length < count) {
         const { member: from } = source;
         const taken = await this.#ask(slot, source, from.takeOver(idleMs, count - entries.length));
         entries.push(...(taken?.entries ?? []).map((entry) => ({ ...entry, from })));
-        lost.push(...(taken?.lost ?? []));
+        lost += taken?.lost ?? 0;
       }
     }
     return { entries, lost };

@@ -18,7 +18,6 @@ import { isWanted } from './filter.js';
 import { Group } from './group.js';
 import type { Given } from './group.js';
 import type { Gap } from './gap.js';
-import { isoOf } from './stream-ids.js';
 import { AgainTeller } from './tell-again.js';
 import { subscriberSchema } from './subscriber-options.js';
 import type { SubscriberOptions } from './subscriber-options.js';
@@ -184,13 +183,10 @@ export class TallySubscriber {
       return;
     }
     const { entries, lost } = await this.#group.takeOver(takeOverAfterMs, this.#room());
-    for (const id of lost) {
-      await this.#tellGap({ from: isoOf(id), to: isoOf(id) });
-    }
     entries.forEach((entry) => {
       this.#begin(entry);
     });
-    if (entries.length === 0) {
+    if (entries.length === 0 && lost === 0) {
       this.#lookedForDeadAtMs = performance.now(); // else there may be more
     }
   }

@@ -83,13 +83,38 @@ describe('a gap', () => {
     await first.close();
     await submit('a');
     const outcomes = await streamKey(here);
-    await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 1, 'STREAMS', outcomes, '>');
+    await submit('b');
+    await here.client.xreadgroup('GROUP', 'g', 'dead', 'COUNT', 2, 'STREAMS', outcomes, '>');
+    const given = await here.client.xrange(outcomes, '-', '+');
     await here.client.xtrim(outcomes, 'MAXLEN', 0);
-    await subscribe(here, {
-      onOutcome: listener.hear,
-      onGap: (gap) => listener.gaps.push(gap),
-      takeOverAfterMs: 1_000,
-    });
+    const onGap = (gap: Gap) => {
+      listener.gaps.push(gap);
+      if (listener.gaps.length === 1) {
+        throw new Error('not now');
+      }
+    };
+    await subscribe(here, { onOutcome: listener.hear, onGap, concurrency: 10, takeOverAfterMs: 1_000 });
+    await until('somebody took note', () => listener.gaps.length === 2);
+    const [a, b] = given.slice(-2).map(([id]) => new Date(parseInt(id)).toISOString());
+    expect(listener.gaps[1]).toEqual({ from: a, to: b });
+    expect(await pendingOf(here)).toBe(0);
+    const metrics = createMetrics({ redis: here.redis, namespace: here.namespace, prefix: here.prefix });
+    onTestFinished(() => metrics.close());
+    await scrapeWith(metrics, 'tally_outcomes_gaps{group="g"} 1');
+  });
+
+  test('is told of what was removed while a subscriber had it in hand, who left without an end', async () => {
+    const { here, submit } = await telling();
+    const taken = vi.fn(() => new Promise<never>(() => undefined));
+    const first = await subscribe(here, { onOutcome: taken, takeOverAfterMs: 1_000, closeTimeoutMs: 0 });
+    await submit('a');
+    await until('it is in hand', () => taken.mock.calls.length === 1);
+    await here.client.xtrim(await streamKey(here), 'MAXLEN', 0);
+    await wait(1_000); // it says that it is at work
+    await first.close();
+    const listener = new Listener();
+    const onGap = (gap: Gap) => listener.gaps.push(gap);
+    await subscribe(here, { onOutcome: listener.hear, onGap, takeOverAfterMs: 1_000 });
     await until('the gap is told', () => listener.gaps.length === 1);
     expect(await pendingOf(here)).toBe(0);
   });
