@@ -1,7 +1,7 @@
 import { TallyError } from '../errors.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Slot } from '../redis/slots.js';
-import { compareIds, MAX_PART } from './stream-ids.js';
+import { compareIds, MAX_PART } from '../redis/stream-ids.js';
 
 /** Behind an update in a stream. */
 export interface Position {

@@ -5,7 +5,7 @@ import type { Store } from '../layout/store.js';
 import { luaSource } from '../redis/lua-source.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
 import type { Gap } from './gap.js';
-import { isoOf } from './stream-ids.js';
+import { isoOf } from '../redis/stream-ids.js';
 
 const LAST_TOLD = luaSource('last-told');
 const OPEN = createScript('open-group', LAST_TOLD + luaSource('open-group'));

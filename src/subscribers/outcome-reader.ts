@@ -14,7 +14,7 @@ import { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
 import type { Gap } from './gap.js';
 import type { Told } from './scope.js';
-import { compareIds, idBefore, isoOf } from './stream-ids.js';
+import { compareIds, idBefore, isoOf } from '../redis/stream-ids.js';
 import { StreamReader } from './stream-reader.js';
 import type { StreamPage } from './stream-reader.js';
 

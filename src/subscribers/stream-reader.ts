@@ -8,7 +8,7 @@ import type { EntryDecoder } from './entry-decoder.js';
 import type { OutcomeEvent } from './event.js';
 import type { Gap } from './gap.js';
 import type { Told } from './scope.js';
-import { compareIds, isoOf } from './stream-ids.js';
+import { compareIds, isoOf } from '../redis/stream-ids.js';
 import { StreamTail } from './stream-tail.js';
 
 /** What comes next in one stream. */

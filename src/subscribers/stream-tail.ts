@@ -6,7 +6,7 @@ import type { Connection } from '../redis/connection.js';
 import type { ServerConnection } from '../redis/server-connection.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { ServerOptions } from '../redis/target.js';
-import { compareIds } from './stream-ids.js';
+import { compareIds } from '../redis/stream-ids.js';
 
 /** A blocking read; it ends sooner when the stream grows. Shorter than any time limit of commands. */
 const BLOCK_MS = 1_000;

@@ -3,6 +3,7 @@ import { KnownStreams } from '../jobs/told-streams.js';
 import type { Store } from '../layout/store.js';
 import type { Connection } from '../redis/connection.js';
 import { readServerFacts } from '../redis/requirements.js';
+import { compareIds, partsOf } from '../redis/stream-ids.js';
 import { defaultBytes, levelOf } from './keep-outcomes.js';
 
 const EVERY_MS = 1_000;
@@ -26,8 +27,7 @@ interface TrimmerDeps extends Pick<Store, 'redis' | 'keys' | 'clock' | 'logger'>
 }
 
 interface Entry {
-  /** Of its id. */
-  readonly atMs: number;
+  readonly id: string;
   /** Of its last update, and of the one before its first; undefined for what Tally did not write. */
   readonly number: number | undefined;
   readonly before: number | undefined;
@@ -101,7 +101,7 @@ export class OutcomeTrimmer {
 
   async #measure(key: string): Promise<Measured | undefined> {
     const { redis } = this.deps;
-    const [first, last] = await Promise.all([entryFrom(redis, key, 0), lastEntry(redis, key)]);
+    const [first, last] = await Promise.all([entryFrom(redis, key, '-'), lastEntry(redis, key)]);
     if (first === undefined || last === undefined) {
       return undefined;
     }
@@ -115,37 +115,46 @@ export class OutcomeTrimmer {
     const keepUpdates =
       bytes <= mostBytes ? mostUpdates : Math.min(mostUpdates, Math.floor((updates * mostBytes) / bytes));
     const oldestMs = clock.latestAt(performance.now()) - bounds.keepMs;
-    const cutMs = Math.min(last.atMs, Math.max(oldestMs, await this.#cutByUpdates(key, first, last, keepUpdates)));
-    if (cutMs > first.atMs) {
-      while ((await redis.xtrim(key, 'MINID', '~', cutMs)) > 0) {
+    const cuts = [`${Math.max(0, oldestMs)}-0`, await this.#cutByUpdates(key, first, last, keepUpdates)];
+    const [cut] = cuts.sort(compareIds).reverse();
+    const end = cut === undefined || compareIds(cut, last.id) > 0 ? last.id : cut;
+    if (compareIds(end, first.id) > 0) {
+      while ((await redis.xtrim(key, 'MINID', '~', end)) > 0) {
         // by default Redis removes some thousands at a time, so that others get their turn
       }
     }
   }
 
-  /** The time of the oldest entry that may stay. */
-  async #cutByUpdates(key: string, first: Entry, last: Entry, keepUpdates: number): Promise<number> {
+  /** Where the oldest entry begins that may stay. One ms may have all of them: while Redis' clock is behind the last entry. */
+  async #cutByUpdates(key: string, first: Entry, last: Entry, keepUpdates: number): Promise<string> {
     const { redis } = this.deps;
     if (last.number === undefined || first.before === undefined || last.number - first.before <= keepUpdates) {
-      return 0;
+      return first.id;
     }
     const goal = last.number - keepUpdates * (1 - SPARE);
-    let [lowMs, highMs] = [first.atMs, last.atMs];
-    while (highMs - lowMs > 1) {
-      const middleMs = Math.floor((lowMs + highMs) / 2);
-      const { before = 0 } = (await entryFrom(redis, key, middleMs)) ?? {};
-      if (before < goal) {
-        lowMs = middleMs;
-      } else {
-        highMs = middleMs;
-      }
-    }
-    return highMs;
+    const mayStay = async (id: string) => ((await entryFrom(redis, key, id))?.before ?? 0) >= goal;
+    const stayMs = await firstWhere(partsOf(first.id)[0], partsOf(last.id)[0] + 1n, (ms) => mayStay(`${ms}-0`));
+    const [lastBefore] = await redis.xrevrange(key, String(stayMs - 1n), '-', 'COUNT', 1);
+    const [goMs, sequence] = partsOf(lastBefore?.[0] ?? first.id);
+    return `${goMs}-${await firstWhere(0n, sequence + 1n, (each) => mayStay(`${goMs}-${each}`))}`;
   }
 }
 
-async function entryFrom(redis: Connection, key: string, atMs: number): Promise<Entry | undefined> {
-  return readEntry(await redis.xrange(key, atMs, '+', 'COUNT', 1));
+/** The first number behind `low` where something is so; `high` when it is so of none before that. */
+async function firstWhere(low: bigint, high: bigint, isSo: (at: bigint) => Promise<boolean>): Promise<bigint> {
+  while (high - low > 1n) {
+    const middle = (low + high) / 2n;
+    if (await isSo(middle)) {
+      high = middle;
+    } else {
+      low = middle;
+    }
+  }
+  return high;
+}
+
+async function entryFrom(redis: Connection, key: string, id: string): Promise<Entry | undefined> {
+  return readEntry(await redis.xrange(key, id, '+', 'COUNT', 1));
 }
 
 async function lastEntry(redis: Connection, key: string): Promise<Entry | undefined> {
@@ -158,5 +167,5 @@ function readEntry([entry]: readonly [id: string, fields: string[]][]): Entry | 
   }
   const [id, fields] = entry;
   const told = readTold(fields);
-  return { atMs: Number(id.split('-')[0]), number: told?.number, before: told && told.number - told.updates };
+  return { id, number: told?.number, before: told && told.number - told.updates };
 }

@@ -23,7 +23,7 @@ export function isoOf(id: string): string {
 }
 
 /** Up to 2^64 - 1 each. */
-function partsOf(id: string): [ms: bigint, sequence: bigint] {
+export function partsOf(id: string): [ms: bigint, sequence: bigint] {
   const [ms = '0', sequence = '0'] = id.split('-');
   return [BigInt(ms), BigInt(sequence)];
 }
