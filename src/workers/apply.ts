@@ -11,7 +11,14 @@ import type { Script, ScriptRunner } from '../redis/scripts.js';
 import { attemptAt, readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Order, TallyJob } from './attempt.js';
 import { addExpiries } from './expiries.js';
-import { attemptError, isClusterInMotion, orUndecided, PartlyAppliedError, UndecidedError } from './failures.js';
+import {
+  attemptError,
+  isClusterInMotion,
+  orUndecided,
+  PartlyAppliedError,
+  UndecidedError,
+  UntoldError,
+} from './failures.js';
 import { refuseForbidden } from './forbidden-keys.js';
 import { announceNow, earlierRecords, isLeaseOver, lateRecords, readReceipt } from './late-requests.js';
 import { requeueUnapplied } from './requeue.js';
@@ -53,7 +60,12 @@ export async function applyJob(job: TallyJob, token: string, place: JobPlace, de
     await requeueUnapplied(attempt, record, deps);
     return record;
   } catch (error) {
-    await deps.delays.ifTransient(error instanceof UndecidedError ? error.cause : error, job, token);
+    const isUntold = error instanceof UntoldError;
+    const cause = isUntold || error instanceof UndecidedError ? error.cause : error;
+    await deps.delays.ifTransient(cause, job, token);
+    if (isUntold) {
+      await deps.delays.untilTold(cause, job, token);
+    }
     const mayBeApplied = record !== undefined || (attempt !== undefined && hasSeveralReceipts(attempt, deps));
     const failure = attemptError(error, { isKnown: !mayBeApplied });
     await tellFailure({ job, place, attempt, record }, token, failure, deps);

@@ -63,7 +63,7 @@ export class JobDelays {
   }
 
   /**
-   * Delays a job that has failed for good while that can't be told in the stream of outcomes.
+   * Delays a job that has failed for good, or was cancelled, while that can't be told in the stream of outcomes.
    *
    * @throws DelayedError, BullMQ's sign that the job is put off
    */

@@ -33,6 +33,11 @@ export class UndecidedError extends Error {
   override readonly name = 'UndecidedError';
 }
 
+/** What became of a job could not be told in the stream of outcomes: the cause says why. */
+export class UntoldError extends Error {
+  override readonly name = 'UntoldError';
+}
+
 /** @throws UndecidedError in place of what keeps Redis from answering */
 export async function orUndecided<Answer>(asking: Promise<Answer>): Promise<Answer> {
   try {

@@ -15,6 +15,7 @@ import { luaSource } from '../redis/lua-source.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
 import { readOrder } from './attempt.js';
 import type { Attempt, JobPlace, Reading, TallyJob } from './attempt.js';
+import { UntoldError } from './failures.js';
 import { readReceipts } from './late-requests.js';
 import { dataTextOf } from './queue-worker.js';
 import { inPlace } from './requeue.js';
@@ -61,13 +62,21 @@ export class Telling {
     };
   }
 
-  /** That the update of a job was taken back: `lua/cancel.lua` wrote its receipt, which an attempt has found. */
+  /**
+   * That the update of a job was taken back: `lua/cancel.lua` wrote its receipt, which an attempt has found.
+   *
+   * @throws UntoldError
+   */
   async cancelled(attempt: Attempt, record: JobResult): Promise<void> {
     const outcomes = record.endsWith(CANCELLED) ? decodeRecord(record)?.outcomes : undefined;
     if (outcomes?.length === 1 && outcomes[0] === CANCELLED) {
       const { source, data } = this.forScript(attempt);
-      for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {
-        await this.#tell([stream], '', 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
+      try {
+        for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {
+          await this.#tell([stream], '', 1, source, ['r', record, ...this.#cells(attempt), 'd', data]);
+        }
+      } catch (error) {
+        throw new UntoldError((error as Error).message, { cause: error });
       }
     }
   }

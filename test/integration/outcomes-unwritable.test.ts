@@ -4,7 +4,7 @@ import { jobOf, openQueue } from '../support/queues.js';
 import { skipUnlessOneServer } from '../support/skip-unless-one-server.js';
 import { ownRedis, place, until } from '../support/tally.js';
 import type { Place } from '../support/tally.js';
-import { shorts } from '../support/told.js';
+import { allTold, shorts } from '../support/told.js';
 
 const increment = (key: string) => ({ operation: 'counter.increment' as const, params: { key, by: 5 } });
 
@@ -80,6 +80,24 @@ test('a job that failed goes on as long as that can not be told', async () => {
   await here.client.del(outcomes);
   expect(await submission.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
   expect(await shorts(here)).toEqual(['counter.increment.failed: n']);
+});
+
+test('a job that was cancelled goes on as long as that can not be told', async () => {
+  skipUnlessOneServer('outcomes are told on one server');
+  const here = place();
+  await here.worker({ outcomes: true });
+  const queue = openQueue(here);
+  const { outcomes } = createKeys(here);
+  const producer = here.producer();
+  await here.client.set(outcomes, 'text');
+  const submission = await producer.submit(increment(here.key('n')), { delay: 3_600_000 });
+  await producer.cancel(submission.id);
+  await until('it was tried', async () => (await jobOf(queue, submission.jobId)).attemptsStarted > 2);
+  expect((await jobOf(queue, submission.jobId)).attemptsMade).toBe(0);
+  await here.client.del(outcomes);
+  await until('it is told', async () => (await allTold(here)).length > 0);
+  expect(await queue.getJobState(submission.jobId)).not.toBe('failed');
+  expect(await shorts(here)).toEqual(['counter.increment.cancelled: n']);
 });
 
 test('a worker that could not tell outcomes does not start', async () => {
