@@ -7,7 +7,7 @@ import { checkBucketParams } from './bucket-params.js';
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 
 const MAX_KEY_BYTES = 512;
-const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;
+export const MAX_TTL_SECONDS = 10 * 365 * 24 * 3600;
 
 function isShort(text: string, maxBytes = MAX_KEY_BYTES): boolean {
   return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes; // UTF-8 takes 3 bytes at most

@@ -19,10 +19,10 @@ export interface CellValue extends Cell {
  */
 export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValue | undefined> {
   const { key } = cell;
-  const [[typeError, type], [readError, text], [ttlError, ttlMs]] = (await readAll(redis, cell)) as [
+  const [[typeError, type], [ttlError, ttlMs], [readError, text]] = (await readAll(redis, cell)) as [
     [Error | null, string],
-    [Error | null, string | null],
     [Error | null, number],
+    [Error | null, string | null],
   ];
   if (typeError !== null) {
     throw typeError; // Redis is unreachable
@@ -45,7 +45,12 @@ export async function readCell(redis: RedisClient, cell: Cell): Promise<CellValu
   if (value === undefined) {
     throw new TallyError('NOT_AN_INTEGER', `${describeCell(cell)} holds "${text}", not an integer within +-(2^53 - 1)`);
   }
-  return { ...cellName(cell), value, ...(ttlMs >= 0 && { ttlSeconds: Math.ceil(ttlMs / 1000) }) };
+  return { ...cellName(cell), value, ...lifeOf(ttlMs) };
+}
+
+/** What PTTL answers, in seconds that are not over yet. */
+export function lifeOf(ttlMs: number): Pick<CellValue, 'ttlSeconds'> {
+  return ttlMs < 0 ? {} : { ttlSeconds: Math.max(1, Math.ceil(ttlMs / 1_000)) };
 }
 
 const HOW_TO_READ: Readonly<Record<string, string>> = {
@@ -61,8 +66,9 @@ function kindOf({ field, member }: Cell): string {
   return member === undefined ? 'string' : 'zset';
 }
 
+/** The life before the value: a key that ends in between has none of both. */
 async function readAll(redis: RedisClient, { key, field, member }: Cell) {
-  const pipeline = redis.pipeline().type(key);
+  const pipeline = redis.pipeline().type(key).pttl(key);
   if (field !== undefined) {
     pipeline.hget(key, field);
   } else if (member !== undefined) {
@@ -70,5 +76,5 @@ async function readAll(redis: RedisClient, { key, field, member }: Cell) {
   } else {
     pipeline.get(key);
   }
-  return await pipeline.pttl(key).exec();
+  return await pipeline.exec();
 }

@@ -40,6 +40,28 @@ async function readEndpoints(redis: Redis): Promise<Map<string, string>> {
   return new Map(named.map(([host, port, id]) => [id, `${host}:${port}`]));
 }
 
+/**
+ * Which slots the masters of a Cluster serve, each by itself: the same text only while no slot has moved, even there and back, which
+ * raises an epoch.
+ */
+export async function readServedSlots(masters: readonly Redis[]): Promise<{ served: string; areMoving: boolean }> {
+  const own = await Promise.all(masters.map(async (master) => ownSlots(await master.cluster('NODES'))));
+  const served = own
+    .filter((line) => line !== undefined)
+    .sort()
+    .join('\n');
+  return { served, areMoving: served.includes('[') };
+}
+
+function ownSlots(nodes: unknown): string | undefined {
+  const own =
+    String(nodes)
+      .split('\n')
+      .find((line) => /^\S+ \S+ \S*\bmyself\b/.test(line)) ?? '';
+  const [id, , , , , , epoch, , ...slots] = own.split(' ');
+  return slots.length === 0 ? undefined : [id, epoch, ...slots].join(' ');
+}
+
 /** What CLUSTER INFO answers. */
 export async function readClusterInfo({ redis }: Node): Promise<ReadonlyMap<string, string>> {
   return parseInfo(await redis.cluster('INFO'));

@@ -86,6 +86,45 @@ test('what is exported can be imported', async () => {
   expect(await client.zscore('x:z', 'ada')).toBe('3');
 });
 
+test('of keys that end while they are read, each is exported with its life or not at all', async () => {
+  const { client, environment } = await prepare();
+  await client.set('x:long', 1, 'PX', 20 * 365 * 24 * 3_600_000);
+  await client.eval("for n = 1, 20000 do redis.call('SET', 'x:' .. n, n, 'PX', 200 + n % 2500) end", 0);
+
+  const { code, stdout } = await tally(environment, 'export', 'x:*');
+
+  expect(code).toBe(0);
+  const cells = stdout.trim().split('\n');
+  const lives = cells.map((line) => (JSON.parse(line) as { ttlSeconds?: number }).ttlSeconds ?? NaN);
+  expect(lives.filter((life) => !(life >= 1))).toEqual([]);
+  expect(Math.max(...lives)).toBe(10 * 365 * 24 * 3_600); // as long as Tally lets a key live
+});
+
+test('names that an import would refuse are left out of an export, and counted', async () => {
+  const { client, startWorker, environment, file, run } = await prepare();
+  await startWorker();
+  const [long, bytes] = ['x'.repeat(513), Buffer.from([0x78, 0xff])];
+  for (const key of ['', long, bytes]) {
+    await client.set(key, 1);
+  }
+  await client.rpush(Buffer.from([0x79, 0xff]), 1);
+  await client.hset('h', '', 1, long, 1, bytes, 1, 'f', 1);
+  await client.zadd('z', 1, '', 1, long, 1, bytes, 1, 'm');
+  await client.mset('x\uFFFD', 2, 'line\u2028end', 3);
+
+  const { code, stdout, stderr } = await tally(environment, 'export', '*');
+
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'tally: 9 keys, fields and members are not named by 1 to 512 bytes of UTF-8, and were left out\n',
+  });
+  await client.del('h', 'z', 'x\uFFFD', 'line\u2028end');
+  expect(stdout).not.toContain('\u2028'); // at which some readers end a line
+  expect(await run(file('dump.ndjson', stdout), '--operation', 'counter.set')).toMatchObject({ stdout: '4 applied\n' });
+  expect(await client.mget('x\uFFFD', 'line\u2028end')).toEqual(['2', '3']);
+  expect([await client.hgetall('h'), await client.zscore('z', 'm')]).toEqual([{ f: '1' }, '1']);
+});
+
 test('tally export ends with the reader of what it prints', async () => {
   const { client, environment } = await prepare();
   const fill = "for n = 1, 10000 do redis.call('SET', KEYS[1] .. n, n) end";
@@ -124,6 +163,19 @@ test('a dry run imports nothing, and tells of reserved keys', async () => {
   const good = await run(file('good.csv', 'key,by\na,1\n'), ...dry);
   expect(good).toMatchObject({ code: 0, stdout: '1 row can be imported; nothing was\n' });
   expect(await client.keys('*:counters:*')).toEqual([]);
+});
+
+test('a text that is empty is left out of a row of CSV, and not of NDJSON: the key is no cell of the hash', async () => {
+  const { file, run } = await prepare();
+  const ndjson = file('rows.ndjson', '{"key":"h","field":"","value":3}\n');
+  const csv = file('rows.csv', 'key,field,value\nh,,3\n');
+  for (const params of [[], ['--param', 'key={key}', 'field={field}', 'value={value}']]) {
+    const flags = ['--operation', 'counter.set', '--dry-run', ...params];
+    const refused = await run(ndjson, ...flags);
+    expect(refused, refused.stderr).toMatchObject({ code: 2 });
+    expect(refused.stderr).toContain('line 1: params.field: field must not be empty');
+    expect(await run(csv, ...flags)).toMatchObject({ code: 0 });
+  }
 });
 
 test('lines that are no objects, a file that is none, and an unknown operation are told', async () => {
