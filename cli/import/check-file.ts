@@ -51,7 +51,7 @@ export async function checkFile(
     throw new ConfigurationError(registry.unknown(flags.operation));
   }
   const { properties = {} } = paramsSchema(operation) as { properties?: Record<string, ParamSchema> };
-  const reader = new RowReader((flags.param ?? []).map(parseTemplate), properties);
+  const reader = new RowReader((flags.param ?? []).map(parseTemplate), properties, form.format);
   const context = { registry, isReservedKey: createKeys(names).isReserved, slotOf: () => NO_SLOT };
   const digest = createHash('sha256').update(JSON.stringify([operation.name, flags.param ?? [], form]));
   const faults: string[] = [];

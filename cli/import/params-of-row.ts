@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../../src/errors.js';
 import type { Row } from './row.js';
+import type { FileForm } from './rows.js';
 
 /** The part of a JSON Schema that tells which values a param takes. */
 export interface ParamSchema {
@@ -29,7 +30,8 @@ export function parseTemplate(text: string): Template {
 }
 
 /**
- * Makes the params of an update from a row: by templates, or else the columns that are not empty, by their names.
+ * Makes the params of an update from a row: by templates, or else all columns, by their names. What is empty in CSV is left out; NDJSON
+ * leaves out by itself what there is not, and an empty text is one, for the operation to refuse.
  *
  * @param schemas of the operation's params, by name: a text becomes a number where one is asked for
  */
@@ -40,6 +42,7 @@ export class RowReader {
   constructor(
     private readonly templates: readonly Template[],
     schemas: Readonly<Record<string, ParamSchema>>,
+    private readonly format: FileForm['format'],
   ) {
     this.#types = new Map(Object.entries(schemas).map(([param, schema]) => [param, typesOf(schema)]));
   }
@@ -52,7 +55,7 @@ export class RowReader {
         : Object.entries(columns);
     const present: [string, unknown][] = [];
     for (const [param, value] of entries) {
-      if (value !== '' && value !== undefined) {
+      if (value !== undefined && (value !== '' || this.format === 'ndjson')) {
         present.push([param, typed(value, this.#types.get(param))]);
       }
     }
