@@ -21,6 +21,9 @@ import { connectionOptions, createContext, findRedis } from './context.js';
 const TIMEOUT_MS = 30_000;
 const SCAN_COUNT = 1_000;
 
+/** What PTTL answers of a key that is not there. */
+const GONE_MS = -2;
+
 /** What is moved, and how a Cluster reads it. */
 interface Move extends Store {
   readonly namespace: string;
@@ -114,11 +117,14 @@ interface Moved {
   readonly left: string[];
 }
 
+/** Undefined of what this command can't tell, `gone` of what has ended. */
+type FoundSlot = number | 'gone' | undefined;
+
 /** Renames all keys of a kind into the slots that are found for them. */
 async function rename(
   { redis, namespace }: Move,
   kind: 'idem' | 'history',
-  slotFor: (key: string, id: string, redis: Connection) => number | undefined | Promise<number | undefined>,
+  slotFor: (key: string, id: string, redis: Connection) => FoundSlot | Promise<FoundSlot>,
 ): Promise<Moved> {
   const moved: Moved = { done: 0, left: [] };
   const start = `${namespace}:${kind}:`;
@@ -126,12 +132,28 @@ async function rename(
     const slot = await slotFor(key, key.slice(start.length), redis);
     if (slot === undefined) {
       moved.left.push(key);
-    } else {
-      await redis.rename(key, `${namespace}:{${tagOf(slot)}}:${key.slice(namespace.length + 1)}`);
+    } else if (slot !== 'gone' && (await renameIfThere(redis, key, nameInSlot(namespace, key, slot)))) {
       moved.done += 1;
     }
   }
   return moved;
+}
+
+async function renameIfThere(redis: Connection, key: string, name: string): Promise<boolean> {
+  try {
+    await redis.rename(key, name);
+    return true;
+  } catch (error) {
+    if ((error as Error).message === 'ERR no such key') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** What a Cluster calls a key of one server. */
+function nameInSlot(namespace: string, key: string, slot: number): string {
+  return `${namespace}:{${tagOf(slot)}}:${key.slice(namespace.length + 1)}`;
 }
 
 function slotOfHistory(_key: string, id: string): number | undefined {
@@ -139,8 +161,12 @@ function slotOfHistory(_key: string, id: string): number | undefined {
   return cell && slotOf(cell.key);
 }
 
-async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Promise<number | undefined> {
-  const { slot = NaN } = decodeKeyReceipt(await redis.get(key)) ?? {};
+async function slotOfKeyReceipt(key: string, _id: string, redis: Connection): Promise<FoundSlot> {
+  const text = await redis.get(key);
+  if (text === null) {
+    return 'gone';
+  }
+  const { slot = NaN } = decodeKeyReceipt(text) ?? {};
   return Number.isInteger(slot) ? slot : undefined;
 }
 
@@ -150,19 +176,23 @@ async function splitJobReceipts(move: Move): Promise<Moved> {
   const moved: Moved = { done: 0, left: [] };
   const start = `${namespace}:job:`;
   for await (const key of keysWith(redis, start)) {
-    const record = decodeRecord(await redis.get(key));
+    const text = await redis.get(key);
+    const record = decodeRecord(text);
     const job = await readJob(move, key.slice(start.length));
-    if (job === 'gone') {
-      continue; // nothing of it can run again
+    if (job === 'gone' || text === null) {
+      continue; // nothing of it can run again, or it has ended
     }
     if (job === 'unreadable' || record === undefined || job.slots.includes(undefined) || job.isOther(record.digest)) {
       moved.left.push(key);
       continue;
     }
     const ttlMs = await redis.pttl(key);
+    if (ttlMs === GONE_MS) {
+      continue;
+    }
     for (const slot of new Set(job.slots)) {
       const outcomes = record.outcomes.filter((_, index) => job.slots[index] === slot);
-      const name = `${namespace}:{${tagOf(slot ?? 0)}}:${key.slice(namespace.length + 1)}`;
+      const name = nameInSlot(namespace, key, slot ?? 0);
       await redis.set(name, encodeRecord(FORM, { digest: record.digest, outcomes }), 'PX', Math.max(1, ttlMs));
     }
     await redis.del(key);

@@ -183,3 +183,27 @@ test('what is remembered is not renamed for a Cluster while workers or producers
   );
   expect(await (await increment()).outcome()).toMatchObject({ duplicate: true });
 });
+
+test('what is gone before it is renamed for a Cluster is passed over', async () => {
+  const { redis, namespace, prefix, client } = place((await ownRedis()).url);
+  const receipts = [1, 2, 3].map((number) => `${namespace}:idem::counter.increment:${number}`);
+  await Promise.all(receipts.map((key) => client.set(key, 'tally/2 5 print job.0 ok 1', 'PX', 60_000)));
+  const others = client.duplicate();
+  onTestFinished(() => {
+    others.disconnect();
+  });
+  await client.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+  const removal = client.del(...receipts); // it waits, and comes before the first name that is read meanwhile is changed
+  const { ended } = start(['prepare-cluster'], {
+    REDIS_URL: redis,
+    TALLY_NAMESPACE: namespace,
+    TALLY_PREFIX: prefix,
+  });
+  await until('one is to be renamed', async () => String(await others.client('LIST')).includes('cmd=rename '));
+  await others.call('CLIENT', 'UNPAUSE');
+
+  expect(await removal).toBe(3);
+  const answer = await ended;
+  expect(answer, answer.stderr).toMatchObject({ code: 0, stderr: '' });
+  expect(answer.stdout).toContain('0 receipts of idempotency keys lie where a Cluster looks for them\n');
+});
