@@ -10,6 +10,7 @@ import { createOutcomeReader } from '../src/subscribers/outcome-reader.js';
 import type { Gap } from '../src/subscribers/gap.js';
 import type { Start } from '../src/subscribers/outcome-reader.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
+import { timeIn } from './time-flag.js';
 
 export interface FilterFlags {
   readonly operation?: readonly string[];
@@ -106,13 +107,8 @@ function startOf(from: string | undefined): Start {
   if (from === undefined || from === 'now' || from === 'beginning') {
     return from ?? 'now';
   }
-  return timeOf(from) === undefined ? { after: from } : { sinceMs: timeOf(from) ?? 0 };
-}
-
-/** A time as people write it, in ms; undefined for what is none, such as a cursor. */
-export function timeOf(text: string): number | undefined {
-  const ms = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(ms) ? undefined : ms;
+  const sinceMs = timeIn('--from', from);
+  return sinceMs === undefined ? { after: from } : { sinceMs };
 }
 
 function lineOf({ time, data }: OutcomeEvent): string {

@@ -52,7 +52,7 @@ export function addWebhookCommands(program: Command): void {
     .command('replay')
     .description('send outcomes of a range of time once more, as far as they are kept')
     .argument('<id>')
-    .requiredOption('--since <time>', 'from when on, for example 2026-12-24T18:00:00Z')
+    .requiredOption('--since <time>', 'from when on: a day, which begins in UTC, or a time as 2026-12-24T18:00:00Z')
     .option('--until <time>', 'up to when (default: now)')
     .action(async (id: string, flags: ReplayFlags) => (await import('./webhooks.js')).replayWebhook(id, flags));
 }

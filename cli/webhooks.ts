@@ -7,7 +7,8 @@ import { openWebhooks } from '../src/subscribers/webhooks/open-webhooks.js';
 import { MOST_OF_OWNER, MOST_OF_WEBHOOK } from '../src/subscribers/webhooks/pending-counts.js';
 import type { ShownWebhook, Webhooks } from '../src/subscribers/webhooks/webhooks.js';
 import { connectionOptions, createContext, findRedis, webhookOptions } from './context.js';
-import { filterOfFlags, timeOf } from './outcomes.js';
+import { filterOfFlags } from './outcomes.js';
+import { requiredTime } from './time-flag.js';
 
 export interface AddWebhookFlags {
   readonly operations?: string;
@@ -148,12 +149,4 @@ function lineOf({ id, url, operations, statuses, keys, crosses, perMinute, owner
 
 function listOf(text: string): string[] {
   return text.split(',').map((item) => item.trim());
-}
-
-function requiredTime(flag: string, text: string): number {
-  const ms = timeOf(text);
-  if (ms === undefined) {
-    throw new ConfigurationError(`${flag} must be a time, for example 2026-12-24T18:00:00Z, but is "${text}"`);
-  }
-  return ms;
 }

@@ -65,8 +65,10 @@ test('webhooks are added, listed, rotated, replayed and removed by command; tall
     ['webhooks', 'add', receiver.url, '--statuses', 'done'],
     ['webhooks', 'add', receiver.url, '--operations', 'no.such'],
     ['webhooks', 'replay', webhook.id, '--since', 'yesterday'],
+    ['webhooks', 'replay', webhook.id, '--since', '2020-01-01', '--until', '2026-02-31'],
     ['outcomes', '--crosses', 'under:5'],
     ['outcomes', '--from', 'nonsense'],
+    ['outcomes', '--from', '2026-11-27T10:00:00'],
     ['outcomes', '--operation', 'xp.awarded'],
   ];
   for (const args of usage) {
