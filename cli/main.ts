@@ -106,7 +106,10 @@ program
   .option('--status <status...>', 'only those that are applied, rejected, conflict, cancelled, failed or unknown')
   .option('--key <pattern...>', "only of keys that fit, for example 'stock:*'")
   .option('--crosses <level>', 'only those that took a value over a level: below:5 or above:100')
-  .option('--from <start>', 'a time, "beginning" for all that is kept, or a cursor (default: from now on)')
+  .option(
+    '--from <start>',
+    'a day, a time as 2026-12-24T18:00:00Z, "beginning" for all that is kept, or a cursor (default: from now on)',
+  )
   .option('--json', 'print CloudEvents, one a line')
   .action(async (flags: OutcomesFlags) => (await import('./outcomes.js')).followOutcomes(flags));
 

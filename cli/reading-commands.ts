@@ -28,7 +28,7 @@ export function addReadingCommands(program: Command): void {
     .option('--around <members>', 'how many to print on each side of the member')
     .option('--bucket <bucket>', 'of updates with a bucket, that of this hour, day, week, month or year')
     .option('--time-zone <name>', 'that of the updates, for example Europe/Berlin (default: UTC)')
-    .option('--at <time>', 'in the bucket, for example 2026-11-27T12:00:00Z (default: now)')
+    .option('--at <time>', 'in the bucket, for example 2026-11-27T12:00:00Z, or ms since 1970 (default: now)')
     .option('--json', 'print JSON')
     .action(async (key: string, flags: TopFlags) => (await import('./top.js')).top(key, flags));
 
@@ -37,7 +37,10 @@ export function addReadingCommands(program: Command): void {
     .description('print the buckets of a key from one day or time to another, and their sum; "-" where there is none')
     .argument('<key>', 'as in the updates, without the name of a bucket')
     .requiredOption('--bucket <bucket>', 'that of the updates: hour, day, week, month or year')
-    .requiredOption('--from <time>', 'in the first bucket: 2026-11-01, or a time as 2026-11-01T12:00:00Z')
+    .requiredOption(
+      '--from <time>',
+      'in the first bucket: 2026-11-01, a time as 2026-11-01T12:00:00Z, or ms since 1970',
+    )
     .requiredOption('--to <time>', 'in the last bucket, 1000 at most')
     .option('--time-zone <name>', 'that of the updates, for example Europe/Berlin (default: UTC)')
     .option('--field <field>', 'of a hash')

@@ -1,3 +1,4 @@
+import { numberIn } from '../src/lib/number-in.js';
 import type { SumOptions } from '../src/index.js';
 import { withReader } from './with-reader.js';
 
@@ -14,8 +15,9 @@ export interface SumFlags {
 }
 
 /** `tally sum`: prints each bucket of a range, and their sum. */
-export async function sum(key: string, { json, operations: _, ...range }: SumFlags): Promise<void> {
-  const found = await withReader((reader) => reader.sum(key, range as SumOptions));
+export async function sum(key: string, { json, operations: _, from, to, ...rest }: SumFlags): Promise<void> {
+  const range = { ...rest, from: numberIn(from), to: numberIn(to) } as SumOptions;
+  const found = await withReader((reader) => reader.sum(key, range));
   if (json) {
     console.log(JSON.stringify(found));
     return;

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../src/errors.js';
+import { numberIn } from '../src/lib/number-in.js';
 import type { Leaderboard, RankedMember, RankOptions, TopOptions } from '../src/index.js';
 import { describeCell } from '../src/redis/cell.js';
 import { withReader } from './with-reader.js';
@@ -48,7 +49,7 @@ function optionsOf({ limit, offset, around, order, ranking, bucket, timeZone, at
     ...(ranking !== undefined && { ranking }),
     ...(bucket !== undefined && { bucket }),
     ...(timeZone !== undefined && { timeZone }),
-    ...(at !== undefined && { at }),
+    ...(at !== undefined && { at: numberIn(at) }),
   } as Omit<TopOptions, 'limit' | 'offset'>;
   return {
     ...rules,
@@ -59,7 +60,7 @@ function optionsOf({ limit, offset, around, order, ranking, bucket, timeZone, at
 }
 
 function numberOf<Options>(name: keyof Options, text: string | undefined): Options | undefined {
-  return text === undefined ? undefined : ({ [name]: /^\d{1,15}$/.test(text) ? Number(text) : text } as Options);
+  return text === undefined ? undefined : ({ [name]: numberIn(text) } as Options);
 }
 
 function refuse(message: string, ...given: readonly (object | undefined)[]): void {

@@ -52,7 +52,7 @@ export async function checkFile(
   }
   const { properties = {} } = paramsSchema(operation) as { properties?: Record<string, ParamSchema> };
   const reader = new RowReader((flags.param ?? []).map(parseTemplate), properties, form.format);
-  const context = { registry, isReservedKey: createKeys(names).isReserved, slotOf: () => NO_SLOT };
+  const context = { registry, isReservedKey: createKeys(names).isReserved, slotOf: () => NO_SLOT, sentAt: Date.now };
   const digest = createHash('sha256').update(JSON.stringify([operation.name, flags.param ?? [], form]));
   const faults: string[] = [];
   let [rows, faulty] = [0, 0];

@@ -5,6 +5,7 @@ import type { FileForm } from './rows.js';
 /** The part of a JSON Schema that tells which values a param takes. */
 export interface ParamSchema {
   readonly type?: string;
+  readonly format?: string;
   readonly anyOf?: readonly ParamSchema[];
 }
 
@@ -64,7 +65,7 @@ export class RowReader {
 }
 
 function typesOf(schema: ParamSchema): ReadonlySet<string | undefined> {
-  return new Set([schema, ...(schema.anyOf ?? [])].map(({ type }) => type));
+  return new Set([schema, ...(schema.anyOf ?? [])].map(({ type, format }) => (format === 'date-time' ? format : type)));
 }
 
 function filled(parts: readonly string[], columns: Row['columns']): unknown {

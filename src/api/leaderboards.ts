@@ -15,7 +15,9 @@ const boardQuery = requireBucket(
     bucket: boardShape.bucket.meta({
       description: 'Of updates with `bucket`: tells the leaderboard of this size that holds `at`.',
     }),
-    at: boardShape.at.meta({ description: 'A time within the bucket. Default now.' }),
+    at: wholeNumberText(boardShape.at.unwrap())
+      .optional()
+      .meta({ description: 'A time within the bucket. Default now.' }),
     limit: wholeNumberText(limit.unwrap()).optional().meta({ description: 'How many to tell. Default 10.' }),
     offset: wholeNumberText(offset.unwrap())
       .optional()

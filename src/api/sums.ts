@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sumSchema } from '../readers/sum-buckets.js';
-import { given, queryOf } from '../web/endpoint.js';
+import { given, queryOf, wholeNumberText } from '../web/endpoint.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { requireReadable } from './access/readable.js';
 import { READ_PROBLEMS } from './cells.js';
@@ -20,6 +20,9 @@ const sumAnswer = z.object({
   ),
 });
 
+const { from, to } = sumSchema.shape;
+const sumQuery = sumSchema.safeExtend({ from: wholeNumberText(from), to: wholeNumberText(to) });
+
 export function sumsEndpoints({ reader, keys }: ReadingDeps): Endpoint[] {
   return [
     {
@@ -29,13 +32,13 @@ export function sumsEndpoints({ reader, keys }: ReadingDeps): Endpoint[] {
       summary: 'The sum of the buckets of a cell, and each of them.',
       description:
         'Of updates with `bucket`: from the bucket that holds `from` to the one that holds `to`. Both are days of the time zone, ' +
-        'or times with their offset from UTC.',
-      query: sumSchema,
+        'times with their offset from UTC, or ms since 1970.',
+      query: sumQuery,
       answers: { 200: { description: 'The sum.', schema: sumAnswer } },
       problems: [...READ_PROBLEMS, 'WRONG_TYPE', 'NOT_AN_INTEGER', 'OUT_OF_RANGE'],
       handlers: [
         async (request, response) => {
-          const { key, field, member, ...question } = queryOf(sumSchema, request);
+          const { key, field, member, ...question } = queryOf(sumQuery, request);
           requireReadable(response, keys, [{ path: 'key', key }]);
           response.json(await reader.sum(key, { ...question, ...given({ field, member }) }));
         },

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
+import { numberIn } from '../lib/number-in.js';
 import { inWords, inWordsOfQuery } from '../lib/schema-words.js';
 import { pathText } from '../operations/update.js';
 import { Problem, problemOfErrors } from './problems.js';
@@ -98,9 +99,9 @@ export function checkBody<Schema extends z.ZodObject>(
   throw problemOfErrors(code, errors as [ProblemError, ...ProblemError[]]);
 }
 
-/** A whole number as a query writes it. */
-export function wholeNumberText<Schema extends z.ZodType<number, number>>(schema: Schema) {
-  return z.preprocess((text) => (typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text), schema);
+/** A whole number, or a time, as a query writes it. */
+export function wholeNumberText<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((text: z.input<Schema>) => numberIn(text), schema);
 }
 
 /** Of what may be asked, what was. */

@@ -191,6 +191,9 @@ test('buckets are summed up and told one by one', async () => {
     status: 200,
     body: { key, sum: 12, series: [{ bucket: '2026-10-26' }, { bucket: '2026-10-27', value: null }] },
   });
+  query.set('from', String(Date.parse('2026-10-26T10:00:00Z')));
+  query.set('to', String(Date.parse('2026-10-26T22:30:00Z')));
+  expect(await get(`/v1/cells/sum?${query.toString()}`)).toMatchObject({ status: 200, body: { key, sum: 12 } });
 });
 
 test('a sum that is no integer in range, or meets something else, says so', async () => {

@@ -45,6 +45,8 @@ test('tally top prints a leaderboard, or where one member stands', async () => {
   await here.client.zadd(`${here.key('board')}:2025-W01`, 7, 'eve');
   const inBerlin = ['--bucket', 'week', '--time-zone', 'Europe/Berlin', '--at', '2024-12-29T23:30:00Z']; // Monday there
   expect(await top(...inBerlin)).toMatchObject({ code: 0, stdout: '1 eve 7\n' });
+  const inMs = ['--bucket', 'week', '--at', String(Date.parse('2024-12-30'))];
+  expect(await top(...inMs)).toMatchObject({ code: 0, stdout: '1 eve 7\n' });
   expect(await top('--bucket', 'week')).toMatchObject({ code: 0, stdout: '' });
   for (const [flag, value, words] of [
     ['--limit', 'ten', 'limit: must be a whole number from 1 to 1000'],
@@ -79,6 +81,13 @@ test('tally sum prints the buckets of a range and their sum, in the time zone, o
     code: 0,
     stdout: '2026-10-24 5\n2026-10-25 -\n2026-10-26 7\nsum 12\n',
   });
+  const inMs = [
+    '--from',
+    String(Date.parse('2026-10-25T23:30:00Z')),
+    '--to',
+    String(Date.parse('2026-10-26T10:00:00Z')),
+  ];
+  expect(await sum(...inMs, ...berlin)).toMatchObject({ code: 0, stdout: '2026-10-26 7\nsum 7\n' });
   const json = JSON.parse((await sum(...range, ...berlin, '--json')).stdout) as unknown;
   expect(json).toMatchObject({ key: views, sum: 12, series: [{ bucket: '2026-10-24', value: 5 }, {}, {}] });
   const ofField = ['--bucket', 'day', '--from', '2026-10-24', '--to', '2026-10-24', '--field', 'one'];

@@ -113,6 +113,8 @@ test('the leaderboard of a bucket is told by a time within it, by itself that of
   expect((await get(path)).body).toMatchObject({ key: `${key}:${month}`, entries: [{ member: 'now' }] });
   const inBerlin = `${path}&timeZone=Europe/Berlin&at=2025-10-31T23:30:00Z`;
   expect((await get(inBerlin)).body).toMatchObject({ key: `${key}:2025-11`, entries: [{ member: 'then' }] });
+  const inMs = `${path}&at=${Date.parse('2025-11-02')}`;
+  expect((await get(inMs)).body).toMatchObject({ key: `${key}:2025-11`, entries: [{ member: 'then' }] });
   expect((await get(`${inBerlin}&member=then`)).body).toMatchObject({ key: `${key}:2025-11`, rank: 1 });
 });
 

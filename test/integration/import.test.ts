@@ -62,6 +62,8 @@ test('columns are params by their names, numbers where numbers are asked for, an
   expect(stderr).toContain('line 4: rejected CHANGED');
   expect(await client.mget('12', 'b', 'c')).toEqual(['-4', '7', null]);
   expect(await client.ttl('12')).toBeGreaterThan(50);
+  const inMs = file('views.csv', 'key,bucket,at\nviews,day,1764115200000\n');
+  expect(await run(inMs, '--operation', 'counter.increment', '--dry-run')).toMatchObject({ code: 0 });
 });
 
 test('what is exported can be imported', async () => {
