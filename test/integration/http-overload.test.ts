@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics } from '../../src/index.js';
 import { addKey, callerWith } from '../support/api-keys.js';
@@ -191,6 +192,53 @@ test("an API key's rate of updates counts the updates of each request, and what 
   expect(heard()).toContain('100 updates a minute');
   expect((await get('/v1/operations')).status).toBe(200); // reads hold no updates
   expect(await metrics.text()).toContain('tally_http_turned_away_total{code="RATE_LIMITED"} 1');
+});
+
+/** A post whose head does not say how long its body is. */
+const chunked = (body: unknown, headers: readonly string[]) => {
+  const [head = '', text = ''] = postText('/v1/updates', body, headers).split('\r\n\r\n');
+  const unknown = head.replace(/\r\nContent-Length: \d+/i, '\r\nTransfer-Encoding: chunked');
+  return { head: `${unknown}\r\n\r\n`, body: `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n` };
+};
+
+test('a body whose length tells nothing counts as one update by the rate of its API key until it is read', async () => {
+  const here = place();
+  const { secret } = await addKey(here, { updateRate: { updates: 12, windowSeconds: 60 } });
+  const api = await startApi(here);
+  const { post } = callerWith(api, `Bearer ${secret}`);
+  const headers = [...KEEP, `Authorization: Bearer ${secret}`];
+  const requests = requestsOf(api);
+  const one = chunked(increment(here.key('n')), headers);
+  const slow = Array.from({ length: 4 }, () => connectionTo(api));
+  for (const { socket } of slow) {
+    socket.write(one.head);
+  }
+  await until('they are let in', () => requests.length === 4 && requests.every(isIn));
+  const gzipped = () =>
+    fetch(`${api.origin}/v1/updates`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip', Authorization: `Bearer ${secret}` },
+      body: gzipSync(JSON.stringify(increment(here.key('n')))),
+    });
+  const others = [...Array.from({ length: 4 }, gzipped), post('/v1/updates', increment(here.key('n')))];
+  expect((await Promise.all<{ status: number }>(others)).map(({ status }) => status)).toEqual(others.map(() => 202));
+  for (const { socket } of slow) {
+    socket.write(one.body);
+  }
+  await until('the slow ones are answered', () => slow.every(({ answers }) => answers().length === 1));
+  expect(slow.flatMap(({ answers }) => answers())).toEqual(slow.map(() => '202'));
+
+  const large = chunked(many(here, 20), headers);
+  const two = Array.from({ length: 2 }, () => connectionTo(api));
+  for (const { socket } of two) {
+    socket.write(large.head);
+  }
+  await until('both are let in', () => requests.slice(9).filter(isIn).length === 2);
+  for (const { socket } of two) {
+    socket.write(large.body);
+  }
+  await until('both are answered', () => two.every(({ answers }) => answers().length === 1));
+  expect(two.flatMap(({ answers }) => answers()).sort()).toEqual(['202', '429']); // what they hold counts in the end
 });
 
 const put = (url: string, secret: string, body: unknown) =>

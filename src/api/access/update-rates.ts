@@ -6,7 +6,7 @@ import type { ApiKey, UpdateRate } from './api-key.js';
 export interface Allowance {
   /** @throws Problem `RATE_LIMITED` with how long to wait, when nothing is left */
   take(updates: number): void;
-  /** Takes back what was not submitted; less than nothing where it was more than taken. */
+  /** Takes back what was not submitted. */
   giveBack(updates: number): void;
 }
 
@@ -18,8 +18,8 @@ interface Account {
 
 /**
  * Counts the updates of API keys in this process. What is left grows all the time, up to the updates of one window. While
- * anything is left a request may take more, and the next ones wait until that is made up for: so it is known before a body
- * is read, whatever it holds, and on the average the rate is kept.
+ * anything is left a request may take more, and the next ones wait until that is made up for: so a large one passes at times,
+ * and on the average the rate is kept.
  */
 export class UpdateRates {
   readonly #accounts = new Map<string, Account>();

@@ -28,7 +28,7 @@ const NO_ROOM = new Problem(
   { accepted: 'none' },
 );
 
-/** Asks for room for the updates of a request before its body is read. */
+/** Asks for room for the updates of a request before its body is read, and whether its API key has any left. */
 export function admit({ room, turns }: Admission): RequestHandler {
   return (request, response, next) => {
     const updates = updatesAtMost(request);

@@ -16,7 +16,7 @@ export class Place {
     private readonly room: Room,
     private readonly owner: string,
     private readonly allowance: Allowance | undefined,
-    /** At most, until they are known. */
+    /** What it has, or asks for, of the room: at most so many, until they are known. */
     private updates: number,
   ) {}
 
@@ -40,8 +40,7 @@ export class Place {
       return;
     }
     if (this.#taken === 0) {
-      this.allowance?.take(this.updates);
-      this.#taken = this.updates;
+      this.#count(1); // more is not known of any body: who sends little must not be refused for what there might be
     }
     this.#stopWaiting = this.room.enter(this.owner, this.updates, (isIn) => {
       this.#isIn = isIn;
@@ -59,20 +58,21 @@ export class Place {
   /**
    * Submits the updates, which are known now: the place is held until that is over, whether or not the client is there. Others may
    * come in while the request waits for outcomes. What was refused is not counted.
+   *
+   * @throws Problem `RATE_LIMITED` when others have used up meanwhile what was left
    */
   async submit<Submitted>(updates: number, submit: () => Promise<Submitted>): Promise<Submitted> {
     this.#isSubmitting = true;
-    this.allowance?.giveBack(this.#taken - updates);
-    this.#taken = updates;
     if (this.#isIn) {
       this.room.correct(this.owner, this.updates, updates);
     }
     this.updates = updates;
     try {
+      this.#count(updates);
       return await submit();
     } catch (error) {
       if (isRefusal(error)) {
-        this.allowance?.giveBack(updates);
+        this.#countNone();
       }
       throw error;
     } finally {
@@ -88,8 +88,7 @@ export class Place {
     this.#isOver = true;
     this.#stopWaiting();
     this.leave();
-    this.allowance?.giveBack(this.#taken);
-    this.#taken = 0;
+    this.#countNone();
   }
 
   leave(): void {
@@ -97,6 +96,18 @@ export class Place {
       this.#isIn = false;
       this.room.leave(this.owner, this.updates);
     }
+  }
+
+  /** Has so many counted by the rate, in place of what was. */
+  #count(updates: number): void {
+    this.#countNone();
+    this.allowance?.take(updates);
+    this.#taken = updates;
+  }
+
+  #countNone(): void {
+    this.allowance?.giveBack(this.#taken);
+    this.#taken = 0;
   }
 }
 
