@@ -300,6 +300,9 @@ async function ask<Answer>(
   }
 }
 
+/** By then those that are under way are over. */
+const HANDSHAKE_SECONDS = '10';
+
 const CODES: ReadonlySet<string> = new Set<ProblemCode>([
   'WEBHOOK_NOT_FOUND',
   'WEBHOOK_DISABLED',
@@ -310,6 +313,9 @@ const CODES: ReadonlySet<string> = new Set<ProblemCode>([
 function problemOf(error: unknown): unknown {
   if (error instanceof ConfigurationError) {
     return new Problem('INVALID_WEBHOOK', error.message);
+  }
+  if (error instanceof TallyError && error.code === 'RATE_LIMITED') {
+    return new Problem(error.code, error.message, { accepted: 'none', headers: { 'Retry-After': HANDSHAKE_SECONDS } });
   }
   const isKnown = error instanceof TallyError && CODES.has(error.code);
   return isKnown ? new Problem(error.code as ProblemCode, error.message) : error;

@@ -45,7 +45,8 @@ export const PROBLEMS = {
   BACKPRESSURE: { status: 429, title: 'Too many updates wait', retryAfterSeconds: 1 },
   RATE_LIMITED: {
     status: 429,
-    title: 'The API key has made too many requests, submitted too much, or follows too often',
+    title:
+      'The API key has made too many requests, submitted too much, follows too often, or has too many targets asked',
   },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   UNEXPECTED: { status: 500, title: 'Something went wrong in Tally' },

@@ -5,7 +5,7 @@ import { createKeys } from '../../src/redis/keys.js';
 import { disableWebhooksOf } from '../../src/subscribers/webhooks/revoke-owner.js';
 import type { WebhookOptions } from '../../src/subscribers/webhooks/webhook-options.js';
 import { createWebhookSender } from '../../src/subscribers/webhooks/webhook-sender.js';
-import { addKey } from '../support/api-keys.js';
+import { addKey, callerWith } from '../support/api-keys.js';
 import { followAt } from '../support/event-source.js';
 import { startApi } from '../support/http-api.js';
 import type { ShownProblem } from '../support/http-api.js';
@@ -78,6 +78,34 @@ test('one owner of API keys does not take the webhooks of all', async () => {
   const removed = added.find(({ status: code }) => code === 201)!.body.id;
   await here.client.hdel(createKeys(here).webhooks, removed);
   expect(await ann()).toMatchObject({ status: 201 });
+});
+
+test('one owner of API keys has ten targets asked at a time, and keeps nobody else from asking', async () => {
+  const here = place();
+  const [silent, receiver] = [await startReceiver(), await startReceiver()];
+  let goOn = () => undefined as unknown;
+  const released = new Promise(
+    (resolve) =>
+      (goOn = () => {
+        resolve(undefined);
+      }),
+  );
+  silent.beforeAllowed = () => released;
+  const { api } = await callers(here, options());
+  const [ann, bo] = await Promise.all(['ann', 'bo'].map((owner) => addKey(here, { webhooks: true, owner })));
+  const add = ({ secret }: { secret: string }, { url }: { url: string }) =>
+    callerWith(api, `Bearer ${secret}`).post<ShownProblem>('/v1/webhooks', { url });
+  const answers: Awaited<ReturnType<typeof add>>[] = [];
+  const all = Array.from({ length: 12 }, () => add(ann!, silent).then((answer) => answers.push(answer)));
+  await until('two are refused, and the others wait', () => answers.length === 2 && silent.asked.length === 10);
+  expect(answers.map(({ status, body, headers }) => [status, body.code, headers.get('retry-after')])).toEqual(
+    answers.map(() => [429, 'RATE_LIMITED', '10']),
+  );
+  expect(await add(bo!, receiver)).toMatchObject({ status: 201 });
+  goOn();
+  await Promise.all(all);
+  expect(answers.slice(2).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 201));
+  expect(await add(ann!, receiver), 'the places are free again').toMatchObject({ status: 201 });
 });
 
 test('webhooks need an API key that was made for them, and are those of its owner', async () => {

@@ -12,6 +12,7 @@ import type { Scope } from '../scope.js';
 import { deliveryJob, removeDeliveries } from './delivery-queue.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 import type { askTarget } from './handshake.js';
+import { HandshakePlaces } from './handshake-places.js';
 import type { PendingCounts, TooManyOf } from './pending-counts.js';
 import { newSigningSecret } from './seal.js';
 import type { Seal } from './seal.js';
@@ -93,11 +94,14 @@ const settingsSchema = z.strictObject({
 
 /** What can be done with webhooks: by the API, and by hand. What sends the events is `createWebhookSender`. */
 export class Webhooks {
+  readonly #handshakes = new HandshakePlaces();
+
   constructor(private readonly deps: Deps) {}
 
   /**
    * @returns the webhook, and its secret, which is nowhere else in the open
-   * @throws ConfigurationError for settings that don't fit, ForbiddenTargetError, HandshakeError
+   * @throws ConfigurationError for settings that don't fit, ForbiddenTargetError, HandshakeError; TallyError `RATE_LIMITED` when too
+   * many targets are being asked
    */
   async add(settings: WebhookSettings, options: AddOptions = {}): Promise<{ webhook: ShownWebhook; secret: string }> {
     const { store, seal, origin, policy, maxPerOwner } = this.deps;
@@ -107,7 +111,7 @@ export class Webhooks {
     const url = checkTarget(checked.url, policy);
     await store.requireRoom(owner, maxPerOwner); // whoever has too many does not have others asked either
     const asked = { origin, ...(perMinute && { perMinute }), ...(token !== undefined && { token }) };
-    const allowed = handshake ? await this.#ask(url, asked) : undefined;
+    const allowed = handshake ? await this.#ask(url, asked, owner) : undefined;
     const rate = lesser(perMinute, allowed);
     const [id, secret] = [newWebhookId(), newSigningSecret()];
     const webhook: Webhook = {
@@ -247,18 +251,23 @@ export class Webhooks {
     return webhook;
   }
 
-  async #ask(url: URL, asked: Parameters<typeof askTarget>[1]): Promise<number | undefined> {
+  async #ask(url: URL, asked: Parameters<typeof askTarget>[1], owner: string | undefined): Promise<number | undefined> {
     const { policy } = this.deps;
-    // Loaded now: undici is a tenth of what a command took to start, and most never ask.
-    const [{ createTargetAgent }, handshake] = await Promise.all([
-      import('./target-agent.js'),
-      import('./handshake.js'),
-    ]);
-    const agent = createTargetAgent(policy, ASK_TIMEOUT_MS);
+    const leave = this.#handshakes.take(owner);
     try {
-      return await handshake.askTarget(url, asked, { agent, policy, timeoutMs: ASK_TIMEOUT_MS });
+      // Loaded now: undici is a tenth of what a command took to start, and most never ask.
+      const [{ createTargetAgent }, handshake] = await Promise.all([
+        import('./target-agent.js'),
+        import('./handshake.js'),
+      ]);
+      const agent = createTargetAgent(policy, ASK_TIMEOUT_MS);
+      try {
+        return await handshake.askTarget(url, asked, { agent, policy, timeoutMs: ASK_TIMEOUT_MS });
+      } finally {
+        await agent.destroy();
+      }
     } finally {
-      await agent.destroy();
+      leave();
     }
   }
 
