@@ -4,6 +4,8 @@ import { makeApiKey } from '../src/api/access/api-key.js';
 import type { ApiKey, Rate } from '../src/api/access/api-key.js';
 import type { KeyStore } from '../src/api/access/key-store.js';
 import { MAX_AGE_MS } from '../src/api/access/key-cache.js';
+import { decodeSchedule } from '../src/jobs/schedule.js';
+import type { Store } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
 import { disableWebhooksOf } from '../src/subscribers/webhooks/revoke-owner.js';
 import { createContext, findRedis } from './context.js';
@@ -81,23 +83,30 @@ export async function listKeys({ json }: ListKeysFlags): Promise<void> {
 export async function revokeKey(id: string): Promise<void> {
   const context = createContext(process.stderr);
   const target = findRedis(context);
-  const { left, disabled } = await withKeyStore(context, target, async (keyStore, store) => {
+  const { left, disabled, goingOn } = await withKeyStore(context, target, async (keyStore, store) => {
     const owner = (await keyStore.read()).byId.get(id)?.owner ?? id;
-    const disableIfLast = async () => {
+    const isLast = async () => {
       const { byId } = await keyStore.read();
-      const isLast = ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
-      return isLast ? disableWebhooksOf(owner, store) : 0;
+      return ![...byId.values()].some((key) => key.owner === owner && key.id !== id);
     };
+    const disableIfLast = async () => ((await isLast()) ? disableWebhooksOf(owner, store) : 0);
     const before = await disableIfLast(); // if this fails, the key is still there, and can be revoked once more
     if (!(await keyStore.remove(id))) {
       throw new TallyError('KEY_NOT_FOUND', noKey(id));
     }
     const meanwhile = await disableIfLast();
-    return { left: await keyStore.count(), disabled: before + meanwhile };
+    const goingOn = (await isLast()) ? await schedulesOf(owner, store) : [];
+    return { left: await keyStore.count(), disabled: before + meanwhile, goingOn };
   });
   console.log(`revoked ${id}; servers refuse it ${SOON}`);
   if (disabled > 0) {
     console.error(`It was the last key of its owner, whose ${disabled} webhooks are disabled: see tally webhooks list`);
+  }
+  if (goingOn === undefined) {
+    console.error('Schedules that were put with it go on: tally schedules list names the owner of each');
+  } else if (goingOn.length > 0) {
+    console.error(`It was the last key of its owner, whose schedules go on: ${goingOn.join(', ')}`);
+    console.error(`To end one: tally schedules remove ${goingOn[0] ?? ''}`);
   }
   if (left === 0) {
     await noteDoor(context, target, 'apiKeys', false);
@@ -105,6 +114,22 @@ export async function revokeKey(id: string): Promise<void> {
       'It was the last key: servers that run now still ask for one; those started from now on serve this machine only, and ask for none.',
     );
   }
+}
+
+/** Their ids; undefined where this user of Redis may not read them. */
+async function schedulesOf(
+  owner: string,
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+): Promise<string[] | undefined> {
+  const stored = await redis.hgetall(keys.schedules).catch(() => undefined);
+  const isTheirs = ([, text]: [string, string]) => decodeSchedule(text)?.owner === owner;
+  return (
+    stored &&
+    Object.entries(stored)
+      .filter(isTheirs)
+      .map(([id]) => id)
+      .sort()
+  );
 }
 
 function describe({ id, name, operations, keys, rate, updateRate, readOnly, owner, ...rest }: ApiKey): string {

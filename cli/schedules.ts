@@ -73,11 +73,11 @@ async function withProducer<Answer>(
   }
 }
 
-function lineOf({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): string {
+function lineOf({ id, cron, timeZone, everyMs, update, paused, owner, nextRunAt, lastRun }: Schedule): string {
   const rhythm = cron === undefined ? `every ${everyMs ?? 0} ms` : `"${cron}" ${timeZone ?? 'UTC'}`;
   const next = paused ? 'paused' : `next ${nextRunAt?.toISOString() ?? 'unknown: put it again'}`;
   const last = lastRun === undefined ? 'no run yet' : `last ${lastRun.at.toISOString()} ${lastRun.outcome.status}`;
-  return `${id}  ${rhythm}  ${update.operation} ${JSON.stringify(update.params)}  ${next}  ${last}`;
+  return `${id}  ${rhythm}  ${update.operation} ${JSON.stringify(update.params)}  ${next}  ${last}${owner === undefined ? '' : `  owner ${owner}`}`;
 }
 
 function parseParams(text: string): unknown {

@@ -38,6 +38,7 @@ function table(schedules: readonly Schedule[]): Html {
       <thead>
         <tr>
           <th>Schedule</th>
+          <th>Owner</th>
           <th>When</th>
           <th>Update</th>
           <th>Next run</th>
@@ -52,9 +53,10 @@ function table(schedules: readonly Schedule[]): Html {
   </div>`;
 }
 
-function row({ id, cron, timeZone, everyMs, update, paused, nextRunAt, lastRun }: Schedule): Html {
+function row({ id, cron, timeZone, everyMs, update, paused, owner, nextRunAt, lastRun }: Schedule): Html {
   return html`<tr>
     <td data-label="Schedule">${id}</td>
+    <td data-label="Owner">${owner}</td>
     <td class="nowrap" data-label="When">
       ${cron === undefined ? `every ${exactWords(everyMs ?? 0)}` : `${cron} (${timeZone ?? 'UTC'})`}
     </td>

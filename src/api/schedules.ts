@@ -8,8 +8,11 @@ import type { CheckContext } from '../operations/update.js';
 import { NO_SLOT } from '../redis/slots.js';
 import type { Endpoint } from '../web/endpoint.js';
 import { Problem } from '../web/problems.js';
+import { exceeds } from '../bullmq/ticks.js';
+import type { Recurrence } from '../bullmq/ticks.js';
 import { accessOf } from './access/access.js';
 import type { Access } from './access/access.js';
+import { allowanceOf, describeRate } from './access/update-rates.js';
 import { maySee, refuseForbidden } from './access/forbidden.js';
 import { placeOf } from './admission/admission.js';
 import { jsonBody } from './json-body.js';
@@ -25,6 +28,7 @@ const scheduleAnswer = z.object({
   everyMs: z.int().optional(),
   update: z.object({ operation: z.string(), params: z.unknown() }),
   paused: z.boolean(),
+  owner: z.string().optional().meta({ description: 'Of the API key that it was put with.' }),
   nextRunAt: z.iso.datetime().optional().meta({ description: 'Absent while it is paused.' }),
   lastRun: z
     .object({ at: z.iso.datetime().meta({ description: 'The time that it was for.' }), ...shownShape })
@@ -128,10 +132,12 @@ async function put(deps: UpdatesDeps, request: Request, response: Response): Pro
   const access = accessOf(response);
   // What the body holds is the client's word: the producer checks it, not the compiler.
   return deps.producer.schedules.put({ ...body, id } as ScheduleRequest<never>, {
+    owner: access?.owner,
     authorize: (update, replaced) => {
       if (access === undefined) {
         return;
       }
+      refuseTooOften(body, response); // which is valid by now
       refuseForbidden(access, [update], (_, path) => `update.${path}`);
       if (replaced !== undefined && !maySeeSchedule(access, replaced, deps)) {
         throw new Problem(
@@ -141,6 +147,14 @@ async function put(deps: UpdatesDeps, request: Request, response: Response): Pro
       }
     },
   });
+}
+
+/** A schedule goes on by itself: what it submits is counted by no rate. */
+function refuseTooOften(recurrence: Recurrence, response: Response): void {
+  const rate = allowanceOf(response)?.rate;
+  if (rate !== undefined && exceeds(recurrence, { jobs: rate.updates, withinMs: rate.windowSeconds * 1_000 })) {
+    throw new Problem('FORBIDDEN', `${describeRate(rate)}, and the schedule has more runs: let it run less often`);
+  }
 }
 
 const BODY = {

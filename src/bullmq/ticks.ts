@@ -4,6 +4,9 @@ import { bullmq } from './bullmq.js';
 import { jobSetKey, schedulerKey } from './queue-keys.js';
 import type { QueuePlace } from './queue-keys.js';
 
+/** Cron knows nothing shorter. */
+const LEAST_OF_CRON_MS = 1_000;
+
 /** When a scheduler of BullMQ's makes its jobs. */
 export interface Recurrence {
   readonly cron?: string | undefined;
@@ -39,6 +42,25 @@ export function repeatOptionsOf({ cron, timeZone, everyMs }: Recurrence) {
  */
 export function nextOfCron(cron: string, timeZone: string, afterMs: number): number | undefined {
   return bullmq().getNextMillis(afterMs, { pattern: cron, tz: timeZone });
+}
+
+/** Whether it makes more jobs than so many in some time, from its next one on. */
+export function exceeds(
+  { cron, timeZone = 'UTC', everyMs = Infinity }: Recurrence,
+  { jobs, withinMs }: { readonly jobs: number; readonly withinMs: number },
+): boolean {
+  if (cron === undefined) {
+    return everyMs * jobs < withinMs;
+  }
+  if (jobs * LEAST_OF_CRON_MS >= withinMs) {
+    return false;
+  }
+  const first = nextOfCron(cron, timeZone, Date.now());
+  let last = first;
+  for (let job = 0; job < jobs && last !== undefined; job += 1) {
+    last = nextOfCron(cron, timeZone, last);
+  }
+  return first !== undefined && last !== undefined && last - first < withinMs;
 }
 
 /** Whether a scheduler makes its jobs at these times: others can edit it. False when there is none. */

@@ -17,6 +17,8 @@ const storedSchedule = z.object({
   paused: z.boolean(),
   operation: z.string(),
   params: z.unknown(),
+  /** Of the API key that it was put with; absent where there was none, and in older versions. */
+  owner: z.string().optional(),
 });
 
 export type StoredSchedule = Omit<z.output<typeof storedSchedule>, 'v'>;
@@ -34,6 +36,11 @@ type StoredRun = Omit<z.output<typeof storedRun>, 'v'>;
 
 export function encodeSchedule(schedule: StoredSchedule): string {
   return JSON.stringify({ v: FORM, ...schedule });
+}
+
+/** Whether they make the same runs, whoever put them. */
+export function hasSameRuns(one: StoredSchedule, other: StoredSchedule): boolean {
+  return encodeSchedule({ ...one, owner: undefined }) === encodeSchedule({ ...other, owner: undefined });
 }
 
 /** @returns undefined for what is none, or of a newer version */

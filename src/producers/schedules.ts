@@ -1,7 +1,7 @@
 import { hasRecurrence, repeatOptionsOf } from '../bullmq/ticks.js';
 import { TallyError } from '../errors.js';
 import { toJobData } from '../jobs/job-data.js';
-import { decodeSchedule, encodeSchedule } from '../jobs/schedule.js';
+import { decodeSchedule, encodeSchedule, hasSameRuns } from '../jobs/schedule.js';
 import type { StoredSchedule } from '../jobs/schedule.js';
 import type { Store } from '../layout/store.js';
 import type { Registry } from '../operations/registry.js';
@@ -27,6 +27,8 @@ interface ScheduleDeps extends Pick<Store, 'redis' | 'keys' | 'layouts'> {
 export interface PutOptions {
   /** Gets the update once it is found valid, and the schedule that is replaced; it throws to refuse. @defaultValue none */
   readonly authorize?: (update: CheckedUpdate, replaced: Schedule | undefined) => void;
+  /** Of the API key that it is put with. @defaultValue nobody */
+  readonly owner?: string | undefined;
 }
 
 const NOT_KNOWN = {
@@ -49,7 +51,7 @@ export class Schedules<OneUpdate = unknown> {
    * @throws ValidationError naming each field that is not valid; nothing was changed
    * @throws QueueUnavailableError when Redis does not answer in time; do it again then, which is safe
    */
-  async put(request: ScheduleRequest<OneUpdate>, { authorize }: PutOptions = {}): Promise<Schedule> {
+  async put(request: ScheduleRequest<OneUpdate>, { authorize, owner }: PutOptions = {}): Promise<Schedule> {
     const { id, cron, timeZone, everyMs, paused, update } = checkSchedule(request, this.deps.context);
     const rhythm = {
       ...(cron !== undefined && { cron }),
@@ -59,7 +61,8 @@ export class Schedules<OneUpdate = unknown> {
     const { queue } = update.operation;
     const { prefix } = this.deps.layouts.configured.partitionOf(update.slot);
     const { operation, params } = update;
-    const stored = { queue, prefix, ...rhythm, paused, operation: operation.name, params };
+    const ofOwner = owner !== undefined && { owner };
+    const stored = { queue, prefix, ...rhythm, paused, operation: operation.name, params, ...ofOwner };
     authorize?.(update, await this.get(id));
     return this.#ask(this.#store(id, stored, update));
   }
@@ -120,10 +123,17 @@ export class Schedules<OneUpdate = unknown> {
     const text = encodeSchedule(stored);
     const before = await redis.hget(keys.schedules, id);
     const old = decodeSchedule(before);
-    const isSame = before === text && (stored.paused || (await hasRecurrence(redis, stored, id, stored)));
-    await this.#confirmed([stored.prefix, old?.prefix ?? stored.prefix], () =>
-      isSame ? Promise.resolve() : this.#replace(id, old, stored, update),
-    );
+    const isSame =
+      old !== undefined &&
+      hasSameRuns(old, stored) &&
+      (stored.paused || (await hasRecurrence(redis, stored, id, stored)));
+    await this.#confirmed([stored.prefix, old?.prefix ?? stored.prefix], async () => {
+      if (!isSame) {
+        await this.#replace(id, old, stored, update);
+      } else if (before !== text) {
+        await redis.hset(keys.schedules, id, text);
+      }
+    });
     return (
       (await readSchedule(this.deps, id)) ?? {
         id,

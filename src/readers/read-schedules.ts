@@ -13,6 +13,8 @@ export interface Schedule {
   readonly everyMs?: number;
   readonly update: { readonly operation: string; readonly params: unknown };
   readonly paused: boolean;
+  /** Of the API key that it was put with; absent where there was none. */
+  readonly owner?: string;
   /** Absent while it is paused. */
   readonly nextRunAt?: Date;
   /** Of its runs the one that ended last; absent before the first. */
@@ -47,7 +49,7 @@ async function describe(
   if (stored === undefined) {
     return undefined;
   }
-  const { queue, prefix, cron, timeZone, everyMs, paused, operation, params } = stored;
+  const { queue, prefix, cron, timeZone, everyMs, paused, operation, params, owner } = stored;
   const nextMs = paused ? undefined : await nextTickMs(redis, { prefix, queue }, id);
   const lastRun = decodeRun(run, registry);
   return {
@@ -57,6 +59,7 @@ async function describe(
     ...(everyMs !== undefined && { everyMs }),
     update: { operation, params },
     paused,
+    ...(owner !== undefined && { owner }),
     ...(nextMs !== undefined && { nextRunAt: new Date(nextMs) }),
     ...(lastRun && { lastRun }),
   };

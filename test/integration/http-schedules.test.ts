@@ -12,6 +12,7 @@ interface ShownSchedule {
   cron?: string;
   paused: boolean;
   nextRunAt?: string;
+  owner?: string;
   lastRun?: { at: string; status: string };
 }
 
@@ -101,6 +102,46 @@ test('an API key sees and changes the schedules of what it may submit, and no ot
   expect(await call(api, 'GET', path, undefined, reader.secret)).toMatchObject({ status: 200 });
   expect(await call(api, 'DELETE', path, undefined, reader.secret)).toMatchObject({ status: 403 });
   expect(await call(api, 'DELETE', path, undefined, own.secret)).toMatchObject({ status: 200 });
+});
+
+test('schedules say whose API key put them, and revoking the last one of an owner names those that go on', async () => {
+  const here = place();
+  const environment = { REDIS_URL: here.redis, TALLY_NAMESPACE: here.namespace, TALLY_PREFIX: here.prefix };
+  const [one, other] = [await addKey(here, { owner: 'ann' }), await addKey(here, { owner: 'ann' })];
+  await here.producer().schedules.put({ id: 'before', everyMs: 3_600_000, update: reset(here) } as never);
+  const api = await startApi(here);
+  const put = (id: string) =>
+    call(api, 'PUT', `/v1/schedules/${id}`, { everyMs: 3_600_000, update: reset(here) }, one.secret);
+  const nextRunAt = (await call(api, 'GET', '/v1/schedules/before', undefined, one.secret)).body.nextRunAt;
+  expect(await put('before'), 'goes on as it is').toMatchObject({ status: 200, body: { owner: 'ann', nextRunAt } });
+  expect(await put('hourly')).toMatchObject({ status: 200, body: { owner: 'ann' } });
+  await here.producer().schedules.put({ id: 'own', everyMs: 3_600_000, update: reset(here) } as never);
+  await here.producer().schedules.pause('hourly');
+  expect((await tally(environment, 'schedules', 'list')).stdout).toMatch(/^hourly .* {2}paused .* {2}owner ann$/m);
+  expect((await tally(environment, 'keys', 'revoke', one.id)).stderr).toBe('');
+  const { code, stderr } = await tally(environment, 'keys', 'revoke', other.id);
+  expect(code).toBe(0);
+  expect(stderr).toContain('whose schedules go on: before, hourly\nTo end one: tally schedules remove before\n');
+});
+
+test('a schedule that has more runs than the rate of its API key allows is forbidden', async () => {
+  const here = place();
+  const { secret } = await addKey(here, {
+    updateRate: { updates: 2, windowSeconds: 60 },
+    requireIdempotencyKey: true,
+  });
+  const api = await startApi(here);
+  const put = async (recurrence: object) => {
+    const body = { ...recurrence, update: reset(here) };
+    const { status, body: problem } = await call(api, 'PUT', '/v1/schedules/s', body, secret);
+    await call(api, 'DELETE', '/v1/schedules/s', undefined, secret);
+    return [status, problem.code];
+  };
+  for (const tooOften of [{ everyMs: 1_000 }, { everyMs: 29_999 }, { cron: '0-2 0 0 * * *' }]) {
+    expect([tooOften, await put(tooOften)]).toEqual([tooOften, [403, 'FORBIDDEN']]);
+  }
+  expect(await put({ everyMs: 30_000 })).toEqual([200, undefined]);
+  expect(await put({ cron: '0,30 * * * * *' })).toEqual([200, undefined]);
 });
 
 test('tally schedules puts, lists, pauses and removes them, and the board has a page of them', async () => {

@@ -4,6 +4,7 @@ import type { ApiKey, UpdateRate } from './api-key.js';
 
 /** What an API key may still submit. */
 export interface Allowance {
+  readonly rate: UpdateRate;
   /** @throws Problem `RATE_LIMITED` with how long to wait, when nothing is left */
   take(updates: number): void;
   /** Takes back what was not submitted. */
@@ -26,6 +27,7 @@ export class UpdateRates {
 
   of(key: ApiKey, rate: UpdateRate): Allowance {
     return {
+      rate,
       take: (updates) => {
         const account = this.#accountOf(key.id, rate);
         if (account.left <= 0) {
@@ -59,9 +61,12 @@ export function allowanceOf({ locals }: Response): Allowance | undefined {
   return locals['allowance'] as Allowance | undefined;
 }
 
+export function describeRate({ updates, windowSeconds }: UpdateRate): string {
+  return `this API key may submit ${updates} updates a ${windowSeconds === 1 ? 'second' : 'minute'}`;
+}
+
 function overRate({ updates, windowSeconds }: UpdateRate, left: number): Problem {
-  const window = windowSeconds === 1 ? 'second' : 'minute';
   const seconds = Math.ceil(((1 - left) / updates) * windowSeconds);
-  const detail = `this API key may submit ${updates} updates a ${window}; nothing was accepted, send it again in ${seconds} s`;
+  const detail = `${describeRate({ updates, windowSeconds })}; nothing was accepted, send it again in ${seconds} s`;
   return new Problem('RATE_LIMITED', detail, { accepted: 'none', headers: { 'Retry-After': String(seconds) } });
 }
