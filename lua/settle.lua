@@ -13,11 +13,12 @@
 -- What is kept is counted for each of BullMQ's sorted sets, in a hash beside it, see `lua/retire.lua`.
 --
 -- KEYS     the hash of each job; then, of each, BullMQ's sorted set of jobs that ended as it did; then the receipt of each,
---          and what is announced, see `lua/apply.lua`, unless those lie in other slots
+--          and what is announced, see `lua/apply.lua`, and the other receipts of jobs that have one, in their order; unless
+--          those lie in other slots
 -- ARGV     1 life of a cut receipt in seconds
---          2 for each job '1' when its receipt may be shortened, else '0', as one text
+--          2 for each job '1' when its receipt may be shortened, '2' when it has another one, else '0', as one text
 --          3 .. the id of each job, and then how many updates it carries
--- Returns  the second argument, with '0' also for each job whose receipt must stay as it is
+-- Returns  for each job '1' when its receipts were shortened, or may be; '0' when they must stay as they are
 
 local may_cut = ARGV[2]
 local jobs, cut = #may_cut, {}
@@ -30,6 +31,7 @@ local announced = KEYS[3 * jobs + 1]
 local clock_ms = announced and tonumber(redis.call('ZSCORE', announced, 'clock-ms') or 0) or 0
 local life = ARGV[1] + math.ceil(math.max(0, clock_ms - now_ms) / 1000)
 
+local others = 3 * jobs + 1 -- of KEYS are passed
 local kept = {}
 local function count(set_key, updates, bytes)
   local sum = kept[set_key] or { jobs = 0, updates = 0, bytes = 0 }
@@ -47,10 +49,18 @@ for n = 1, jobs do
   redis.call('ZADD', set_key, 'XX', ended_at, ARGV[2 + n])
   count(set_key, is_own and tonumber(ARGV[2 + jobs + n]) or 1, kept_bytes(job_key, record))
   cut[n] = '0'
-  if string.sub(may_cut, n, n) == '1' and (is_own or redis.call('EXISTS', job_key) == 0) then
+  local may, other_key = string.sub(may_cut, n, n), nil
+  if may == '2' then
+    others = others + 1
+    other_key = KEYS[others]
+  end
+  if may ~= '0' and (is_own or redis.call('EXISTS', job_key) == 0) then
     cut[n] = '1'
     if receipt_key then
       redis.call('EXPIRE', receipt_key, life)
+    end
+    if other_key then
+      redis.call('EXPIRE', other_key, life)
     end
   end
 end

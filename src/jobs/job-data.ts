@@ -150,6 +150,16 @@ export function nameOfJob(
   return formOfJob(data) === undefined ? { ...place, addedAtMs: timestamp } : place;
 }
 
+/** What a receipt is called, and what it would be if the version were put into or out of the job's data. */
+export function namesOfJob(
+  place: { readonly prefix: string; readonly queue: string; readonly jobId: string },
+  data: unknown,
+  timestamp: number,
+): readonly [own: JobName, other: JobName] {
+  const name = nameOfJob(place, data, timestamp);
+  return [name, name.addedAtMs === undefined ? { ...place, addedAtMs: timestamp } : place];
+}
+
 const HEAD = /^\{"v":\d+,"sentAtMs":\d+,(?:"windowMs":\d+,)?/;
 
 /** Enough to notice an edit; nobody is kept from forging. */

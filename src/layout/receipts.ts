@@ -48,8 +48,12 @@ export interface Receipts {
   readableTogether<Item>(items: readonly Item[]): readonly (readonly Item[])[];
   /** Whether a script can read them together with what is announced, whatever moves. */
   readonly scriptsMayRead: boolean;
-  /** The keys that the script which settles jobs of a partition takes along: their receipts, if they lie with them. */
-  withJobs(jobs: readonly JobName[], keys: Keys): string[];
+  /**
+   * The keys that the script which settles jobs of a partition takes along: their receipts, if they lie with them.
+   *
+   * @param others further names under which some of them have receipts
+   */
+  withJobs(jobs: readonly JobName[], others: readonly JobName[], keys: Keys): string[];
   /** Those of a job's slots whose receipts this script can't reach. */
   apartFromJob(slots: readonly Slot[]): readonly Slot[];
   /** A memory for slots in which jobs have receipts. */

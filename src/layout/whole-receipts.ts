@@ -54,8 +54,9 @@ export class WholeReceipts implements Receipts {
     );
   }
 
-  withJobs(jobs: readonly JobName[], keys: Keys): string[] {
-    return [...jobs.map((job) => keys.jobReceipt(job, NO_SLOT)), keys.announced(NO_SLOT)];
+  withJobs(jobs: readonly JobName[], others: readonly JobName[], keys: Keys): string[] {
+    const [own, besides] = [jobs, others].map((names) => names.map((name) => keys.jobReceipt(name, NO_SLOT)));
+    return [...(own ?? []), keys.announced(NO_SLOT), ...(besides ?? [])];
   }
 
   apartFromJob(): readonly [] {

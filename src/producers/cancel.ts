@@ -4,7 +4,7 @@ import { NotReplicatedError } from '../redis/replicas.js';
 import type { ReplicaConfirmation } from '../redis/replicas.js';
 import { createScript, ScriptRunner } from '../redis/scripts.js';
 import { decodeRecord, encodeRecord, FORM } from '../jobs/form.js';
-import { formOfJob, nameOfJob, parseJobData } from '../jobs/job-data.js';
+import { formOfJob, namesOfJob, parseJobData } from '../jobs/job-data.js';
 import { outcomeAt } from '../jobs/job-end.js';
 import { parseUpdateId, updateId } from '../jobs/job-id.js';
 import { UNSETTLED_RECEIPT_MS } from '../jobs/job-options.js';
@@ -206,9 +206,8 @@ function readOrder({ registry, keys, layouts }: Search, job: FoundJob): Order {
   }
   const [group] = receipts.groups([update], refuse);
   const where = { prefix: job.partition.prefix, queue: job.queue, jobId: job.jobId };
-  const name = nameOfJob(where, job.data, job.addedAtMs);
-  const other = name.addedAtMs === undefined ? { ...where, addedAtMs: job.addedAtMs } : where;
-  return { group, update, windowMs, form: formOfJob(job.data) ?? FORM, names: [name, other] };
+  const names = namesOfJob(where, job.data, job.addedAtMs);
+  return { group, update, windowMs, form: formOfJob(job.data) ?? FORM, names };
 }
 
 /** The KEYS of the script, and its ARGV after the first. */

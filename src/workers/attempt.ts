@@ -3,7 +3,7 @@ import { attemptAskedAtMs, hasRunBefore } from '../bullmq/attempt-worker.js';
 import { tickOf } from '../bullmq/ticks.js';
 import { ValidationError } from '../errors.js';
 import { FORM } from '../jobs/form.js';
-import { formOfJob, nameOfJob, parseJobData } from '../jobs/job-data.js';
+import { formOfJob, namesOfJob, parseJobData } from '../jobs/job-data.js';
 import type { JobData, Stamp } from '../jobs/job-data.js';
 import { notedStamp } from '../jobs/queues.js';
 import type { JobResult, TallyQueue } from '../jobs/queues.js';
@@ -50,12 +50,12 @@ export interface Attempt {
 
 export function attemptAt(job: TallyJob, place: JobPlace): Attempt {
   const where = { prefix: place.partition.prefix, queue: job.queueName, jobId: jobIdOf(job) };
-  const name = nameOfJob(where, job.data, job.timestamp);
+  const [name, otherName] = namesOfJob(where, job.data, job.timestamp);
   return {
     job,
     place,
     name,
-    otherName: name.addedAtMs === undefined ? { ...where, addedAtMs: job.timestamp } : where,
+    otherName,
     form: formOfJob(job.data) ?? FORM,
     digest: digestOf(job),
     ranBefore: hasRunBefore(job),

@@ -17,6 +17,8 @@ const MAX_WAITING = 100_000;
 
 interface JobToSettle {
   readonly name: JobName;
+  /** Under which it has the same receipt once more, as who cancels an update writes it. */
+  readonly otherName: JobName | undefined;
   readonly state: 'completed' | 'failed';
   /** How many it carries. */
   readonly updates: number;
@@ -94,12 +96,10 @@ export class JobSettler {
     const { scripts, settle, keys, partition, receipts, expirer, settledReceiptMs } = this.deps;
     const { prefix } = partition;
     const ended = keysToSettle(jobs.map(({ name: { queue, jobId }, state }) => ({ prefix, queue, jobId, state })));
-    const besides = receipts.withJobs(
-      jobs.map(({ name }) => name),
-      keys,
-    );
-    // The batch that put a job back may run once more at any time, and would put it back once more.
-    const mayCut = jobs.map(({ name, state }) => (state === 'failed' || isRequeued(name.jobId) ? '0' : '1')).join('');
+    const names = jobs.map(({ name }) => name);
+    const others = jobs.flatMap(({ otherName }) => otherName ?? []);
+    const besides = receipts.withJobs(names, others, keys);
+    const mayCut = jobs.map((job) => mayCutOf(job)).join('');
     const args = [
       Math.ceil(settledReceiptMs / 1000),
       mayCut,
@@ -109,10 +109,20 @@ export class JobSettler {
     const cut = (await scripts.run(settle, [...ended, ...besides], args)) as string;
     const apart = jobs
       .filter((_, place) => cut[place] === '1')
-      .map(({ name, slots }) => ({ name, slots: receipts.apartFromJob(slots) }));
+      .flatMap(({ name, otherName, slots }) =>
+        [name, otherName ?? []].flat().map((each) => ({ name: each, slots: receipts.apartFromJob(slots) })),
+      );
     expirer.add(
       partition.slot,
       apart.filter(({ slots }) => slots.length > 0),
     );
   }
+}
+
+/** The batch that put a job back may run once more at any time, and would put it back once more. */
+function mayCutOf({ name, otherName, state }: JobToSettle): '0' | '1' | '2' {
+  if (state === 'failed' || isRequeued(name.jobId)) {
+    return '0';
+  }
+  return otherName === undefined ? '1' : '2';
 }

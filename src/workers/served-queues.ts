@@ -1,5 +1,5 @@
 import type { Telemetry } from 'bullmq';
-import { nameOfJob } from '../jobs/job-data.js';
+import { namesOfJob } from '../jobs/job-data.js';
 import { backoffMs } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
@@ -8,6 +8,7 @@ import type { Store } from '../layout/store.js';
 import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { tolerateBrokenMetadata } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { CANCELLED } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import { inventoryExpire } from '../operations/reservations.js';
 import type { Script } from '../redis/scripts.js';
@@ -173,8 +174,8 @@ export class ServedQueues {
     const concurrency = concurrencyOf(options, partition.name !== undefined);
     const { name } = queue;
     const place: JobPlace = { ...from, slots: layouts.receipts.newJobSlots() };
-    const nameOf = (job: TallyJob) =>
-      nameOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
+    const namesOf = (job: TallyJob) =>
+      namesOfJob({ prefix: partition.prefix, queue: name, jobId: job.id ?? '' }, job.data, job.timestamp);
     const worker = new QueueWorker(name, (job, token = '') => this.#note(applyJob(job, token, place, apply)), {
       name: TALLY_WORKER,
       connection: redis.forSlot(partition.slot),
@@ -197,14 +198,18 @@ export class ServedQueues {
       noteRun(this.deps, job, record);
       pulse.completed(job, record);
       const { id: jobId = '', name: operation, data } = job;
-      settler.add({ name: nameOf(job), state: 'completed', updates: data.updates.length, slots: place.slots.of(job) });
+      const [own, other] = namesOf(job);
+      const otherName = isOfCancelled(record) ? other : undefined;
+      const updates = data.updates.length;
+      settler.add({ name: own, otherName, state: 'completed', updates, slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
     });
     worker.on('failed', (job, error) => {
       if (job?.finishedOn !== undefined) {
         noteRun(this.deps, job, job.failedReason);
         pulse.failed(job);
-        settler.add({ name: nameOf(job), state: 'failed', updates: 1, slots: [] });
+        const [own] = namesOf(job);
+        settler.add({ name: own, otherName: undefined, state: 'failed', updates: 1, slots: [] });
       }
       const facts = { jobId: job?.id, operation: job?.name, attempt: job?.attemptsMade };
       log[job?.finishedOn === undefined ? 'warn' : 'error'](facts, error.message);
@@ -224,6 +229,11 @@ export class ServedQueues {
     this.#attempts.add(noted);
     return noted;
   }
+}
+
+/** Whether a record is that of an update that was cancelled, which has a job of its own. */
+function isOfCancelled(record: unknown): boolean {
+  return typeof record === 'string' && record.endsWith(` ${CANCELLED}`);
 }
 
 function hold(worker: QueueWorker, isQuiet: boolean): void {
