@@ -28,3 +28,12 @@ export const KEEP_FAILED_MS = 14 * DAY_MS;
 
 /** Time to live of a job's receipt until the job is settled: longer than a job may be delayed, by more than it may wait. */
 export const UNSETTLED_RECEIPT_MS = 400 * DAY_MS;
+
+/**
+ * How long a request to cancel may write that lingers in the network, in ms after its job was seen to have no outcome: less than
+ * a receipt lives after its job was settled, so that one which comes later never takes an applied update for one to cancel.
+ */
+export const CANCEL_WITHIN_MS = 2_000;
+
+/** Time to live of a receipt after its job was settled at least, whatever workers are told. */
+export const LEAST_RECEIPT_MS = 2 * CANCEL_WITHIN_MS;

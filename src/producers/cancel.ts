@@ -7,7 +7,7 @@ import { decodeRecord, encodeRecord, FORM } from '../jobs/form.js';
 import { formOfJob, namesOfJob, parseJobData } from '../jobs/job-data.js';
 import { outcomeAt } from '../jobs/job-end.js';
 import { parseUpdateId, updateId } from '../jobs/job-id.js';
-import { UNSETTLED_RECEIPT_MS } from '../jobs/job-options.js';
+import { CANCEL_WITHIN_MS, UNSETTLED_RECEIPT_MS } from '../jobs/job-options.js';
 import type { Store } from '../layout/store.js';
 import type { UpdateGroup } from '../layout/update-group.js';
 import { CANCELLED, decodeOutcome } from '../operations/outcome.js';
@@ -29,12 +29,6 @@ interface CancelDeps extends Search, Pick<Store, 'logger'> {
   readonly confirmation: ReplicaConfirmation;
   readonly sender: Pick<Sender, 'queue'>;
 }
-
-/**
- * How long a request may write that lingers in the network, in ms after its job was seen to have no outcome: far less than a
- * receipt lives after its job was settled, so that one which comes later never takes an applied update for one to cancel.
- */
-const CANCEL_WITHIN_MS = 2_000;
 
 const NOT_KNOWN = {
   accepted: 'unknown',

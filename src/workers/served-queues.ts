@@ -1,6 +1,6 @@
 import type { Telemetry } from 'bullmq';
 import { namesOfJob } from '../jobs/job-data.js';
-import { backoffMs } from '../jobs/job-options.js';
+import { backoffMs, LEAST_RECEIPT_MS } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
 import type { TallyQueue } from '../jobs/queues.js';
 import type { Partition } from '../layout/partitions.js';
@@ -70,7 +70,7 @@ export class ServedQueues {
 
   constructor(private readonly deps: Service) {
     const { redis, keys, apply, options, logger } = deps;
-    const { settledReceiptMs } = options;
+    const settledReceiptMs = receiptMsOf(options);
     this.#expirer = new ReceiptExpirer({ redis, keys, crossSlot: apply.crossSlot, settledReceiptMs, logger });
   }
 
@@ -152,7 +152,7 @@ export class ServedQueues {
       receipts: layouts.receipts,
       expirer: this.#expirer,
       logger,
-      settledReceiptMs: options.settledReceiptMs,
+      settledReceiptMs: receiptMsOf(options),
     });
     this.#settlers.push(settler);
     const opened = queues.map((name) => openQueue(name, partition.prefix, redis, logger));
@@ -229,6 +229,10 @@ export class ServedQueues {
     this.#attempts.add(noted);
     return noted;
   }
+}
+
+function receiptMsOf({ settledReceiptMs }: Pick<Service['options'], 'settledReceiptMs'>): number {
+  return Math.max(settledReceiptMs, LEAST_RECEIPT_MS);
 }
 
 /** Whether a record is that of an update that was cancelled, which has a job of its own. */

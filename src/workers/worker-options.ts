@@ -32,8 +32,8 @@ export interface WorkerOptions extends CommonOptions, MetricsOption, TelemetryOp
   idempotencyWindowMs?: number;
   /**
    * Time to live of a job's receipt after the job was settled, at least 1,000 ms and twice the `lockDurationMs` of any worker: a
-   * job is settled after the start of every attempt that could still write, and none writes after its lease. Below 3,000 ms a
-   * request to cancel may come late for it.
+   * job is settled after the start of every attempt that could still write, and none writes after its lease. It is 4,000 ms at
+   * least whatever is said here, as a request to cancel may linger.
    * @defaultValue 600,000
    */
   settledReceiptMs?: number;

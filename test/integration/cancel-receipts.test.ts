@@ -22,3 +22,19 @@ test('no receipt of an update that was cancelled outlives its job for long', asy
   });
   expect(await producer.find(submission.id)).toMatchObject({ outcome: { status: 'cancelled' } });
 });
+
+test('a receipt outlives what a request to cancel may linger, however short receipts are to live', async () => {
+  const here = place();
+  await here.worker({ lockDurationMs: 500, settledReceiptMs: 1_000 });
+  const submission = await here.producer().submit(increment(here.key('n')), { priority: 1 });
+  const receipt = here.jobReceipt(submission.jobId);
+  const endsAt = "local now = redis.call('TIME') return now[1] * 1000 + now[2] / 1000 + redis.call('PTTL', KEYS[1])";
+  let endsAtMs = Infinity;
+  await until('its receipt is shortened', async () => {
+    const isThere = (await here.client.pttl(receipt)) > 0;
+    endsAtMs = isThere ? ((await here.client.eval(endsAt, 1, receipt)) as number) : Infinity;
+    return endsAtMs < Date.now() + 24 * HOUR;
+  });
+  const settledAtMs = await here.client.zscore(`${here.partition.prefix}:counters:completed`, submission.jobId);
+  expect(endsAtMs - Number(settledAtMs)).toBeGreaterThan(3_000);
+});
