@@ -4,6 +4,7 @@ import { inWords } from '../src/lib/schema-words.js';
 import { openStore } from '../src/layout/store.js';
 import { createRegistry } from '../src/operations/registry.js';
 import {
+  countOf,
   keptWords,
   planRemoval,
   planRetry,
@@ -15,7 +16,7 @@ import { failureFilterShape } from '../src/producers/failures/failure-filter.js'
 import type { FailureFilter } from '../src/producers/failures/failure-filter.js';
 import { failedUpdateId, groupFailures } from '../src/producers/failures/group-failures.js';
 import type { FailureGroup } from '../src/producers/failures/group-failures.js';
-import { changedLine } from '../src/producers/failures/log-changed.js';
+import { changedLine, ChangeRecord } from '../src/producers/failures/change-record.js';
 import type { FailureSource } from '../src/producers/failures/read-failures.js';
 import { connectionOptions, createContext, findRedis } from './context.js';
 import { wholeNumber } from './whole-number.js';
@@ -72,7 +73,11 @@ export async function listFailures({ limit, ...flags }: ListFailuresFlags): Prom
 export async function retryFailed(flags: ChangeFailuresFlags): Promise<void> {
   const filter = filterOf(flags);
   const isDry = flags.dryRun === true;
-  const change = await withFailures((source) => (isDry ? planRetry : retryFailures)(source, { filter }));
+  const change = await withFailures((source) =>
+    isDry
+      ? planRetry(source, { filter })
+      : recorded('retried', flags, (record) => retryFailures(source, { filter }, record)),
+  );
   report(change, 'retried', flags);
 }
 
@@ -95,7 +100,8 @@ export async function removeFailed(flags: ChangeFailuresFlags): Promise<void> {
           (kept === undefined ? '' : `; ${kept}`),
       );
     }
-    return removeFailures(source, { filter, untilMs: planned.untilMs });
+    const question = { filter, untilMs: planned.untilMs };
+    return recorded('removed', flags, (record) => removeFailures(source, question, record));
   });
   report(change, 'removed', flags);
 }
@@ -111,16 +117,39 @@ async function withFailures<Answer>(ask: (source: FailureSource) => Promise<Answ
   }
 }
 
-/** What was changed goes to stdout, a job a line: of what was removed nothing else tells. */
+/** What is changed goes to stdout at once, a job a line: of what was removed nothing else tells. */
+async function recorded(
+  word: 'retried' | 'removed',
+  { json }: ChangeFailuresFlags,
+  act: (record: ChangeRecord) => Promise<DoneChange>,
+): Promise<DoneChange> {
+  const record = new ChangeRecord((jobs, isSure) => {
+    for (const line of jobs.map(changedLine)) {
+      if (!isSure) {
+        console.error(`perhaps ${word}: ${line}`);
+      } else if (!json) {
+        console.log(line);
+      }
+    }
+  });
+  try {
+    return await act(record);
+  } catch (error) {
+    const { changed } = record;
+    const done = countOf(changed);
+    if (json && done.jobs > 0) {
+      console.log(JSON.stringify({ done, changed }));
+    }
+    console.error(`${word} ${done.updates} updates in ${done.jobs} jobs before it failed.`);
+    throw error;
+  }
+}
+
 function report(change: PlannedChange | DoneChange, word: 'retried' | 'removed', { json }: ChangeFailuresFlags): void {
   const { matched, faults } = change;
   if (json) {
     const { untilMs, ...rest } = change;
     console.log(JSON.stringify({ ...rest, until: iso(untilMs) }));
-  } else if ('done' in change) {
-    for (const job of change.changed) {
-      console.log(changedLine(job));
-    }
   }
   if ('done' in change) {
     const { done, left } = change;

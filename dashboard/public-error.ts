@@ -1,5 +1,6 @@
 import { RedisRefusedError, QueueUnavailableError } from '../src/errors.js';
 import { isRedisError } from '../src/redis/is-redis-error.js';
+import { HalfDoneError } from './audit/note-changes.js';
 import { RedisSilentError } from './redis-silence.js';
 import { isRefusalCode, REFUSALS, refusalOf } from '../src/redis/refusal.js';
 
@@ -16,6 +17,10 @@ export interface PublicError {
 
 /** Tells what Redis refuses from its not answering, and both from faults of ours, of which only the log says more. */
 export function publicErrorOf(error: unknown): PublicError {
+  if (error instanceof HalfDoneError) {
+    const { message, sinceMs: _, ...answer } = publicErrorOf(error.cause);
+    return { ...answer, message: `${error.message}: ${message}` };
+  }
   if (error instanceof RedisSilentError) {
     const { message, sinceMs } = error;
     return { status: 503, error: 'REDIS_AWAY', message, sinceMs };

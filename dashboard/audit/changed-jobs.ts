@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Store } from '../../src/layout/store.js';
-import type { ChangedJob } from '../../src/producers/failures/change-failures.js';
-import { changedLine } from '../../src/producers/failures/log-changed.js';
+import { changedLine } from '../../src/producers/failures/change-record.js';
+import type { ChangedJob } from '../../src/producers/failures/change-record.js';
 
 /** Where the jobs of an action are told, one a line. */
 export const CHANGED_JOBS_PATH = '/ops/audit/jobs';

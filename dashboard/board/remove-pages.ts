@@ -2,8 +2,8 @@ import express, { Router } from 'express';
 import type { RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { placeOf } from '../../src/jobs/queues.js';
-import type { ChangedJob } from '../../src/producers/failures/change-failures.js';
-import { logChanged } from '../../src/producers/failures/log-changed.js';
+import { countOf } from '../../src/producers/failures/change-failures.js';
+import type { ChangedJob } from '../../src/producers/failures/change-record.js';
 import { readWaiting, removeThoseWaiting, WAITING_STATES } from '../../src/producers/remove-waiting.js';
 import type { WaitingState } from '../../src/producers/remove-waiting.js';
 import { GIVES_BACK, inventoryExpire } from '../../src/operations/reservations.js';
@@ -13,7 +13,7 @@ import type { Html } from '../../src/web/html.js';
 import { requireOperator } from '../access/require-role.js';
 import { signedInOf } from '../access/signed-in.js';
 import type { ChangedJobs } from '../audit/changed-jobs.js';
-import { noteDetail } from '../audit/entry.js';
+import { changedWords, noteChanges } from '../audit/note-changes.js';
 import { MasterUnreachableError } from '../master-unreachable.js';
 import { sendPage } from '../page.js';
 import { countWords } from '../words.js';
@@ -67,11 +67,11 @@ function removeFound(deps: RemovePagesDeps): RequestHandler {
       return;
     }
     const { shown, state, jobs } = found;
-    const removed = await removeThoseWaiting(deps.redis, placeOf(shown.queue), state, jobs);
-    const words = `${countWords(updatesOf(removed), 'update')} in ${countWords(removed.length, 'job')}`;
-    const kept = removed.length === 0 ? {} : { jobs: await deps.changedJobs.keep(removed) };
-    noteDetail(response, { detail: `removed ${words} from ${shown.boardName}, ${state}`, ...kept });
-    logChanged(deps.logger, 'removed', removed, { who: signedInOf(response)?.name });
+    const which = ` from ${shown.boardName}, ${state}`;
+    const removed = await noteChanges(deps, response, 'removed', which, (record) =>
+      removeThoseWaiting(deps.redis, placeOf(shown.queue), state, jobs, record),
+    );
+    const words = changedWords(removed);
     const rest = updatesOf(jobs) - updatesOf(removed);
     const content = html`<p class="card" role="status">
         Removed ${words}.${rest > 0 && html` ${countWords(rest, 'other')} had begun meanwhile, and stayed.`}
@@ -143,5 +143,5 @@ function nothingWords({ shown: { queue, boardName }, state }: Waiting): string {
 }
 
 function updatesOf(jobs: readonly ChangedJob[]): number {
-  return jobs.reduce((sum, { updates }) => sum + updates, 0);
+  return countOf(jobs).updates;
 }

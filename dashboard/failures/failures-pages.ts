@@ -13,19 +13,17 @@ import {
   removeFailures,
   retryFailures,
 } from '../../src/producers/failures/change-failures.js';
-import type { DoneChange } from '../../src/producers/failures/change-failures.js';
 import type { FailedJob } from '../../src/producers/failures/failed-job.js';
 import { failureFilterShape } from '../../src/producers/failures/failure-filter.js';
 import type { FailureFilter } from '../../src/producers/failures/failure-filter.js';
 import { groupFailures } from '../../src/producers/failures/group-failures.js';
-import { logChanged } from '../../src/producers/failures/log-changed.js';
 import type { FailureQuestion, FailureSource } from '../../src/producers/failures/read-failures.js';
 import { toMs } from '../../src/redis/server-time.js';
 import { html } from '../../src/web/html.js';
 import { requireOperator } from '../access/require-role.js';
 import { signedInOf } from '../access/signed-in.js';
-import { noteDetail } from '../audit/entry.js';
 import type { ChangedJobs } from '../audit/changed-jobs.js';
+import { noteChanges } from '../audit/note-changes.js';
 import { boardName } from '../board/board-name.js';
 import { sendPage } from '../page.js';
 import { PAGE_ASSETS } from '../page-script.js';
@@ -143,8 +141,9 @@ async function retry(deps: FailuresPagesDeps, request: Request, response: Respon
     return;
   }
   const { untilMs } = formSchema.safeParse(request.body).data ?? {};
-  const done = await retryFailures(deps, { filter, untilMs });
-  await note(deps, response, 'retried', filter, done);
+  const done = await noteChanges(deps, response, 'retried', whichOf(filter), (record) =>
+    retryFailures(deps, { filter, untilMs }, record),
+  );
   const counts = {
     retried: String(done.done.updates),
     of: String(done.matched.updates),
@@ -165,8 +164,9 @@ async function remove(deps: FailuresPagesDeps, request: Request, response: Respo
     await askBeforeRemoval(deps, request, response, request.body, wrong);
     return;
   }
-  const done = await removeFailures(deps, { filter, untilMs: until });
-  await note(deps, response, 'removed', filter, done);
+  const done = await noteChanges(deps, response, 'removed', whichOf(filter), (record) =>
+    removeFailures(deps, { filter, untilMs: until }, record),
+  );
   const counts = {
     removed: String(done.done.updates),
     of: String(done.matched.updates),
@@ -175,20 +175,10 @@ async function remove(deps: FailuresPagesDeps, request: Request, response: Respo
   response.redirect(303, failuresLink(FAILURES_PATH, {}, counts));
 }
 
-/** Says in the audit and in the log what was done to which jobs. */
-async function note(
-  { changedJobs, logger }: FailuresPagesDeps,
-  response: Response,
-  change: 'retried' | 'removed',
-  filter: FailureFilter,
-  { done, changed }: DoneChange,
-): Promise<void> {
+/** Which are meant, for the audit. */
+function whichOf(filter: FailureFilter): string {
   const meant = Object.entries(filter).filter(([, value]) => value !== undefined);
-  const which = meant.length === 0 ? 'all' : meant.map(([name, value]) => `${name}=${String(value)}`).join(' ');
-  const detail = `${change} ${countWords(done.updates, 'update')} in ${countWords(done.jobs, 'job')}: ${which}`;
-  const jobs = changed.length === 0 ? undefined : await changedJobs.keep(changed);
-  noteDetail(response, { detail, ...(jobs !== undefined && { jobs }) });
-  logChanged(logger, change, changed, { who: signedInOf(response)?.name });
+  return `: ${meant.length === 0 ? 'all' : meant.map(([name, value]) => `${name}=${String(value)}`).join(' ')}`;
 }
 
 /** @returns undefined when it can't be one, which is said to who asked */

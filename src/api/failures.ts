@@ -5,6 +5,7 @@ import { wholeNumber } from '../operations/cell-schema.js';
 import { checkUpdate } from '../operations/update.js';
 import type { CheckContext } from '../operations/update.js';
 import {
+  countOf,
   keptWords,
   planRemoval,
   planRetry,
@@ -16,7 +17,8 @@ import { failureFilterShape } from '../producers/failures/failure-filter.js';
 import type { FailureFilter } from '../producers/failures/failure-filter.js';
 import type { FailedJob } from '../producers/failures/failed-job.js';
 import { failedUpdateId, groupFailures } from '../producers/failures/group-failures.js';
-import { logChanged } from '../producers/failures/log-changed.js';
+import { loggedRecord } from '../producers/failures/change-record.js';
+import type { ChangeRecord } from '../producers/failures/change-record.js';
 import type { FailureQuestion, FailureSource } from '../producers/failures/read-failures.js';
 import { askRedis } from '../redis/ask-redis.js';
 import type { Keys } from '../redis/keys.js';
@@ -247,9 +249,9 @@ async function planned(deps: FailuresDeps, planning: Promise<PlannedChange>) {
 }
 
 async function retried(deps: FailuresDeps, question: FailureQuestion, request: Request) {
-  const done = await ask(deps, retryFailures(deps, question)).catch(throwUnknownEffect);
-  logChanged(deps.logger, 'retried', done.changed, { requestId: requestIdOf(request) });
-  return shownChange(done);
+  const record = loggedRecord(deps.logger, 'retried', { requestId: requestIdOf(request) });
+  const done = ask(deps, retryFailures(deps, question, record));
+  return shownChange(await done.catch(throwUnknownEffect('retried', record)));
 }
 
 async function removed(deps: FailuresDeps, question: FailureQuestion, updates: number | undefined, request: Request) {
@@ -263,9 +265,9 @@ async function removed(deps: FailuresDeps, question: FailureQuestion, updates: n
         (kept === undefined ? '' : `; ${kept}`),
     );
   }
-  const done = await ask(deps, removeFailures(deps, { ...question, untilMs: plan.untilMs })).catch(throwUnknownEffect);
-  logChanged(deps.logger, 'removed', done.changed, { requestId: requestIdOf(request) });
-  return shownChange(done);
+  const record = loggedRecord(deps.logger, 'removed', { requestId: requestIdOf(request) });
+  const done = ask(deps, removeFailures(deps, { ...question, untilMs: plan.untilMs }, record));
+  return shownChange(await done.catch(throwUnknownEffect('removed', record)));
 }
 
 function shownChange(change: PlannedChange | DoneChange): z.input<typeof changeAnswer> {
@@ -309,8 +311,13 @@ function ask<Answer>({ redis }: FailuresDeps, looking: Promise<Answer>): Promise
   return askRedis(redis, LOOK_TIMEOUT_MS, looking);
 }
 
-function throwUnknownEffect(error: unknown): never {
-  throw unknownEffect(error);
+/** Says how far it had come. It may go on, when Redis is only slow: the log tells of that too. */
+function throwUnknownEffect(change: 'retried' | 'removed', { changed }: ChangeRecord): (error: unknown) => never {
+  return (error) => {
+    const { updates, jobs } = countOf(changed);
+    const soFar = `${updates} updates in ${jobs} jobs were ${change} so far, and the log has the ids of their jobs`;
+    throw unknownEffect(error, jobs === 0 ? undefined : soFar);
+  };
 }
 
 function schemaOf(schema: z.ZodType) {

@@ -5,7 +5,7 @@ import { removeWaiting } from '../bullmq/scripts.js';
 import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
 import { isUpkeep } from '../operations/reservations.js';
 import type { RedisClient } from '../redis/connection.js';
-import type { ChangedJob } from './failures/change-failures.js';
+import type { ChangedJob, ChangeRecord } from './failures/change-record.js';
 
 /** How jobs wait: for a worker, by priority or not, or for their time. */
 export const WAITING_STATES = ['waiting', 'prioritized', 'delayed'] as const;
@@ -43,22 +43,13 @@ export async function readWaiting(
 }
 
 /** Removes jobs that wait in one way: they do not run any more. @returns those that were removed; others run, or have run */
-export async function removeThoseWaiting<Job extends { readonly jobId: string }>(
+export function removeThoseWaiting(
   redis: RedisClient,
   place: QueuePlace,
   state: WaitingState,
-  jobs: readonly Job[],
-): Promise<Job[]> {
-  const removed: Job[] = [];
-  for (let start = 0; start < jobs.length; start += AT_ONCE) {
-    const page = jobs.slice(start, start + AT_ONCE);
-    const done = await removeWaiting(
-      redis,
-      place,
-      state,
-      page.map(({ jobId }) => jobId),
-    );
-    removed.push(...page.filter((_, index) => done[index]));
-  }
-  return removed;
+  jobs: readonly ChangedJob[],
+  record: ChangeRecord,
+): Promise<ChangedJob[]> {
+  const ids = (page: readonly ChangedJob[]) => page.map(({ jobId }) => jobId);
+  return record.change(jobs, (page) => removeWaiting(redis, place, state, ids(page)));
 }

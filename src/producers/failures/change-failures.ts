@@ -3,6 +3,8 @@ import { removeEnded } from '../../bullmq/scripts.js';
 import { openQueue } from '../../jobs/queues.js';
 import type { TallyQueue } from '../../jobs/queues.js';
 import { toMs } from '../../redis/server-time.js';
+import { ChangeRecord } from './change-record.js';
+import type { ChangedJob } from './change-record.js';
 import { updatesIn } from './failed-job.js';
 import type { FailedJob } from './failed-job.js';
 import { newLook, readFailures } from './read-failures.js';
@@ -35,19 +37,8 @@ export interface DoneChange extends PlannedChange {
   readonly changed: readonly ChangedJob[];
 }
 
-/** A job that was retried or removed. */
-export interface ChangedJob {
-  readonly queue: string;
-  readonly jobId: string;
-  readonly operation: string;
-  readonly updates: number;
-}
-
 /** How long those that are tried again get: what fails at once is told of. */
 const TRIED_FOR_MS = 1_000;
-
-/** Removed by one call of a script. */
-const REMOVED_AT_ONCE = 200;
 
 /** Counts what would be retried, and does nothing. */
 export async function planRetry(source: FailureSource, question: FailureQuestion): Promise<PlannedChange> {
@@ -87,8 +78,16 @@ export function keptWords({ updates }: FailureCount): string | undefined {
   return updates === 0 ? undefined : `${updates} more can be retried, but not removed: ${GIVES_BACK}`;
 }
 
-/** Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most. */
-export function retryFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
+/**
+ * Has all failed jobs that are meant tried again, also those that another program completed: each takes effect once at most.
+ *
+ * @param record is told of each page of them, whatever fails then
+ */
+export function retryFailures(
+  source: FailureSource,
+  question: FailureQuestion,
+  record = new ChangeRecord(),
+): Promise<DoneChange> {
   const retry: ChangeJobs = ({ redis, logger }, { queue: name, prefix, state }, jobs) =>
     withQueue(openQueue(name, prefix, redis, logger), (queue) =>
       retryJobs(
@@ -97,20 +96,19 @@ export function retryFailures(source: FailureSource, question: FailureQuestion):
         jobs.map(({ jobId }) => jobId),
       ),
     );
-  return change(source, question, retry, TRIED_FOR_MS);
+  return change(source, question, record, retry, TRIED_FOR_MS);
 }
 
-/** Removes all failed jobs that are meant. Nothing knows of their updates any more. */
-export async function removeFailures(source: FailureSource, question: FailureQuestion): Promise<DoneChange> {
+/** Removes all failed jobs that are meant. Nothing knows of their updates any more. @param record as in {@link retryFailures} */
+export async function removeFailures(
+  source: FailureSource,
+  question: FailureQuestion,
+  record = new ChangeRecord(),
+): Promise<DoneChange> {
   const { question: meant, kept } = removable(question);
-  const done = await change(source, meant, async ({ redis }, { queue, prefix, state }, jobs) => {
-    const removed: boolean[] = [];
-    for (let start = 0; start < jobs.length; start += REMOVED_AT_ONCE) {
-      const page = jobs.slice(start, start + REMOVED_AT_ONCE);
-      removed.push(...(await removeEnded(redis, { prefix, queue }, state, page)));
-    }
-    return removed;
-  });
+  const remove: ChangeJobs = ({ redis }, { queue, prefix, state }, jobs) =>
+    removeEnded(redis, { prefix, queue }, state, jobs);
+  const done = await change(source, meant, record, remove);
   return { ...done, kept: countOf([...kept.values()]) };
 }
 
@@ -132,15 +130,15 @@ type ChangeJobs = (source: FailureSource, place: MeantPlace, jobs: readonly Mean
 async function change(
   source: FailureSource,
   question: FailureQuestion,
+  record: ChangeRecord,
   act: ChangeJobs,
   waitMs = 0,
 ): Promise<DoneChange> {
   const { planned, places } = await plan(source, question);
-  const changed: ChangedJob[] = [];
   for (const { place, jobs } of places) {
-    const done = await act(source, place, jobs);
-    changed.push(...jobs.filter((_, index) => done[index]));
+    await record.change(jobs, (page) => act(source, place, page));
   }
+  const { changed } = record;
   await setTimeout(changed.length === 0 ? 0 : waitMs);
   const meant = new Set(jobsOf(places).map(nameOf));
   const { untilMs: _, ...anytime } = question;

@@ -3,6 +3,7 @@ import { bullmq } from '../../bullmq/bullmq.js';
 import { DELIVERIES } from '../../jobs/webhook-reading.js';
 import { jobsThatWait } from '../../bullmq/job-ids.js';
 import type { Store } from '../../layout/store.js';
+import { ChangeRecord } from '../../producers/failures/change-record.js';
 import { removeThoseWaiting, WAITING_STATES } from '../../producers/remove-waiting.js';
 import type { OutcomeEvent } from '../event.js';
 import type { GapEvent } from '../gap-event.js';
@@ -66,11 +67,7 @@ export async function removeDeliveries(webhook: string, { redis, keys }: Pick<St
   for (const state of WAITING_STATES) {
     const ids = await jobsThatWait(redis, place, state);
     const theirs = ids.filter((id) => id.startsWith(startOfIds(webhook)));
-    await removeThoseWaiting(
-      redis,
-      place,
-      state,
-      theirs.map((jobId) => ({ jobId })),
-    );
+    const jobs = theirs.map((jobId) => ({ queue: DELIVERIES, jobId, operation: 'delivery', updates: 1 }));
+    await removeThoseWaiting(redis, place, state, jobs, new ChangeRecord());
   }
 }
