@@ -4,7 +4,7 @@ import type { Detail } from './entry.js';
 const SETTINGS: Readonly<Record<string, (body: Record<string, unknown>) => string>> = {
   '/rate-limit': ({ max, duration }) => (isUnset(max) ? 'no limit' : `${text(max)} jobs in ${text(duration)} ms`),
   '/concurrency': ({ concurrency }) => (concurrency === 0 ? 'no limit' : `${text(concurrency)} jobs at a time`),
-  '/delay': ({ delay }) => `${text(delay)} ms`,
+  '/delay': ({ runAt }) => `until ${time(runAt)}`,
   '/priority': ({ priority }) => text(priority),
 };
 
@@ -19,6 +19,12 @@ export function valuesOf(path: string, body: unknown): Detail {
 
 function isUnset(value: unknown): boolean {
   return value === null || value === undefined;
+}
+
+/** @param value in ms, as a browser sends it; which may be anything */
+function time(value: unknown): string {
+  const isTime = typeof value === 'number' && !Number.isNaN(new Date(value).getTime());
+  return isTime ? new Date(value).toISOString() : 'something else than a time';
 }
 
 /** A number, whatever was sent as one. */
