@@ -7,6 +7,9 @@ import { basePathOf } from '../src/web/base-path.js';
  */
 const IN_PAGE = /((?:href|src|action|data-live)=|":)"\/ops(?=[/"?#])/g;
 
+/** The same in what the board reads of a job, see `board/readable-queue.ts`: what else stands there is somebody's data. */
+const IN_JSON = /("externalUrl":\{"displayText":"Keys","href":")\/ops(?=\/)/g;
+
 /** The same as a text of a script. */
 const IN_SCRIPT = /(["'`])\/ops(?=[/"'`?#])/g;
 
@@ -29,6 +32,9 @@ export const underAnyPath: RequestHandler = (request, response, next) => {
 function placed(text: string, type: string, base: string): string {
   if (type.includes('javascript')) {
     return text.replace(IN_SCRIPT, `$1${base}/ops`);
+  }
+  if (type.includes('json')) {
+    return text.replace(IN_JSON, `$1${base}/ops`);
   }
   return type.includes('html') ? text.replace(IN_PAGE, `$1"${base}/ops`) : text;
 }

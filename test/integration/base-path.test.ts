@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDashboard } from '../../dashboard/app.js';
+import { boardPath } from '../support/board.js';
 import { addUser, PASSWORD, startDashboard } from '../support/dashboard.js';
 import { startUp } from '../support/command.js';
 import { startApi } from '../support/http-api.js';
@@ -78,6 +79,19 @@ test.each(WAYS)(
     expect(await page.text()).toContain('ann');
   },
 );
+
+test('the keys of a job on the board lie below the base path, and what its data holds stays as it is', async () => {
+  const here = place();
+  const key = here.key('"externalUrl":{"displayText":"Keys","href":"/ops/find');
+  const { jobId } = await here.producer().counters.increment({ key }, { delay: 60_000 });
+  const { origin } = await startDashboard(here, { basePath: BASE });
+  const path = `${BASE}/ops/queues/api/queues/${boardPath(here, 'counters')}/${jobId}`;
+  const text = await (await fetch(origin + path)).text();
+  const { job } = JSON.parse(text) as { job: { externalUrl: { href: string } } };
+  expect(job.externalUrl.href).toBe(`${BASE}/ops/find?update=${jobId}.0`);
+  expect((await fetch(origin + job.externalUrl.href)).status).toBe(200);
+  expect(text).toContain(JSON.stringify(key));
+});
 
 test('a prefix that does not come from a proxy, or is no path, means nothing', async () => {
   const here = place();
