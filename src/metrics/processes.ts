@@ -41,10 +41,13 @@ const processSchema = z.looseObject({
 /** A process of Tally that is connected to this Redis, as it has described itself. */
 export type ConnectedProcess = z.output<typeof processSchema>;
 
+/** By which a process is known among the others. A container that is started again may have the name that the one before had. */
+export function processField(role: string): string {
+  return `${hostname()}:${process.pid}:${role}`;
+}
+
 /** Says in Redis that this process is there, until it is closed. */
 export class Announcement {
-  /** By which it is known among the others. */
-  readonly field: string;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAtMs = Date.now() - performance.now();
   readonly #eventLoop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
@@ -58,7 +61,6 @@ export class Announcement {
     private readonly more: () => object = () => ({}),
   ) {
     this.#eventLoop.enable();
-    this.field = `${hostname()}:${process.pid}:${role}`;
     this.#timer = setInterval(() => {
       this.say();
     }, EVERY_MS);
@@ -93,7 +95,7 @@ export class Announcement {
         atMs: Date.now() + clockOffsetMs,
       };
       this.#eventLoop.reset();
-      await redis.hset(keys.processes, this.field, JSON.stringify(described));
+      await redis.hset(keys.processes, processField(this.role), JSON.stringify(described));
       if (this.#isFirst) {
         this.#isFirst = false;
         await forgetOld(redis, keys, described.atMs);
@@ -109,7 +111,7 @@ export class Announcement {
     this.#eventLoop.disable();
     const { redis, keys } = this.store;
     if (redis.status === 'ready') {
-      await redis.hdel(keys.processes, this.field).catch(() => undefined);
+      await redis.hdel(keys.processes, processField(this.role)).catch(() => undefined);
     }
   }
 }

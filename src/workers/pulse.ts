@@ -1,5 +1,5 @@
 import { countByKind } from '../metrics/update-counters.js';
-import { Announcement } from '../metrics/processes.js';
+import { Announcement, processField } from '../metrics/processes.js';
 import {
   decodeOrder,
   HOT_KEPT,
@@ -18,6 +18,8 @@ import { areAllApplied } from '../operations/outcome.js';
 import { refusalOf } from '../redis/refusal.js';
 import type { TallyJob } from './attempt.js';
 import { HotKeys } from './hot-keys.js';
+
+const ROLE = 'worker';
 
 /** Told of each time. */
 const HOT_TOLD = 20;
@@ -38,19 +40,28 @@ export class Pulse {
   /** Updates by the minute in which they were added. */
   readonly #added = new Map<number, number>();
   readonly #hot = new HotKeys();
+  readonly #field = processField(ROLE);
   #announcement: Announcement | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beating = false;
-  /** The order that was obeyed last, or stood there from before. */
+  /** The order that was obeyed last, or stood there before this worker was listed; undefined until that is known. */
   #obeyed: string | undefined;
 
   constructor(private readonly deps: PulseDeps) {}
 
   /** Begins to tell. */
   start(): void {
-    this.#announcement = new Announcement(this.deps, 'worker', this.deps.facts);
     this.#timer = setInterval(() => void this.#beat(), PULSE_EVERY_MS);
     this.#timer.unref();
+    void this.#announce();
+  }
+
+  /** Lists this worker, once it knows what stands there for another one: whatever comes later is for this one. */
+  async #announce(): Promise<void> {
+    await this.#listen().catch(() => undefined); // then the first beat finds it
+    if (this.#timer !== undefined) {
+      this.#announcement = new Announcement(this.deps, ROLE, this.deps.facts);
+    }
   }
 
   /** Counts a job that was completed, unless it had been before. */
@@ -85,10 +96,11 @@ export class Pulse {
   async end(): Promise<void> {
     const { redis, keys, clock } = this.deps;
     const announcement = this.#announcement;
+    const hasBegun = announcement !== undefined || this.#timer !== undefined;
     this.#stop();
-    if (announcement !== undefined) {
+    if (hasBegun) {
       await this.#tell(clock.latestAt(performance.now()));
-      await Promise.all([announcement.close(), redis.hdel(keys.workerOrders, announcement.field)]);
+      await Promise.all([announcement?.close(), redis.hdel(keys.workerOrders, this.#field)]);
     }
   }
 
@@ -136,7 +148,7 @@ export class Pulse {
   /** All workers of a process hear the same. What stands there when it begins was for another one. */
   async #listen(): Promise<void> {
     const { redis, keys, obey } = this.deps;
-    const told = decodeOrder(await redis.hget(keys.workerOrders, this.#announcement?.field ?? ''));
+    const told = decodeOrder(await redis.hget(keys.workerOrders, this.#field));
     const isFirst = this.#obeyed === undefined;
     if (told?.id !== this.#obeyed && !isFirst && told !== undefined) {
       obey(told.order);
