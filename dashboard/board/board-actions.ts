@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { retryAllFailed } from '../../src/producers/failures/retry-all.js';
+import { promoteAllDelayed } from '../../src/producers/promote-all.js';
 import type { RedisClient } from '../../src/redis/connection.js';
 import { noteDetail } from '../audit/entry.js';
 import { countWords } from '../words.js';
@@ -18,6 +19,16 @@ export function boardActions(redis: RedisClient, shown: () => readonly ShownQueu
     const retried = await retryAllFailed(redis, found.queue);
     noteDetail(response, { detail: countWords(retried, 'job') });
     response.json({ retried, skipped: 0 });
+  });
+  // The board promotes the next runs of schedules too.
+  router.put('/api/queues/:queueName/promote', async (request, response, next) => {
+    const found = shown().find(({ boardName }) => boardName === request.params.queueName);
+    if (found === undefined) {
+      next();
+      return;
+    }
+    noteDetail(response, { detail: countWords(await promoteAllDelayed(redis, found.queue), 'job') });
+    response.json({});
   });
   return router;
 }

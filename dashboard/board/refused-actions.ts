@@ -1,6 +1,7 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import type { Job } from 'bullmq';
 import { GIVES_BACK, isUpkeep } from '../../src/operations/reservations.js';
+import { isRunOfSchedule } from '../../src/producers/remove-waiting.js';
 import { countWords } from '../words.js';
 import { ReadableQueue } from './readable-queue.js';
 import { isEndedByTally } from './words.js';
@@ -29,6 +30,11 @@ const OF_SCHEDULE = refusal(
   405,
   'schedules are put, paused, resumed and removed by `tally schedules`, the library or the API, which keep what runs and what /ops/schedules ' +
     'shows the same',
+);
+const RUN_OF_SCHEDULE = refusal(
+  409,
+  'it is a run of a schedule, which would miss it: put the schedule at another time by `tally schedules`, the library or the API, or submit ' +
+    'its update by itself to have it applied now',
 );
 const UPKEEP = refusal(409, `it can be retried, but not removed, nor put off: ${GIVES_BACK}`);
 const COMPLETED = refusal(
@@ -61,9 +67,14 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
       return OBLITERATED;
     case '/api/queues/:queueName/retry/:queueStatus':
       return queueStatus === 'completed' ? COMPLETED : undefined;
+    case '/api/queues/:queueName/:jobId/promote':
+      return isRunOfSchedule(jobId ?? '') ? RUN_OF_SCHEDULE : undefined;
     case '/api/queues/:queueName/:jobId/clean':
     case '/api/queues/:queueName/:jobId/delay':
     case '/api/queues/:queueName/:jobId/priority': {
+      if (route !== '/api/queues/:queueName/:jobId/clean' && isRunOfSchedule(jobId ?? '')) {
+        return RUN_OF_SCHEDULE;
+      }
       const job = await jobOf();
       return job !== undefined && isUpkeep(job.name) ? UPKEEP : undefined;
     }

@@ -12,8 +12,10 @@ export const WAITING_STATES = ['waiting', 'prioritized', 'delayed'] as const;
 
 export type WaitingState = (typeof WAITING_STATES)[number];
 
-/** The next job of each scheduler has such an id: without it the schedule would stand still. */
-const OF_SCHEDULER = 'repeat:';
+/** Whether a job is a run of a schedule: without the next one that would stand still, and goes on from whenever that has run. */
+export function isRunOfSchedule(jobId: string): boolean {
+  return jobId.startsWith('repeat:');
+}
 
 const AT_ONCE = 200;
 
@@ -24,7 +26,7 @@ export async function readWaiting(
   state: WaitingState,
   most = Infinity,
 ): Promise<ChangedJob[]> {
-  const ids = (await jobsThatWait(redis, place, state)).filter((id) => !id.startsWith(OF_SCHEDULER)).slice(0, most);
+  const ids = (await jobsThatWait(redis, place, state)).filter((id) => !isRunOfSchedule(id)).slice(0, most);
   const jobs: ChangedJob[] = [];
   for (let start = 0; start < ids.length; start += AT_ONCE) {
     const page = ids.slice(start, start + AT_ONCE);

@@ -208,13 +208,53 @@ test('what waits is removed from a queue only once its number is typed, and neve
   expect(await sent.outcome()).toMatchObject({ status: 'applied', result: { value: 1 } });
 });
 
+test('what waits for its time is promoted, but for the next run of a schedule, which is not put off either', async () => {
+  const here = place();
+  const producer = here.producer();
+  const update = { operation: 'counter.increment', params: { key: here.key('n') } } as const;
+  await producer.schedules.put({ id: 'nightly', cron: '0 0 * * *', update });
+  const { jobId } = await producer.counters.increment({ key: here.key('n') }, { delay: 3_600_000 });
+  const queue = openQueue(here);
+  const run = (await queue.getDelayed()).find(({ id }) => id !== jobId)!;
+  const dashboard = await startDashboard(here);
+  const board = `/ops/queues/api/queues/${boardPath(here, 'counters')}`;
+  const ask = (method: string, path: string, body = {}) =>
+    dashboard.raw({
+      method,
+      path: `${board}${path}`,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const one = `/${encodeURIComponent(run.id!)}`;
+  for (const [method, action, body] of [
+    ['PUT', 'promote', {}],
+    ['PATCH', 'delay', { runAt: Date.now() + 9e9 }],
+    ['PATCH', 'priority', { priority: 3 }],
+  ] as const) {
+    const refused = await ask(method, `${one}/${action}`, body);
+    expect(refused, action).toMatchObject({
+      status: 409,
+      body: expect.stringContaining('run of a schedule') as string,
+    });
+  }
+  expect((await ask('PUT', `${one}/clean`)).status, 'BullMQ itself keeps it').toBeGreaterThanOrEqual(400);
+  expect((await ask('PUT', '/promote')).status).toBe(200);
+  expect(await queue.getJobState(jobId)).toBe('waiting');
+  const { delay, timestamp, opts, priority } = (await queue.getJob(run.id!))!;
+  expect({ delay, timestamp, opts, priority, state: await queue.getJobState(run.id!) }).toEqual({
+    ...{ delay: run.delay, timestamp: run.timestamp, opts: run.opts, priority: run.priority },
+    state: 'delayed',
+  });
+});
+
 test('the audit holds the values that were set', async () => {
   const here = place();
+  const { jobId } = await here.producer().xp.award({ key: here.key('n'), amount: 1 }, { delay: 60_000 });
   const dashboard = await startDashboard(here);
   const headers = { 'content-type': 'application/json' };
-  const put = (action: string, body: object) =>
+  const put = (action: string, body: object, method = 'PUT') =>
     dashboard.raw({
-      method: 'PUT',
+      method,
       path: `/ops/queues/api/queues/${boardPath(here, 'xp')}/${action}`,
       headers,
       body: JSON.stringify(body),
@@ -222,9 +262,14 @@ test('the audit holds the values that were set', async () => {
   expect((await put('rate-limit', { max: 10, duration: 2_000 })).status).toBe(200);
   expect((await put('concurrency', { concurrency: 3 })).status).toBe(200);
   expect((await put('rate-limit', { max: null })).status).toBe(200);
+  expect((await put(`${jobId}/delay`, { runAt: Date.UTC(2100, 0, 1) }, 'PATCH')).status).toBe(200);
+  expect((await put(`${jobId}/delay`, { runAt: 'x' }, 'PATCH')).status).toBe(400);
   await dashboard.close();
   const entries = (await here.client.lrange(`${here.namespace}:audit`, 0, -1)).map(
     (text) => (JSON.parse(text) as { detail?: string }).detail,
   );
-  expect(entries.reverse()).toEqual(['10 jobs in 2000 ms', '3 jobs at a time', 'no limit']);
+  expect(entries.reverse()).toEqual([
+    ...['10 jobs in 2000 ms', '3 jobs at a time', 'no limit'],
+    ...['until 2100-01-01T00:00:00.000Z', 'until something else than a time'],
+  ]);
 });
