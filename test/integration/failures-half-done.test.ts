@@ -39,7 +39,12 @@ async function ofCounters(here: Place): Promise<Place> {
 
 function logOf() {
   const lines: string[] = [];
-  const sink = new Writable({ write: (chunk: Buffer, _, done) => done(void lines.push(chunk.toString())) });
+  const sink = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
   return { logger: pino({ level: 'info' }, sink), text: () => lines.join('') };
 }
 
