@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { SECTIONS } from '../page.js';
+import { DELIVERIES } from '../../src/jobs/webhook-reading.js';
 import { FAILURES_PATH } from '../failures/links.js';
 import { BOARD_PATH } from './board-name.js';
 import { REMOVE_WAITING_PATH } from './remove-pages.js';
@@ -110,12 +111,13 @@ function leadsTo(button) {
   if (button.matches('ul[class*="queueActions-"] button') && button.querySelector('.lucide-trash-2') !== null) {
     const state = new URLSearchParams(location.search).get('status');
     const queue = nameOfQueue();
+    if (queue === '${DELIVERIES}') return undefined; // no updates: the board asks, and removes them
     if (state === 'failed') return '${FAILURES_PATH}/of-queue?' + new URLSearchParams({ queue });
     if (state === 'delayed') return '${REMOVE_WAITING_PATH}?' + new URLSearchParams({ queue, state });
   }
   if (button.matches('[role="menuitem"]') && button.querySelector('.lucide-trash-2') !== null) {
     const queue = nameOfQueue(document.querySelector('button[aria-haspopup="menu"][aria-expanded="true"]'));
-    if (queue !== undefined) return '${REMOVE_WAITING_PATH}?' + new URLSearchParams({ queue, state: 'waiting' });
+    if (queue !== undefined && queue !== '${DELIVERIES}') return '${REMOVE_WAITING_PATH}?' + new URLSearchParams({ queue, state: 'waiting' });
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import type { BoardHooks } from '@bull-board/api/typings/app';
 import type { Job } from 'bullmq';
+import { DELIVERIES } from '../../src/jobs/webhook-reading.js';
 import { GIVES_BACK, isUpkeep } from '../../src/operations/reservations.js';
 import { isRunOfSchedule } from '../../src/producers/remove-waiting.js';
 import { countWords } from '../words.js';
@@ -60,9 +61,11 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
     case '/api/queues/:queueName/:jobId/update-data':
       return EDITED;
     case '/api/queues/:queueName/clean/:queueStatus':
-      return queueStatus === 'completed' ? refuseNotApplied(request.queues.get(queueName ?? '')) : REMOVED;
+      return queueStatus === 'completed'
+        ? refuseNotApplied(request.queues.get(queueName ?? ''))
+        : refuseToRemove(queueName);
     case '/api/queues/:queueName/empty':
-      return REMOVED;
+      return refuseToRemove(queueName);
     case '/api/queues/:queueName/obliterate':
       return OBLITERATED;
     case '/api/queues/:queueName/retry/:queueStatus':
@@ -86,6 +89,11 @@ export const refuseAction: BeforeHook = async ({ route, request }) => {
       return undefined;
   }
 };
+
+/** Deliveries to webhooks are no updates: the board itself removes them. */
+function refuseToRemove(queueName: string | undefined): HttpError {
+  return queueName === DELIVERIES ? undefined : REMOVED;
+}
 
 /** What another program completed stands among the completed jobs, and was not applied. */
 async function refuseNotApplied(queue: unknown): Promise<HttpError> {

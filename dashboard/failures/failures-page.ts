@@ -28,6 +28,7 @@ export function failuresContent({ filter, found, latest, isOperator, done, until
   return html`<div class="stack">
     ${done !== undefined && html`<p class="card" role="status">${done}</p>`} ${filterForm(filter)}
     ${filter.group !== undefined && html`<p>One group of them. <a href="${failuresLink(FAILURES_PATH, { ...filter, group: undefined })}">All groups</a></p>`}
+    ${filter.queue !== undefined && html`<p>Those of the queue ${filter.queue}. <a href="${failuresLink(FAILURES_PATH, { ...filter, queue: undefined })}">All queues</a></p>`}
     ${faults.map((fault) => html`<p class="error">${fault}: its failures are not among these.</p>`)}
     ${
       updates === 0
@@ -46,7 +47,7 @@ function reach({ isWhole }: GroupedFailures): string {
   return isWhole ? '' : ', of those that were looked at; there may be more';
 }
 
-function filterForm({ reason, operation, key }: FailureFilter): Html {
+function filterForm({ reason, operation, key, queue }: FailureFilter): Html {
   return html`<form class="card fields" method="get" action="${FAILURES_PATH}">
     <label
       >Reason
@@ -65,6 +66,7 @@ function filterForm({ reason, operation, key }: FailureFilter): Html {
     <label
       >Key <input name="key" value="${key ?? ''}" placeholder="stock:*" autocomplete="off" spellcheck="false"
     /></label>
+    ${queue !== undefined && html`<input type="hidden" name="queue" value="${queue}" />`}
     <button type="submit">Show</button>
   </form>`;
 }

@@ -48,6 +48,7 @@ const filterSchema = z.object({
   operation: z.preprocess(emptyIsNone, failureFilterShape.operation),
   key: z.preprocess(emptyIsNone, failureFilterShape.key),
   group: z.preprocess(emptyIsNone, failureFilterShape.group),
+  queue: z.preprocess(emptyIsNone, z.string().max(100).optional()),
 });
 
 const doneShape = z.coerce.number().int().min(0).optional();
@@ -66,7 +67,8 @@ export function failuresPages(deps: FailuresPagesDeps): Router {
   router.get(FAILURES_PATH, (request, response) => inTurn(() => showFailures(deps, request, response)));
   router.get(`${FAILURES_PATH}/of-queue`, (request, response) => {
     const queue = typeof request.query['queue'] === 'string' ? request.query['queue'] : '';
-    response.redirect(303, failuresLink(FAILURES_PATH, { operation: operationsOf(deps, queue) }));
+    const [name = ''] = queue.split(/-of-\d+:/);
+    response.redirect(303, failuresLink(FAILURES_PATH, { queue: name }));
   });
   router.get(REMOVE_PATH, (request, response) =>
     inTurn(() => askBeforeRemoval(deps, request, response, request.query)),
@@ -86,17 +88,6 @@ async function showFailures(deps: FailuresPagesDeps, request: Request, response:
   const done = doneWords(doneSchema.safeParse(request.query).data ?? {});
   const content = failuresContent({ filter, ...shown, done, isOperator: user?.role === 'operator' });
   sendPage(response, { title: 'Failures', user, content, assets: PAGE_ASSETS });
-}
-
-/** A pattern for the operations that a queue carries; undefined where only that of all would do. @param queue as the board names it */
-function operationsOf({ registry }: FailuresPagesDeps, queue: string): string | undefined {
-  const [name] = queue.split(/-of-\d+:/);
-  const carried = registry.operations
-    .filter((operation) => operation.queue === name)
-    .map((operation) => operation.name);
-  const families = new Set(carried.map((operation) => operation.replace(/[^.]+$/, '*')));
-  const [only] = carried.length === 1 ? carried : families;
-  return carried.length === 1 || families.size === 1 ? only : undefined;
 }
 
 /** All that is meant by a filter, at this moment. */
@@ -185,8 +176,8 @@ function whichOf(filter: FailureFilter): string {
 function filterOf(fields: unknown, response: Response): FailureFilter | undefined {
   const parsed = filterSchema.safeParse(fields ?? {});
   if (parsed.success) {
-    const { reason, operation, key, group } = parsed.data;
-    return { reason, operation, key, group };
+    const { reason, operation, key, group, queue } = parsed.data;
+    return { reason, operation, key, group, queue };
   }
   const words = distinctIssues(parsed.error)
     .map(({ path, message }) => `${path.join('.')} ${message}`)

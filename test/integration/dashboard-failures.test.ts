@@ -74,6 +74,23 @@ test('the board lists failed jobs with their reasons, and shows the stack of one
   expect((JSON.parse(one.body) as { job: { stacktrace: string[] } }).job.stacktrace[0]).toContain('\n    at ');
 });
 
+test('the board leads to the failures of a queue, and those of no other', async () => {
+  const here = place();
+  await here.worker();
+  await failing(here, ['a']);
+  await (await here.producer().scores.add({ entries: [{ key: here.key('a'), member: 'm', by: 1 }] })).outcome();
+  const dashboard = await startDashboard(here);
+  const led = await dashboard.raw({ path: `/ops/failures/of-queue?queue=${boardPath(here, 'counters')}` });
+  expect(led.headers.location).toBe('/ops/failures?queue=counters');
+  const { body } = await dashboard.raw({ path: led.headers.location! });
+  expect(body).toContain('1 failed update');
+  expect(body).toContain('href="/ops/failures/remove?queue=counters"');
+  expect((await post(dashboard, '/ops/failures/remove', { queue: 'counters', updates: '2' }, {})).status).toBe(409);
+  const removed = await post(dashboard, '/ops/failures/remove', { queue: 'counters', updates: '1' }, {});
+  expect(removed.headers.location).toContain('removed=1');
+  expect((await dashboard.raw({ path: '/ops/failures' })).body).toContain('WRONG_TYPE');
+});
+
 test('a viewer, and another site, can retry and remove nothing', async () => {
   const here = place();
   await here.worker();

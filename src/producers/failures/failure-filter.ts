@@ -37,11 +37,18 @@ export const failureFilterShape = {
     .meta({ description: 'The `id` of a group: its updates, and no others that its pattern fits too.' }),
 };
 
-export type FailureFilter = z.output<z.ZodObject<typeof failureFilterShape>>;
+export type FailureFilter = z.output<z.ZodObject<typeof failureFilterShape>> & {
+  /** The dashboard's, whose board leads to the failures of a queue. */
+  readonly queue?: string | undefined;
+};
 
 /** Whether a filter means this. Of a job of several updates one that fits is enough: they failed, and are retried, together. */
-export function matchesFilter({ reason, operation, key, group }: FailureFilter, failed: Grouped): boolean {
+export function matchesFilter(
+  { reason, operation, key, group, queue }: FailureFilter,
+  failed: Grouped & { readonly queue: string },
+): boolean {
   return (
+    (queue === undefined || failed.queue === queue) &&
     (reason === undefined || failed.reason === reason) &&
     (operation === undefined || matchesPattern(operation, failed.operation)) &&
     (key === undefined || failed.keys.some((its) => matchesPattern(key, its))) &&

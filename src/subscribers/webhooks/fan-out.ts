@@ -7,7 +7,7 @@ import type { Script, ScriptRunner } from '../../redis/scripts.js';
 import { gapEvent } from '../gap-event.js';
 import type { OutcomeReader, Page } from '../outcome-reader.js';
 import { deliveryJob } from './delivery-queue.js';
-import type { DeliveryQueue } from './delivery-queue.js';
+import type { DeliveryQueue, SentEvent } from './delivery-queue.js';
 import type { KnownWebhooks } from './known-webhooks.js';
 import type { PendingCounts } from './pending-counts.js';
 import { isFor, isNewFor } from './webhook.js';
@@ -20,6 +20,9 @@ const LEAD_MS = 10_000;
 const LOOK_EVERY_MS = 3_000;
 
 const RETRY_MS = 1_000;
+
+/** How often deliveries that wait are counted anew. */
+const RECOUNT_EVERY_MS = 60_000;
 
 /** Jobs of the stream to read at a time. */
 const JOBS_A_PAGE = 16;
@@ -46,6 +49,7 @@ export class FanOut {
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
   #hasWarned = false;
+  #recountedAtMs = -Infinity;
 
   constructor(private readonly deps: FanOutDeps) {
     this.#running = this.#run();
@@ -81,6 +85,9 @@ export class FanOut {
     if (cursor === undefined) {
       return false;
     }
+    if (performance.now() - this.#recountedAtMs >= RECOUNT_EVERY_MS) {
+      await this.#recount();
+    }
     cursor = cursor === '' ? await reader.cursorAt('now') : cursor;
     const page = await reader.read(cursor, JOBS_A_PAGE);
     // Read after the page: so whoever was added before something happened is told of it.
@@ -108,7 +115,7 @@ export class FanOut {
   }
 
   async #handOut(page: Page, cursor: string, webhooks: readonly Webhook[]): Promise<void> {
-    const { queue, pending, known, namespace, logger } = this.deps;
+    const { queue, known, namespace, logger } = this.deps;
     const told = page.gap === undefined ? [] : [gapEvent(page.gap, namespace, cursor)];
     if (page.gap !== undefined) {
       logger.error({ gap: page.gap }, 'outcomes left the stream before they were handed out to webhooks');
@@ -119,13 +126,29 @@ export class FanOut {
       if (events.length === 0) {
         continue;
       }
-      if ((await pending.add(webhook.id, events)) !== undefined) {
+      if (await this.#isFull(webhook.id, events)) {
         logger.error({ webhook: webhook.id }, 'too many deliveries wait: the webhook is disabled');
         await known.disable(webhook.id, 'BEHIND');
         continue;
       }
       await queue.addBulk(events.map((event) => deliveryJob(webhook.id, event)));
     }
+  }
+
+  /** Counts deliveries that are to be added, unless too many wait: some may have been removed since they were counted. */
+  async #isFull(webhook: string, events: readonly SentEvent[]): Promise<boolean> {
+    const { pending } = this.deps;
+    if ((await pending.add(webhook, events)) === undefined) {
+      return false;
+    }
+    await this.#recount();
+    return (await pending.add(webhook, events)) !== undefined;
+  }
+
+  async #recount(): Promise<void> {
+    const { pending, known } = this.deps;
+    await pending.recount((await known.all()).map(({ id }) => id));
+    this.#recountedAtMs = performance.now();
   }
 
   /** @returns the cursor, empty when there is none; undefined when another process leads */
