@@ -162,6 +162,7 @@ test('a job that is sent to run again before it was settled keeps its receipt', 
   });
   settler.add({
     name: { prefix: here.partition.prefix, queue: 'counters', jobId: submission.jobId },
+    otherName: undefined,
     state: 'completed',
     updates: 1,
     slots: [here.slot],

@@ -153,9 +153,9 @@ describe('the receipts of a job', () => {
     onServer.remember(job, ofServer.groups(updates, refuse));
     inCluster.remember(job, ofCluster.groups(updates, refuse));
 
-    expect(ofServer.withJobs([name], keys)).toEqual(['tally:job:tally-queues:counters:1', 'tally:announced']);
+    expect(ofServer.withJobs([name], [], keys)).toEqual(['tally:job:tally-queues:counters:1', 'tally:announced']);
     expect([onServer.of(job), ofServer.apartFromJob(onServer.of(job))]).toEqual([[], []]);
-    expect(ofCluster.withJobs([name], keys)).toEqual([]);
+    expect(ofCluster.withJobs([name], [], keys)).toEqual([]);
     expect(ofCluster.apartFromJob(inCluster.of(job))).toEqual([a, b]);
     expect(inCluster.of({})).toEqual([]);
   });
