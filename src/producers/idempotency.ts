@@ -78,6 +78,7 @@ export class KeyLookUp {
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'keys' | 'layouts'>,
+    /** The longest that an update may have. */
     private readonly windowMs: number,
     private readonly confirmation: ReplicaConfirmation,
   ) {

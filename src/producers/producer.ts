@@ -42,7 +42,7 @@ import type {
   UpdatesNamed,
 } from './types.js';
 import { SubmissionList } from './submission-list.js';
-import { jobOptionsOf, requireWindow, whenOf } from './when.js';
+import { jobOptionsOf, longestWindowOf, requireWindow, whenOf } from './when.js';
 
 /** Everything is sent by then; this is for closing connections politely. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -98,7 +98,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     const follow: FollowOutcome = (update, waitMs) => this.#outcomes.follow(update, waitMs);
     metrics?.updates.expect(registry.operations);
     const confirmation = new ReplicaConfirmation(redis, options);
-    const lookedUp = { keyLookUp: new KeyLookUp(this.#store, windowMs, confirmation), confirmation };
+    const lookedUp = { keyLookUp: new KeyLookUp(this.#store, longestWindowOf(windowMs), confirmation), confirmation };
     this.#sender = new Sender({
       store: this.#store,
       windowMs,

@@ -28,6 +28,7 @@ import { SentJob } from './sent-job.js';
 import { Submission } from './submission.js';
 import type { FollowOutcome } from './submission.js';
 import { traceOptions } from './trace.js';
+import { windowOf } from './when.js';
 
 /** What holds for the idempotency keys of some updates in place of what the producer was told. */
 export interface KeyTerms {
@@ -149,7 +150,7 @@ export class Sender {
     if (failures.size > 0) {
       return this.#enqueueAllBut(refuseFailed(updates, failures, store.redis), operation, updates, call);
     }
-    const stamp = { sentAtMs, windowMs: terms?.windowMs ?? this.options.windowMs };
+    const stamp = { sentAtMs, windowMs: terms?.windowMs ?? windowOf(this.options.windowMs, options.delay) };
     const fresh = recorded.size === 0 ? updates : updates.filter((_, index) => !recorded.has(index));
     if (fresh.length > 0) {
       terms?.checkTime(sentAtMs);

@@ -39,6 +39,23 @@ export function jobOptionsOf({ delayMs, priority }: When): JobsOptions {
   return { ...(delayMs !== undefined && { delay: delayMs }), ...(priority !== undefined && { priority }) };
 }
 
+const MINUTE_MS = 60_000;
+
+/** How long after its time a delayed update may still be applied under its key: an hour of a day, and of a short window all of it. */
+function allowanceOf(windowMs: number): number {
+  return Math.max(Math.ceil(windowMs / 24), Math.min(windowMs, MINUTE_MS));
+}
+
+/** How long after it was sent a keyed update may be applied: one that is delayed by all of the window would be too old when it is due. */
+export function windowOf(windowMs: number, delayMs = 0): number {
+  return Math.max(windowMs, delayMs === 0 ? 0 : delayMs + allowanceOf(windowMs));
+}
+
+/** The longest that {@link windowOf} gives to an update which {@link requireWindow} lets pass: it is announced. */
+export function longestWindowOf(windowMs: number): number {
+  return windowOf(windowMs, windowMs);
+}
+
 /**
  * Makes sure that no keyed update runs at a time when its key may be forgotten.
  *

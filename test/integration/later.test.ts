@@ -100,6 +100,18 @@ test('a time past the window of a key is refused by name', async () => {
   expect(body.errors?.[0]?.message).toMatch(/without a key/);
 });
 
+test('a delay past the window of its key is refused at submit, and one of more than a year always', async () => {
+  const here = place();
+  const producer = here.producer();
+  const submit = (options: object) => producer.submit(increment(here.key('n')), options);
+
+  const pastWindow = { code: 'DELAY_PAST_WINDOW', issues: [{ path: 'delay' }] };
+  await expect(submit({ idempotencyKey: 'k', delay: DAY + 1 })).rejects.toMatchObject(pastWindow);
+  await expect(submit({ delay: 366 * DAY })).rejects.toThrow(/delay/);
+  await expect(submit({ idempotencyKey: 'k', delay: DAY })).resolves.toBeDefined();
+  await expect(submit({ delay: 365 * DAY })).resolves.toBeDefined();
+});
+
 test('the library takes runAt beside delay, for a call and for each update', async () => {
   const here = place();
   const producer = here.producer({ idempotencyWindowMs: DAY });
