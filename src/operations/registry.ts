@@ -63,7 +63,8 @@ export function withHistory(name: (typeof builtIn)[number]['name'], history: His
 export interface Registry {
   readonly operations: readonly Operation[];
   find(name: string): Operation | undefined;
-  isBuiltIn(operation: Operation): boolean;
+  /** Whether it is one of Tally's own, but for the transaction, which is as good as what it holds. */
+  isBuiltIn(operation: Operation | string): boolean;
   /** The queues of all operations, each once. */
   readonly queues: readonly string[];
   /** The words for a name that is not known, with the nearest one that is. */
@@ -85,7 +86,10 @@ export function createRegistry(custom: readonly Operation[] = []): Registry {
   return {
     operations: [...byName.values()],
     find: (name) => byName.get(name),
-    isBuiltIn: ({ params }) => builtInSchemas.has(params),
+    isBuiltIn: (operation) => {
+      const known = typeof operation === 'string' ? byName.get(operation) : operation;
+      return known !== undefined && builtInSchemas.has(known.params);
+    },
     queues: [...new Set(operations.map((operation) => operation.queue))],
     unknown: (name) => {
       const suggestion = nearest(name, [...byName.keys()]);

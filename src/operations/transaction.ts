@@ -26,6 +26,13 @@ export interface TransactionResult {
   results: unknown[];
 }
 
+/** The updates of a transaction, or a single one by itself; also of what was not checked. */
+export function singlesOf<One extends { operation: unknown; params?: unknown }>(update: One): readonly One[] {
+  const { operation, params } = update;
+  const { updates } = (params ?? {}) as { updates?: unknown };
+  return operation === TRANSACTION && Array.isArray(updates) ? (updates as One[]) : [update];
+}
+
 /**
  * Several updates, all or nothing in one script call, in order, each seeing the ones before. Any rejection or
  * failure refuses the whole and names the update.

@@ -15,6 +15,7 @@ import type { Registry } from './registry.js';
 import type { Slot } from '../redis/slots.js';
 import { failedOutcome } from './outcome.js';
 import { idempotencyKeySchema } from './idempotency-key.js';
+import { singlesOf } from './transaction.js';
 import { timingShape } from './timing.js';
 import type { Timing } from './timing.js';
 import { distinctIssues } from '../lib/distinct-issues.js';
@@ -197,12 +198,8 @@ function tryUpdate(update: unknown, context: CheckContext): Checked {
 }
 
 /** Whether all params are of schemas of Tally's own, which put out what JSON holds. */
-function areOurs({ operation, steps }: CheckedUpdate, registry: Registry): boolean {
-  const isOurs = (it: Operation | undefined) => it !== undefined && registry.isBuiltIn(it);
-  return (
-    isOurs(operation) &&
-    (operation.name !== 'transaction' || steps.every((step) => isOurs(registry.find(step.operation))))
-  );
+function areOurs({ operation, params }: CheckedUpdate, registry: Registry): boolean {
+  return singlesOf({ operation: operation.name, params }).every((each) => registry.isBuiltIn(each.operation));
 }
 
 function findOperation(name: string, { registry }: CheckContext): Operation | Issues {

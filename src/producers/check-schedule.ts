@@ -5,6 +5,7 @@ import { inWords } from '../lib/schema-words.js';
 import { isTimeZone } from '../lib/zoned-time.js';
 import type { ValidationCode, ValidationIssue } from '../errors.js';
 import { namesBucket } from './unchecked-update.js';
+import { singlesOf } from '../operations/transaction.js';
 import { checkUpdate, pathText } from '../operations/update.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
 import { distinctIssues } from '../lib/distinct-issues.js';
@@ -86,9 +87,10 @@ export function checkSchedule(request: unknown, context: CheckContext): CheckedS
   );
   const { update } = (request ?? {}) as { update?: unknown };
   let checked: CheckedUpdate | undefined;
-  if (countsInBucket(update, context)) {
+  const buckets = placesOfBuckets(update, context);
+  if (buckets.length > 0) {
     const message = 'leave it out: all runs would count in the bucket of the time at which the schedule is put';
-    issues.push(issue('update.params.bucket', 'INVALID_SCHEDULE', message));
+    issues.push(...buckets.map((path) => issue(`update.params.${path}`, 'INVALID_SCHEDULE', message)));
   } else {
     try {
       checked = checkUpdate(update, context);
@@ -117,11 +119,14 @@ export function checkSchedule(request: unknown, context: CheckContext): CheckedS
   return { id, cron, timeZone: cron === undefined ? undefined : (timeZone ?? 'UTC'), everyMs, paused, update: checked };
 }
 
-/** A param of that name in an operation of one's own is whatever that makes of it. */
-function countsInBucket(update: unknown, { registry }: CheckContext): boolean {
-  const { operation } = (update ?? {}) as { operation?: unknown };
-  const known = typeof operation === 'string' ? registry.find(operation) : undefined;
-  return known !== undefined && registry.isBuiltIn(known) && namesBucket(update);
+/** Where an update, or those of a transaction, name buckets. A param of that name in an operation of one's own is whatever that makes of it. */
+function placesOfBuckets(update: unknown, { registry }: CheckContext): string[] {
+  const whole = (update ?? {}) as { operation: unknown };
+  return singlesOf(whole).flatMap((single: { operation?: unknown } | null, index) => {
+    const operation = single?.operation;
+    const counts = typeof operation === 'string' && registry.isBuiltIn(operation) && namesBucket(single);
+    return counts ? [single === whole ? 'bucket' : `updates[${index}].params.bucket`] : [];
+  });
 }
 
 function issue(path: string, code: ValidationCode, message: string): ValidationIssue {

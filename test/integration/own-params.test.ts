@@ -104,6 +104,17 @@ test("a bucket of an operation of one's own can be scheduled; cron has no H", as
   expect(await producer.schedules.put({ id: 'own', cron: '0 0 * * *', update })).toMatchObject({ id: 'own' });
   await expect(producer.schedules.put({ id: 'h', cron: 'H H * * *', update })).rejects.toThrow('must not hold H');
   expect(await producer.schedules.put({ id: 'thu', cron: '0 0 * MAR THU', update })).toMatchObject({ id: 'thu' });
+  const within = (params: object) => {
+    const updates = [
+      { operation: 'counter.increment', params: { key: here.key('n') } },
+      { operation: 'log.add', params },
+    ];
+    return { operation: 'transaction', params: { updates } } as never;
+  };
+  const fit = within({ key: here.key('n'), bucket: 'gold' });
+  await expect(producer.schedules.put({ id: 'b', everyMs: 3_600_000, update: fit })).resolves.toMatchObject({
+    id: 'b',
+  });
   const ours = { operation: 'counter.increment', params: { key: here.key('n'), bucket: 'day' } } as const;
   await expect(producer.schedules.put({ id: 'ours', cron: '0 0 * * *', update: ours })).rejects.toThrow(
     'update.params.bucket',
@@ -140,4 +151,12 @@ test('a worker with a queue that nobody uses opens nothing before it says so', a
   );
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(opened()).toBe(before);
+});
+
+test('params of a custom operation within a transaction are what JSON holds, too', async () => {
+  const { here, producer } = world({ meta: z.unknown() });
+  const own = { operation: 'log.add', params: { key: here.key('n'), meta: new Date() } };
+  const ours = { operation: 'counter.increment', params: { key: here.key('n') } };
+  const submitting = producer.submit({ operation: 'transaction', params: { updates: [ours, own] } } as never);
+  await expect(submitting).rejects.toThrow('may hold what JSON does, and nothing else');
 });

@@ -196,6 +196,12 @@ test.each<[what: string, change: object, path: string, words: RegExp]>([
     /leave it out/,
   ],
   ['a bucket', { update: inBucket }, 'update.params.bucket', /leave it out/],
+  [
+    'a bucket within a transaction',
+    { update: { operation: 'transaction', params: { updates: [increment('n'), inBucket] } } },
+    'update.params.updates[1].params.bucket',
+    /leave it out/,
+  ],
   ['a delay', { update: { ...increment('n'), delayMs: 5 } }, 'update', /leave out delayMs/],
   ['no update', { update: undefined }, 'update', /object/],
   ['params that are not valid', { update: { ...increment('n'), params: {} } }, 'update.params.key', /./],
