@@ -41,7 +41,7 @@ function inversesOf(
   if (operation.revert === undefined) {
     return { why: `${operation.name} has no inverse: send an update that makes it right` };
   }
-  if (operation.steps(params).some(livesByItself)) {
+  if (operation.steps(params).some((step) => livesByItself(step, params))) {
     return { why: 'its cell has a life (ttlSeconds), and may be another one of the same name by now' };
   }
   return [operation.revert(params, result) ?? []].flat();
@@ -67,7 +67,8 @@ function inversesOfAll(
   return all;
 }
 
-/** A bucket of the same name is the same bucket. */
-function livesByItself({ ttlSeconds, ofBucket }: Step): boolean {
-  return ttlSeconds !== undefined && ofBucket !== true;
+/** A bucket of the same name is the same bucket, if it lives until an end that its name tells. */
+function livesByItself({ ttlSeconds, ofBucket }: Step, params: unknown): boolean {
+  const { ttlSeconds: ownLife } = params as { ttlSeconds?: unknown };
+  return ttlSeconds !== undefined && (ofBucket !== true || ownLife !== undefined);
 }

@@ -273,6 +273,7 @@ describe('what can not be reverted is told why', () => {
     ['inventory.take', (key) => ({ key: `${key}-none`, quantity: 3 }), /it changed nothing/],
     ['scores.add', (key) => ({ entries: [{ key, by: 0 }] }), /it changed nothing/],
     ['counter.increment', (key) => ({ key: `${key}-quota`, ttlSeconds: 60 }), /has a life \(ttlSeconds\)/],
+    ['counter.decrement', (key) => ({ key, bucket: 'day', ttlSeconds: 60 }), /has a life \(ttlSeconds\)/],
     [
       'inventory.takeAll',
       (key) => ({
