@@ -8,7 +8,15 @@ import { slotOf } from '../redis/slots.js';
  * What is wrong with a step that an operation made. The schemas of the built-in operations leave nothing to find;
  * this holds the user's own to what the script relies on: no write of it may fail.
  */
-export function faultOf({ operation, cells, args, ttlSeconds, renewTtl, ttlFrom = 0, ofBucket }: Step): string | undefined {
+export function faultOf({
+  operation,
+  cells,
+  args,
+  ttlSeconds,
+  renewTtl,
+  ttlFrom = 0,
+  ofBucket,
+}: Step): string | undefined {
   const badCell = cells.find(hasBadName);
   if (badCell !== undefined) {
     return `${operation} names a key, field or member that is not 1 to 512 bytes of valid Unicode: ${describeCell(badCell)}`;
