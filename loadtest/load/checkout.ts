@@ -83,13 +83,13 @@ export async function untilNothingHeld(
   redis: RedisClient,
   keys: Pick<Keys, 'hold'>,
   stock: Cell,
-  timeoutMs: number,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<number> {
   const { key } = keys.hold(new HoldCell(stock, 'total'));
   const endsAt = performance.now() + timeoutMs;
   for (;;) {
     const held = Number(await redis.get(key));
-    if (held === 0 || performance.now() > endsAt) {
+    if (held === 0 || performance.now() > endsAt || signal.aborted) {
       return held;
     }
     await pause(LOOK_MS);

@@ -57,12 +57,12 @@ export async function runSide(deps: SideDeps): Promise<SideResult> {
   const driver = new Driver({ target, traffic, ledger, meter, batch: work.batch, answersFirst });
   const { submittedAtMs, search, nemeses } = await submit(deps, { driver, meter });
   traffic.end();
+  view.drain();
   const endsAt = performance.now() + plan.drainMs;
-  while (!driver.isOver && performance.now() < endsAt) {
+  while (!driver.isOver && performance.now() < endsAt && !stopping.draining.aborted) {
     await (driver.sendNext(performance.now())?.answered ?? pause(LOOK_MS)); // what is to be sent twice, or follows
   }
   const submittingMs = submittedAtMs - meter.startedAtMs;
-  view.drain();
   await drain(driver, plan.drainMs, stopping.draining);
   driver.giveUp();
   meter.close();
@@ -182,13 +182,13 @@ async function drain(driver: Driver, timeoutMs: number, signal: AbortSignal): Pr
 }
 
 /** What buyers walked away from goes back by itself. */
-async function complaintsOfHolds({ plan, redis, keys, cells }: SideDeps): Promise<string[]> {
+async function complaintsOfHolds({ plan, redis, keys, cells, stopping }: SideDeps): Promise<string[]> {
   if (plan.work.checkout === undefined) {
     return [];
   }
   const stock = cells.cell(cells.numberOf('inventory', 0));
-  const held = await untilNothingHeld(redis, keys, stock, plan.drainMs);
-  return held === 0 ? [] : [`${held} units are still held, though nobody comes for them`];
+  const held = await untilNothingHeld(redis, keys, stock, { timeoutMs: plan.drainMs, signal: stopping.draining });
+  return held === 0 || stopping.draining.aborted ? [] : [`${held} units are still held, though nobody comes for them`];
 }
 
 /** What is wrong with the load as a whole, beside single totals. */
