@@ -1,11 +1,12 @@
 import type { z } from 'zod';
-import { BackpressureError, IdempotencyConflictError, TallyError } from '../errors.js';
+import { BackpressureError, IdempotencyConflictError } from '../errors.js';
 import type { Operation } from '../operations/operation.js';
 import { createRegistry } from '../operations/registry.js';
 import type { BuiltInOperation } from '../operations/registry.js';
 import { checkUpdate, checkUpdates } from '../operations/update.js';
 import type { TRANSACTION } from '../operations/transaction.js';
 import type { CheckContext, CheckedUpdate } from '../operations/update.js';
+import type { Timing } from '../operations/timing.js';
 import { openStore } from '../layout/store.js';
 import type { Store } from '../layout/store.js';
 import { activeCarrier } from '../metrics/job-spans.js';
@@ -17,6 +18,7 @@ import type { KeyQuestion, RecordedUpdate } from './find-by-key.js';
 import type { FoundUpdate } from './find-update.js';
 import { KnownUpdates } from './known-updates.js';
 import { Batchers } from './batchers.js';
+import { Calls } from './calls.js';
 import { Outcomes } from './outcomes.js';
 import type { RevertOptions } from './revert.js';
 import { Schedules } from './schedules.js';
@@ -75,7 +77,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
   readonly #batchers: Batchers;
   /** A delay or a priority is a job's, so an update with one can't share its job. */
   readonly #unbatchedJobs: UnbatchedJobs;
-  #closed = false;
+  readonly #calls = new Calls();
 
   /** @internal use {@link createProducer} */
   constructor(private readonly options: z.output<typeof optionsSchema>) {
@@ -116,7 +118,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.schedules = new Schedules({ ...this.#store, ...deps, registry });
     this.#batchers = new Batchers({ sender: this.#sender, layout, maxBatch });
     const { counters, inventory, xp, scores } = shortcuts((operation, params, options) =>
-      this.#submitOne({ operation, params }, options),
+      this.#submitSingle({ operation, params }, options),
     );
     this.counters = counters;
     this.inventory = inventory;
@@ -137,7 +139,7 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
       readonly operation: typeof TRANSACTION;
       readonly params: { readonly updates: readonly [...StepsNamed<Known, Names>] };
       readonly idempotencyKey?: string | undefined;
-    },
+    } & Timing,
     options?: SubmitOptions,
   ): Promise<Submission<StepResults<Known, Names>, CodeNamed<Known, Names[number]>>>;
   submit<Name extends SingleName<Known>>(
@@ -149,10 +151,9 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     options?: Omit<SubmitOptions, 'idempotencyKey' | 'sendBefore'>,
   ): Promise<SubmissionsNamed<Known, Names>>;
   submit(update: unknown, options?: SubmitOptions): Promise<unknown> {
-    if (Array.isArray(update)) {
-      return this.#submitMany(update, options);
-    }
-    return options?.refuseConflicts ? this.#submitOneOrRefuse(update, options) : this.#submitOne(update, options);
+    return Array.isArray(update)
+      ? this.#calls.make(() => this.#submitMany(update, options))
+      : this.#submitSingle(update, options);
   }
 
   /**
@@ -212,12 +213,12 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
    * @throws QueueUnavailableError when Redis does not answer in time; then revert it again, which is safe
    */
   revert(id: string, options?: RevertOptions): Promise<Submission> {
-    return this.#known.revert(id, options);
+    return this.#calls.make(() => this.#known.revert(id, options));
   }
 
   /** Sends what is waiting and closes all connections. */
   async close(): Promise<void> {
-    this.#closed = true;
+    await this.#calls.close();
     await Promise.allSettled([this.#batchers.flush(), this.#unbatchedJobs.flush()]);
     const closing = Promise.allSettled([this.#outcomes.close(), this.#sender.close()]);
     if (this.#store.redis.status === 'ready') {
@@ -227,23 +228,20 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     this.#outcomes.disconnect();
   }
 
-  async #submitOneOrRefuse(update: unknown, options: SubmitOptions): Promise<Submission> {
-    const submission = await this.#submitOne(update, options);
-    if (submission.isRepeat && (await submission.outcome()).status === 'conflict') {
-      throw new IdempotencyConflictError([0]);
-    }
-    return submission;
+  #submitSingle(update: unknown, options?: SubmitOptions): Promise<Submission> {
+    const submitting = this.#time.isLackedBy(update)
+      ? this.#calls.make(() => this.#time.read().then(() => this.#submitNow(update, options)))
+      : this.#submitNow(update, options, true);
+    return options?.refuseConflicts ? submitting.then(refuseConflict) : submitting;
   }
 
-  #submitOne(update: unknown, options?: SubmitOptions): Promise<Submission> {
-    return this.#time.isLackedBy(update)
-      ? this.#time.read().then(() => this.#submitNow(update, options))
-      : this.#submitNow(update, options);
-  }
-
-  #submitNow(update: unknown, options?: SubmitOptions): Promise<Submission> {
+  /** @param isNew whether it may be refused as the producer is closed: what waited for Redis' time was submitted before */
+  #submitNow(update: unknown, options: SubmitOptions | undefined, isNew = false): Promise<Submission> {
     // One promise and few objects for each update: at 100,000 a second the garbage collector counts.
     return new Promise((resolve, reject) => {
+      if (isNew) {
+        this.#calls.requireOpen();
+      }
       const checkedOptions: CheckedOptions =
         options === undefined ? NO_OPTIONS : checkOptions('submit', submitOptionsSchema, options);
       const { idempotencyKey, idempotencyOwner, trace, sendBefore, authorize } = checkedOptions;
@@ -328,18 +326,23 @@ export class Producer<Known extends Operation = BuiltInOperation> implements Sho
     return telemetry && activeCarrier(telemetry);
   }
 
+  /** A list of whatever length has room while nothing waits: its caller holds it in any case. */
   #requireRoom(updates: number): void {
-    if (this.#closed) {
-      throw new TallyError('CLOSED', 'this producer is closed; nothing was accepted');
-    }
     const { bufferLimit } = this.options;
     const waiting = this.#unbatchedJobs.size + this.#batchers.waiting;
-    if (waiting + updates > bufferLimit) {
+    if (waiting > 0 && waiting + updates > bufferLimit) {
       throw new BackpressureError(
         `${waiting} updates wait for Redis, the limit is ${bufferLimit}; nothing was accepted, send it again later`,
       );
     }
   }
+}
+
+async function refuseConflict(submission: Submission): Promise<Submission> {
+  if (submission.isRepeat && (await submission.outcome()).status === 'conflict') {
+    throw new IdempotencyConflictError([0]);
+  }
+  return submission;
 }
 
 type CheckedOptions = Partial<z.output<typeof submitOptionsSchema>>;

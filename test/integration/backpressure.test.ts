@@ -42,3 +42,13 @@ test('a producer refuses what its buffer can not hold while Redis hangs, and not
   await here.worker();
   await until('what was accepted is applied', async () => (await here.client.get(here.key('n'))) === String(accepted));
 });
+
+test('a list of more updates than may wait is taken while none waits', async () => {
+  const here = place();
+  const update = { operation: 'counter.increment', params: { key: here.key('n') } } as const;
+  const list = (length: number) => Array.from({ length }, () => update);
+  const producer = here.producer({ bufferLimit: 100 });
+  const first = producer.submit(list(101));
+  await expect(producer.submit(list(1))).rejects.toMatchObject({ code: 'BACKPRESSURE' });
+  expect(await first).toHaveLength(101);
+});

@@ -202,6 +202,26 @@ test('an endless time limit for an outcome is no limit', async () => {
   expect(await outcome).toMatchObject({ status: 'applied' });
 });
 
+test('what was submitted before its producer closes is sent, also when something is looked up first', async () => {
+  const here = place();
+  const update = { operation: 'counter.increment', params: { key: here.key('n') }, idempotencyKey: 'k' } as const;
+  const [one, other] = [here.producer(), here.producer()];
+  const inBucket = one.counters.increment({ key: here.key('n'), bucket: 'day' }); // Redis' time is not known yet
+  const list = other.submit([update], { refuseConflicts: true });
+  await Promise.all([one.close(), other.close()]);
+  await expect(Promise.all([inBucket, list])).resolves.toHaveLength(2);
+  await expect(one.counters.increment({ key: here.key('n') })).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+test('the methods of operations refuse conflicts, too', async () => {
+  const here = place();
+  await here.worker();
+  const { counters } = here.producer();
+  const options = { idempotencyKey: 'k', refuseConflicts: true };
+  await (await counters.increment({ key: here.key('n') }, options)).outcome();
+  await expect(counters.increment({ key: here.key('n'), by: 2 }, options)).rejects.toMatchObject({ indexes: [0] });
+});
+
 function addPoints(most: number) {
   return defineOperation({
     name: 'points.add',

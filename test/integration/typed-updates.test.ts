@@ -32,6 +32,8 @@ test('a transaction is rejected with one of the codes of its updates', async () 
   const here = place();
   await here.worker();
   const submission = await here.producer().submit({
+    delayMs: 5,
+    priority: 1,
     operation: 'transaction',
     params: {
       updates: [
