@@ -170,8 +170,8 @@ if not some_done and not request.part and first then`,
     edits: [
       {
         file: 'src/workers/apply.ts',
-        from: 'if (deps.redis.disconnects !== disconnectsBefore) {',
-        to: 'if (disconnectsBefore < 0) {',
+        from: 'const mayBeLate = deps.redis.disconnects !== disconnectsBefore;',
+        to: 'const mayBeLate = disconnectsBefore < 0;',
       },
     ],
   },
