@@ -5,14 +5,19 @@ import type { TallyQueue } from '../jobs/queues.js';
 /** How old a count may be. A producer can overshoot the limit by what it sends in this time. */
 const MAX_AGE_MS = 250;
 
+/** How old it may be that says no, of a producer that submits nothing meanwhile. */
+const FULL_MAX_AGE_MS = 1_000;
+
 /**
  * Keeps a queue from growing without end while workers are too few or gone. Counts in the background, at most four
- * times a second and only while updates are submitted, so that no submit waits for a count.
+ * times a second and only while updates are submitted, or the queue is full, so that no submit waits for a count.
  */
 export class Backlog {
   #jobs = 0;
   #countedAtMs = 0;
   #counting = false;
+  #isClosed = false;
+  #next: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly queue: TallyQueue,
@@ -36,6 +41,11 @@ export class Backlog {
     }
   }
 
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#next);
+  }
+
   async #count(): Promise<void> {
     if (this.#counting) {
       return;
@@ -48,6 +58,10 @@ export class Backlog {
       this.logger.debug({ err: error, queue: this.queue.name }, 'could not count the jobs that wait');
     } finally {
       this.#counting = false;
+      clearTimeout(this.#next);
+      if (this.#jobs >= this.limit && !this.#isClosed) {
+        this.#next = setTimeout(() => void this.#count(), FULL_MAX_AGE_MS).unref();
+      }
     }
   }
 }

@@ -137,6 +137,9 @@ export class Sender {
   }
 
   async close(): Promise<void> {
+    for (const backlog of this.#backlogs.values()) {
+      backlog.close();
+    }
     const queues = [...this.#queues.values()].flatMap((ofName) => [...ofName.values()]);
     await Promise.allSettled(queues.map((queue) => queue.close()));
   }

@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BackpressureError } from '../../src/index.js';
+import { openQueue } from '../support/queues.js';
 import { ownRedis, place, until } from '../support/tally.js';
 
 test('a producer refuses updates while too many jobs wait, and takes them again when workers have caught up', async () => {
@@ -25,6 +27,18 @@ test('a producer refuses updates while too many jobs wait, and takes them again 
   await until('all that was accepted is applied', async () => {
     return Number(await here.client.get(here.key('n'))) === waiting + 1;
   });
+});
+
+test('a producer that submits nothing while the queue empties is not refused by what it counted before', async () => {
+  const here = place();
+  const producer = here.producer({ backlogLimit: here.layout.partitions.length, maxBatch: 1 });
+  const submit = () => producer.counters.increment({ key: here.key('n') });
+  await until('it refuses', async () => (await Promise.allSettled([submit()]))[0].status === 'rejected');
+  const queue = openQueue(here);
+  await queue.drain();
+  await setTimeout(3_000); // it counts each second
+  await submit();
+  expect(await queue.getWaitingCount()).toBe(1);
 });
 
 test('a producer refuses what its buffer can not hold while Redis hangs, and nothing of it is sent later', async () => {

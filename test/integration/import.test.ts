@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -252,19 +252,21 @@ test('a Redis is the same by another address; where that can not be told, nothin
 test('rows that were rejected before an import broke off count when it goes on, and when it is run again', async () => {
   const { client, startWorker, environment, file, run } = await prepare();
   await client.set('n:bad', 'text');
-  const rows = Array.from({ length: 30_000 }, (_, row) => (row === 0 ? 'bad,1' : `k${row % 50},1`));
+  const rows = Array.from({ length: 60_000 }, (_, row) => (row === 0 ? 'bad,1' : `k${row % 50},1`));
   const path = file('many.csv', `sku,count\n${rows.join('\n')}\n`);
   await startWorker();
   const first = start(['import', path, ...COUNT], environment);
-  await until('some rows are done', async () => Number(await client.get('n:k0')) > 250);
+  const records = join(environment.TALLY_DATA_DIR, 'imports');
+  const recorded = () => readdirSync(records).map((name) => readFileSync(join(records, name), 'utf8'));
+  await until('some rows are done', () => existsSync(records) && recorded().join().includes('"failed":1'));
   first.child.kill('SIGKILL');
   expect((await first.ended).stderr).toContain('line 2: ');
 
   const second = await run(path, ...COUNT);
-  expect(second, second.stderr).toMatchObject({ code: 1, stdout: '1 failed, 29,999 applied\n' });
+  expect(second, second.stderr).toMatchObject({ code: 1, stdout: '1 failed, 59,999 applied\n' });
   expect(second.stderr).not.toContain('line 2: ');
   const third = await run(path, ...COUNT);
-  expect(third).toMatchObject({ code: 1, stdout: expect.stringContaining('1 failed, 29,999 applied') as string });
+  expect(third).toMatchObject({ code: 1, stdout: expect.stringContaining('1 failed, 59,999 applied') as string });
 }, 60_000);
 
 test('where rejected rows can not be written, or the id is none, nothing is imported, and that is told', async () => {
