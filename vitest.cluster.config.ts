@@ -19,7 +19,7 @@ const LAID_OUT = [
   ...['provenance', 'readmit', 'split-queues', 'told', 'everyday-operations'],
   ...['outcomes-told', 'subscriber', 'subscriber-gaps', 'cli-dead-letters', 'http-outcomes', 'webhooks'],
   ...['http-owners', 'http-reads', 'dashboard-unknown'],
-  ...['cancel', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
+  ...['cancel', 'cancel-receipts', 'stale-attempts', 'reservations', 'reservations-check', 'schedules'],
 ];
 
 function against(redis: string, include: readonly string[], groupOrder: number): TestProjectInlineConfiguration {

@@ -228,6 +228,7 @@ export const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
     { commands: words('HGET HGETALL HLEN HSET HSETNX HDEL'), keys: ['~tally:api-keys', '~tally:users'] },
     INSTALLATION,
     { commands: words('HGET HGETALL HSET'), keys: ['~tally:webhooks'] },
+    { commands: ['HGETALL'], keys: ['%R~tally:schedules'] }, // those of an owner whose last API key is revoked go on
   ],
   webhooks: [
     { commands: [...CONNECTION, ...SCRIPTS], keys: [] },

@@ -13,21 +13,18 @@ const RUNNING = ['waiting', 'active', 'prioritized'] as const;
 
 /** Sees that what may run runs, and waits for it. */
 export class Drainer {
-  readonly #queues: readonly TallyQueue[];
+  /** By prefix. */
+  readonly #queues = new Map<string, readonly TallyQueue[]>();
 
   constructor(
     private readonly store: Pick<Store, 'redis' | 'layouts' | 'logger'>,
-    names: readonly string[],
-  ) {
-    const { redis, layouts, logger } = store;
-    const partitions = distinctPartitions([layouts.configured]);
-    this.#queues = partitions.flatMap(({ prefix }) => names.map((name) => openQueue(name, prefix, redis, logger)));
-  }
+    private readonly names: readonly string[],
+  ) {}
 
   async drain(timeoutMs = 10_000): Promise<void> {
     const endsAtMs = performance.now() + timeoutMs;
     for (;;) {
-      const left = (await Promise.all(this.#queues.map((queue) => this.#leftIn(queue)))).flat();
+      const left = (await Promise.all((await this.#queuesNow()).map((queue) => this.#leftIn(queue)))).flat();
       if (left.length === 0) {
         return;
       }
@@ -42,7 +39,7 @@ export class Drainer {
   async promoteDue(): Promise<void> {
     await sampleClocks();
     await Promise.all(
-      this.#queues.map(async (queue) => {
+      (await this.#queuesNow()).map(async (queue) => {
         for (const id of await this.#due(queue)) {
           const job = await bullmq().Job.fromId(queue, id);
           await job?.promote().catch(() => undefined); // the worker was quicker
@@ -52,7 +49,17 @@ export class Drainer {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#queues.map((queue) => queue.close()));
+    await Promise.all([...this.#queues.values()].flat().map((queue) => queue.close()));
+  }
+
+  /** Also those of producers that split them. */
+  async #queuesNow(): Promise<readonly TallyQueue[]> {
+    const { redis, layouts, logger } = this.store;
+    return distinctPartitions(await layouts.read()).flatMap(({ prefix }) => {
+      const queues = this.#queues.get(prefix) ?? this.names.map((name) => openQueue(name, prefix, redis, logger));
+      this.#queues.set(prefix, queues);
+      return queues;
+    });
   }
 
   async #leftIn(queue: TallyQueue): Promise<string[]> {

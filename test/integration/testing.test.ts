@@ -37,6 +37,16 @@ describe('a Tally for a test file', () => {
     expect(await spent.outcome()).toBeApplied({ energy: 493 });
   });
 
+  test('drain waits for queues that a producer has split, too', async () => {
+    const service = createProducer({ redis: tally.redis, partitions: 3 });
+    const keys = Array.from({ length: 300 }, (_, n) => `split-${n}`);
+    await Promise.all(keys.map((key) => service.counters.increment({ key })));
+    await tally.drain();
+    const values = await tally.reader.get(keys.map((key) => ({ key })));
+    expect(values.filter(({ value }) => value !== 1)).toEqual([]);
+    await service.close();
+  });
+
   test('its matchers tell outcomes apart, and say what was found', async () => {
     const { inventory, counters } = tally.producer;
     const short = await inventory.take({ key: 'lamps', quantity: 2, whenShort: 'reject' });
