@@ -144,8 +144,8 @@ async function sendAll(
     throw brokenOff(error);
   } finally {
     shown.done();
+    await producer.close(); // until then outcomes come
     rejected.close();
-    await producer.close();
   }
 }
 

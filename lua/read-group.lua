@@ -16,12 +16,13 @@ local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 local entries = found and found[1][2] or {}
 local known = redis.call('HMGET', group_key, 'id', 'number', 'gap')
 local id, number, gap = known[1] or '0-0', tonumber(known[2]), known[3]
+local is_beginning = id == '0-0'
 
 for _, entry in ipairs(entries) do
   local last, updates = numbers_in(entry[2])
   if last then
     local before = last - updates
-    if before ~= (number or (id == '0-0' and before or 0)) then
+    if before ~= (number or (is_beginning and before or 0)) then
       gap = note_gap(group_key, gap, id, entry[1], number and math.max(0, before - number) or 0)
     end
     number = last

@@ -39,7 +39,8 @@ export class ImportRecord {
     id: string,
     private readonly destination: Destination,
   ) {
-    const name = createHash('sha256').update(id).digest('base64url').slice(0, 22); // whatever characters the id has
+    const isName = /^[\w.-]{1,100}$/.test(id);
+    const name = isName ? id : createHash('sha256').update(id).digest('base64url').slice(0, 22);
     this.#path = join(dataDir, 'imports', `${name}.json`);
   }
 

@@ -101,11 +101,18 @@ async function* readParts(
   try {
     yield* partsOn(master);
   } catch (error) {
-    if (!isWrongType(error as Error)) {
-      yield* partsOn(redis);
+    if (isWrongType(error as Error)) {
+      return;
     }
+    if (!redis.isCluster || !IS_ELSEWHERE.test((error as Error).message)) {
+      throw error;
+    }
+    yield* partsOn(redis);
   }
 }
+
+/** What a master of a Cluster answers of a key that has moved, or moves. */
+const IS_ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 type Reply = readonly [error: Error | null, answer: unknown];
 

@@ -114,7 +114,8 @@ export class StreamReader {
         continue;
       }
       const isHalfRead = id === from.entryId;
-      const missing = isHalfRead ? undefined : gapBefore(entry, position);
+      const isFirst = from.entryId === BEGINNING.entryId && position.number === undefined;
+      const missing = isHalfRead ? undefined : gapBefore(entry, isFirst ? from : position);
       if (missing !== undefined && events.length > 0) {
         return { events, end: position, isLast: false, ...(gap && { gap }) };
       }

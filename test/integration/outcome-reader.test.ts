@@ -183,6 +183,18 @@ test('what another program writes into the stream is passed over, what a newer v
   await expect(rest(reader, now)).rejects.toMatchObject({ code: 'NEWER_FORM' });
 });
 
+test('from the beginning nothing is missing, also behind what another program wrote', async () => {
+  const { here, reader, submit, outcomes } = await told();
+  await here.client.xtrim(outcomes, 'MAXLEN', 1);
+  await here.client.xadd(outcomes, '*', 'hello', 'there');
+  await submit();
+  await submit();
+  const [before, , after] = await here.client.xrange(outcomes, '-', '+');
+  await here.client.xdel(outcomes, before![0], after![0]); // the other program's is the first, and then one is missing
+  const all = await rest(reader, await reader.cursorAt('beginning'));
+  expect([all.ids.length, all.gaps]).toEqual([4, []]);
+});
+
 test.each(['', 'nonsense', 'MSAxLTE', Buffer.from('1 1-1 0 -  ').toString('base64url')])(
   '"%s" is no cursor',
   async (cursor) => {
