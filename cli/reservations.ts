@@ -1,4 +1,5 @@
 import type { ReservationsOptions } from '../src/index.js';
+import { numberIn } from '../src/lib/number-in.js';
 import { withReader } from './with-reader.js';
 
 export interface ReservationsFlags {
@@ -29,9 +30,4 @@ export async function printReservations(
     console.log(`${reservation} ${quantity} until ${expiresAt}`);
   }
   console.log(`${found.held} held by ${found.total} ${found.total === 1 ? 'reservation' : 'reservations'}`);
-}
-
-/** The reader says what it takes. */
-function numberIn(text: string): number | string {
-  return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }

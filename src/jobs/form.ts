@@ -1,4 +1,4 @@
-import { joinOutcomes, splitOutcomes } from '../operations/outcome.js';
+import { CANCELLED, joinOutcomes, splitOutcomes } from '../operations/outcome.js';
 import type { Outcome, Reason } from '../operations/outcome.js';
 
 /**
@@ -29,6 +29,17 @@ export function decodeRecord(text: unknown): JobRecord | undefined {
   const [, form, digest = '', outcomes = ''] =
     /^tally\/(\d+) (\S+) (.*)$/s.exec(typeof text === 'string' ? text : '') ?? [];
   return form === undefined || Number(form) > FORM ? undefined : { digest, outcomes: splitOutcomes(outcomes) };
+}
+
+/** Whether it is of an update that was cancelled: that has a job of its own. */
+export function isOfCancelled({ outcomes }: JobRecord): boolean {
+  return outcomes.length === 1 && outcomes[0] === CANCELLED;
+}
+
+/** The same of the text of a record; most are told apart at a glance. */
+export function saysCancelled(text: unknown): boolean {
+  const record = typeof text === 'string' && text.endsWith(CANCELLED) ? decodeRecord(text) : undefined;
+  return record !== undefined && isOfCancelled(record);
 }
 
 /** Whether this return value is a record of Tally's, of whatever form. */

@@ -2,14 +2,14 @@ import { jobKey } from '../bullmq/queue-keys.js';
 import { parseStored, readStoredJob } from '../bullmq/stored-job.js';
 import type { StoredJob } from '../bullmq/stored-job.js';
 import type { Operation } from '../operations/operation.js';
-import { CANCELLED, decodeOutcome, isUndone } from '../operations/outcome.js';
+import { decodeOutcome, isUndone } from '../operations/outcome.js';
 import type { Outcome } from '../operations/outcome.js';
 import type { Layouts } from '../layout/layouts.js';
 import type { Partition } from '../layout/partitions.js';
 import type { RedisClient } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import type { Slot } from '../redis/slots.js';
-import { decodeFailure, decodeRecord, encodeFailure, endedByOthers } from './form.js';
+import { decodeFailure, decodeRecord, encodeFailure, endedByOthers, isOfCancelled } from './form.js';
 import type { JobRecord } from './form.js';
 import { settledRecord } from './queues.js';
 
@@ -86,14 +86,9 @@ export function stateOf(
     return receipt === undefined ? { failedReason } : { record: receipt };
   }
   if (addedAtMs) {
-    return receipt !== undefined && isCancelled(receipt) ? { record: receipt } : 'unfinished';
+    return receipt !== undefined && isOfCancelled(receipt) ? { record: receipt } : 'unfinished'; // it ends so, whenever a worker comes to it
   }
   return receipt === undefined ? 'unknown' : { record: receipt };
-}
-
-/** It ends so, whenever a worker comes to it. */
-function isCancelled({ outcomes }: JobRecord): boolean {
-  return outcomes.length === 1 && outcomes[0] === CANCELLED;
 }
 
 /** How BullMQ's events tell of a job that ended. */

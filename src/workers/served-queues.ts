@@ -1,4 +1,5 @@
 import type { Telemetry } from 'bullmq';
+import { saysCancelled } from '../jobs/form.js';
 import { namesOfJob } from '../jobs/job-data.js';
 import { backoffMs, LEAST_RECEIPT_MS } from '../jobs/job-options.js';
 import { openQueue } from '../jobs/queues.js';
@@ -8,7 +9,6 @@ import type { Store } from '../layout/store.js';
 import { TALLY_WORKER } from '../metrics/connected-workers.js';
 import { tolerateBrokenMetadata } from '../metrics/job-spans.js';
 import type { Metrics } from '../metrics/metrics.js';
-import { CANCELLED } from '../operations/outcome.js';
 import type { Registry } from '../operations/registry.js';
 import { inventoryExpire } from '../operations/reservations.js';
 import type { Script } from '../redis/scripts.js';
@@ -199,7 +199,7 @@ export class ServedQueues {
       pulse.completed(job, record);
       const { id: jobId = '', name: operation, data } = job;
       const [own, other] = namesOf(job);
-      const otherName = isOfCancelled(record) ? other : undefined;
+      const otherName = saysCancelled(record) ? other : undefined;
       const updates = data.updates.length;
       settler.add({ name: own, otherName, state: 'completed', updates, slots: place.slots.of(job) });
       completed({ queue: name, jobId, operation, updates: data.updates.length });
@@ -233,11 +233,6 @@ export class ServedQueues {
 
 function receiptMsOf({ settledReceiptMs }: Pick<Service['options'], 'settledReceiptMs'>): number {
   return Math.max(settledReceiptMs, LEAST_RECEIPT_MS);
-}
-
-/** Whether a record is that of an update that was cancelled, which has a job of its own. */
-function isOfCancelled(record: unknown): boolean {
-  return typeof record === 'string' && record.endsWith(` ${CANCELLED}`);
 }
 
 function hold(worker: QueueWorker, isQuiet: boolean): void {

@@ -1,14 +1,14 @@
 import type { Job } from 'bullmq';
 import { bullmq } from '../bullmq/bullmq.js';
 import { jobLockKey } from '../bullmq/queue-keys.js';
-import { decodeRecord } from '../jobs/form.js';
+import { decodeRecord, saysCancelled } from '../jobs/form.js';
 import { nameOfJob } from '../jobs/job-data.js';
 import type { JobData } from '../jobs/job-data.js';
 import { placeOf } from '../jobs/queues.js';
 import type { JobResult } from '../jobs/queues.js';
 import { TOLD_FORM, toldId } from '../jobs/told.js';
 import type { Store } from '../layout/store.js';
-import { CANCELLED, isUndone } from '../operations/outcome.js';
+import { isUndone } from '../operations/outcome.js';
 import { ClusterConnection } from '../redis/cluster-connection.js';
 import type { CrossSlotScripts } from '../redis/cross-slot-scripts.js';
 import { luaSource } from '../redis/lua-source.js';
@@ -68,8 +68,7 @@ export class Telling {
    * @throws UntoldError
    */
   async cancelled(attempt: Attempt, record: JobResult): Promise<void> {
-    const outcomes = record.endsWith(CANCELLED) ? decodeRecord(record)?.outcomes : undefined;
-    if (outcomes?.length === 1 && outcomes[0] === CANCELLED) {
+    if (saysCancelled(record)) {
       const { source, data } = this.forScript(attempt);
       try {
         for (const { stream } of await this.#streamsOf(attempt.place, attempt)) {

@@ -19,6 +19,18 @@ const APPLY = applyScript(createRegistry()).sha;
 const LEASE_MS = 2_500;
 const TIMING = { lockDurationMs: LEASE_MS, stalledIntervalMs: 500, closeTimeoutMs: 100 };
 
+/** An update whose first request lingers, while its resend meets another type. */
+async function refusedWhileOneLingers(here: Place) {
+  const key = here.key('stock');
+  const proxy = await startProxy(here.redis);
+  await here.worker({ redis: proxy.url, ...TIMING });
+  await here.client.lpush(key, 'x');
+  const held = proxy.holdBack(APPLY);
+  const submission = await here.producer().submit(increment(key));
+  await until('the first request lingers', held.isHeld);
+  return { key, held, submission };
+}
+
 test('a request that arrives while its lease lasts is told as applied, though its resend was refused', async () => {
   const here = place();
   const key = here.key('stock');
@@ -44,13 +56,7 @@ test('a request that arrives while its lease lasts is told as applied, though it
 
 test('a request that arrives after its lease writes nothing, so that what was told as failed stays so', async () => {
   const here = place();
-  const key = here.key('stock');
-  const proxy = await startProxy(here.redis);
-  await here.worker({ redis: proxy.url, ...TIMING });
-  await here.client.lpush(key, 'x');
-  const held = proxy.holdBack(APPLY);
-  const submission = await here.producer().submit(increment(key));
-  await until('the first request lingers', held.isHeld);
+  const { key, held, submission } = await refusedWhileOneLingers(here);
   const lingersSinceMs = performance.now();
 
   expect(await submission.outcome()).toMatchObject({ status: 'failed', reason: 'WRONG_TYPE' });
@@ -67,13 +73,7 @@ test("a lease that was sent before Redis' clock was set back is waited for, thou
   onTestFinished(() => redis.stop());
   redis.clock.advance(1_500);
   const here = place(redis.url, { staysUp: true }); // only its clock moves
-  const key = here.key('stock');
-  const proxy = await startProxy(here.redis);
-  await here.worker({ redis: proxy.url, ...TIMING });
-  await here.client.lpush(key, 'x');
-  const held = proxy.holdBack(APPLY);
-  const submission = await here.producer().submit(increment(key));
-  await until('the first request lingers', held.isHeld);
+  const { key, held, submission } = await refusedWhileOneLingers(here);
   redis.clock.set(0);
   await sampleClocks();
   expect(await submission.outcome()).toMatchObject({ status: 'failed' });
